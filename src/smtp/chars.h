@@ -1,0 +1,46 @@
+#ifndef SMTP_CHARS_H
+#define SMTP_CHARS_H
+
+/* Characters as the grammar sees them: ASCII whatever the locale, and UTF-8 as RFC 3629 has it. */
+
+#include <stddef.h>
+
+static inline int smtp_digit(char c)
+{
+  return c >= '0' && c <= '9';
+}
+
+static inline char smtp_lower(char c)
+{
+  return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+static inline int smtp_letter(char c)
+{
+  char l = smtp_lower(c);
+  return l >= 'a' && l <= 'z';
+}
+
+/* Printable ASCII but space. */
+static inline int smtp_visible(char c)
+{
+  return c > ' ' && c <= '~';
+}
+
+/* An octet over 127. */
+static inline int smtp_high(char c)
+{
+  return (unsigned char)c > 127;
+}
+
+/* Does a string, in any case, fill these octets?  Letters in word are upper case. */
+extern int smtp_word_is(char const *s, size_t len, char const *word);
+
+/*
+ * Length of the character at s that goes beyond ASCII: 2 to 4 octets of well-formed UTF-8
+ * (no overlong form, no surrogate, nothing over U+10FFFF), no C1 control (U+0080 to U+009F:
+ * terminals act on these).  0 when there is none.
+ */
+extern size_t smtp_utf8_scan(char const *s, size_t len);
+
+#endif

@@ -1,0 +1,188 @@
+#include "smtp/command.h"
+
+#include <string.h>
+
+#include "smtp/chars.h"
+
+static char const *const verbs[SMTP_UNKNOWN] =
+{
+  [SMTP_HELO] = "HELO", [SMTP_EHLO] = "EHLO", [SMTP_MAIL] = "MAIL", [SMTP_RCPT] = "RCPT",
+  [SMTP_DATA] = "DATA", [SMTP_BDAT] = "BDAT", [SMTP_RSET] = "RSET", [SMTP_NOOP] = "NOOP",
+  [SMTP_VRFY] = "VRFY", [SMTP_EXPN] = "EXPN", [SMTP_HELP] = "HELP", [SMTP_QUIT] = "QUIT",
+  [SMTP_ETRN] = "ETRN"
+};
+
+static int space(char c)
+{
+  return c == ' ' || c == '\t';
+}
+
+void smtp_command_scan(char const *line, size_t len, smtp_command *command)
+{
+  int verb = 0;
+  size_t verblen = 0;
+  while (verblen < len && !space(line[verblen])) verblen++;
+  while (verb < SMTP_UNKNOWN && !smtp_word_is(line, verblen, verbs[verb])) verb++;
+  command->verb = (enum smtp_verb)verb;
+
+  line += verblen;
+  len -= verblen;
+  while (len && space(line[len - 1])) len--;
+  while (len && space(*line)) line++, len--;
+  command->argument = line;
+  command->argumentlen = len;
+}
+
+/* --- parameters --- */
+
+static size_t keyword_length(char const *s, size_t len)
+{
+  size_t i = 0;
+  if (!len || *s == '-') return 0;
+  while (i < len && (smtp_letter(s[i]) || smtp_digit(s[i]) || s[i] == '-')) i++;
+  return i;
+}
+
+/* RFC 5321 section 4.1.2 has visible ASCII but '='; RFC 6531 section 3.3 adds UTF-8. */
+static size_t value_length(char const *s, size_t len)
+{
+  size_t i = 0, n;
+  while (i < len)
+  {
+    n = smtp_high(s[i]) ? smtp_utf8_scan(s + i, len - i) : smtp_visible(s[i]) && s[i] != '=';
+    if (!n) break;
+    i += n;
+  }
+  return i;
+}
+
+int smtp_parameter_next(char const **s, size_t *len, smtp_parameter *parameter)
+{
+  char const *p = *s;
+  char const *end = p + *len;
+  while (p < end && *p == ' ') p++;
+  if (p == end)
+  {
+    *s = end;
+    *len = 0;
+    return 0;
+  }
+  if (p == *s) return -1;
+
+  parameter->key = p;
+  parameter->keylen = keyword_length(p, (size_t)(end - p));
+  if (!parameter->keylen) return -1;
+  p += parameter->keylen;
+
+  parameter->value = 0;
+  parameter->valuelen = 0;
+  if (p < end && *p == '=')
+  {
+    parameter->value = ++p;
+    parameter->valuelen = value_length(p, (size_t)(end - p));
+    if (!parameter->valuelen) return -1;
+    p += parameter->valuelen;
+  }
+  if (p < end && *p != ' ') return -1;
+
+  *s = p;
+  *len = (size_t)(end - p);
+  return 1;
+}
+
+int smtp_parameter_is(smtp_parameter const *parameter, char const *keyword)
+{
+  return smtp_word_is(parameter->key, parameter->keylen, keyword);
+}
+
+/* --- values of DSN parameters ---
+   Each *_length() gives the octets its thing takes at the head of s, 0 when it is not there. */
+
+static int hex_upper(char c)
+{
+  return smtp_digit(c) || (c >= 'A' && c <= 'F');
+}
+
+/* One character of xtext. */
+static size_t xchar_length(char const *s, size_t len)
+{
+  if (!len || !smtp_visible(*s) || *s == '=') return 0;
+  if (*s != '+') return 1;
+  return len >= 3 && hex_upper(s[1]) && hex_upper(s[2]) ? 3 : 0;
+}
+
+int smtp_xtext_ok(char const *s, size_t len)
+{
+  size_t i = 0, n;
+  while ((n = xchar_length(s + i, len - i))) i += n;
+  return i == len;
+}
+
+/* "\x{HEX}", a character by its number. */
+static size_t embedded_length(char const *s, size_t len)
+{
+  static char const head[] = "\\x{";
+  size_t const headlen = sizeof head - 1;
+  unsigned long number = 0;
+  size_t i = headlen;
+  if (len < headlen || memcmp(s, head, headlen)) return 0;
+  for (; i < len && i < headlen + 6 && hex_upper(s[i]); i++)
+    number = number * 16 + (unsigned long)(smtp_digit(s[i]) ? s[i] - '0' : s[i] - 'A' + 10);
+  if (i < headlen + 2 || i == len || s[i] != '}') return 0;
+  if (number > 0x10FFFF || (number >= 0xD800 && number <= 0xDFFF)) return 0;
+  return i + 1;
+}
+
+/* One character of a utf-8-addr.  "+HH" is not of RFC 6533, but of the xtext that it is put in. */
+static size_t utf8addr_length(char const *s, size_t len)
+{
+  if (!len) return 0;
+  if (smtp_high(*s)) return smtp_utf8_scan(s, len);
+  if (*s == '\\') return embedded_length(s, len);
+  return xchar_length(s, len);
+}
+
+static int utf8addr_ok(char const *s, size_t len)
+{
+  size_t i = 0, n;
+  while ((n = utf8addr_length(s + i, len - i))) i += n;
+  return i == len;
+}
+
+/* An atom of RFC 822 section 3.3, within xtext. */
+static int addrtype_ok(char const *s, size_t len)
+{
+  size_t i = 0;
+  while (i < len && smtp_visible(s[i]) && !strchr("()<>@,;:\\\".[]+=", s[i])) i++;
+  return len && i == len;
+}
+
+int smtp_orcpt_ok(char const *s, size_t len)
+{
+  char const *semicolon = len ? memchr(s, ';', len) : 0;
+  size_t typelen = semicolon ? (size_t)(semicolon - s) : 0;
+  char const *address = s + typelen + 1;
+  size_t addresslen = semicolon ? len - typelen - 1 : 0;
+  if (!addresslen || !addrtype_ok(s, typelen)) return 0;
+  if (smtp_word_is(s, typelen, "UTF-8")) return utf8addr_ok(address, addresslen);
+  return smtp_xtext_ok(address, addresslen);
+}
+
+static int notify_word_ok(char const *s, size_t len)
+{
+  return smtp_word_is(s, len, "SUCCESS") || smtp_word_is(s, len, "FAILURE") || smtp_word_is(s, len, "DELAY");
+}
+
+int smtp_notify_ok(char const *s, size_t len)
+{
+  if (smtp_word_is(s, len, "NEVER")) return 1;
+  for (;;)
+  {
+    char const *comma = len ? memchr(s, ',', len) : 0;
+    size_t n = comma ? (size_t)(comma - s) : len;
+    if (!notify_word_ok(s, n)) return 0;
+    if (!comma) return 1;
+    s += n + 1;
+    len -= n + 1;
+  }
+}

@@ -1,0 +1,54 @@
+#ifndef SMTP_COMMAND_H
+#define SMTP_COMMAND_H
+
+#include <stddef.h>
+
+/* Octets of a command line, its CRLF included: RFC 5321's 512 and room for the
+   parameters of all extensions offered (section 4.5.3.1.4). */
+#define SMTP_COMMAND_MAX 2048
+
+enum smtp_verb
+{
+  SMTP_HELO, SMTP_EHLO, SMTP_MAIL, SMTP_RCPT, SMTP_DATA, SMTP_BDAT, SMTP_RSET,
+  SMTP_NOOP, SMTP_VRFY, SMTP_EXPN, SMTP_HELP, SMTP_QUIT, SMTP_ETRN, SMTP_UNKNOWN
+};
+
+/* Points into the line that was scanned. */
+typedef struct smtp_command
+{
+  enum smtp_verb verb;
+  char const *argument;  /* after the verb, white space at both ends left out */
+  size_t argumentlen;
+} smtp_command;
+
+/* Split a command line (without CRLF) into its verb, in any case, and its argument. */
+extern void smtp_command_scan(char const *line, size_t len, smtp_command *command);
+
+/*
+ * Next parameter of MAIL or RCPT (RFC 5321 section 4.1.2, esmtp-param): " KEY" or " KEY=VALUE".
+ *   s, len  moved past what was read
+ * Returns 1 with the parameter (valuelen 0 and value NULL where there is no '='), 0 at the
+ * end, -1 on a syntax error.
+ */
+typedef struct smtp_parameter
+{
+  char const *key;
+  size_t keylen;
+  char const *value;
+  size_t valuelen;
+} smtp_parameter;
+extern int smtp_parameter_next(char const **s, size_t *len, smtp_parameter *parameter);
+
+/* Is the parameter's key this keyword (upper case), in any case? */
+extern int smtp_parameter_is(smtp_parameter const *parameter, char const *keyword);
+
+/* xtext of RFC 3461 section 4: printable ASCII but '+', '=' and space, and +HH. */
+extern int smtp_xtext_ok(char const *s, size_t len);
+
+/* A value of ORCPT (RFC 3461 section 4.2, RFC 6533 section 3): addr-type ";" xtext or utf-8-addr. */
+extern int smtp_orcpt_ok(char const *s, size_t len);
+
+/* A value of NOTIFY (RFC 3461 section 4.1): NEVER, or a list of SUCCESS, FAILURE, DELAY. */
+extern int smtp_notify_ok(char const *s, size_t len);
+
+#endif

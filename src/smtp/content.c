@@ -1,0 +1,181 @@
+#include "smtp/content.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "smtp/chars.h"
+
+/*
+ * Content is read in stretches: up to and with the next LF, or to the end of what is there.
+ * So all the work on the middle of a line is done by memchr() and memcpy(); the automaton
+ * moves once a stretch:
+ *
+ *   state    the octets read so far end with
+ *   START    CRLF, or there are none
+ *   LINE     anything else; a bare LF too, for it ends no line
+ *   CR       a CR that may turn out to be half of a CRLF
+ *   DOT      (DATA) CRLF and a dot, which is in the way and never part of the content
+ *   DOTCR    (DATA) CRLF, that dot and a CR: an LF makes it the end of the message
+ *
+ *            '.'        CR         LF           other
+ *   START    DOT        CR         LINE bare    LINE
+ *   LINE     LINE       CR         LINE bare    LINE
+ *   CR       LINE bare  CR bare    START        LINE bare
+ *   DOT      LINE       DOTCR      LINE bare    LINE
+ *   DOTCR    LINE bare  CR bare    the end      LINE bare
+ */
+enum { START = 0, LINE, CR, DOT, DOTCR };
+
+/*
+ * The header automaton: how many octets of "received:" this line begins with; or BLANK, a CR
+ * where the line begins; OTHER, not that field; BODY, behind the blank line.
+ */
+static char const received[] = "RECEIVED:";
+enum { FIELD_LINE = 0, FIELD_FOUND = sizeof received - 1, FIELD_OTHER, FIELD_BLANK, FIELD_BODY };
+
+static void field_read(smtp_content *content, char const *s, size_t len)
+{
+  size_t i;
+  for (i = 0; i < len && content->field < FIELD_FOUND; i++)
+  {
+    if (content->field == FIELD_LINE && s[i] == '\r') content->field = FIELD_BLANK;
+    else if (smtp_lower(s[i]) != smtp_lower(received[content->field])) content->field = FIELD_OTHER;
+    else if (++content->field == FIELD_FOUND) content->hops++;
+  }
+  if (content->field == FIELD_BLANK && i < len && s[i] != '\n') content->field = FIELD_OTHER;
+}
+
+/* After a CRLF. */
+static void field_next(smtp_content *content)
+{
+  if (content->field == FIELD_BLANK) content->field = FIELD_BODY;
+  else if (content->field != FIELD_BODY) content->field = FIELD_LINE;
+}
+
+/* Is there an octet over 127?  Eight at a time. */
+static int has_8bit(char const *s, size_t len)
+{
+  uint64_t seen = 0, word;
+  for (; len >= sizeof word; s += sizeof word, len -= sizeof word)
+  {
+    memcpy(&word, s, sizeof word);
+    seen |= word;
+  }
+  for (; len; s++, len--) seen |= (unsigned char)*s;
+  return !!(seen & UINT64_C(0x8080808080808080));
+}
+
+/* Octets up to and with the first LF, or all. */
+static size_t stretch_length(char const *s, size_t len)
+{
+  char const *lf = memchr(s, '\n', len);
+  return lf ? (size_t)(lf - s) + 1 : len;
+}
+
+/* How a stretch (len > 0) that begins in this state ends: START, LINE or CR. */
+static unsigned int stretch_end(unsigned int state, char const *s, size_t len)
+{
+  if (s[len - 1] == '\r') return CR;
+  if (s[len - 1] != '\n') return LINE;
+  return (len > 1 ? s[len - 2] == '\r' : state == CR) ? START : LINE;
+}
+
+/* Has it a CR or an LF on its own?  A CR at its very end does not count yet. */
+static int stretch_bare(unsigned int state, unsigned int end, char const *s, size_t len)
+{
+  size_t endlen = end == LINE ? 0 : end == CR || len == 1 ? 1 : 2;
+  if (end == LINE && s[len - 1] == '\n') return 1;
+  if (state == CR && !(end == START && len == 1)) return 1;
+  return !!memchr(s, '\r', len - endlen);
+}
+
+/* Look at a stretch of content. */
+static void stretch_read(smtp_content *content, char const *s, size_t len)
+{
+  unsigned int state = content->state == DOT ? START : content->state;
+  unsigned int end = stretch_end(state, s, len);
+  if (state == START && *s == '.') content->seen |= SMTP_CONTENT_DOT;
+  if (!(content->seen & SMTP_CONTENT_BARE) && stretch_bare(state, end, s, len))
+    content->seen |= SMTP_CONTENT_BARE;
+  field_read(content, s, len);
+  if (end == START) field_next(content);
+  content->state = end;
+}
+
+/* What is known of the content if these were its last octets. */
+static void flags_update(smtp_content *content, char const *s, size_t len)
+{
+  if (!(content->seen & SMTP_CONTENT_8BIT) && has_8bit(s, len)) content->seen |= SMTP_CONTENT_8BIT;
+  content->flags = content->seen;
+  if (content->state == LINE || content->state == CR) content->flags |= SMTP_CONTENT_UNENDED;
+  if (content->state == CR || content->state == DOTCR) content->flags |= SMTP_CONTENT_BARE;
+}
+
+int smtp_content_data(smtp_content *content, char const *in, size_t len, size_t *taken,
+                      char *out, size_t *outlen)
+{
+  size_t i = 0, o = 0, n;
+  int ended = 0;
+  while (i < len && !ended)
+  {
+    if (content->state == START && in[i] == '.')
+    {
+      content->state = DOT;
+      i++;
+    }
+    else if (content->state == DOT && in[i] == '\r')
+    {
+      content->state = DOTCR;
+      i++;
+    }
+    else if (content->state == DOTCR && in[i] == '\n')
+    {
+      content->state = START;
+      i++;
+      ended = 1;
+    }
+    else if (content->state == DOTCR)
+    {
+      content->state = START;
+      stretch_read(content, "\r", 1);
+      out[o++] = '\r';
+    }
+    else
+    {
+      n = stretch_length(in + i, len - i);
+      stretch_read(content, in + i, n);
+      memcpy(out + o, in + i, n);
+      i += n;
+      o += n;
+    }
+  }
+  *taken = i;
+  *outlen = o;
+  flags_update(content, in, i);
+  return ended;
+}
+
+void smtp_content_chunk(smtp_content *content, char const *in, size_t len)
+{
+  size_t i, n;
+  for (i = 0; i < len; i += n)
+  {
+    n = stretch_length(in + i, len - i);
+    stretch_read(content, in + i, n);
+  }
+  flags_update(content, in, len);
+}
+
+size_t smtp_content_stuff(char *out, char const *in, size_t len, unsigned int *state)
+{
+  size_t i, n, o = 0;
+  for (i = 0; i < len; i += n)
+  {
+    n = stretch_length(in + i, len - i);
+    if (*state == START && in[i] == '.') out[o++] = '.';
+    memcpy(out + o, in + i, n);
+    o += n;
+    *state = stretch_end(*state, in + i, n);
+  }
+  return o;
+}

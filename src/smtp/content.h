@@ -1,0 +1,55 @@
+#ifndef SMTP_CONTENT_H
+#define SMTP_CONTENT_H
+
+#include <stddef.h>
+
+/* What was seen in a message's content, or-ed. */
+enum smtp_content_flag
+{
+  SMTP_CONTENT_8BIT = 1,     /* an octet over 127 */
+  SMTP_CONTENT_DOT = 2,      /* a line that begins with a dot: must be stuffed for DATA */
+  SMTP_CONTENT_BARE = 4,     /* a CR or an LF that is not part of a CRLF (RFC 5321 section 2.3.8) */
+  SMTP_CONTENT_UNENDED = 8   /* the last line has no CRLF (possible with BDAT only) */
+};
+
+/*
+ * A reader of content: of the octets between DATA's 354 and the final dot, or of BDAT chunks.
+ * All zero is the state before the first octet, at the beginning of a line.
+ * The first octets of the header are looked at as well: hops counts Received lines
+ * (RFC 5321 section 6.3), which may stand in the header only.
+ */
+typedef struct smtp_content
+{
+  unsigned int flags;    /* enum smtp_content_flag, right after every call: as if no octet followed */
+  unsigned int hops;
+  unsigned int state;    /* of the line-end automaton; private */
+  unsigned int field;    /* of the header automaton; private */
+  unsigned int seen;     /* those of flags that no further octet takes back; private */
+} smtp_content;
+
+/*
+ * Read DATA's octets: takes away the stuffed dots, finds the end.  Only CRLF.CRLF ends it.
+ *   in, len   read from here
+ *   *taken    how many octets of in were used
+ *   out       where the content goes, room for len + 4 octets (what was held back at the
+ *             end of the last call may come out first)
+ *   *outlen   how many were put there
+ * Returns 1 when the end was found (the rest of in is the next command), else 0 with all
+ * of in taken.  The CRLF before the final dot belongs to the content.
+ */
+extern int smtp_content_data(smtp_content *content, char const *in, size_t len, size_t *taken,
+                             char *out, size_t *outlen);
+
+/* Look at octets of a BDAT chunk, which are content as they are (RFC 3030). */
+extern void smtp_content_chunk(smtp_content *content, char const *in, size_t len);
+
+/*
+ * Stuff dots for DATA: a dot is doubled where it begins a line.
+ *   out     room for twice len
+ *   *state  0 before the first octet; private between calls
+ * Returns the number of octets in out.  The caller adds CRLF where the content has none at
+ * its end, and ".CRLF".
+ */
+extern size_t smtp_content_stuff(char *out, char const *in, size_t len, unsigned int *state);
+
+#endif

@@ -1,0 +1,39 @@
+#ifndef SMTP_PATH_H
+#define SMTP_PATH_H
+
+#include <stddef.h>
+
+/* RFC 5321 sections 4.5.3.1.1 and 4.5.3.1.3. */
+#define SMTP_LOCAL_MAX 64
+#define SMTP_PATH_MAX 256
+
+enum smtp_path_flag
+{
+  SMTP_PATH_NULL = 1,       /* "<>" is allowed (MAIL) */
+  SMTP_PATH_BARELOCAL = 2,  /* "<postmaster>", any case, without a domain is allowed (RCPT) */
+  SMTP_PATH_UTF8 = 4        /* octets beyond ASCII are allowed (RFC 6531) */
+};
+
+/* Points into the text that was scanned; valid as long as that is. */
+typedef struct smtp_path
+{
+  char const *local;   /* as sent, quotes included */
+  size_t locallen;
+  char const *domain;  /* as sent; a domain name or an address literal with its brackets */
+  size_t domainlen;    /* 0: none, as in <> and <postmaster> */
+} smtp_path;
+
+/*
+ * Scan one path of RFC 5321 section 4.1.2, angle brackets included: "<local@domain>".
+ * A source route ("<@a,@b:local@domain>") is read and left out (appendix C).
+ *   flags  enum smtp_path_flag, or-ed
+ * Returns the number of octets the path took, 0 when it is not a path.  What follows the
+ * path is the caller's business.  A local part over SMTP_LOCAL_MAX is accepted up to
+ * SMTP_PATH_MAX, as every mailer in use does.
+ */
+extern size_t smtp_path_scan(char const *s, size_t len, int flags, smtp_path *path);
+
+/* The same for a mailbox without angle brackets: all of s must be "local@domain". 1 or 0. */
+extern int smtp_mailbox_scan(char const *s, size_t len, int flags, smtp_path *path);
+
+#endif

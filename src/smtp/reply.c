@@ -1,0 +1,113 @@
+#include "smtp/reply.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "smtp/chars.h"
+
+int smtp_reply_scan(char const *line, size_t len, smtp_reply_line *reply)
+{
+  if (len < 3 || line[0] < '2' || line[0] > '5' || !smtp_digit(line[1]) || !smtp_digit(line[2])) return 0;
+  if (len > 3 && line[3] != ' ' && line[3] != '-') return 0;
+  reply->code = (unsigned int)((line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0'));
+  reply->last = len == 3 || line[3] == ' ';
+  reply->text = line + (len > 3 ? 4 : 3);
+  reply->textlen = len > 3 ? len - 4 : 0;
+  return 1;
+}
+
+/* "." and one to three digits; the octets they take, or 0. */
+static size_t subcode_length(char const *s, size_t len)
+{
+  size_t i = 1;
+  if (!len || *s != '.') return 0;
+  while (i < len && i < 4 && smtp_digit(s[i])) i++;
+  return i > 1 ? i : 0;
+}
+
+/* class.subject.detail; the octets it takes, or 0. */
+static size_t status_length(char const *s, size_t len, char class)
+{
+  size_t subject, detail;
+  if (!len || *s != class) return 0;
+  subject = subcode_length(s + 1, len - 1);
+  if (!subject) return 0;
+  detail = subcode_length(s + 1 + subject, len - 1 - subject);
+  if (!detail) return 0;
+  return 1 + subject + detail;
+}
+
+size_t smtp_status_scan(char *out, unsigned int code, char const *text, size_t textlen)
+{
+  char class = (char)('0' + code / 100 % 10);
+  size_t n = status_length(text, textlen, class);
+  if (n && (n == textlen || text[n] == ' '))
+  {
+    memcpy(out, text, n);
+    out[n] = 0;
+    return n;
+  }
+  out[0] = class;
+  memcpy(out + 1, ".0.0", sizeof ".0.0");
+  return 0;
+}
+
+static struct extension_row
+{
+  char const *keyword;
+  enum smtp_extension extension;
+} const extensions[] =
+{
+  { "PIPELINING", SMTP_EXT_PIPELINING },
+  { "SIZE", SMTP_EXT_SIZE },
+  { "8BITMIME", SMTP_EXT_8BITMIME },
+  { "SMTPUTF8", SMTP_EXT_SMTPUTF8 },
+  { "CHUNKING", SMTP_EXT_CHUNKING },
+  { "DSN", SMTP_EXT_DSN },
+  { "ENHANCEDSTATUSCODES", SMTP_EXT_ENHANCEDSTATUSCODES },
+  { "ETRN", SMTP_EXT_ETRN },
+  { "STARTTLS", SMTP_EXT_STARTTLS }
+};
+
+/* The decimal number that a size parameter begins with; 0 when there is none or it does not fit. */
+static unsigned long long size_scan(char const *s, size_t len)
+{
+  unsigned long long number = 0;
+  size_t i;
+  for (i = 0; i < len && smtp_digit(s[i]); i++)
+  {
+    unsigned int digit = (unsigned int)(s[i] - '0');
+    if (number > (ULLONG_MAX - digit) / 10) return 0;
+    number = number * 10 + digit;
+  }
+  return i == len || s[i] == ' ' ? number : 0;
+}
+
+unsigned int smtp_extension_scan(char const *text, size_t len, unsigned long long *size)
+{
+  char const *space = len ? memchr(text, ' ', len) : 0;
+  size_t n = space ? (size_t)(space - text) : len;
+  size_t i;
+  for (i = 0; i < sizeof extensions / sizeof *extensions; i++)
+  {
+    if (!smtp_word_is(text, n, extensions[i].keyword)) continue;
+    if (extensions[i].extension == SMTP_EXT_SIZE && space)
+    {
+      unsigned long long number = size_scan(space + 1, len - n - 1);
+      if (number) *size = number;
+    }
+    return extensions[i].extension;
+  }
+  return 0;
+}
+
+void smtp_text_clean(char *s, size_t len)
+{
+  size_t i = 0, n;
+  while (i < len)
+  {
+    n = smtp_high(s[i]) ? smtp_utf8_scan(s + i, len - i) : s[i] == ' ' || smtp_visible(s[i]);
+    if (n) i += n;
+    else s[i++] = '?';
+  }
+}

@@ -1,0 +1,52 @@
+#ifndef SMTP_REPLY_H
+#define SMTP_REPLY_H
+
+#include <stddef.h>
+
+/* Octets of one reply line, CRLF included: RFC 5321 section 4.5.3.1.5 has 512, servers in use send more. */
+#define SMTP_REPLY_LINE_MAX 2048
+/* Lines of one reply; more is not SMTP. */
+#define SMTP_REPLY_LINES_MAX 100
+
+/* One line of a reply (RFC 5321 section 4.2).  Points into what was scanned. */
+typedef struct smtp_reply_line
+{
+  unsigned int code;     /* 200 to 599 */
+  int last;              /* no '-' after the code */
+  char const *text;      /* after code and separator, line end left out */
+  size_t textlen;
+} smtp_reply_line;
+
+/* Scan a line whose LF, and the CR before it, are left out.  1, or 0 when it is no reply line. */
+extern int smtp_reply_scan(char const *line, size_t len, smtp_reply_line *reply);
+
+/*
+ * The enhanced status code at the head of a reply's text (RFC 2034, RFC 3463), where its
+ * class fits the reply code; else the code's own X.0.0.
+ *   out  room for SMTP_STATUS_MAX octets; a string
+ * Returns the length of the code found in text, 0 when out is made up.
+ */
+#define SMTP_STATUS_MAX 12
+extern size_t smtp_status_scan(char *out, unsigned int code, char const *text, size_t textlen);
+
+/* What a server says it can do (RFC 5321 section 4.1.1.1), or-ed. */
+enum smtp_extension
+{
+  SMTP_EXT_PIPELINING = 1, SMTP_EXT_SIZE = 2, SMTP_EXT_8BITMIME = 4, SMTP_EXT_SMTPUTF8 = 8,
+  SMTP_EXT_CHUNKING = 16, SMTP_EXT_DSN = 32, SMTP_EXT_ENHANCEDSTATUSCODES = 64,
+  SMTP_EXT_ETRN = 128, SMTP_EXT_STARTTLS = 256
+};
+
+/*
+ * One text line of an EHLO reply, not the first: the extension it names, or 0.
+ *   *size  set for SIZE with a number over 0 (octets), else left alone
+ */
+extern unsigned int smtp_extension_scan(char const *text, size_t len, unsigned long long *size);
+
+/*
+ * Make remote text fit for a log and a terminal: in place, control characters, the C1
+ * controls in UTF-8 too, and octets that are not UTF-8 become '?'.
+ */
+extern void smtp_text_clean(char *s, size_t len);
+
+#endif
