@@ -1,0 +1,165 @@
+#ifndef JOB_H
+#define JOB_H
+
+/*
+ * The lines between qmgr and a delivery agent.
+ *
+ * One stream socket, lines ended by LF, fields parted by one space, no control characters.
+ * An ADDRESS or a path is "<...>" and may hold spaces inside a quoted local part.
+ *
+ * qmgr to agent:
+ *
+ *   site NEXTHOP [KEY=VALUE]...      once, first
+ *        NEXTHOP  [HOST] or [HOST]:PORT   that host, no MX look-up; HOST a name or an IP address
+ *                 DOMAIN or DOMAIN:PORT   the MX of the domain
+ *        me=NAME                     for EHLO, and to know ourselves among the MX
+ *        listen=ADDRESS:PORT         where our own server listens: never send there
+ *        nameserver=ADDRESS:PORT     ask this DNS server, not those of resolv.conf
+ *        timeouts=C,G,H,M,R,I,B,D,Q  seconds: connect, greeting, helo, mail, rcpt, data
+ *                                    init, data block, data done, quit
+ *   mail ID ARRIVAL OFFSET LENGTH FLAGS <SENDER> [PARAMETER]...
+ *        with this line's first octet travels the message's descriptor, open for reading and
+ *        for appending; content is LENGTH octets from OFFSET; ARRIVAL in microseconds
+ *        since 1970; FLAGS as in job_flag, "-" for none
+ *   rcpt N <ADDRESS> [PARAMETER]...  N is the recipient's number in the message, from 0
+ *   go                               the message's recipients are complete
+ *
+ *   The end of file means: send what is on the wire, journal it, start nothing new, QUIT.
+ *
+ * agent to qmgr:
+ *
+ *   up RELAY TEXT                    the site answered; RELAY is host[address]:port
+ *   down STATUS TEXT                 the site cannot be talked to (connect, greeting, EHLO,
+ *                                    421, look-up).  Jobs not done go back.  The agent ends.
+ *   rcpt ID N RESULT                 see job_result; already in the message's journal
+ *   done ID                          no more about this message; its descriptor is closed
+ *
+ *   A job whose "done" was not read when the socket ends was not carried out, except for the
+ *   recipients that are in the journal.
+ *
+ * The agent may hold many jobs at once and send them in any order of its own choosing, but
+ * answers every one.  qmgr bounds how many.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Octets of one line, LF included: a path with every DSN parameter fits (RFC 3461). */
+#define JOB_LINE_MAX 4096
+/* Octets of a result's text kept; the rest of a talkative server's reply is cut. */
+#define JOB_TEXT_MAX 1000
+/* As much as the longest id there will be. */
+#define JOB_ID_MAX 32
+
+enum job_flag
+{
+  JOB_8BIT = 1,     /* '8': content holds octets over 127 */
+  JOB_UTF8 = 2,     /* 'u': the envelope or header needs SMTPUTF8 */
+  JOB_DOT = 4,      /* 'd': a content line begins with a dot */
+  JOB_UNENDED = 8   /* 'e': content does not end in CRLF */
+};
+
+/* Octets of all flags in text, no terminator. */
+#define JOB_FLAGS_MAX 4
+
+/* Flags as text of fixed width: a letter or '-' for each. */
+extern void job_flags_format(char out[JOB_FLAGS_MAX], unsigned int flags);
+/* Back again; -1 on an unknown letter. */
+extern int job_flags_scan(char const *s, size_t len);
+
+/*
+ * The next field of a line: up to the next space, but a space inside "<...>" quotes does
+ * not count.  *s and *len move past it and the space.  Returns 1, or 0 when the line is used up.
+ */
+typedef struct job_field
+{
+  char const *s;
+  size_t len;
+} job_field;
+extern int job_field_next(char const **s, size_t *len, job_field *field);
+
+/* Is the field this word? */
+extern int job_field_is(job_field const *field, char const *word);
+/* A decimal number that fills the field and fits; 1 or 0. */
+extern int job_field_number(job_field const *field, uint64_t *number);
+/* A field "<...>": its inside.  1 or 0. */
+extern int job_field_path(job_field const *field, job_field *inside);
+
+typedef struct job_mail
+{
+  job_field id;
+  uint64_t arrival_us;
+  uint64_t offset;
+  uint64_t length;
+  unsigned int flags;
+  job_field sender;      /* without angle brackets; empty for the null sender */
+  job_field parameters;  /* the rest of the line, may be empty */
+} job_mail;
+
+typedef struct job_rcpt
+{
+  uint64_t number;
+  job_field address;     /* without angle brackets */
+  job_field parameters;
+} job_rcpt;
+
+/* Scan what follows "mail " or "rcpt ".  The fields point into the line.  1 or 0. */
+extern int job_mail_scan(char const *s, size_t len, job_mail *mail);
+extern int job_rcpt_scan(char const *s, size_t len, job_rcpt *rcpt);
+
+/*
+ * Write the whole line, LF included.
+ * Returns its length, or 0 when it does not fit into max.
+ */
+extern size_t job_mail_format(char *out, size_t max, job_mail const *mail);
+extern size_t job_rcpt_format(char *out, size_t max, job_rcpt const *rcpt);
+
+/*
+ * A result of one recipient and attempt, in text: "N STATUS CODE RELAY TEXT", for instance
+ *   0 sent 2.0.0 mailhost.customer.tld[192.0.2.1]:25 250 2.0.0 ok
+ * The same text stands in the message's journal (there after the time) and in the agent's
+ * report (there after "rcpt ID ").
+ */
+enum job_status { JOB_SENT, JOB_DEFERRED, JOB_FAILED };
+
+typedef struct job_result
+{
+  uint64_t recipient;
+  enum job_status status;
+  job_field code;   /* enhanced status code, RFC 3463 */
+  job_field relay;  /* host[address]:port, or "none" */
+  job_field text;   /* the remote's words, or ours; clean, see smtp_text_clean() */
+} job_result;
+
+extern int job_result_scan(char const *s, size_t len, job_result *result);
+/* No LF at the end.  Text beyond JOB_TEXT_MAX is cut.  0 when it does not fit. */
+extern size_t job_result_format(char *out, size_t max, job_result const *result);
+
+/* "sent", "deferred", "failed". */
+extern char const *job_status_name(enum job_status status);
+
+/*
+ * A journal line: seconds since 1970 with six decimals, a space, the result, LF.
+ * It may stand in a message's file only whole: one write(2), append.  A last line without
+ * LF was torn and does not count.
+ */
+extern size_t job_journal_format(char *out, size_t max, uint64_t time_us, job_result const *result);
+/* One line without its LF; 1 or 0. */
+extern int job_journal_scan(char const *s, size_t len, uint64_t *time_us, job_result *result);
+
+/*
+ * Write octets to a job socket, a descriptor with the first of them unless fd is -1.
+ * Returns what write(2) would; the descriptor went along when that is over 0.  No SIGPIPE.
+ */
+extern ssize_t job_send(int socket, char const *s, size_t len, int fd);
+
+/*
+ * Read octets from a job socket.  *fd is the descriptor (close-on-exec) that travelled with
+ * the first of them, or -1: the kernel never joins octets from two sendings with a descriptor
+ * each, so descriptors come in the order of their lines.
+ * Returns what read(2) would.
+ */
+extern ssize_t job_receive(int socket, char *s, size_t max, int *fd);
+
+#endif
