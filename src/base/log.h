@@ -1,0 +1,19 @@
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+/*
+ * Log lines on stderr, one write(2) each, in the words of mail operators' tools:
+ * "PROG: piece piece...\n", PROG being skalibs's.  Every piece is taken as remote text and
+ * cleaned (smtp_text_clean() does the same for programs without skalibs).  A line over
+ * LOG_LINE_MAX octets is cut.
+ */
+#define LOG_LINE_MAX 3000
+
+/* The pieces are strings; the last one is NULL. */
+extern void log_pieces(char const *const *pieces);
+#define log_line(...) log_pieces((char const *const []){ __VA_ARGS__, 0 })
+
+/* Copy text into out (room max, a string of at most max - 1 octets), cleaned.  Returns out. */
+extern char const *log_clean(char *out, unsigned long max, char const *s, unsigned long len);
+
+#endif

@@ -1,0 +1,649 @@
+#include "conf/conf-internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <skalibs/allreadwrite.h>
+#include <skalibs/types.h>
+
+#include "base/duration.h"
+#include "base/instance.h"
+#include "base/log.h"
+#include "smtp/path.h"
+
+/* --- saying why ------------------------------------------------------------------------ */
+
+static char why[1024];
+
+char const *conf_why(void)
+{
+  return why;
+}
+
+/* Append a string to why[]; what has no room is left out. */
+static void why_add(char const *s)
+{
+  size_t len = strlen(why), n = strlen(s), room = sizeof why - 1 - len;
+  if (n > room) n = room;
+  memcpy(why + len, s, n);
+  why[len + n] = 0;
+}
+
+int conf_say(char const *what, char const *text, size_t len)
+{
+  char clean[200];
+  why[0] = 0;
+  why_add(what);
+  if (text)
+  {
+    why_add(": ");
+    why_add(log_clean(clean, sizeof clean, text, len));
+  }
+  errno = EINVAL;
+  return 0;
+}
+
+int conf_say_where(char const *name, unsigned int line)
+{
+  char said[sizeof why], number[UINT_FMT];
+  memcpy(said, why, sizeof said);
+  why[0] = 0;
+  why_add("conf/");
+  why_add(name);
+  if (line)
+  {
+    number[uint_fmt(number, line)] = 0;
+    why_add(": line ");
+    why_add(number);
+  }
+  why_add(": ");
+  why_add(said);
+  return 0;
+}
+
+int conf_say_system(char const *name)
+{
+  int e = errno;
+  conf_say(strerror(e), 0, 0);
+  errno = e;
+  return conf_say_where(name, 0);
+}
+
+/* --- reading --------------------------------------------------------------------------- */
+
+int conf_open(int instance)
+{
+  int fd = instance_openat(instance, "conf");
+  int e = errno;
+  if (fd >= 0) return fd;
+  conf_say("unable to open conf", strerror(e), strlen(strerror(e)));
+  errno = e;
+  return -1;
+}
+
+/* All of a regular file up to its limit, from a descriptor. */
+static int regular_read(int fd, size_t max, stralloc *text)
+{
+  struct stat st;
+  size_t size, n;
+  if (fstat(fd, &st) == -1) return 0;
+  if (!S_ISREG(st.st_mode)) return conf_say("not a regular file", 0, 0);
+  if ((uint64_t)st.st_size > max) return conf_say("file too large", 0, 0);
+  size = (size_t)st.st_size;
+  text->len = 0;
+  if (!stralloc_ready(text, size + 1)) return 0;
+  errno = 0;
+  n = allread(fd, text->s, size + 1);
+  if (n <= size && errno && errno != EPIPE) return 0; /* EPIPE, or nothing: the end */
+  if (n != size)
+  {
+    errno = EAGAIN; /* it changed under our eyes: whoever writes it is not done */
+    return 0;
+  }
+  text->len = size;
+  return 1;
+}
+
+/* A symbolic link to nowhere is no missing file: somebody meant to set something. */
+static int file_missing(int conf, char const *name)
+{
+  struct stat st;
+  int r = fstatat(conf, name, &st, AT_SYMLINK_NOFOLLOW) == -1 && errno == ENOENT;
+  errno = ENOENT;
+  return r;
+}
+
+int conf_file_read(int conf, conf_setting const *setting, stralloc *text)
+{
+  size_t max = setting->kind >= CONF_LIST ? CONF_LIST_FILE_MAX : CONF_VALUE_FILE_MAX;
+  int fd = openat(conf, setting->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  int r, e;
+  if (fd == -1 && errno == ENOENT && file_missing(conf, setting->name)) return 0;
+  if (fd == -1) return conf_say_system(setting->name), -1;
+  why[0] = 0;
+  r = regular_read(fd, max, text);
+  e = errno;
+  close(fd);
+  errno = e;
+  if (r) return 1;
+  if (why[0]) conf_say_where(setting->name, 0);
+  else conf_say_system(setting->name);
+  return -1;
+}
+
+static int is_space(char c)
+{
+  return c == ' ' || c == '\t';
+}
+
+/* Where the comment begins, or len. */
+static size_t line_comment(char const *s, size_t len)
+{
+  char const *p = s;
+  while ((p = memchr(p, '#', len - (size_t)(p - s))))
+  {
+    if (p == s || is_space(p[-1])) return (size_t)(p - s);
+    p++;
+  }
+  return len;
+}
+
+/* A control character in s?  A tab is white space. */
+static int line_clean(char const *s, size_t len)
+{
+  size_t i = 0;
+  for (; i < len; i++)
+    if (((unsigned char)s[i] < 32 && s[i] != '\t') || s[i] == 127) return 0;
+  return 1;
+}
+
+int conf_line_next(conf_setting const *setting, stralloc const *text, size_t *pos, conf_line *line)
+{
+  size_t max = setting->kind >= CONF_LIST ? CONF_LINE_MAX : CONF_VALUE_MAX;
+  while (*pos < text->len)
+  {
+    char const *s = text->s + *pos;
+    char const *lf = memchr(s, '\n', text->len - *pos);
+    size_t len = lf ? (size_t)(lf - s) : text->len - *pos;
+    *pos += len + 1;
+    line->number++;
+    if (len && s[len - 1] == '\r') len--; /* edited elsewhere */
+    len = line_comment(s, len);
+    while (len && is_space(*s)) s++, len--;
+    while (len && is_space(s[len - 1])) len--;
+    if (!len) continue;
+    if (len > max) conf_say("line too long", 0, 0);
+    else if (!line_clean(s, len)) conf_say("control character", s, len);
+    else
+    {
+      line->s = s;
+      line->len = len;
+      return 1;
+    }
+    conf_say_where(setting->name, line->number);
+    return -1;
+  }
+  return 0;
+}
+
+int conf_word_next(char const **s, size_t *len, conf_word *word)
+{
+  size_t n = 0;
+  while (n < *len && !is_space((*s)[n])) n++;
+  word->s = *s;
+  word->len = n;
+  while (n < *len && is_space((*s)[n])) n++;
+  *s += n;
+  *len -= n;
+  return !!word->len;
+}
+
+int conf_lines_check(conf_setting const *setting, stralloc const *text, size_t *entries,
+                     void (*tell)(void *data), void *data)
+{
+  conf_line line = { .number = 0 };
+  size_t pos = 0;
+  int good = 1, r;
+  *entries = 0;
+  while ((r = conf_line_next(setting, text, &pos, &line)))
+  {
+    ++*entries;
+    if (r > 0 && (*setting->check)(line.s, line.len)) continue;
+    if (r > 0 && errno == EINVAL) conf_say_where(setting->name, line.number);
+    else if (r > 0) conf_say_system(setting->name);
+    (*tell)(data);
+    good = 0;
+  }
+  if (good && setting->check == &conf_check_route) good = conf_routes_twice(setting, text, tell, data);
+  return good;
+}
+
+int conf_value_read(int conf, conf_setting const *setting, stralloc *text, conf_line *line)
+{
+  conf_line more = { .number = 0 };
+  size_t pos = 0;
+  int r = conf_file_read(conf, setting, text);
+  if (r < 0) return 0;
+  *line = (conf_line){ .s = setting->fallback, .len = strlen(setting->fallback) };
+  if (!r) return 1;
+  r = conf_line_next(setting, text, &pos, line);
+  if (r < 0) return 0;
+  if (!r)
+  {
+    conf_say("no value", 0, 0);
+    return conf_say_where(setting->name, 0);
+  }
+  more.number = line->number;
+  r = conf_line_next(setting, text, &pos, &more);
+  if (r < 0) return 0;
+  if (!r) return 1;
+  conf_say("more than one value", more.s, more.len);
+  return conf_say_where(setting->name, more.number);
+}
+
+/* --- words to values ------------------------------------------------------------------------ */
+
+/* Copy as a string. */
+static int string_copy(stralloc *out, char const *s, size_t len)
+{
+  if (!stralloc_copyb(out, s, len) || !stralloc_0(out)) return 0;
+  out->len--;
+  return 1;
+}
+
+/* A decimal number that is all of s. */
+static int number_scan(char const *s, size_t len, uint64_t *number)
+{
+  char text[UINT64_FMT];
+  if (!len || len >= sizeof text || memchr(s, 0, len)) return 0;
+  memcpy(text, s, len);
+  text[len] = 0;
+  return !!uint640_scan(text, number);
+}
+
+/* A number from min to max. */
+static int number_within(char const *s, size_t len, uint64_t min, uint64_t max, uint64_t *number)
+{
+  if (!number_scan(s, len, number)) return conf_say("not a number", s, len);
+  if (*number < min) return conf_say("too small", s, len);
+  if (*number > max) return conf_say("too large", s, len);
+  return 1;
+}
+
+/* At least a second. */
+static int period_scan(char const *s, size_t len, uint64_t *seconds)
+{
+  if (!duration_scan(s, len, seconds)) return conf_say("not a time (such as 300s, 12h, 5d)", s, len);
+  if (!*seconds) return conf_say("no time at all", s, len);
+  return 1;
+}
+
+static int backoff_scan(char const *s, size_t len, conf_backoff *backoff)
+{
+  conf_word min, max;
+  char const *all = s;
+  size_t alllen = len;
+  if (!conf_word_next(&s, &len, &min) || !conf_word_next(&s, &len, &max) || len)
+    return conf_say("not MIN MAX", all, alllen);
+  if (!period_scan(min.s, min.len, &backoff->min) || !period_scan(max.s, max.len, &backoff->max)) return 0;
+  return backoff->min <= backoff->max ? 1 : conf_say("MIN is over MAX", all, alllen);
+}
+
+/* What conf/concurrency says where TOTAL is left out, and the most it may say. */
+#define CONCURRENCY_TOTAL 1000
+#define CONCURRENCY_MAX 10000
+
+static int concurrency_scan(char const *s, size_t len, conf_concurrency *concurrency)
+{
+  conf_word site, total;
+  char const *all = s;
+  size_t alllen = len;
+  if (!conf_word_next(&s, &len, &site)) return conf_say("not PERSITE [TOTAL]", all, alllen);
+  if (!number_within(site.s, site.len, 1, CONCURRENCY_MAX, &concurrency->site)) return 0;
+  concurrency->total = concurrency->site > CONCURRENCY_TOTAL ? concurrency->site : CONCURRENCY_TOTAL;
+  if (!conf_word_next(&s, &len, &total)) return 1;
+  if (len) return conf_say("not PERSITE [TOTAL]", all, alllen);
+  if (!number_within(total.s, total.len, 1, CONCURRENCY_MAX, &concurrency->total)) return 0;
+  return concurrency->site <= concurrency->total ? 1 : conf_say("PERSITE is over TOTAL", all, alllen);
+}
+
+/* The names in the file, and RFC 5321 section 4.5.3.2's times where it has them. */
+static struct { char const *name; unsigned int seconds; } const timeouts[CONF_TIMEOUTS] =
+{
+  [CONF_TIMEOUT_CONNECT] = { "connect", 30 },
+  [CONF_TIMEOUT_GREETING] = { "greeting", 300 },
+  [CONF_TIMEOUT_HELO] = { "helo", 300 },
+  [CONF_TIMEOUT_MAIL] = { "mail", 300 },
+  [CONF_TIMEOUT_RCPT] = { "rcpt", 300 },
+  [CONF_TIMEOUT_DATAINIT] = { "datainit", 120 },
+  [CONF_TIMEOUT_DATABLOCK] = { "datablock", 180 },
+  [CONF_TIMEOUT_DATADONE] = { "datadone", 600 },
+  [CONF_TIMEOUT_QUIT] = { "quit", 30 },
+  [CONF_TIMEOUT_COMMAND] = { "command", 300 },
+  [CONF_TIMEOUT_RECEIVE] = { "receive", 300 }
+};
+#define TIMEOUT_MAX_S 86400
+
+char const *conf_timeout_name(unsigned int which)
+{
+  return timeouts[which].name;
+}
+
+static int timeout_scan(char const *s, size_t len, unsigned int *which, unsigned int *seconds)
+{
+  conf_word name, value;
+  char const *all = s;
+  size_t alllen = len;
+  uint64_t n;
+  if (!conf_word_next(&s, &len, &name) || !conf_word_next(&s, &len, &value) || len)
+    return conf_say("not NAME TIME", all, alllen);
+  for (*which = 0; *which < CONF_TIMEOUTS; ++*which)
+    if (strlen(timeouts[*which].name) == name.len && !memcmp(timeouts[*which].name, name.s, name.len)) break;
+  if (*which == CONF_TIMEOUTS) return conf_say("unknown timeout", name.s, name.len);
+  if (!period_scan(value.s, value.len, &n)) return 0;
+  if (n > TIMEOUT_MAX_S) return conf_say("over a day", value.s, value.len);
+  *seconds = (unsigned int)n;
+  return 1;
+}
+
+/* --- checks of a line, for the table ------------------------------------------------------------ */
+
+static int check_domain(char const *s, size_t len)
+{
+  stralloc domain = STRALLOC_ZERO;
+  int r = conf_domain_fold(&domain, s, len);
+  stralloc_free(&domain);
+  return r || errno != EINVAL ? r : conf_say("not a domain name", s, len);
+}
+
+static int check_mailbox(char const *s, size_t len)
+{
+  smtp_path path;
+  return smtp_mailbox_scan(s, len, SMTP_PATH_UTF8, &path) ? 1 : conf_say("not a mailbox", s, len);
+}
+
+static int check_endpoint(char const *s, size_t len, int any, unsigned int port)
+{
+  stralloc folded = STRALLOC_ZERO;
+  int r = conf_endpoint_fold(&folded, s, len, any, port);
+  stralloc_free(&folded);
+  return r;
+}
+
+#define LISTEN_PORT 0
+#define NAMESERVER_PORT 53
+
+static int check_listen(char const *s, size_t len)
+{
+  return check_endpoint(s, len, 1, LISTEN_PORT);
+}
+
+static int check_nameserver(char const *s, size_t len)
+{
+  return check_endpoint(s, len, 0, NAMESERVER_PORT);
+}
+
+static int check_octets(char const *s, size_t len)
+{
+  uint64_t octets;
+  return number_within(s, len, 0, INT64_MAX, &octets);
+}
+
+static int check_switch(char const *s, size_t len)
+{
+  uint64_t on;
+  return number_scan(s, len, &on) && on <= 1 ? 1 : conf_say("neither 1 nor 0", s, len);
+}
+
+static int check_time(char const *s, size_t len)
+{
+  uint64_t seconds;
+  return period_scan(s, len, &seconds);
+}
+
+static int check_backoff(char const *s, size_t len)
+{
+  conf_backoff backoff;
+  return backoff_scan(s, len, &backoff);
+}
+
+static int check_concurrency(char const *s, size_t len)
+{
+  conf_concurrency concurrency;
+  return concurrency_scan(s, len, &concurrency);
+}
+
+static int check_connections(char const *s, size_t len)
+{
+  uint64_t connections;
+  return number_within(s, len, 1, CONCURRENCY_MAX, &connections);
+}
+
+static int check_timeout(char const *s, size_t len)
+{
+  unsigned int which, seconds;
+  return timeout_scan(s, len, &which, &seconds);
+}
+
+/* --- the table -------------------------------------------------------------------------------- */
+
+/* In the order of conf_settings. */
+enum
+{
+  ME, POSTMASTER, LISTEN, NAMESERVER, DATABYTES, ETRNCOUNTS, FSYNCDIR, LIFETIME, BACKOFF, CONCURRENCY,
+  CONCURRENCYINCOMING, TIMEOUTS
+};
+
+conf_setting const conf_settings[] =
+{
+  [ME] = { "me", CONF_VALUE, "(the host's name)",
+    "our name: in the greeting, in EHLO, in trace headers", &check_domain },
+  [POSTMASTER] = { "postmaster", CONF_VALUE, "(postmaster@me)",
+    "where mail for <postmaster> goes", &check_mailbox },
+  [LISTEN] = { "listen", CONF_VALUE, "127.0.0.1:2525",
+    "ADDRESS:PORT where mail is taken", &check_listen },
+  [NAMESERVER] = { "nameserver", CONF_VALUE, "",
+    "ADDRESS[:PORT] of the DNS server to ask, instead of resolv.conf's", &check_nameserver },
+  [DATABYTES] = { "databytes", CONF_VALUE, "104857600",
+    "octets a message may have; 0: no limit", &check_octets },
+  [ETRNCOUNTS] = { "etrncounts", CONF_VALUE, "0",
+    "1: answer ETRN with 251, 252, 253 and how many wait", &check_switch },
+  [FSYNCDIR] = { "fsyncdir", CONF_VALUE, "0",
+    "1: sync directories too, for file systems that need it", &check_switch },
+  [LIFETIME] = { "lifetime", CONF_VALUE, "5d",
+    "how long a message may wait", &check_time },
+  [BACKOFF] = { "backoff", CONF_VALUE, "60 3600",
+    "MIN MAX seconds between two tries", &check_backoff },
+  [CONCURRENCY] = { "concurrency", CONF_VALUE, "20 1000",
+    "PERSITE [TOTAL] connections for delivery", &check_concurrency },
+  [CONCURRENCYINCOMING] = { "concurrencyincoming", CONF_VALUE, "500",
+    "connections at a time where mail is taken", &check_connections },
+  [TIMEOUTS] = { "timeouts", CONF_LINES, "(RFC 5321's)",
+    "NAME TIME for each step of an SMTP dialogue", &check_timeout },
+  { "relaydomains", CONF_COMPILED, "(none)",
+    "domains whose mail is taken from anyone", &conf_check_pattern },
+  { "relayclients", CONF_LIST, "(none)",
+    "clients whose mail is taken for any domain", &conf_check_client },
+  { "flushdomains", CONF_COMPILED, "(relaydomains)",
+    "domains ETRN may ask for", &conf_check_pattern },
+  { "flushclients", CONF_LIST, "(loopback and relayclients)",
+    "clients that may use ETRN", &conf_check_client },
+  { "flushusers", CONF_LIST, "(none)",
+    "local users that may ask for a flush", &conf_check_user },
+  { "routes", CONF_COMPILED, "(none: MX)",
+    "PATTERN NEXTHOP [park] [lifetime=TIME] [concurrency=N]", &conf_check_route },
+  { "queues", CONF_LIST, "(none)",
+    "NAME DOMAIN... for ETRN #NAME", &conf_check_queue },
+  { "recipients", CONF_COMPILED, "(any)",
+    "mailboxes that exist in the relayed domains", &conf_check_recipient }
+};
+size_t const conf_settings_count = sizeof conf_settings / sizeof *conf_settings;
+
+conf_setting const *conf_setting_find(char const *name)
+{
+  size_t i = 0;
+  for (; i < conf_settings_count; i++)
+    if (!strcmp(conf_settings[i].name, name)) return conf_settings + i;
+  return 0;
+}
+
+/* --- the readers ------------------------------------------------------------------------------- */
+
+/* The value's line, and whether the file has one (line->number is not 0); checked. */
+static int value_read(int conf, unsigned int which, stralloc *text, conf_line *line)
+{
+  conf_setting const *setting = conf_settings + which;
+  if (!conf_value_read(conf, setting, text, line)) return 0;
+  if (!line->number || (*setting->check)(line->s, line->len)) return 1;
+  return conf_say_where(setting->name, line->number);
+}
+
+/* Short of memory on the way. */
+static int no_memory(unsigned int which)
+{
+  errno = ENOMEM;
+  return conf_say_system(conf_settings[which].name);
+}
+
+int conf_me(int conf, stralloc *name)
+{
+  stralloc text = STRALLOC_ZERO;
+  conf_line line;
+  char host[256];
+  int r = value_read(conf, ME, &text, &line);
+  if (r && !line.number)
+  {
+    host[sizeof host - 1] = 0;
+    if (gethostname(host, sizeof host - 1) == -1) r = conf_say_system("me");
+    line = (conf_line){ .s = host, .len = strlen(host) };
+  }
+  if (r && !conf_domain_fold(name, line.s, line.len))
+  {
+    if (errno == EINVAL)
+    {
+      conf_say("missing, and the host's name is no domain name", line.s, line.len);
+      r = conf_say_where("me", 0);
+    }
+    else r = no_memory(ME);
+  }
+  stralloc_free(&text);
+  return r;
+}
+
+int conf_postmaster(int conf, stralloc *mailbox)
+{
+  static char const local[] = "postmaster@";
+  stralloc text = STRALLOC_ZERO;
+  conf_line line;
+  int r = value_read(conf, POSTMASTER, &text, &line);
+  if (r && line.number) r = string_copy(mailbox, line.s, line.len) || no_memory(POSTMASTER);
+  else if (r) r = conf_me(conf, &text)
+    && ((stralloc_copyb(mailbox, local, sizeof local - 1) && stralloc_catb(mailbox, text.s, text.len + 1))
+      || no_memory(POSTMASTER));
+  if (r && !line.number) mailbox->len--;
+  stralloc_free(&text);
+  return r;
+}
+
+/* ADDRESS:PORT. */
+static int endpoint_read(int conf, unsigned int which, stralloc *out, int any, unsigned int port)
+{
+  stralloc text = STRALLOC_ZERO;
+  conf_line line;
+  int r = value_read(conf, which, &text, &line);
+  if (r && !line.len) r = string_copy(out, "", 0) || no_memory(which);
+  else if (r && !conf_endpoint_fold(out, line.s, line.len, any, port)) r = no_memory(which);
+  stralloc_free(&text);
+  return r;
+}
+
+int conf_listen(int conf, stralloc *listen)
+{
+  return endpoint_read(conf, LISTEN, listen, 1, LISTEN_PORT);
+}
+
+int conf_nameserver(int conf, stralloc *nameserver)
+{
+  return endpoint_read(conf, NAMESERVER, nameserver, 0, NAMESERVER_PORT);
+}
+
+int conf_databytes(int conf, uint64_t *octets)
+{
+  stralloc text = STRALLOC_ZERO;
+  conf_line line;
+  int r = value_read(conf, DATABYTES, &text, &line) && number_scan(line.s, line.len, octets);
+  stralloc_free(&text);
+  return r;
+}
+
+int conf_switch(int conf, char const *name, int *on)
+{
+  conf_setting const *setting = conf_setting_find(name);
+  stralloc text = STRALLOC_ZERO;
+  conf_line line;
+  uint64_t number = 0;
+  int r;
+  if (!setting || setting->check != &check_switch)
+  {
+    conf_say("not a switch", 0, 0);
+    return conf_say_where(name, 0);
+  }
+  r = value_read(conf, (unsigned int)(setting - conf_settings), &text, &line)
+    && number_scan(line.s, line.len, &number);
+  *on = !!number;
+  stralloc_free(&text);
+  return r;
+}
+
+int conf_lifetime(int conf, uint64_t *seconds)
+{
+  stralloc text = STRALLOC_ZERO;
+  conf_line line;
+  int r = value_read(conf, LIFETIME, &text, &line) && period_scan(line.s, line.len, seconds);
+  stralloc_free(&text);
+  return r;
+}
+
+int conf_backoff_read(int conf, conf_backoff *backoff)
+{
+  stralloc text = STRALLOC_ZERO;
+  conf_line line;
+  int r = value_read(conf, BACKOFF, &text, &line) && backoff_scan(line.s, line.len, backoff);
+  stralloc_free(&text);
+  return r;
+}
+
+int conf_concurrency_read(int conf, conf_concurrency *concurrency)
+{
+  stralloc text = STRALLOC_ZERO;
+  conf_line line;
+  int r = value_read(conf, CONCURRENCY, &text, &line) && concurrency_scan(line.s, line.len, concurrency);
+  stralloc_free(&text);
+  return r;
+}
+
+int conf_timeouts(int conf, unsigned int seconds[CONF_TIMEOUTS])
+{
+  conf_setting const *setting = conf_settings + TIMEOUTS;
+  stralloc text = STRALLOC_ZERO;
+  conf_line line = { .number = 0 };
+  size_t pos = 0;
+  unsigned int which, value;
+  int r;
+  for (which = 0; which < CONF_TIMEOUTS; which++) seconds[which] = timeouts[which].seconds;
+  r = conf_file_read(conf, setting, &text);
+  while (r > 0 && (r = conf_line_next(setting, &text, &pos, &line)) > 0)
+  {
+    if (timeout_scan(line.s, line.len, &which, &value)) seconds[which] = value;
+    else
+    {
+      conf_say_where(setting->name, line.number);
+      r = -1;
+    }
+  }
+  stralloc_free(&text);
+  return r >= 0;
+}

@@ -1,0 +1,132 @@
+#ifndef CONF_H
+#define CONF_H
+
+/*
+ * The settings: one plain file each under the instance's conf/, "#" to the end of a line is
+ * a comment where it begins the line or follows white space, empty lines do not count.
+ * A missing file means the default, which stands in conf.c and nowhere else.  All names,
+ * kinds and defaults are one table there; conf-check walks it.
+ *
+ * Every reader returns 1, or
+ *   0   with errno set and conf_why() the reason, ready for a log line, with the file's name
+ *       and, where there is one, the line's number.  EINVAL: the file's words make no sense;
+ *       else what open(2) or read(2) said.  A program says so and exits; it never guesses.
+ * Lists may be compiled: where conf/NAME.cdb is not older than conf/NAME it is asked instead.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <skalibs/stralloc.h>
+
+/* Why the last reader failed, a string: "conf/backoff: line 1: MIN is over MAX". */
+extern char const *conf_why(void);
+
+/* Open DIR/conf below the instance descriptor.  -1 as openat(2), conf_why() set. */
+extern int conf_open(int instance);
+
+/*
+ * "A string" in a stralloc: a zero octet follows, which len does not count.
+ */
+
+/* --- one value a file ------------------------------------------------------------- */
+
+/* me: our host name; default gethostname(2).  A string in *name. */
+extern int conf_me(int conf, stralloc *name);
+
+/* postmaster: mailbox for <postmaster>; default postmaster@me.  A string. */
+extern int conf_postmaster(int conf, stralloc *mailbox);
+
+/* listen: ADDRESS:PORT of our server; default 127.0.0.1:2525.  A string. */
+extern int conf_listen(int conf, stralloc *listen);
+
+/* nameserver: ADDRESS:PORT, "" where resolv.conf rules.  A string. */
+extern int conf_nameserver(int conf, stralloc *nameserver);
+
+/* databytes: octets a message may have, 0 for no limit. */
+extern int conf_databytes(int conf, uint64_t *octets);
+
+/* etrncounts, fsyncdir: on (1) when the file holds 1, off when it holds 0 or is missing. */
+extern int conf_switch(int conf, char const *name, int *on);
+
+/* lifetime: seconds a message may wait. */
+extern int conf_lifetime(int conf, uint64_t *seconds);
+
+/* backoff: MIN MAX in seconds. */
+typedef struct conf_backoff { uint64_t min; uint64_t max; } conf_backoff;
+extern int conf_backoff_read(int conf, conf_backoff *backoff);
+
+/* concurrency: PERSITE [TOTAL], connections from us. */
+typedef struct conf_concurrency { uint64_t site; uint64_t total; } conf_concurrency;
+extern int conf_concurrency_read(int conf, conf_concurrency *concurrency);
+
+/* timeouts: lines "NAME DURATION"; the defaults are those of RFC 5321 section 4.5.3.2. */
+enum conf_timeout
+{
+  CONF_TIMEOUT_CONNECT, CONF_TIMEOUT_GREETING, CONF_TIMEOUT_HELO, CONF_TIMEOUT_MAIL,
+  CONF_TIMEOUT_RCPT, CONF_TIMEOUT_DATAINIT, CONF_TIMEOUT_DATABLOCK, CONF_TIMEOUT_DATADONE,
+  CONF_TIMEOUT_QUIT,
+  CONF_TIMEOUT_COMMAND,  /* our own server: the wait for a command */
+  CONF_TIMEOUT_RECEIVE,  /* our own server: the wait for 64 KiB of content */
+  CONF_TIMEOUTS
+};
+extern int conf_timeouts(int conf, unsigned int seconds[CONF_TIMEOUTS]);
+
+/* --- lists ------------------------------------------------------------------------- */
+
+/* A client's or our own address, IPv4 in its mapped form (::ffff:0:0/96). */
+typedef struct conf_address { unsigned char octets[16]; } conf_address;
+
+/* From text: an IPv4 or IPv6 address, a mapped IPv6 address is the IPv4 one.  1 or 0. */
+extern int conf_address_scan(char const *s, conf_address *address);
+
+/*
+ * Questions.  *yes is 1 or 0.  domain is folded (smtp_domain_fold) and an A-label.
+ * A list of domains holds "customer.tld" for itself, ".customer.tld" for all below it.
+ */
+extern int conf_relaydomain(int conf, char const *domain, size_t len, int *yes);
+extern int conf_relayclient(int conf, conf_address const *address, int *yes);
+
+/* flushdomains (default: relaydomains) and flushclients (default: loopback and relayclients). */
+extern int conf_flushdomain(int conf, char const *domain, size_t len, int *yes);
+extern int conf_flushclient(int conf, conf_address const *address, int *yes);
+
+/*
+ * recipients: mailboxes "alice@customer.tld", or "@customer.tld" for all of a domain.  A domain
+ * none of whose mailboxes is listed takes any.  Mailboxes are compared without regard to case.
+ */
+extern int conf_recipient(int conf, char const *mailbox, size_t len, int *yes);
+
+/*
+ * queues: lines "NAME DOMAIN...".  Appends the queue's domains to *domains, folded, each with
+ * a zero octet that len counts; *found is 0 when there is no such queue.
+ */
+extern int conf_queue(int conf, char const *name, size_t len, stralloc *domains, int *found);
+
+/*
+ * routes: lines "PATTERN NEXTHOP [park] [lifetime=TIME] [concurrency=N]", PATTERN a domain,
+ * ".domain" for all below it, or "*".  The exact domain wins, then the longest ".domain", then "*".
+ * NEXTHOP is [HOST]:PORT, [HOST], DOMAIN, DOMAIN:PORT, or "-" for the MX of the domain itself.
+ */
+typedef struct conf_route
+{
+  stralloc site;        /* a string, the next hop as the job lines and site files have it; folded */
+  int parked;
+  uint64_t lifetime;    /* seconds; conf/lifetime where the route says nothing */
+  uint64_t concurrency; /* connections; conf/concurrency where the route says nothing */
+} conf_route;
+#define CONF_ROUTE_ZERO { .site = STRALLOC_ZERO }
+/* Always finds one: without a line, the MX of the domain, not parked. */
+extern int conf_route_find(int conf, char const *domain, size_t len, conf_route *route);
+
+/* Is this text a next hop as above?  (Site files are named so.) */
+extern int conf_site_ok(char const *site, size_t len);
+
+/*
+ * Fold a domain to what files are named by: case, one trailing dot, U-labels to A-labels
+ * (RFC 5891, libidn2).
+ *   *out   set to a string
+ * Returns 1, or 0 when it is no domain name (errno EINVAL) or memory is short (ENOMEM).
+ */
+extern int conf_domain_fold(stralloc *out, char const *domain, size_t len);
+
+#endif
