@@ -1,0 +1,52 @@
+#ifndef QUEUE_QUEUEDIR_H
+#define QUEUE_QUEUEDIR_H
+
+/*
+ * The queue directory.  "queue" is everywhere a descriptor of it.
+ *
+ *   tmp/ID        being written
+ *   new/ID        accepted; some of what it owes is in no flush file yet
+ *   cur/SLICE/ID  everything it owes is recorded in flush/ or claim/, or is in qmgr's hands
+ *   hold/ID       put aside by an operator
+ *   failed/ID     done with, some recipient refused or expired
+ *   corrupt/ID    not a whole message: cut short, or not ours
+ *   flush/ claim/ asked/ site/ trigger lock   see flush.h, trigger.h and qmgr
+ */
+
+#include "queue/id.h"
+
+enum queue_place { QUEUE_TMP, QUEUE_NEW, QUEUE_CUR, QUEUE_HOLD, QUEUE_FAILED, QUEUE_CORRUPT };
+
+/* Room for a path of queuedir_path(), a string. */
+#define QUEUE_PATH_MAX 48
+/* The path of id below the queue: "cur/01h8q/01h8q...". */
+extern void queuedir_path(char out[QUEUE_PATH_MAX], enum queue_place place, char const *id);
+
+/* Among the flags of queuedir_open_message(): look in failed as well. */
+#define QUEUEDIR_FAILED (1 << 30)
+
+/*
+ * Open a message, wherever it is: cur, new, hold (and failed with QUEUEDIR_FAILED).
+ *   flags  of open(2): O_RDONLY or O_RDWR | O_APPEND; O_NOFOLLOW, O_CLOEXEC and O_NONBLOCK are added
+ *   *place where it was found
+ * Looks twice, so that a message on its way from one place to the next is not missed.
+ * Returns the descriptor, or -1: ENOENT when it is gone, else as openat(2).  What is no
+ * regular file is EINVAL.
+ */
+extern int queuedir_open_message(int queue, char const *id, int flags, enum queue_place *place);
+
+/* Move a message; makes the slice of cur/ where it is missing; never overwrites.  0, or -1 with errno. */
+extern int queuedir_move(int queue, char const *id, enum queue_place from, enum queue_place to);
+
+/* Unlink a message; takes an empty slice of cur/ away when it is in the past.  0, or -1 with errno. */
+extern int queuedir_remove(int queue, char const *id, enum queue_place place);
+
+/*
+ * Call fn for every id in a place, in no order for new and hold; cur's slices in order, ids of a
+ * slice sorted.  Names that are no ids are passed over.  fn returns 1 to go on, 0 to stop.
+ * Returns 1, 0 when fn stopped, -1 with errno.  Memory does not grow with the queue
+ * (one slice's ids at the most).
+ */
+extern int queuedir_each(int queue, enum queue_place place, int (*fn)(char const *id, void *data), void *data);
+
+#endif
