@@ -1,0 +1,550 @@
+#include "flush/flush.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "flush/trigger.h"
+#include "smtp/domain.h"
+
+/* An id and its LF. */
+#define LINE_LEN (ID_LEN + 1)
+/* "claim/", a name, a zero octet. */
+#define PATH_LEN (8 + FLUSH_NAME_MAX)
+/* Each turn of a loop bounded by this is somebody else's progress, so it is never reached in earnest. */
+#define TRIES 10000
+
+/* Only what is folded already: two spellings would be two files. */
+static int domain_ok(char const *s, size_t len)
+{
+  size_t i;
+  for (i = 0; i < len; i++)
+    if (s[i] >= 'A' && s[i] <= 'Z') return 0;
+  return smtp_domain_ok(s, len);
+}
+
+static int list_path(char out[PATH_LEN], char const *directory, char const *domain)
+{
+  size_t len = strlen(domain), dirlen = strlen(directory);
+  if (!domain_ok(domain, len)) return errno = EINVAL, 0;
+  memcpy(out, directory, dirlen);
+  out[dirlen] = '/';
+  memcpy(out + dirlen + 1, domain, len + 1);
+  return 1;
+}
+
+static int asked_path(char out[PATH_LEN], char const *name)
+{
+  size_t len = strlen(name);
+  if (!flush_asked_ok(name, len)) return errno = EINVAL, 0;
+  memcpy(out, "asked/", 6);
+  memcpy(out + 6, name, len + 1);
+  return 1;
+}
+
+static void close_keep(int fd)
+{
+  int e = errno;
+  close(fd);
+  errno = e;
+}
+
+/* --- one list, locked ---------------------------------------------------------------- */
+
+/*
+ * O_CREAT never meets a file that is there: the kernel may forbid that for the file of
+ * another user (fs.protected_regular).  O_NONBLOCK is for a FIFO that somebody put there.
+ */
+static int list_open(int queue, char const *path, int flags)
+{
+  int tries, fd;
+  int plain = (flags & ~O_CREAT) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+  for (tries = 0; tries < TRIES; tries++)
+  {
+    fd = openat(queue, path, plain);
+    if (fd != -1 || errno != ENOENT || !(flags & O_CREAT)) return fd;
+    fd = openat(queue, path, plain | O_CREAT | O_EXCL, 0660);
+    if (fd != -1 || errno != EEXIST) return fd;
+  }
+  return errno = EBUSY, -1;
+}
+
+static int lock(int fd)
+{
+  while (flock(fd, LOCK_EX) == -1)
+    if (errno != EINTR) return 0;
+  return 1;
+}
+
+/* Does the path still name this file? */
+static int names(int queue, char const *path, struct stat const *st)
+{
+  struct stat now;
+  return fstatat(queue, path, &now, AT_SYMLINK_NOFOLLOW) == 0
+    && now.st_dev == st->st_dev && now.st_ino == st->st_ino;
+}
+
+/*
+ * Open a list and lock it.  While we waited for the lock it may have been renamed away or
+ * replaced: then what the path names now is locked instead.  Whoever renames a list away, or
+ * something else over it, does that under this lock; so what is true here stays true.
+ */
+static int list_lock(int queue, char const *path, int flags, struct stat *st)
+{
+  int tries, fd;
+  for (tries = 0; tries < TRIES; tries++)
+  {
+    fd = list_open(queue, path, flags);
+    if (fd == -1) return -1;
+    if (!lock(fd) || fstat(fd, st) == -1) goto err;
+    if (!S_ISREG(st->st_mode)) { errno = EPERM; goto err; }
+    if (names(queue, path, st)) return fd;
+    close(fd);
+  }
+  return errno = EBUSY, -1;
+
+ err:
+  close_keep(fd);
+  return -1;
+}
+
+/* --- appending ----------------------------------------------------------------------- */
+
+/* How many LF bring a list that ends in a half line (a power cut) back to whole lines. */
+static size_t padding(off_t size)
+{
+  return (LINE_LEN - (size_t)(size % LINE_LEN)) % LINE_LEN;
+}
+
+/*
+ * All of s or nothing, to a list of this size that nobody else appends to.  When taking the
+ * rest away fails as well, the next one to append sees the half line and begins with LF.
+ */
+static int append(int fd, off_t *size, char const *s, size_t len)
+{
+  size_t done = 0;
+  while (done < len)
+  {
+    ssize_t r = write(fd, s + done, len - done);
+    if (r > 0) { done += (size_t)r; continue; }
+    if (r == -1 && errno == EINTR) continue;
+    {
+      int e = r ? errno : EIO;
+      if (done && ftruncate(fd, *size) == -1) e = errno;
+      errno = e;
+      return 0;
+    }
+  }
+  *size += (off_t)len;
+  return 1;
+}
+
+static int append_ids(int fd, off_t *size, char const *ids, size_t n)
+{
+  char lines[LINE_LEN + FLUSH_READ_IDS * LINE_LEN];
+  while (n)
+  {
+    size_t pad = padding(*size), now = n < FLUSH_READ_IDS ? n : FLUSH_READ_IDS, i;
+    char *out = lines + pad;
+    memset(lines, '\n', pad);
+    for (i = 0; i < now; i++, ids += ID_LEN, out += LINE_LEN)
+    {
+      memcpy(out, ids, ID_LEN);
+      out[ID_LEN] = '\n';
+    }
+    if (!append(fd, size, lines, pad + now * LINE_LEN)) return 0;
+    n -= now;
+  }
+  return 1;
+}
+
+/* Append what a list holds from an offset on to another one. */
+static int append_list(int to, off_t *size, int from, off_t offset)
+{
+  char buffer[FLUSH_READ_IDS * LINE_LEN];
+  ssize_t r;
+  memset(buffer, '\n', LINE_LEN);
+  if (!append(to, size, buffer, padding(*size))) return 0;
+  while ((r = pread(from, buffer, sizeof buffer, offset)) > 0)
+  {
+    if (!append(to, size, buffer, (size_t)r)) return 0;
+    offset += r;
+  }
+  return r == 0;
+}
+
+int flush_record(int queue, char const *domain, char const *ids, size_t n)
+{
+  char path[PATH_LEN];
+  struct stat st;
+  size_t i;
+  int fd, ok;
+
+  if (!list_path(path, "flush", domain)) return 0;
+  for (i = 0; i < n; i++)
+    if (!id_ok(ids + i * ID_LEN, ID_LEN)) return errno = EINVAL, 0;
+  if (!n) return 1;
+  fd = list_lock(queue, path, O_WRONLY | O_APPEND | O_CREAT, &st);
+  if (fd == -1) return 0;
+  ok = append_ids(fd, &st.st_size, ids, n);
+  close_keep(fd);
+  return ok;
+}
+
+/* --- claim, settle, unclaim ---------------------------------------------------------- */
+
+/*
+ * A rename that never overwrites.  Where the file system has none, a link and an unlink do
+ * the same; killed between the two, they leave one file under both names, see install().
+ */
+static int rename_new(int queue, char const *from, char const *to)
+{
+  if (renameat2(queue, from, queue, to, RENAME_NOREPLACE) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS) return -1;
+  if (linkat(queue, from, queue, to, 0) == -1) return -1;
+  return unlinkat(queue, from, 0);
+}
+
+int flush_claim(int queue, char const *domain)
+{
+  char list[PATH_LEN], claim[PATH_LEN];
+  struct stat st;
+  int fd;
+
+  if (!list_path(list, "flush", domain) || !list_path(claim, "claim", domain)) return -1;
+  fd = list_lock(queue, list, O_RDONLY, &st);
+  if (fd == -1) return -1;
+  if (st.st_size == 0)
+  {
+    /* Made by one who was killed before it could append: nothing waits. */
+    if (unlinkat(queue, list, 0) == 0) errno = ENOENT;
+    goto err;
+  }
+  if (rename_new(queue, list, claim) == -1) goto err;
+  /* Those who wait for the lock find the name gone and make a list anew. */
+  if (flock(fd, LOCK_UN) == -1) goto err;
+  return fd;
+
+ err:
+  close_keep(fd);
+  return -1;
+}
+
+int flush_settle(int queue, char const *domain)
+{
+  char path[PATH_LEN];
+  if (!list_path(path, "claim", domain)) return -1;
+  return unlinkat(queue, path, 0);
+}
+
+/* Has the locked list only what was seen before, from which offset on is it new? */
+static off_t seen_size(flush_seen const *seen, struct stat const *st)
+{
+  if (!seen || seen->dev != st->st_dev || seen->ino != st->st_ino || seen->size > st->st_size) return 0;
+  return seen->size;
+}
+
+/*
+ * Make the list `from` (open as fd) the list of a domain.  What the domain's list holds
+ * already, but for what was seen of it, goes behind.  An appender that made a list between our
+ * look and our rename is what rename_new() fails for: then there is a list to lock.
+ */
+static int install(int queue, char const *from, int fd, char const *list, flush_seen const *seen)
+{
+  struct stat here, there;
+  int tries, locked, r;
+
+  if (fstat(fd, &here) == -1) return -1;
+  for (tries = 0; tries < TRIES; tries++)
+  {
+    locked = list_lock(queue, list, O_RDONLY, &there);
+    if (locked == -1)
+    {
+      if (errno != ENOENT) return -1;
+      if (rename_new(queue, from, list) == 0) return 0;
+      if (errno != EEXIST) return -1;
+      continue;
+    }
+    if (here.st_dev == there.st_dev && here.st_ino == there.st_ino) r = unlinkat(queue, from, 0);
+    else if (!append_list(fd, &here.st_size, locked, seen_size(seen, &there))) r = -1;
+    else r = renameat(queue, from, queue, list);
+    close_keep(locked);
+    return r;
+  }
+  return errno = EBUSY, -1;
+}
+
+int flush_unclaim(int queue, char const *domain)
+{
+  char list[PATH_LEN], claim[PATH_LEN];
+  int fd, r;
+
+  if (!list_path(list, "flush", domain) || !list_path(claim, "claim", domain)) return -1;
+  fd = list_open(queue, claim, O_WRONLY | O_APPEND);
+  if (fd == -1) return -1;
+  r = install(queue, claim, fd, list, 0);
+  close_keep(fd);
+  return r;
+}
+
+/* --- making a list anew --------------------------------------------------------------- */
+
+int flush_look(int queue, char const *domain, flush_seen *seen)
+{
+  char path[PATH_LEN];
+  struct stat st;
+  int fd;
+
+  if (!list_path(path, "flush", domain)) return -1;
+  /* Under the lock no append is half done. */
+  fd = list_lock(queue, path, O_RDONLY, &st);
+  if (fd == -1) return -1;
+  if (flock(fd, LOCK_UN) == -1)
+  {
+    close_keep(fd);
+    return -1;
+  }
+  seen->dev = st.st_dev;
+  seen->ino = st.st_ino;
+  seen->size = st.st_size;
+  return fd;
+}
+
+int flush_replace(int queue, char const *domain, char const *ids, size_t n, flush_seen const *seen)
+{
+  static char const made[] = "flush/" FLUSH_REBUILD;
+  char list[PATH_LEN];
+  off_t size = 0;
+  int fd;
+
+  if (!list_path(list, "flush", domain)) return -1;
+  if (unlinkat(queue, made, 0) == -1 && errno != ENOENT) return -1;
+  fd = openat(queue, made, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0660);
+  if (fd == -1) return -1;
+  if (!append_ids(fd, &size, ids, n) || install(queue, made, fd, list, seen) == -1) goto err;
+  close(fd);
+  return 0;
+
+ err:
+  close_keep(fd);
+  {
+    int e = errno;
+    unlinkat(queue, made, 0);
+    errno = e;
+  }
+  return -1;
+}
+
+int flush_discard(int queue, char const *domain, flush_seen const *seen)
+{
+  char path[PATH_LEN];
+  struct stat st;
+  int fd, r = 0;
+
+  if (!list_path(path, "flush", domain)) return -1;
+  fd = list_lock(queue, path, O_RDONLY, &st);
+  if (fd == -1) return errno == ENOENT ? 0 : -1;
+  if (seen_size(seen, &st) == st.st_size) r = unlinkat(queue, path, 0);
+  close_keep(fd);
+  return r;
+}
+
+/* --- reading ------------------------------------------------------------------------- */
+
+static uint64_t list_lines(int queue, char const *directory, char const *domain)
+{
+  char path[PATH_LEN];
+  struct stat st;
+  if (!list_path(path, directory, domain)) return 0;
+  if (fstatat(queue, path, &st, AT_SYMLINK_NOFOLLOW) == -1 || !S_ISREG(st.st_mode)) return 0;
+  return (uint64_t)st.st_size / LINE_LEN;
+}
+
+uint64_t flush_count(int queue, char const *domain)
+{
+  return list_lines(queue, "flush", domain) + list_lines(queue, "claim", domain);
+}
+
+/* fd -1: is there still nothing of this name? */
+static int still(int queue, char const *path, int fd)
+{
+  struct stat st;
+  if (fd == -1) return faccessat(queue, path, F_OK, AT_SYMLINK_NOFOLLOW) == -1 && errno == ENOENT;
+  return fstat(fd, &st) == 0 && names(queue, path, &st);
+}
+
+/* 1; 0 when it is no list or cannot be opened.  *fd is -1 where there is none. */
+static int open_if_any(int queue, char const *path, int *fd)
+{
+  struct stat st;
+  *fd = list_open(queue, path, O_RDONLY);
+  if (*fd == -1) return errno == ENOENT;
+  if (fstat(*fd, &st) == -1) return 0;
+  return S_ISREG(st.st_mode) ? 1 : (errno = EPERM, 0);
+}
+
+int flush_open(int queue, char const *domain, int fds[2])
+{
+  char list[PATH_LEN], claim[PATH_LEN];
+  int tries, ok;
+
+  if (!list_path(list, "flush", domain) || !list_path(claim, "claim", domain)) return 0;
+  for (tries = 0; tries < TRIES; tries++)
+  {
+    fds[1] = -1;
+    ok = open_if_any(queue, list, &fds[0]) && open_if_any(queue, claim, &fds[1]);
+    if (ok && still(queue, list, fds[0]) && still(queue, claim, fds[1])) return 1;
+    if (fds[0] != -1) close_keep(fds[0]);
+    if (fds[1] != -1) close_keep(fds[1]);
+    if (!ok) return 0;
+  }
+  return errno = EBUSY, 0;
+}
+
+void flush_reader_init(flush_reader *reader, int fd)
+{
+  reader->fd = fd;
+  reader->pos = 0;
+  reader->len = 0;
+}
+
+/*
+ * Make room and read on.  Of a line too long for an id enough is kept to know it by; the
+ * rest of it can be forgotten.  Returns what read(2) does.
+ */
+static ssize_t reader_fill(flush_reader *reader)
+{
+  size_t kept = reader->len - reader->pos;
+  ssize_t r;
+  if (kept > LINE_LEN) kept = LINE_LEN;
+  memmove(reader->buffer, reader->buffer + reader->len - kept, kept);
+  reader->pos = 0;
+  reader->len = kept;
+  do r = read(reader->fd, reader->buffer + kept, sizeof reader->buffer - kept);
+  while (r == -1 && errno == EINTR);
+  if (r > 0) reader->len += (size_t)r;
+  return r;
+}
+
+/*
+ * Length of the line at reader->pos, SIZE_MAX when its end is not in the buffer.  A zero octet
+ * ends a line like LF: blocks of them are what a power cut leaves in a file.
+ */
+static size_t reader_line(flush_reader const *reader)
+{
+  char const *s = reader->buffer + reader->pos;
+  size_t len = reader->len - reader->pos, i;
+  for (i = 0; i < len; i++)
+    if (s[i] == '\n' || !s[i]) return i;
+  return SIZE_MAX;
+}
+
+int flush_reader_next(flush_reader *reader, char id[ID_LEN + 1])
+{
+  for (;;)
+  {
+    char const *line;
+    size_t len = reader_line(reader);
+    if (len == SIZE_MAX)
+    {
+      ssize_t r = reader_fill(reader);
+      if (r > 0) continue;
+      if (r == -1) return -1;
+      /* The last line lacks its LF; an id is an id all the same. */
+      len = reader->len - reader->pos;
+      if (!len) return 0;
+    }
+    line = reader->buffer + reader->pos;
+    reader->pos += len;
+    if (reader->pos < reader->len) reader->pos++;
+    if (len != ID_LEN || !id_ok(line, len)) continue;
+    memcpy(id, line, ID_LEN);
+    id[ID_LEN] = 0;
+    return 1;
+  }
+}
+
+/* --- asking -------------------------------------------------------------------------- */
+
+int flush_asked_ok(char const *name, size_t len)
+{
+  if (!len || len > FLUSH_NAME_MAX) return 0;
+  if (name[0] == '=') return id_ok(name + 1, len - 1);
+  if (name[0] == '@') return len == 1 || domain_ok(name + 1, len - 1);
+  return domain_ok(name, len);
+}
+
+/*
+ * Where the name is there already nothing is left to do: qmgr removes it before it begins, so
+ * the flush that is coming is ours too.
+ */
+static int asked_make(int queue, char const *path)
+{
+  struct stat st;
+  int tries, fd;
+  for (tries = 0; tries < TRIES; tries++)
+  {
+    fd = openat(queue, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0660);
+    if (fd != -1) { close(fd); return 1; }
+    if (errno != EEXIST) return 0;
+    if (fstatat(queue, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+    {
+      if (S_ISREG(st.st_mode)) return 1;
+      return errno = EPERM, 0;
+    }
+    if (errno != ENOENT) return 0;
+  }
+  return errno = EBUSY, 0;
+}
+
+int flush_ask(int queue, char const *name)
+{
+  char path[PATH_LEN];
+  if (!asked_path(path, name) || !asked_make(queue, path)) return 0;
+  trigger_hint(queue, "flush", name);
+  return 1;
+}
+
+int flush_unask(int queue, char const *name)
+{
+  char path[PATH_LEN];
+  if (!asked_path(path, name)) return -1;
+  if (unlinkat(queue, path, 0) == 0 || errno == ENOENT) return 0;
+  return -1;
+}
+
+/* --- walking ------------------------------------------------------------------------- */
+
+static int each(DIR *dir, int (*ok)(char const *name, size_t len),
+                int (*fn)(char const *name, void *data), void *data)
+{
+  struct dirent const *entry;
+  for (;;)
+  {
+    errno = 0;
+    entry = readdir(dir);
+    if (!entry) return errno ? -1 : 1;
+    if (ok(entry->d_name, strlen(entry->d_name)) && !fn(entry->d_name, data)) return 0;
+  }
+}
+
+int flush_each(int queue, char const *directory, int (*fn)(char const *name, void *data), void *data)
+{
+  DIR *dir;
+  int fd, r, e;
+
+  fd = openat(queue, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd == -1) return -1;
+  dir = fdopendir(fd);
+  if (!dir) { close_keep(fd); return -1; }
+  r = each(dir, strcmp(directory, "asked") ? domain_ok : flush_asked_ok, fn, data);
+  e = errno;
+  closedir(dir);
+  errno = e;
+  return r;
+}

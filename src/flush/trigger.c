@@ -1,0 +1,107 @@
+#include "flush/trigger.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char const fifo[] = "trigger";
+
+/* Opens queue/trigger, which must be a FIFO: what is written elsewhere would never be read. */
+static int fifo_open(int queue, int flags)
+{
+  struct stat st;
+  int fd = openat(queue, fifo, flags | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC), e;
+  if (fd == -1) return -1;
+  if (fstat(fd, &st) == -1) e = errno;
+  else if (S_ISFIFO(st.st_mode)) return fd;
+  else e = EINVAL;
+  close(fd);
+  errno = e;
+  return -1;
+}
+
+/* Returns a descriptor; -1 with errno 0 when nobody has the other end, else -1 with errno. */
+static int writer_open(int queue)
+{
+  int fd = fifo_open(queue, O_WRONLY);
+  if (fd == -1 && (errno == ENXIO || errno == ENOENT)) errno = 0;
+  return fd;
+}
+
+static int plain(char const *s, char first)
+{
+  for (; *s; s++)
+    if ((unsigned char)*s < (unsigned char)first || *s == 127) return 0;
+  return 1;
+}
+
+int trigger_line_ok(char const *word, char const *argument)
+{
+  size_t len = strlen(word), arglen = strlen(argument);
+  return len && plain(word, '!') && plain(argument, ' ') && len + (arglen ? 1 + arglen : 0) < TRIGGER_LINE_MAX;
+}
+
+static size_t line_format(char out[TRIGGER_LINE_MAX], char const *word, char const *argument)
+{
+  char *end = stpcpy(out, word);
+  if (*argument)
+  {
+    *end++ = ' ';
+    end = mempcpy(end, argument, strlen(argument));
+  }
+  *end++ = '\n';
+  return (size_t)(end - out);
+}
+
+/* The reader may go between our open and our write, and a FIFO knows no MSG_NOSIGNAL. */
+static ssize_t write_nosignal(int fd, char const *s, size_t len)
+{
+  struct sigaction ignore, before;
+  ssize_t r;
+  int e;
+
+  memset(&ignore, 0, sizeof ignore);
+  ignore.sa_handler = SIG_IGN;
+  if (sigaction(SIGPIPE, &ignore, &before) == -1) return -1;
+  do r = write(fd, s, len); while (r == -1 && errno == EINTR);
+  e = errno;
+  sigaction(SIGPIPE, &before, 0);
+  errno = e;
+  return r;
+}
+
+int trigger_hint(int queue, char const *word, char const *argument)
+{
+  char line[TRIGGER_LINE_MAX];
+  ssize_t r;
+  int fd, e;
+
+  if (!trigger_line_ok(word, argument)) return errno = EINVAL, -1;
+  fd = writer_open(queue);
+  if (fd == -1) return errno ? -1 : 0;
+  r = write_nosignal(fd, line, line_format(line, word, argument));
+  e = errno;
+  close(fd);
+  if (r != -1) return 1; /* whole: it is shorter than PIPE_BUF */
+  if (e == EAGAIN || e == EPIPE) return 0;
+  errno = e;
+  return -1;
+}
+
+int trigger_listened(int queue)
+{
+  int fd = writer_open(queue);
+  if (fd == -1) return errno ? -1 : 0;
+  close(fd);
+  return 1;
+}
+
+int trigger_open(int queue)
+{
+  if (mkfifoat(queue, fifo, 0660) == -1 && errno != EEXIST) return -1;
+  /* Open for writing as well: with a writer left, the last other one leaving is no end of file. */
+  return fifo_open(queue, O_RDWR);
+}

@@ -1,0 +1,37 @@
+#ifndef FLUSH_TRIGGER_H
+#define FLUSH_TRIGGER_H
+
+/*
+ * queue/trigger, a FIFO: hints to qmgr, a line each.  A hint may be lost; what it speaks of is
+ * in the directories, where qmgr looks when it starts and once a minute.
+ *
+ *   new ID       a message is in new/
+ *   flush NAME   asked/NAME was made
+ *   scan         look everywhere now
+ */
+
+#include <stddef.h>
+
+/* Octets of a line, LF included: less than PIPE_BUF, so that lines never mix. */
+#define TRIGGER_LINE_MAX 300
+
+/* Do word and argument ("" for none) fit into a line, without control characters?  The word without a space. */
+extern int trigger_line_ok(char const *word, char const *argument);
+
+/*
+ * Write a hint, word and argument ("" for none).  Never blocks, never raises SIGPIPE.
+ * Returns 1; 0 when nobody reads or the pipe is full (nothing to worry about); -1 with errno,
+ * EINVAL: not a line, or queue/trigger is no FIFO.
+ */
+extern int trigger_hint(int queue, char const *word, char const *argument);
+
+/* Is a qmgr there?  1; 0 when nobody has the FIFO open for reading; -1 with errno. */
+extern int trigger_listened(int queue);
+
+/*
+ * qmgr's end: makes the FIFO where it is missing, opens it for reading, non-blocking, so that
+ * it never comes to its end.  Returns a descriptor, or -1 with errno.
+ */
+extern int trigger_open(int queue);
+
+#endif

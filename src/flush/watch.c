@@ -1,0 +1,428 @@
+#include "flush/watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "flush/flush.h"
+#include "smtp/domain.h"
+#include "smtp/reply.h"
+
+/* So much of a site's line is shown. */
+#define SITE_LINE_MAX 1000
+
+/* --- what the request covers ----------------------------------------------------------- */
+
+static int covers(names const *domains, char const *domain)
+{
+  size_t len = strlen(domain), n;
+  for (n = 0; n < names_len(domains); n++)
+  {
+    char const *name = names_get(domains, n);
+    if (*name == '@' ? smtp_domain_below(domain, len, name + 1, strlen(name + 1)) : !strcmp(domain, name)) return 1;
+  }
+  return 0;
+}
+
+static int covers_recipient(watch const *w, int whole, message_recipient const *rcpt)
+{
+  return whole || covers(&w->request->domains, message_string(&w->message, rcpt->domain));
+}
+
+/* --- reading a message ------------------------------------------------------------------ */
+
+/* 1 with w->message read and *fd open; 0 with errno, ENOENT when it is nowhere. */
+static int message_find(watch *w, char const *id, int *fd, enum queue_place *place)
+{
+  *fd = queuedir_open_message(w->queue, id, O_RDONLY | QUEUEDIR_FAILED, place);
+  if (*fd == -1) return 0;
+  if (message_read(&w->message, *fd)) return 1;
+  {
+    int e = errno;
+    close(*fd);
+    errno = e;
+  }
+  return 0;
+}
+
+static int is_corrupt(watch *w, char const *id)
+{
+  char path[QUEUE_PATH_MAX];
+  queuedir_path(path, QUEUE_CORRUPT, id);
+  return faccessat(w->queue, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int fails(watch const *w, message_recipient const *rcpt, enum queue_place place)
+{
+  if (!rcpt->settled) return place == QUEUE_FAILED;
+  return rcpt->status == JOB_FAILED && rcpt->last_us >= w->since_us;
+}
+
+/* How the recipients that the request covers fare. */
+static enum watch_state state_of(watch const *w, int whole, enum queue_place place)
+{
+  size_t n, owed = 0, tried = 0, failed = 0;
+  for (n = 0; n < message_rcpts(&w->message); n++)
+  {
+    message_recipient const *rcpt = message_rcptp(&w->message, n);
+    if (!covers_recipient(w, whole, rcpt)) continue;
+    if (fails(w, rcpt, place)) failed++;
+    else if (!rcpt->settled)
+    {
+      owed++;
+      if (rcpt->attempts && rcpt->last_us >= w->since_us) tried++;
+    }
+  }
+  if (owed) return tried == owed ? WATCH_WAITING : WATCH_LEFT;
+  return failed ? WATCH_FAILED : WATCH_SENT;
+}
+
+static void look(watch *w, watched *m)
+{
+  enum queue_place place;
+  int fd;
+  m->busy = 0;
+  if (!message_find(w, m->id, &fd, &place))
+  {
+    if (errno == ENOENT) m->state = is_corrupt(w, m->id) ? WATCH_FAILED : WATCH_SENT;
+    else m->state = WATCH_LEFT;
+    return;
+  }
+  m->state = (unsigned char)state_of(w, m->whole, place);
+  if (m->state == WATCH_LEFT || m->state == WATCH_WAITING) m->busy = message_busy(fd) == 1;
+  close(fd);
+}
+
+/* --- gates -------------------------------------------------------------------------------- */
+
+static int gate_add(char const *domain, void *data)
+{
+  watch *w = data;
+  if (!covers(&w->request->domains, domain)) return 1;
+  return names_add(&w->gates, 0, domain, strlen(domain));
+}
+
+/*
+ * Call fn for every message of new/ with w->message read.  Who may not list new/ (it belongs
+ * to qmgr's user) does without: qmgr will soon have taken what is there into the lists.
+ */
+typedef struct new_walk
+{
+  watch *w;
+  int (*fn)(watch *w, char const *id, void *data);
+  void *data;
+} new_walk;
+
+static int new_each(char const *id, void *data)
+{
+  new_walk *walk = data;
+  enum queue_place place;
+  int fd;
+  if (!message_find(walk->w, id, &fd, &place)) return 1;
+  close(fd);
+  return walk->fn(walk->w, id, walk->data);
+}
+
+static int walk_new(watch *w, int (*fn)(watch *w, char const *id, void *data), void *data)
+{
+  new_walk walk = { .w = w, .fn = fn, .data = data };
+  int r;
+  w->where = "queue/new";
+  r = queuedir_each(w->queue, QUEUE_NEW, new_each, &walk);
+  return r == 1 || (r == -1 && errno == EACCES);
+}
+
+static int new_gates(watch *w, char const *id, void *data)
+{
+  size_t n;
+  (void)id;
+  (void)data;
+  for (n = 0; n < message_rcpts(&w->message); n++)
+  {
+    message_recipient const *rcpt = message_rcptp(&w->message, n);
+    if (!rcpt->settled && !gate_add(message_string(&w->message, rcpt->domain), w)) return 0;
+  }
+  return 1;
+}
+
+int watch_gates(watch *w)
+{
+  /* A list may be on its way from flush/ to claim/, or back, while we look. */
+  static char const *const places[] = { "flush", "claim", "flush" };
+  size_t n, i, below = 0;
+  for (n = 0; n < names_len(&w->request->domains); n++)
+  {
+    char const *name = names_get(&w->request->domains, n);
+    w->where = name;
+    if (*name == '@') below++;
+    else if (!names_add(&w->gates, 0, name, strlen(name))) return 0;
+  }
+  if (!n) return 1;
+  for (i = 0; below && i < sizeof places / sizeof *places; i++)
+  {
+    w->where = places[i];
+    if (flush_each(w->queue, places[i], gate_add, w) != 1) return 0;
+  }
+  if (below && !walk_new(w, new_gates, 0)) return 0;
+  names_sort(&w->gates);
+  return 1;
+}
+
+/* A message counts once in a gate, however many recipients it has there. */
+static int new_count(watch *w, char const *id, void *data)
+{
+  uint64_t *waiting = data;
+  size_t gates = names_len(&w->gates), n, before, gate;
+  (void)id;
+  for (n = 0; n < message_rcpts(&w->message); n++)
+  {
+    message_recipient const *rcpt = message_rcptp(&w->message, n);
+    char const *domain = message_string(&w->message, rcpt->domain);
+    if (rcpt->settled || (gate = names_find(&w->gates, domain)) == gates) continue;
+    for (before = 0; before < n; before++)
+    {
+      message_recipient const *other = message_rcptp(&w->message, before);
+      if (!other->settled && !strcmp(domain, message_string(&w->message, other->domain))) break;
+    }
+    if (before == n) waiting[gate]++;
+  }
+  return 1;
+}
+
+int watch_count_new(watch *w, uint64_t *waiting)
+{
+  return walk_new(w, new_count, waiting);
+}
+
+/* --- messages ------------------------------------------------------------------------------ */
+
+static int message_add(watch *w, char const *id, int whole)
+{
+  watched m = { .whole = (unsigned char)whole, .busy = 0, .state = WATCH_LEFT };
+  memcpy(m.id, id, ID_LEN + 1);
+  return genalloc_append(watched, &w->messages, &m);
+}
+
+static int list_messages(watch *w, int fd)
+{
+  char id[ID_LEN + 1];
+  flush_reader reader;
+  int r;
+  flush_reader_init(&reader, fd);
+  while ((r = flush_reader_next(&reader, id)) == 1)
+    if (!message_add(w, id, 0)) return 0;
+  return r == 0;
+}
+
+static int gate_messages(watch *w, char const *domain)
+{
+  int fds[2], ok = 1, i, e;
+  w->where = domain;
+  if (!flush_open(w->queue, domain, fds)) return 0;
+  for (i = 0; i < 2; i++)
+    if (fds[i] != -1)
+    {
+      ok = ok && list_messages(w, fds[i]);
+      e = errno;
+      close(fds[i]);
+      errno = e;
+    }
+  return ok;
+}
+
+static int new_add(watch *w, char const *id, void *data)
+{
+  (void)data;
+  return state_of(w, 0, QUEUE_NEW) == WATCH_LEFT ? message_add(w, id, 0) : 1;
+}
+
+/* By id; of two with the same one, that which was asked for as a whole comes first. */
+static int compare(void const *a, void const *b)
+{
+  watched const *m = a, *o = b;
+  int c = memcmp(m->id, o->id, ID_LEN);
+  return c ? c : o->whole - m->whole;
+}
+
+/* Each once, and only those that wait in truth: lists may be stale. */
+static void messages_sift(watch *w)
+{
+  watched *all = watch_at(w, 0);
+  size_t n = watch_len(w), from, to = 0;
+  if (!n) return;
+  qsort(all, n, sizeof *all, compare);
+  for (from = 0; from < n; from++)
+  {
+    if (from && !memcmp(all[from].id, all[from - 1].id, ID_LEN)) continue;
+    look(w, &all[from]);
+    if (all[from].state == WATCH_LEFT) all[to++] = all[from];
+  }
+  genalloc_setlen(watched, &w->messages, to);
+  w->count[WATCH_LEFT] = to;
+}
+
+int watch_ids(watch *w)
+{
+  size_t n;
+  w->where = "ids";
+  for (n = 0; n < names_len(&w->request->ids); n++)
+    if (!message_add(w, names_get(&w->request->ids, n) + 1, 1)) return 0;
+  messages_sift(w);
+  return 1;
+}
+
+int watch_messages(watch *w)
+{
+  size_t n;
+  for (n = 0; n < names_len(&w->gates); n++)
+    if (!gate_messages(w, names_get(&w->gates, n))) return 0;
+  if (names_len(&w->request->domains) && !walk_new(w, new_add, 0)) return 0;
+  return watch_ids(w);
+}
+
+/* --- watching -------------------------------------------------------------------------------- */
+
+int watch_look(watch *w, size_t max)
+{
+  size_t n = watch_len(w), turns;
+  int busy = 0;
+  for (turns = 0; turns < n && max; turns++)
+  {
+    watched *m;
+    if (w->next >= n) w->next = 0;
+    m = watch_at(w, w->next++);
+    if (m->state == WATCH_SENT || m->state == WATCH_FAILED) continue;
+    w->count[m->state]--;
+    look(w, m);
+    w->count[m->state]++;
+    busy |= m->busy;
+    max--;
+  }
+  return busy;
+}
+
+/* 1 as well when it cannot be told. */
+static int is_gone(int queue, char const *directory, char const *name)
+{
+  char path[16 + FLUSH_NAME_MAX];
+  stpcpy(stpcpy(stpcpy(path, directory), "/"), name);
+  return faccessat(queue, path, F_OK, AT_SYMLINK_NOFOLLOW) == -1;
+}
+
+/* What is gone once is done with: only the rest is looked at again. */
+int watch_carried_out(watch *w)
+{
+  size_t domains = names_len(&w->request->domains), asked = domains + names_len(&w->request->ids);
+  size_t all = asked + names_len(&w->gates);
+  for (; w->carried < all; w->carried++)
+  {
+    size_t n = w->carried;
+    int gone = n < domains ? is_gone(w->queue, "asked", names_get(&w->request->domains, n))
+      : n < asked ? is_gone(w->queue, "asked", names_get(&w->request->ids, n - domains))
+      : is_gone(w->queue, "claim", names_get(&w->gates, n - asked));
+    if (!gone) return 0;
+  }
+  return 1;
+}
+
+/* --- why ----------------------------------------------------------------------------------- */
+
+/* The first line of an open file, without LF. */
+static int line_read(int fd, stralloc *line)
+{
+  ssize_t r;
+  char *end;
+  if (!stralloc_ready(line, SITE_LINE_MAX)) return 0;
+  r = read(fd, line->s, SITE_LINE_MAX);
+  if (r == -1) return 0;
+  end = memchr(line->s, '\n', (size_t)r);
+  line->len = end ? (size_t)(end - line->s) : (size_t)r;
+  smtp_text_clean(line->s, line->len);
+  return 1;
+}
+
+int watch_site(watch *w, char const *domain)
+{
+  int fd, ok, e;
+  w->site.len = 0;
+  w->where = domain;
+  if (!conf_route_find(w->conf, domain, strlen(domain), &w->route)) return 0;
+  if (!stralloc_copys(&w->site, "site/") || !stralloc_cats(&w->site, w->route.site.s) || !stralloc_0(&w->site)) return 0;
+  fd = openat(w->queue, w->site.s, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  w->site.len = 0;
+  if (fd == -1) return errno == ENOENT;
+  ok = line_read(fd, &w->site);
+  e = errno;
+  close(fd);
+  errno = e;
+  return ok;
+}
+
+static int journal_why(watch const *w, message_recipient const *rcpt, stralloc *line)
+{
+  return stralloc_cats(line, message_string(&w->message, rcpt->code)) && stralloc_cats(line, " ")
+    && stralloc_cats(line, message_string(&w->message, rcpt->relay)) && stralloc_cats(line, " ")
+    && stralloc_cats(line, message_string(&w->message, rcpt->reason));
+}
+
+/*
+ * An attempt of this flush says it best; without one it is the site that cannot be reached; else
+ * whatever was said last.
+ */
+static int recipient_why(watch *w, message_recipient const *rcpt, stralloc *line)
+{
+  stralloc const *site = &w->site;
+  if (rcpt->attempts && rcpt->last_us >= w->since_us) return journal_why(w, rcpt, line);
+  if (!watch_site(w, message_string(&w->message, rcpt->domain))) w->site.len = 0;
+  if (rcpt->attempts && (site->len < 5 || memcmp(site->s, "down ", 5))) return journal_why(w, rcpt, line);
+  if (!site->len) return stralloc_cats(line, "not tried yet");
+  return stralloc_cats(line, "site ") && stralloc_cats(line, w->route.site.s) && stralloc_cats(line, " ")
+    && stralloc_catb(line, site->s, site->len);
+}
+
+/* The recipients that wait, or failed; *first is one of them, NULL when there is none. */
+static int recipients_why(watch const *w, watched const *m, enum queue_place place, stralloc *line,
+                          message_recipient const **first)
+{
+  size_t n;
+  *first = 0;
+  for (n = 0; n < message_rcpts(&w->message); n++)
+  {
+    message_recipient const *rcpt = message_rcptp(&w->message, n);
+    if (!covers_recipient(w, m->whole, rcpt) || (rcpt->settled && !fails(w, rcpt, place))) continue;
+    if (!stralloc_cats(line, *first ? ", " : ": ")
+        || !stralloc_cats(line, message_string(&w->message, rcpt->address))) return 0;
+    if (!*first) *first = rcpt;
+  }
+  return 1;
+}
+
+static int message_why(watch *w, watched const *m, enum queue_place place, stralloc *line)
+{
+  message_recipient const *first;
+  if (!recipients_why(w, m, place, line, &first) || !stralloc_cats(line, ": ")) return 0;
+  if (place == QUEUE_HOLD) return stralloc_cats(line, "on hold");
+  if (!first) return stralloc_cats(line, "delivered meanwhile");
+  if (m->state == WATCH_FAILED && !stralloc_cats(line, "failed: ")) return 0;
+  return recipient_why(w, first, line);
+}
+
+int watch_why(watch *w, watched const *m, stralloc *line)
+{
+  enum queue_place place;
+  int fd, ok;
+  line->len = 0;
+  w->where = m->id;
+  if (!stralloc_cats(line, m->id)) return 0;
+  if (message_find(w, m->id, &fd, &place))
+  {
+    close(fd);
+    ok = message_why(w, m, place, line);
+  }
+  else if (errno == ENOENT) ok = stralloc_cats(line, is_corrupt(w, m->id) ? ": not a whole message" : ": delivered meanwhile");
+  else ok = stralloc_cats(line, ": ") && stralloc_cats(line, strerror(errno));
+  if (ok) smtp_text_clean(line->s, line->len);
+  return ok;
+}
