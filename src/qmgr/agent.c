@@ -1,0 +1,379 @@
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <skalibs/alloc.h>
+#include <skalibs/allreadwrite.h>
+#include <skalibs/djbunix.h>
+#include <skalibs/types.h>
+
+#include "base/log.h"
+#include "qmgr/qmgr-internal.h"
+
+/* What is handed to an agent before it answered for it: all of it is sent again when the link drops. */
+#define WINDOW_MESSAGES 100
+#define WINDOW_BYTES 4194304
+/* Messages in a connection's window before another connection is worth it. */
+#define DEPTH 10
+/* A connection with nothing to do is kept for the next message this long. */
+#define IDLE_US SECOND_US
+
+/* --- connecting ----------------------------------------------------------------------------- */
+
+/* By way of /proc, since the path of run/send may be longer than an address can be. */
+static int socket_connect(int run)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  char number[INT_FMT];
+  int fd;
+  number[int_fmt(number, run)] = 0;
+  stpcpy(stpcpy(stpcpy(address.sun_path, "/proc/self/fd/"), number), "/send");
+  fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd == -1) return -1;
+  if (connect(fd, (struct sockaddr const *)&address, sizeof address) == 0) return fd;
+  fd_close(fd);
+  return -1;
+}
+
+static int agent_greet(qmgr const *q, agent *a)
+{
+  return stralloc_cats(&a->out, "site ")
+    && stralloc_cats(&a->out, a->site->name)
+    && stralloc_cats(&a->out, q->settings.session.s)
+    && stralloc_cats(&a->out, "\n");
+}
+
+/* Its memory lasts until the end of the turn: it may be among those that were polled together. */
+static void agent_bury(qmgr *q, agent *a)
+{
+  if (a->fd != -1) fd_close(a->fd);
+  if (a->out_fd != -1) fd_close(a->out_fd);
+  a->fd = a->out_fd = -1;
+  stralloc_free(&a->out);
+  a->site_next = q->agents_dead;
+  q->agents_dead = a;
+}
+
+void agents_forget_dead(qmgr *q)
+{
+  while (q->agents_dead)
+  {
+    agent *a = q->agents_dead;
+    q->agents_dead = a->site_next;
+    alloc_free(a);
+  }
+}
+
+static int agent_connect(qmgr *q, agent *a)
+{
+  a->fd = socket_connect(q->run);
+  if (a->fd == -1)
+  {
+    qmgr_breathe(q, "connect to ", "run/send");
+    return 0;
+  }
+  if (!agent_greet(q, a) || !genalloc_append(agent *, &q->agents, &a)) return 0;
+  agent_writable(q, a);
+  return 1;
+}
+
+static agent *agent_new(qmgr *q, site *s)
+{
+  agent *a = alloc(sizeof *a);
+  if (!a) return 0;
+  memset(a, 0, sizeof *a);
+  a->site = s;
+  a->fd = a->out_fd = -1;
+  a->idle.kind = TIMER_AGENT;
+  a->idle.owner = a;
+  if (!agent_connect(q, a))
+  {
+    agent_bury(q, a);
+    return 0;
+  }
+  a->site_next = s->agents;
+  s->agents = a;
+  s->agents_count++;
+  return a;
+}
+
+static int agent_free_for_one(agent const *a)
+{
+  if (a->out.len) return 0;
+  if (!a->up) return !a->jobs;
+  return a->jobs < WINDOW_MESSAGES && a->bytes < WINDOW_BYTES;
+}
+
+/* A fifth of all connections is kept for sites that answer: mute ones cannot take them all. */
+static int connection_earned(qmgr const *q, site const *s)
+{
+  uint64_t total = q->settings.concurrency.total;
+  uint64_t all = genalloc_len(agent *, &q->agents);
+  unsigned int limit = s->state == SITE_UP ? s->limit : 1;
+  if (s->state != SITE_UP && total > 4) total -= total / 5;
+  return s->agents_count < limit && s->agents_count < s->limit_max && all < total;
+}
+
+agent *agent_with_room(qmgr *q, site *s)
+{
+  agent *best = 0;
+  agent *a;
+  if (q->breathless) return 0;
+  for (a = s->agents; a; a = a->site_next)
+    if (agent_free_for_one(a) && (!best || a->jobs < best->jobs)) best = a;
+  if (best && best->jobs < DEPTH) return best;
+  if (connection_earned(q, s) && (a = agent_new(q, s))) return a;
+  return best;
+}
+
+/* --- to the agent ------------------------------------------------------------------------------ */
+
+static int mail_line(stralloc *out, job const *j, message const *m)
+{
+  char line[JOB_LINE_MAX];
+  char const *sender = message_string(m, m->sender);
+  char const *parameters = message_string(m, m->parameters);
+  job_mail mail = {
+    .id = { j->held->id, ID_LEN }, .arrival_us = m->arrival_us, .offset = m->content_offset,
+    .length = m->content_len, .flags = m->flags, .sender = { sender, strlen(sender) },
+    .parameters = { parameters, strlen(parameters) }
+  };
+  size_t len = job_mail_format(line, sizeof line, &mail);
+  return len && stralloc_catb(out, line, len);
+}
+
+static int rcpt_line(stralloc *out, message const *m, uint64_t number)
+{
+  char line[JOB_LINE_MAX];
+  message_recipient const *r = message_rcptp(m, number);
+  char const *address = message_string(m, r->address);
+  char const *parameters = message_string(m, r->parameters);
+  job_rcpt rcpt = {
+    .number = number, .address = { address, strlen(address) }, .parameters = { parameters, strlen(parameters) }
+  };
+  size_t len = job_rcpt_format(line, sizeof line, &rcpt);
+  return len && stralloc_catb(out, line, len);
+}
+
+static int job_lines(stralloc *out, job const *j, message const *m)
+{
+  size_t n = genalloc_len(job_recipient, &j->recipients);
+  size_t i;
+  if (!mail_line(out, j, m)) return 0;
+  for (i = 0; i < n; i++)
+    if (!rcpt_line(out, m, genalloc_s(job_recipient, &j->recipients)[i].number)) return 0;
+  return stralloc_cats(out, "go\n");
+}
+
+int agent_give(qmgr *q, agent *a, job *j, int fd, message const *m)
+{
+  if (!job_lines(&a->out, j, m))
+  {
+    a->out.len = 0;
+    return 0;
+  }
+  a->out_fd = fd;
+  j->next = 0;
+  if (a->jobs_last) a->jobs_last->next = j;
+  else a->jobs_first = j;
+  a->jobs_last = j;
+  a->jobs++;
+  a->bytes += j->bytes;
+  timer_clear(&q->timers, &a->idle);
+  agent_writable(q, a);
+  return 1;
+}
+
+/* That the other end is gone is seen, and dealt with, when reading. */
+void agent_writable(qmgr *q, agent *a)
+{
+  while (a->out.len)
+  {
+    ssize_t w = job_send(a->fd, a->out.s, a->out.len, a->out_fd);
+    if (w <= 0) return;
+    if (a->out_fd != -1) fd_close(a->out_fd);
+    a->out_fd = -1;
+    memmove(a->out.s, a->out.s + w, a->out.len - (size_t)w);
+    a->out.len -= (size_t)w;
+  }
+  site_wake(q, a->site);
+}
+
+/* --- its end ------------------------------------------------------------------------------------- */
+
+static void agent_unlink(qmgr *q, agent *a)
+{
+  agent **all = genalloc_s(agent *, &q->agents);
+  size_t n = genalloc_len(agent *, &q->agents);
+  agent **link;
+  size_t i;
+  for (link = &a->site->agents; *link && *link != a; link = &(*link)->site_next) ;
+  *link = a->site_next;
+  a->site->agents_count--;
+  for (i = 0; i < n && all[i] != a; i++) ;
+  all[i] = all[n - 1];
+  genalloc_setlen(agent *, &q->agents, n - 1);
+  timer_clear(&q->timers, &a->idle);
+}
+
+static void agent_end(qmgr *q, agent *a, int retry)
+{
+  job *j = a->jobs_first;
+  agent_unlink(q, a);
+  while (j)
+  {
+    job *next = j->next;
+    job_undone(q, j, retry);
+    j = next;
+  }
+  site_wake(q, a->site);
+  agent_bury(q, a);
+}
+
+static int another_up(site const *s, agent const *but)
+{
+  agent const *a;
+  for (a = s->agents; a; a = a->site_next)
+    if (a != but && a->up) return 1;
+  return 0;
+}
+
+/*
+ * The site refused this connection.  While others work it has had enough of them; else it is
+ * down, and whoever still tries to connect would only find the same.
+ */
+static void agent_refused(qmgr *q, agent *a, char const *why)
+{
+  site *s = a->site;
+  if (another_up(s, a))
+  {
+    s->limit = s->agents_count > 1 ? s->agents_count - 1 : 1;
+    agent_end(q, a, 1);
+    return;
+  }
+  site_failed(q, s, why);
+  while (s->agents) agent_end(q, s->agents, 0);
+}
+
+static void agent_closed(qmgr *q, agent *a)
+{
+  if (!a->jobs || a->done) agent_end(q, a, 1);
+  else agent_refused(q, a, "4.3.0 the delivery agent ended without a word");
+}
+
+void agent_idle(qmgr *q, agent *a)
+{
+  if (!a->jobs) agent_end(q, a, 0);
+}
+
+/* --- from the agent ---------------------------------------------------------------------------------- */
+
+static job *job_find(agent *a, job_field const *id, job ***link)
+{
+  for (*link = &a->jobs_first; **link; *link = &(**link)->next)
+    if (id->len == ID_LEN && !memcmp((**link)->held->id, id->s, ID_LEN)) return **link;
+  return 0;
+}
+
+static void jobs_take(agent *a, job *j, job **link)
+{
+  *link = j->next;
+  if (a->jobs_last == j)
+  {
+    a->jobs_last = a->jobs_first;
+    while (a->jobs_last && a->jobs_last->next) a->jobs_last = a->jobs_last->next;
+  }
+  a->jobs--;
+  a->bytes -= j->bytes;
+}
+
+static void said_up(qmgr *q, agent *a, char const *s, size_t len)
+{
+  char relay[LOG_LINE_MAX];
+  a->up = 1;
+  site_answered(q, a->site, log_clean(relay, sizeof relay, s, len));
+  site_wake(q, a->site);
+}
+
+static void said_rcpt(agent *a, char const *s, size_t len)
+{
+  job_field id;
+  job_result result;
+  job **link;
+  job *j;
+  if (!job_field_next(&s, &len, &id) || !job_result_scan(s, len, &result)) return;
+  j = job_find(a, &id, &link);
+  if (!j) return;
+  job_answer(j, &result);
+  if (result.status == JOB_SENT && a->site->limit < a->site->limit_max) a->site->limit++;
+}
+
+static void said_done(qmgr *q, agent *a, char const *s, size_t len)
+{
+  job_field id;
+  job **link;
+  job *j;
+  if (!job_field_next(&s, &len, &id)) return;
+  j = job_find(a, &id, &link);
+  if (!j) return;
+  jobs_take(a, j, link);
+  a->done++;
+  if (!a->jobs) timer_set(&q->timers, &a->idle, q->now_us + IDLE_US);
+  job_done(q, j);
+  site_wake(q, a->site);
+}
+
+/* 1; 0 when the agent is no more. */
+static int agent_line(qmgr *q, agent *a, char const *s, size_t len)
+{
+  char why[LOG_LINE_MAX];
+  job_field word;
+  if (!job_field_next(&s, &len, &word)) return 1;
+  if (job_field_is(&word, "up")) said_up(q, a, s, len);
+  else if (job_field_is(&word, "rcpt")) said_rcpt(a, s, len);
+  else if (job_field_is(&word, "done")) said_done(q, a, s, len);
+  else if (job_field_is(&word, "down"))
+  {
+    agent_refused(q, a, log_clean(why, sizeof why, s, len));
+    return 0;
+  }
+  return 1;
+}
+
+/* The lines that are whole.  1; 0 when the agent is no more. */
+static int agent_lines(qmgr *q, agent *a)
+{
+  size_t from = 0;
+  char *end;
+  while ((end = memchr(a->in + from, '\n', a->in_len - from)))
+  {
+    size_t to = (size_t)(end - a->in);
+    if (!agent_line(q, a, a->in + from, to - from)) return 0;
+    from = to + 1;
+  }
+  memmove(a->in, a->in + from, a->in_len - from);
+  a->in_len -= from;
+  return 1;
+}
+
+void agent_readable(qmgr *q, agent *a)
+{
+  ssize_t r;
+  if (a->in_len == sizeof a->in)
+  {
+    log_line("warning: a delivery agent talks nonsense");
+    agent_closed(q, a);
+    return;
+  }
+  r = fd_read(a->fd, a->in + a->in_len, sizeof a->in - a->in_len);
+  if (r == -1 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
+  if (r <= 0)
+  {
+    agent_closed(q, a);
+    return;
+  }
+  a->in_len += (size_t)r;
+  agent_lines(q, a);
+}

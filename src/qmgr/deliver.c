@@ -1,0 +1,537 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <search.h>
+#include <string.h>
+
+#include <skalibs/alloc.h>
+#include <skalibs/djbunix.h>
+#include <skalibs/types.h>
+
+#include "base/log.h"
+#include "qmgr/qmgr-internal.h"
+
+#define RECIPIENTS(j) genalloc_s(job_recipient, &(j)->recipients)
+#define RECIPIENTS_COUNT(j) genalloc_len(job_recipient, &(j)->recipients)
+
+/* --- held messages --------------------------------------------------------------------- */
+
+static int held_compare(void const *a, void const *b)
+{
+  return memcmp(((held const *)a)->id, ((held const *)b)->id, ID_LEN);
+}
+
+static held *held_find(qmgr const *q, char const *id)
+{
+  held key;
+  held **found;
+  memcpy(key.id, id, ID_LEN + 1);
+  found = tfind(&key, &q->helds, held_compare);
+  return found ? *found : 0;
+}
+
+static void active_log(char const *id, message const *m)
+{
+  char size[UINT64_FMT];
+  char count[SIZE_FMT];
+  size[uint64_fmt(size, m->content_len)] = 0;
+  count[size_fmt(count, message_rcpts(m))] = 0;
+  log_line(id, ": from=<", message_string(m, m->sender), ">, size=", size, ", nrcpt=", count, " (queue active)");
+}
+
+/* keep_new: somebody has yet to record what else it owes. */
+static held *held_get(qmgr *q, char const *id, enum queue_place place, message const *m, int keep_new)
+{
+  held *h = held_find(q, id);
+  if (h) return h;
+  h = alloc(sizeof *h);
+  if (!h) return 0;
+  memset(h, 0, sizeof *h);
+  memcpy(h->id, id, ID_LEN + 1);
+  h->place = place;
+  h->owed = message_owed(m);
+  h->failed = message_any_failed(m);
+  h->keep_new = keep_new;
+  if (!tsearch(h, &q->helds, held_compare))
+  {
+    alloc_free(h);
+    return 0;
+  }
+  active_log(id, m);
+  return h;
+}
+
+/* Nothing is owed any more.  What failed for somebody is kept: it is all the sender has. */
+static void message_finish(qmgr *q, char const *id, enum queue_place place, int failed)
+{
+  int r = failed ? queuedir_move(q->queue, id, place, QUEUE_FAILED) : queuedir_remove(q->queue, id, place);
+  if (r == 0) log_line(id, failed ? ": kept in failed" : ": removed");
+  else if (errno != ENOENT) log_line("warning: unable to finish ", id, ": ", strerror(errno));
+}
+
+static void message_to_cur(qmgr *q, char const *id)
+{
+  if (queuedir_move(q->queue, id, QUEUE_NEW, QUEUE_CUR) == -1 && errno != ENOENT)
+    log_line("warning: unable to move new/", id, ": ", strerror(errno));
+}
+
+static void held_release(qmgr *q, held *h)
+{
+  if (h->jobs) return;
+  tdelete(h, &q->helds, held_compare);
+  if (!h->owed) message_finish(q, h->id, h->place, h->failed);
+  else if (h->place == QUEUE_NEW && !h->keep_new) message_to_cur(q, h->id);
+  else if (h->place == QUEUE_NEW) q->intake.look_new = 1;
+  alloc_free(h);
+}
+
+/* --- opening ------------------------------------------------------------------------------ */
+
+static void message_put_aside(qmgr *q, char const *id, enum queue_place place)
+{
+  log_line("warning: ", id, ": not a whole message, put aside in corrupt");
+  if (place == QUEUE_CORRUPT || queuedir_move(q->queue, id, place, QUEUE_CORRUPT) == 0) return;
+  log_line("warning: unable to put aside ", id, ": ", strerror(errno));
+}
+
+/*
+ * Open and read a message into q->message.
+ * Returns the descriptor; -1: nothing to do for it (errno 0) or no means to (errno set).
+ */
+static int message_take(qmgr *q, char const *id, enum queue_place *place)
+{
+  int fd = queuedir_open_message(q->queue, id, O_RDWR | O_APPEND, place);
+  if (fd == -1)
+  {
+    if (errno == EINVAL || errno == ELOOP) log_line("warning: ", id, ": not a regular file, passed over");
+    else if (errno != ENOENT)
+    {
+      qmgr_breathe(q, "open ", id);
+      return -1;
+    }
+    errno = 0;
+    return -1;
+  }
+  if (message_read(&q->message, fd)) return fd;
+  if (errno == EBADMSG)
+  {
+    message_put_aside(q, id, *place);
+    errno = 0;
+  }
+  else qmgr_breathe(q, "read ", id);
+  fd_close(fd);
+  return -1;
+}
+
+/* --- jobs ------------------------------------------------------------------------------------ */
+
+static job *job_new(void)
+{
+  job *j = alloc(sizeof *j);
+  if (j) memset(j, 0, sizeof *j);
+  return j;
+}
+
+static void job_free(job *j)
+{
+  genalloc_free(job_recipient, &j->recipients);
+  alloc_free(j);
+}
+
+/* Take the recipient's lock, and it, into the job.  1; 0 when it is in other hands; -1 with errno. */
+static int job_add(job *j, int fd, message const *m, uint64_t number, gate *g)
+{
+  job_recipient r = {
+    .number = number, .gate = g, .attempts = message_rcptp(m, number)->attempts, .asked_count = g->asked_count
+  };
+  int locked = message_lock_rcpt(fd, number);
+  if (locked < 1) return locked;
+  return genalloc_append(job_recipient, &j->recipients, &r) ? 1 : -1;
+}
+
+/* From here on the agent has the descriptor.  1, or 0: then the job is gone and nothing was sent. */
+static int job_hand_over(qmgr *q, job *j, agent *a, int fd, held *h)
+{
+  j->held = h;
+  j->bytes = q->message.content_len;
+  if (!agent_give(q, a, j, fd, &q->message))
+  {
+    job_free(j);
+    return 0;
+  }
+  h->jobs++;
+  if (j->from) j->from->jobs++;
+  return 1;
+}
+
+void job_answer(job *j, job_result const *result)
+{
+  size_t i;
+  for (i = 0; i < RECIPIENTS_COUNT(j); i++)
+  {
+    job_recipient *r = RECIPIENTS(j) + i;
+    if (r->number != result->recipient || r->answered) continue;
+    r->answered = 1;
+    r->status = result->status;
+    if (r->status == JOB_DEFERRED) return;
+    j->held->owed--;
+    if (r->status == JOB_FAILED) j->held->failed = 1;
+    return;
+  }
+}
+
+/* The job's last recipients behind the same gate speak for it: an id stands in a list once. */
+static int last_of_gate(job const *j, size_t i)
+{
+  size_t later;
+  for (later = i + 1; later < RECIPIENTS_COUNT(j); later++)
+    if (RECIPIENTS(j)[later].gate == RECIPIENTS(j)[i].gate) return 0;
+  return 1;
+}
+
+/* What became of one gate's recipients in a job, or-ed. */
+enum { CAME_DEFERRED = 1, CAME_UNTRIED = 2, CAME_ASKED_MEANWHILE = 4 };
+
+static unsigned int gate_outcome(qmgr *q, job const *j, gate *g)
+{
+  unsigned int outcome = 0;
+  size_t i;
+  for (i = 0; i < RECIPIENTS_COUNT(j); i++)
+  {
+    job_recipient const *r = RECIPIENTS(j) + i;
+    if (r->gate != g || (r->answered && r->status != JOB_DEFERRED)) continue;
+    if (r->answered) gate_deferred(q, g, q->now_us, r->attempts + 1);
+    outcome |= r->answered ? CAME_DEFERRED : CAME_UNTRIED;
+    if (r->asked_count != g->asked_count) outcome |= CAME_ASKED_MEANWHILE;
+  }
+  return outcome;
+}
+
+/* Whatever is still owed goes back to its list; what was asked for while it was out, out again. */
+static void gate_take_back(qmgr *q, job *j, gate *g, int retry)
+{
+  unsigned int outcome = gate_outcome(q, j, g);
+  if (!outcome) return;
+  if (!gate_record(q, g, j->from, j->held->id, outcome & CAME_UNTRIED)) j->held->keep_new = 1;
+  if (outcome & CAME_ASKED_MEANWHILE) gate_again(q, g, j->held->id, 1);
+  else if (retry && (outcome & CAME_UNTRIED)) gate_again(q, g, j->held->id, 0);
+}
+
+static void job_end(qmgr *q, job *j, int retry)
+{
+  held *h = j->held;
+  gate *from_gate = j->from_gate;
+  pass *from = j->from;
+  size_t i;
+  for (i = 0; i < RECIPIENTS_COUNT(j); i++)
+    if (last_of_gate(j, i)) gate_take_back(q, j, RECIPIENTS(j)[i].gate, retry);
+  h->jobs--;
+  held_release(q, h);
+  job_free(j);
+  if (from_gate) gate_job_back(q, from_gate, from);
+}
+
+void job_done(qmgr *q, job *j)
+{
+  job_end(q, j, 0);
+}
+
+void job_undone(qmgr *q, job *j, int retry)
+{
+  job_end(q, j, retry);
+}
+
+/* --- expiry ------------------------------------------------------------------------------------- */
+
+static int expired(qmgr const *q, gate const *g, char const *id)
+{
+  return id_time(id) + g->lifetime_us <= q->now_us;
+}
+
+static int owed_behind(message const *m, size_t n, gate const *g)
+{
+  message_recipient const *r = message_rcptp(m, n);
+  return !r->settled && !strcmp(message_string(m, r->domain), g->name);
+}
+
+static int expire_recipient(qmgr *q, char const *id, int fd, size_t n)
+{
+  message_recipient const *r = message_rcptp(&q->message, n);
+  char const *reason = message_string(&q->message, r->reason);
+  char const *address = message_string(&q->message, r->address);
+  char text[JOB_TEXT_MAX];
+  job_result result = {
+    .recipient = n, .status = JOB_FAILED, .code = { "5.4.7", 5 }, .relay = { "none", 4 },
+    .text = { text, 0 }
+  };
+  stpcpy(text, "delivery time expired");
+  if (*reason && strlen(reason) < JOB_TEXT_MAX - 40) stpcpy(stpcpy(text + strlen(text), "; last: "), reason);
+  result.text.len = strlen(text);
+  if (!message_journal(fd, q->now_us, &result)) return 0;
+  log_line(id, ": to=<", address, ">, relay=none, dsn=5.4.7, status=expired (", text, ")");
+  return 1;
+}
+
+/* The gate's recipients of the message just read fail for good.  1 when none of them is owed any more. */
+static int expire_behind(qmgr *q, gate const *g, char const *id, enum queue_place place, int fd)
+{
+  held *h = held_find(q, id);
+  size_t left = message_owed(&q->message);
+  int all = 1;
+  size_t n;
+  for (n = 0; n < message_rcpts(&q->message); n++)
+  {
+    if (!owed_behind(&q->message, n, g)) continue;
+    if (message_lock_rcpt(fd, n) != 1 || !expire_recipient(q, id, fd, n))
+    {
+      all = 0;
+      continue;
+    }
+    left--;
+    if (!h) continue;
+    h->owed--;
+    h->failed = 1;
+  }
+  if (!left && !h) message_finish(q, id, place, 1);
+  return all;
+}
+
+int deliver_expire(qmgr *q, gate *g, char const *id)
+{
+  enum queue_place place;
+  int all;
+  int fd;
+  if (!expired(q, g, id)) return 1;
+  fd = message_take(q, id, &place);
+  if (fd == -1) return errno != 0;
+  all = place != QUEUE_HOLD && expire_behind(q, g, id, place, fd);
+  fd_close(fd);
+  return !all;
+}
+
+/* --- one gate's recipients of a message from its list ----------------------------------------------- */
+
+static int due(qmgr *q, gate *g, message_recipient const *r, pass const *from, int asked)
+{
+  uint64_t at;
+  if (!r->attempts || !from) return 1;
+  if (asked) return r->last_us < from->asked_us;
+  at = r->last_us + settings_retry_us(&q->settings, r->attempts);
+  if (at > q->now_us) gate_deferred(q, g, r->last_us, r->attempts);
+  return at <= q->now_us;
+}
+
+/* What a look at the gate's recipients found, or-ed. */
+enum { LOOK_NOT_DUE = 1, LOOK_BUSY = 2, LOOK_SHORT = 4 };
+
+static unsigned int job_collect(qmgr *q, job *j, gate *g, int fd, int asked)
+{
+  unsigned int look = 0;
+  size_t n;
+  for (n = 0; n < message_rcpts(&q->message); n++)
+  {
+    int r;
+    if (!owed_behind(&q->message, n, g)) continue;
+    if (!due(q, g, message_rcptp(&q->message, n), j->from, asked))
+    {
+      look |= LOOK_NOT_DUE;
+      continue;
+    }
+    r = job_add(j, fd, &q->message, n, g);
+    if (r == 0) look |= LOOK_BUSY;
+    else if (r == -1) look |= LOOK_SHORT;
+  }
+  return look;
+}
+
+/* A message of ours that is busy is out behind this very gate, and comes back by itself. */
+static void busy_later(qmgr *q, gate *g, char const *id, int asked)
+{
+  if (held_find(q, id)) return;
+  if (asked) gate_ask_later(q, g);
+  else gate_deferred(q, g, q->now_us, 1);
+}
+
+static enum delivery deliver_read(qmgr *q, gate *g, agent *a, char const *id, enum queue_place place,
+                                  int fd, pass *from, int asked)
+{
+  job *j = job_new();
+  unsigned int look;
+  held *h;
+  if (!j) goto stuck;
+  j->from = from;
+  j->from_gate = g;
+  look = job_collect(q, j, g, fd, asked);
+  if (look) gate_record(q, g, from, id, 0);
+  if (look & LOOK_BUSY) busy_later(q, g, id, asked);
+  if (!RECIPIENTS_COUNT(j))
+  {
+    job_free(j);
+    fd_close(fd);
+    return DELIVERY_NOTHING;
+  }
+  h = held_get(q, id, place, &q->message, place == QUEUE_NEW);
+  if (!h) job_free(j);
+  else if (job_hand_over(q, j, a, fd, h)) return DELIVERY_OUT;
+  else held_release(q, h);
+ stuck:
+  fd_close(fd);
+  gate_record(q, g, from, id, 1);
+  qmgr_breathe(q, "make a job of ", id);
+  return DELIVERY_STUCK;
+}
+
+enum delivery deliver_listed(qmgr *q, gate *g, agent *a, char const *id, pass *from, int asked)
+{
+  enum queue_place place;
+  int fd = message_take(q, id, &place);
+  if (fd == -1)
+  {
+    if (!errno) return DELIVERY_NOTHING;
+    gate_record(q, g, from, id, 1);
+    return DELIVERY_STUCK;
+  }
+  if (place == QUEUE_HOLD)
+  {
+    gate_record(q, g, from, id, 0);
+    fd_close(fd);
+    return DELIVERY_NOTHING;
+  }
+  if (!message_owed(&q->message))
+  {
+    if (!held_find(q, id)) message_finish(q, id, place, message_any_failed(&q->message));
+    fd_close(fd);
+    return DELIVERY_NOTHING;
+  }
+  if (!asked && expired(q, g, id))
+  {
+    if (!expire_behind(q, g, id, place, fd)) gate_record(q, g, from, id, 0);
+    fd_close(fd);
+    return DELIVERY_NOTHING;
+  }
+  return deliver_read(q, g, a, id, place, fd, from, asked);
+}
+
+/* --- a new message -------------------------------------------------------------------------------------- */
+
+/* The gate of each owed recipient; 0 for one that is settled, or was seen to. */
+typedef struct fresh
+{
+  char const *id;
+  genalloc gates;   /* of gate * */
+  size_t jobs;
+  int unrecorded;
+} fresh;
+
+static int fresh_gates(qmgr *q, fresh *f)
+{
+  size_t n;
+  for (n = 0; n < message_rcpts(&q->message); n++)
+  {
+    message_recipient const *r = message_rcptp(&q->message, n);
+    gate *g = r->settled ? 0 : gate_get(q, message_string(&q->message, r->domain));
+    if ((!g && !r->settled) || !genalloc_append(gate *, &f->gates, &g)) return 0;
+  }
+  return 1;
+}
+
+/* All recipients whose site is this one, in one job: they share the transaction. */
+static job *fresh_job(qmgr *q, fresh *f, site const *s, int fd)
+{
+  gate **gates = genalloc_s(gate *, &f->gates);
+  job *j = job_new();
+  size_t n;
+  if (!j) return 0;
+  for (n = 0; n < genalloc_len(gate *, &f->gates); n++)
+    if (gates[n] && gates[n]->site == s && !gates[n]->parked && job_add(j, fd, &q->message, n, gates[n]) == 1)
+      gates[n] = 0;
+  if (RECIPIENTS_COUNT(j)) return j;
+  job_free(j);
+  return 0;
+}
+
+/* A lock lasts as long as its descriptor: each job has a descriptor of its own. */
+static void fresh_send(qmgr *q, fresh *f, site *s, agent *a)
+{
+  enum queue_place place;
+  int fd = queuedir_open_message(q->queue, f->id, O_RDWR | O_APPEND, &place);
+  job *j = fd == -1 ? 0 : fresh_job(q, f, s, fd);
+  held *h = j ? held_get(q, f->id, QUEUE_NEW, &q->message, 0) : 0;
+  if (h && job_hand_over(q, j, a, fd, h))
+  {
+    f->jobs++;
+    return;
+  }
+  /* Gates that were taken into the job are recorded by nobody: the message stays in new/. */
+  if (j) f->unrecorded = 1;
+  if (j && !h) job_free(j);
+  if (h) held_release(q, h);
+  if (fd != -1) fd_close(fd);
+}
+
+static void fresh_see_to(qmgr *q, fresh *f, size_t n)
+{
+  gate **gates = genalloc_s(gate *, &f->gates);
+  gate *g = gates[n];
+  size_t later;
+  agent *a = g->parked || !site_open(q, g->site) ? 0 : agent_with_room(q, g->site);
+  if (a) fresh_send(q, f, g->site, a);
+  if (!gates[n]) return;
+  if (!gate_record(q, g, 0, f->id, !g->parked)) f->unrecorded = 1;
+  for (later = n; later < genalloc_len(gate *, &f->gates); later++)
+    if (gates[later] == g) gates[later] = 0;
+}
+
+static void fresh_settle(qmgr *q, fresh const *f)
+{
+  held *h = held_find(q, f->id);
+  if (f->unrecorded) qmgr_breathe(q, "record ", f->id);
+  if (h) h->keep_new |= f->unrecorded;
+  else if (!f->unrecorded) message_to_cur(q, f->id);
+}
+
+enum delivery deliver_new(qmgr *q, char const *id)
+{
+  fresh f = { .id = id, .gates = GENALLOC_ZERO };
+  enum queue_place place;
+  size_t n;
+  int fd;
+  if (held_find(q, id)) return DELIVERY_NOTHING;
+  fd = message_take(q, id, &place);
+  if (fd == -1) return errno ? DELIVERY_STUCK : DELIVERY_NOTHING;
+  fd_close(fd);
+  if (place != QUEUE_NEW) return DELIVERY_NOTHING;
+  if (!message_owed(&q->message))
+  {
+    message_finish(q, id, place, message_any_failed(&q->message));
+    return DELIVERY_NOTHING;
+  }
+  if (!fresh_gates(q, &f))
+  {
+    genalloc_free(gate *, &f.gates);
+    return DELIVERY_STUCK;
+  }
+  for (n = 0; n < genalloc_len(gate *, &f.gates); n++)
+    if (genalloc_s(gate *, &f.gates)[n]) fresh_see_to(q, &f, n);
+  fresh_settle(q, &f);
+  genalloc_free(gate *, &f.gates);
+  return f.jobs ? DELIVERY_OUT : DELIVERY_NOTHING;
+}
+
+/* --- one message that was asked for ------------------------------------------------------------------------ */
+
+enum delivery deliver_asked(qmgr *q, char const *id)
+{
+  enum queue_place place;
+  size_t n;
+  int fd = message_take(q, id, &place);
+  if (fd == -1) return errno ? DELIVERY_STUCK : DELIVERY_NOTHING;
+  fd_close(fd);
+  if (place != QUEUE_NEW && place != QUEUE_CUR) return DELIVERY_NOTHING;
+  for (n = 0; n < message_rcpts(&q->message); n++)
+  {
+    message_recipient const *r = message_rcptp(&q->message, n);
+    gate *g = r->settled ? 0 : gate_get(q, message_string(&q->message, r->domain));
+    if (g) gate_again(q, g, id, 1);
+  }
+  return DELIVERY_OUT;
+}

@@ -1,0 +1,508 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <skalibs/alloc.h>
+#include <skalibs/djbunix.h>
+
+#include "base/log.h"
+#include "qmgr/qmgr-internal.h"
+
+/* Ids of a pass put aside in memory before they are written back: 1 MiB or so. */
+#define KEPT_MAX (65536 * ID_LEN)
+/* Ids looked at in one piece of an expiry pass. */
+#define SWEEP_TURN 64
+/* A list with something overdue that a pass under way does not let us look at: look again then. */
+#define EXPIRY_AGAIN_US (60 * SECOND_US)
+/* A message that somebody else has in hand, while it was asked for: try again then. */
+#define ASK_LATER_US SECOND_US
+
+/* --- knowing them ------------------------------------------------------------------------- */
+
+static void site_leave(gate *g)
+{
+  gate **link;
+  if (!g->site) return;
+  for (link = &g->site->gates; *link != g; link = &(*link)->site_next) ;
+  *link = g->site_next;
+}
+
+static void site_join(gate *g, site *s)
+{
+  g->site = s;
+  g->site_next = s->gates;
+  s->gates = g;
+}
+
+/* While it stands in the old site's turns it stays there: the route is looked at again later. */
+static int route_refresh(qmgr *q, gate *g)
+{
+  conf_route route = CONF_ROUTE_ZERO;
+  site *s;
+  if (g->route_generation == q->settings.generation || g->ready) return 1;
+  if (!conf_route_find(q->conf, g->name, strlen(g->name), &route))
+  {
+    qmgr_complain(q, "find the route of ", g->name, conf_why());
+    return g->site != 0;
+  }
+  s = site_get(q, route.site.s);
+  if (s && s != g->site)
+  {
+    site_leave(g);
+    site_join(g, s);
+  }
+  stralloc_free(&route.site);
+  if (!s) return g->site != 0;
+  g->parked = route.parked;
+  g->lifetime_us = route.lifetime * SECOND_US;
+  s->limit_max = (unsigned int)route.concurrency;
+  g->route_generation = q->settings.generation;
+  return 1;
+}
+
+static gate *gate_new(qmgr *q, char const *domain)
+{
+  size_t len = strlen(domain);
+  gate *g = alloc(sizeof *g + len + 1);
+  if (!g) return 0;
+  memset(g, 0, sizeof *g);
+  g->name = memcpy(g + 1, domain, len + 1);
+  g->oldest_us = UINT64_MAX;
+  g->due_us = UINT64_MAX;
+  g->asked_later_us = UINT64_MAX;
+  g->timer.kind = TIMER_GATE;
+  g->timer.owner = g;
+  if (!route_refresh(q, g)) goto err;
+  if (tree_add(&q->gates, g)) return g;
+  site_leave(g);
+ err:
+  alloc_free(g);
+  return 0;
+}
+
+gate *gate_get(qmgr *q, char const *domain)
+{
+  gate *g = tree_find(&q->gates, domain);
+  if (!g) return gate_new(q, domain);
+  return route_refresh(q, g) ? g : 0;
+}
+
+int gate_forced(gate const *g)
+{
+  size_t n = genalloc_len(again, &g->agains);
+  if (g->pass && g->pass->kind == PASS_ASKED && !g->pass->read_through) return 1;
+  return n && genalloc_s(again, &g->agains)[n - 1].asked;
+}
+
+/* --- the list ------------------------------------------------------------------------------ */
+
+static uint64_t expiry_us(gate const *g)
+{
+  uint64_t at = g->oldest_us == UINT64_MAX ? UINT64_MAX : g->oldest_us + g->lifetime_us;
+  return at < g->expiry_after_us ? g->expiry_after_us : at;
+}
+
+static void timer_update(qmgr *q, gate *g)
+{
+  uint64_t at = g->asked_later_us;
+  if (!g->parked && g->due_us < at) at = g->due_us;
+  if (expiry_us(g) < at) at = expiry_us(g);
+  if (at == UINT64_MAX) timer_clear(&q->timers, &g->timer);
+  else timer_set(&q->timers, &g->timer, at);
+}
+
+static void oldest_note(qmgr *q, gate *g, uint64_t arrival_us)
+{
+  if (arrival_us >= g->oldest_us) return;
+  g->oldest_us = arrival_us;
+  timer_update(q, g);
+}
+
+static int record(qmgr *q, gate *g, char const *ids, size_t n)
+{
+  if (flush_record(q->queue, g->name, ids, n))
+  {
+    g->waiting = 1;
+    return 1;
+  }
+  log_line("warning: unable to record in flush/", g->name, ": ", strerror(errno));
+  if (g->pass) g->pass->damaged = 1;
+  return 0;
+}
+
+void gate_deferred(qmgr *q, gate *g, uint64_t last_us, uint64_t attempts)
+{
+  uint64_t due = last_us + settings_retry_us(&q->settings, attempts);
+  if (due >= g->due_us) return;
+  g->due_us = due;
+  timer_update(q, g);
+}
+
+void gate_again(qmgr *q, gate *g, char const *id, int asked)
+{
+  again entry = { .asked = asked };
+  memcpy(entry.id, id, ID_LEN + 1);
+  if (genalloc_append(again, &g->agains, &entry)) site_ready(q, g);
+}
+
+static void again_take(gate *g, char id[ID_LEN + 1], int *asked)
+{
+  again *all = genalloc_s(again, &g->agains);
+  size_t n = genalloc_len(again, &g->agains) - 1;
+  memcpy(id, all[n].id, ID_LEN + 1);
+  *asked = all[n].asked;
+  genalloc_setlen(again, &g->agains, n);
+}
+
+/* --- passes --------------------------------------------------------------------------------- */
+
+/* The list becomes a claim; a claim that is there already is one a killed qmgr left. */
+static int claim_open(qmgr *q, gate const *g)
+{
+  char path[sizeof "claim/" + FLUSH_NAME_MAX];
+  int fd = flush_claim(q->queue, g->name);
+  if (fd != -1 || (errno != EEXIST && errno != ENOENT)) return fd;
+  strcpy(stpcpy(path, "claim/"), g->name);
+  return openat(q->queue, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* 1; 0 when nothing waits, or when it cannot be said now. */
+static int pass_begin(qmgr *q, gate *g, enum pass_kind kind)
+{
+  pass *p = alloc(sizeof *p);
+  int fd;
+  if (!p) return 0;
+  fd = claim_open(q, g);
+  if (fd == -1)
+  {
+    if (errno == ENOENT) g->waiting = g->untried = 0;
+    else qmgr_breathe(q, "claim the list of ", g->name);
+    alloc_free(p);
+    return 0;
+  }
+  memset(p, 0, sizeof *p);
+  flush_reader_init(&p->reader, fd);
+  p->kind = kind;
+  p->started_us = q->now_us;
+  p->asked_us = g->asked_us;
+  p->oldest_us = g->oldest_us;
+  g->pass = p;
+  g->waiting = g->untried = 0;
+  g->oldest_us = UINT64_MAX;
+  if (kind != PASS_EXPIRE) g->due_us = UINT64_MAX;
+  return 1;
+}
+
+static void pass_free(pass *p)
+{
+  stralloc_free(&p->kept);
+  alloc_free(p);
+}
+
+static void reader_close(pass *p)
+{
+  if (p->reader.fd != -1) fd_close(p->reader.fd);
+  p->reader.fd = -1;
+}
+
+static int id_compare(void const *a, void const *b)
+{
+  return memcmp(a, b, ID_LEN);
+}
+
+/* Oldest first again, and each once. */
+static void kept_sort(stralloc *kept)
+{
+  size_t from;
+  size_t to = 0;
+  qsort(kept->s, kept->len / ID_LEN, ID_LEN, id_compare);
+  for (from = 0; from < kept->len; from += ID_LEN)
+    if (!to || memcmp(kept->s + to - ID_LEN, kept->s + from, ID_LEN))
+    {
+      memmove(kept->s + to, kept->s + from, ID_LEN);
+      to += ID_LEN;
+    }
+  kept->len = to;
+}
+
+static void kept_record(qmgr *q, gate *g, pass *p)
+{
+  if (!p->kept.len) return;
+  kept_sort(&p->kept);
+  if (record(q, g, p->kept.s, p->kept.len / ID_LEN)) oldest_note(q, g, id_time(p->kept.s));
+  else p->damaged = 1;
+  p->kept.len = 0;
+}
+
+static int claim_back(qmgr *q, gate *g)
+{
+  if (flush_unclaim(q->queue, g->name) == 0) return 1;
+  log_line("warning: unable to give back claim/", g->name, ": ", strerror(errno));
+  return 0;
+}
+
+static void pass_settle(qmgr *q, gate *g, pass *p)
+{
+  kept_record(q, g, p);
+  if (p->damaged)
+  {
+    claim_back(q, g);
+    g->waiting = 1;
+    oldest_note(q, g, p->oldest_us);
+  }
+  else if (flush_settle(q->queue, g->name) == -1)
+    log_line("warning: unable to remove claim/", g->name, ": ", strerror(errno));
+}
+
+/* What to do next for a gate that has no pass. */
+static void gate_continue(qmgr *q, gate *g)
+{
+  if (g->asked_again)
+  {
+    g->asked_again = 0;
+    pass_begin(q, g, PASS_ASKED);
+  }
+  g->expiry_after_us = 0;
+  if (expiry_us(g) <= q->now_us) g->expiry_after_us = q->now_us + EXPIRY_AGAIN_US;
+  timer_update(q, g);
+  if (g->pass || (g->untried && !g->parked)) site_ready(q, g);
+}
+
+static void pass_end(qmgr *q, gate *g)
+{
+  pass *p = g->pass;
+  pass_settle(q, g, p);
+  g->pass = 0;
+  pass_free(p);
+  gate_continue(q, g);
+}
+
+/* The pass is over once all is read and nothing of it is out, or waits to go out again. */
+static void pass_check(qmgr *q, gate *g)
+{
+  pass *p = g->pass;
+  if (p && p->read_through && !p->jobs && !genalloc_len(again, &g->agains)) pass_end(q, g);
+}
+
+/* 1 with an id; 0 at the end, which closes the list. */
+static int pass_read(qmgr *q, gate *g, char id[ID_LEN + 1])
+{
+  pass *p = g->pass;
+  int r = p->read_through ? 0 : flush_reader_next(&p->reader, id);
+  if (r == 1) return 1;
+  if (r == -1)
+  {
+    log_line("warning: unable to read claim/", g->name, ": ", strerror(errno));
+    p->damaged = 1;
+  }
+  p->read_through = 1;
+  reader_close(p);
+  pass_check(q, g);
+  return 0;
+}
+
+int gate_next(qmgr *q, gate *g, char id[ID_LEN + 1], pass **from, int *asked)
+{
+  *from = 0;
+  if (genalloc_len(again, &g->agains))
+  {
+    again_take(g, id, asked);
+    return 1;
+  }
+  if (!g->pass && (g->parked || !g->untried || !pass_begin(q, g, PASS_RETRY))) return 0;
+  if (g->pass->kind == PASS_EXPIRE)
+  {
+    pass_check(q, g);
+    return 0;
+  }
+  if (!pass_read(q, g, id)) return 0;
+  *from = g->pass;
+  *asked = g->pass->kind == PASS_ASKED;
+  return 1;
+}
+
+/* The claim holds the id until the pass ends; a list that was given back holds it anyway. */
+static void keep(qmgr *q, gate *g, pass *p, char const *id)
+{
+  if (p->taken_back) return;
+  if (!stralloc_catb(&p->kept, id, ID_LEN)) p->damaged = 1;
+  else if (p->kept.len >= KEPT_MAX) kept_record(q, g, p);
+}
+
+int gate_record(qmgr *q, gate *g, pass *from, char const *id, int untried)
+{
+  if (from) keep(q, g, from, id);
+  else if (record(q, g, id, 1)) oldest_note(q, g, id_time(id));
+  else return 0;
+  if (g->parked) site_note_parked(q, g->site);
+  else if (untried)
+  {
+    g->untried = 1;
+    if (!g->pass) site_ready(q, g);
+  }
+  return 1;
+}
+
+void gate_job_back(qmgr *q, gate *g, pass *from)
+{
+  if (from)
+  {
+    from->jobs--;
+    if (from->taken_back && !from->jobs) pass_free(from);
+  }
+  pass_check(q, g);
+}
+
+/* --- opening and closing ------------------------------------------------------------------------ */
+
+int gate_ask(qmgr *q, gate *g)
+{
+  g->asked_count++;
+  g->asked_us = q->now_us;
+  if (g->pass) g->asked_again = 1;
+  else if (pass_begin(q, g, PASS_ASKED)) site_ready(q, g);
+  else return !g->waiting;
+  return 1;
+}
+
+void gate_ask_later(qmgr *q, gate *g)
+{
+  g->asked_later_us = q->now_us + ASK_LATER_US;
+  timer_update(q, g);
+}
+
+/* asked_us stays: what was tried since then is not tried again for the same request. */
+static void asked_later(qmgr *q, gate *g)
+{
+  g->asked_later_us = UINT64_MAX;
+  if (pass_begin(q, g, PASS_ASKED)) site_ready(q, g);
+  else timer_update(q, g);
+}
+
+/* The first id is the oldest, or near enough to it for an expiry to be noticed. */
+static void oldest_read(qmgr *q, gate *g)
+{
+  char path[sizeof "flush/" + FLUSH_NAME_MAX];
+  char id[ID_LEN + 1];
+  flush_reader reader;
+  int fd;
+  strcpy(stpcpy(path, "flush/"), g->name);
+  fd = openat(q->queue, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd == -1) return;
+  flush_reader_init(&reader, fd);
+  if (flush_reader_next(&reader, id) == 1) oldest_note(q, g, id_time(id));
+  fd_close(fd);
+}
+
+void gate_listed(qmgr *q, gate *g)
+{
+  if (g->waiting) return;
+  g->waiting = 1;
+  oldest_read(q, g);
+  if (g->parked) site_note_parked(q, g->site);
+  else gate_open(q, g);
+}
+
+void gate_open(qmgr *q, gate *g)
+{
+  if (g->parked || !g->waiting) return;
+  g->untried = 1;
+  if (!g->pass) site_ready(q, g);
+}
+
+/* Its jobs may still be out: then it lives until they are back. */
+static void pass_take_back(qmgr *q, gate *g)
+{
+  pass *p = g->pass;
+  reader_close(p);
+  if (!claim_back(q, g)) return;
+  g->waiting = 1;
+  g->pass = 0;
+  oldest_note(q, g, p->oldest_us);
+  p->taken_back = 1;
+  if (!p->jobs) pass_free(p);
+}
+
+void gate_close(qmgr *q, gate *g)
+{
+  genalloc_setlen(again, &g->agains, 0);
+  if (g->pass && g->pass->kind == PASS_EXPIRE) return;
+  if (g->pass) pass_take_back(q, g);
+  if (!g->pass) gate_continue(q, g);
+}
+
+/* --- time ------------------------------------------------------------------------------------------ */
+
+/* Looks at a list whose site is away, or which is parked, for expired mail alone. */
+static void sweep_begin(qmgr *q, gate *g)
+{
+  int untried = g->untried;
+  if (!pass_begin(q, g, PASS_EXPIRE))
+  {
+    timer_set(&q->timers, &g->timer, q->now_us + EXPIRY_AGAIN_US);
+    return;
+  }
+  g->untried = untried;
+  if (!genalloc_append(gate *, &q->sweeps, &g)) g->pass->read_through = 1;
+}
+
+void gate_timer(qmgr *q, gate *g)
+{
+  int expiry = expiry_us(g) <= q->now_us;
+  if (g->pass) timer_set(&q->timers, &g->timer, q->now_us + (expiry ? EXPIRY_AGAIN_US : ASK_LATER_US));
+  else if (g->asked_later_us <= q->now_us) asked_later(q, g);
+  else if (!g->waiting) timer_clear(&q->timers, &g->timer);
+  else if (expiry) sweep_begin(q, g);
+  else if (site_open(q, g->site)) gate_open(q, g);
+}
+
+/* 1 when the gate's expiry pass is through. */
+static int sweep_one(qmgr *q, gate *g)
+{
+  char id[ID_LEN + 1];
+  unsigned int turn;
+  for (turn = 0; turn < SWEEP_TURN; turn++)
+  {
+    pass *p = g->pass;
+    if (!pass_read(q, g, id)) return 1;
+    if (deliver_expire(q, g, id)) keep(q, g, p, id);
+  }
+  return 0;
+}
+
+static void refresh_each(void const *node, VISIT visit, void *data)
+{
+  qmgr *q = data;
+  gate *g = *(gate *const *)node;
+  if (visit != postorder && visit != leaf) return;
+  route_refresh(q, g);
+  if (site_open(q, g->site)) gate_open(q, g);
+  timer_update(q, g);
+}
+
+void gates_refresh(qmgr *q)
+{
+  twalk_r(q->gates, refresh_each, q);
+}
+
+static void give_back_each(void const *node, VISIT visit, void *q)
+{
+  gate *g = *(gate *const *)node;
+  if ((visit == postorder || visit == leaf) && g->pass && g->pass->kind != PASS_ASKED) pass_take_back(q, g);
+}
+
+void gates_give_back(qmgr *q)
+{
+  twalk_r(q->gates, give_back_each, q);
+}
+
+int gates_sweep(qmgr *q)
+{
+  gate **all = genalloc_s(gate *, &q->sweeps);
+  size_t n = genalloc_len(gate *, &q->sweeps);
+  if (!n) return 0;
+  if (sweep_one(q, all[n - 1])) genalloc_setlen(gate *, &q->sweeps, n - 1);
+  return genalloc_len(gate *, &q->sweeps) != 0;
+}

@@ -1,0 +1,234 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <skalibs/allreadwrite.h>
+#include <skalibs/djbunix.h>
+
+#include "base/log.h"
+#include "flush/trigger.h"
+#include "smtp/domain.h"
+#include "qmgr/qmgr-internal.h"
+
+/* Messages of new/ looked at in one piece. */
+#define NEW_TURN 64
+
+/* What there was no means for now is looked at again as soon as there may be. */
+static void new_message(qmgr *q, char const *id)
+{
+  if (deliver_new(q, id) == DELIVERY_STUCK && q->breathless) q->intake.look_new = 1;
+}
+
+/* --- hints ------------------------------------------------------------------------------------ */
+
+/*
+ * A request that came between an earlier one's being taken up and its file's removal has only
+ * its hint left: make the file again.
+ */
+static void asked_again(qmgr *q, char const *name, size_t len)
+{
+  char path[sizeof "asked/" + TRIGGER_LINE_MAX];
+  int fd;
+  memcpy(mempcpy(path, "asked/", 6), name, len);
+  path[6 + len] = 0;
+  fd = openat(q->queue, path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0660);
+  if (fd != -1) fd_close(fd);
+}
+
+/* A flush comes after whatever was accepted before it: new/ is read first. */
+static void hint_flush(qmgr *q, char const *name, size_t len)
+{
+  if (flush_asked_ok(name, len)) asked_again(q, name, len);
+  q->intake.look_new = 1;
+  q->intake.look_asked = 1;
+}
+
+static void hint(qmgr *q, char const *line, size_t len)
+{
+  char id[ID_LEN + 1];
+  if (len == 4 + ID_LEN && !memcmp(line, "new ", 4) && id_ok(line + 4, ID_LEN))
+  {
+    memcpy(id, line + 4, ID_LEN);
+    id[ID_LEN] = 0;
+    new_message(q, id);
+  }
+  else if (len > 6 && len < TRIGGER_LINE_MAX && !memcmp(line, "flush ", 6)) hint_flush(q, line + 6, len - 6);
+  else intake_look(q);
+}
+
+static void hints_split(qmgr *q)
+{
+  intake *in = &q->intake;
+  size_t from = 0;
+  char *end;
+  while ((end = memchr(in->line + from, '\n', in->line_len - from)))
+  {
+    size_t to = (size_t)(end - in->line);
+    hint(q, in->line + from, to - from);
+    from = to + 1;
+  }
+  memmove(in->line, in->line + from, in->line_len - from);
+  in->line_len -= from;
+}
+
+/* Then hints may have been lost. */
+static int pipe_nearly_full(int fd)
+{
+  int pending = 0;
+  int size = fcntl(fd, F_GETPIPE_SZ);
+  return ioctl(fd, FIONREAD, &pending) == 0 && size > 0 && pending > size / 2;
+}
+
+void intake_hints(qmgr *q)
+{
+  intake *in = &q->intake;
+  int full = pipe_nearly_full(in->trigger);
+  ssize_t r = fd_read(in->trigger, in->line + in->line_len, sizeof in->line - in->line_len);
+  if (r <= 0) return;
+  in->line_len += (size_t)r;
+  hints_split(q);
+  if (in->line_len == sizeof in->line) in->line_len = 0;
+  if (full) intake_look(q);
+}
+
+/* --- new/ --------------------------------------------------------------------------------------- */
+
+/* 1 when new/ is open. */
+static int new_open(qmgr *q)
+{
+  intake *in = &q->intake;
+  int fd;
+  if (in->new_dir) return 1;
+  if (!in->look_new) return 0;
+  fd = openat(q->queue, "new", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  in->new_dir = fd == -1 ? 0 : fdopendir(fd);
+  if (in->new_dir)
+  {
+    in->look_new = 0;
+    return 1;
+  }
+  if (fd != -1) fd_close(fd);
+  qmgr_breathe(q, "read ", "new");
+  return 0;
+}
+
+static void new_piece(qmgr *q)
+{
+  intake *in = &q->intake;
+  unsigned int turn;
+  for (turn = 0; turn < NEW_TURN && !q->breathless; turn++)
+  {
+    struct dirent const *entry = readdir(in->new_dir);
+    if (!entry)
+    {
+      closedir(in->new_dir);
+      in->new_dir = 0;
+      return;
+    }
+    if (id_ok(entry->d_name, strlen(entry->d_name))) new_message(q, entry->d_name);
+  }
+}
+
+/* --- asked/ ----------------------------------------------------------------------------------------- */
+
+/* "@customer.tld", "@": every gate below it that has a list. */
+typedef struct below
+{
+  qmgr *q;
+  char const *parent;
+  int all;
+} below;
+
+static int below_each(char const *name, void *data)
+{
+  below *b = data;
+  gate *g;
+  if (!smtp_domain_below(name, strlen(name), b->parent, strlen(b->parent))) return 1;
+  g = gate_get(b->q, name);
+  if (!g || !gate_ask(b->q, g)) b->all = 0;
+  return 1;
+}
+
+static int asked_below(qmgr *q, char const *parent)
+{
+  below b = { .q = q, .parent = parent, .all = 1 };
+  return flush_each(q->queue, "flush", below_each, &b) != -1
+    && flush_each(q->queue, "claim", below_each, &b) != -1
+    && b.all;
+}
+
+static int asked_domain(qmgr *q, char const *domain)
+{
+  gate *g = gate_get(q, domain);
+  return g && gate_ask(q, g);
+}
+
+static int asked_each(char const *name, void *data)
+{
+  qmgr *q = data;
+  int taken_up;
+  if (*name == '@') taken_up = asked_below(q, name + 1);
+  else if (*name == '=') taken_up = deliver_asked(q, name + 1) != DELIVERY_STUCK;
+  else taken_up = asked_domain(q, name);
+  log_line("flush ", name, taken_up ? "" : ": not yet");
+  if (taken_up && flush_unask(q->queue, name) == -1)
+    log_line("warning: unable to remove asked/", name, ": ", strerror(errno));
+  return 1;
+}
+
+/* --- lists and claims -------------------------------------------------------------------------------- */
+
+static int listed_each(char const *name, void *data)
+{
+  qmgr *q = data;
+  gate *g = gate_get(q, name);
+  if (g) gate_listed(q, g);
+  return 1;
+}
+
+static int claim_each(char const *name, void *data)
+{
+  qmgr *q = data;
+  gate *g = gate_get(q, name);
+  if (g) gate_ask(q, g);
+  return 1;
+}
+
+static void look_in(qmgr *q, char const *directory, int (*each)(char const *name, void *data))
+{
+  if (flush_each(q->queue, directory, each, q) == -1) qmgr_breathe(q, "read ", directory);
+}
+
+/* --- all of it -------------------------------------------------------------------------------------------- */
+
+void intake_look(qmgr *q)
+{
+  q->intake.look_new = q->intake.look_asked = q->intake.look_lists = 1;
+}
+
+void intake_start(qmgr *q)
+{
+  look_in(q, "claim", claim_each);
+  intake_look(q);
+}
+
+int intake_run(qmgr *q)
+{
+  intake *in = &q->intake;
+  if (q->breathless) return 0;
+  if (new_open(q)) new_piece(q);
+  else if (in->look_lists)
+  {
+    in->look_lists = 0;
+    look_in(q, "flush", listed_each);
+  }
+  else if (in->look_asked)
+  {
+    in->look_asked = 0;
+    look_in(q, "asked", asked_each);
+  }
+  return in->new_dir || in->look_new || in->look_lists || in->look_asked;
+}

@@ -1,0 +1,329 @@
+#ifndef QMGR_INTERNAL_H
+#define QMGR_INTERNAL_H
+
+/*
+ * What the files of qmgr share.
+ *
+ * A site is a next hop; a gate is a domain, behind it a list of ids that wait; a pass is one
+ * walk through such a list; a held message is one we have jobs for; an agent is a connection
+ * to a smtp-send; a job is one message, some of its recipients, and the agent it was given to.
+ *
+ * What must survive is on disk before it is here:
+ *   - a message stays in new/ until everything it owes stands in a list, or is done;
+ *   - a pass renames the list to claim/ and removes it when nothing of it is left to do;
+ *   - whatever comes back undelivered is recorded in the list anew.
+ * So every structure below can be lost at any moment.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <skalibs/stralloc.h>
+#include <skalibs/genalloc.h>
+
+#include "conf/conf.h"
+#include "flush/flush.h"
+#include "job/job.h"
+#include "queue/message.h"
+#include "queue/queuedir.h"
+#include "qmgr/timer.h"
+
+#define SECOND_US 1000000ull
+
+typedef struct qmgr qmgr;
+typedef struct site site;
+typedef struct gate gate;
+typedef struct pass pass;
+typedef struct held held;
+typedef struct agent agent;
+typedef struct job job;
+
+/* --- settings.c: what qmgr reads of conf/ ------------------------------------------- */
+
+typedef struct settings
+{
+  uint64_t lifetime_s;
+  conf_backoff backoff;
+  conf_concurrency concurrency;
+  uint64_t stamp;            /* of the files as they were read */
+  stralloc session;          /* the KEY=VALUE part of a job's site line, a string */
+  unsigned int generation;   /* counts the readings: a gate whose route is older looks again */
+} settings;
+
+/* Read all of them.  1, or 0 with conf_why(); then what was read before still holds. */
+extern int settings_read(settings *now, int conf);
+/* Was any of the files changed since? */
+extern int settings_changed(settings const *now, int conf);
+
+/* When an attempt that failed for the nth time may be made again, in microseconds from then. */
+extern uint64_t settings_retry_us(settings const *now, uint64_t attempts);
+
+/* --- site.c --------------------------------------------------------------------------- */
+
+enum site_state { SITE_UNKNOWN, SITE_UP, SITE_DOWN };
+
+struct site
+{
+  char *name;
+  enum site_state state;
+  uint64_t since_s;
+  uint64_t failures;
+  uint64_t next_us;          /* not before, while down */
+  timer probe;
+  unsigned int limit;        /* connections it has earned */
+  unsigned int limit_max;    /* and may have at the most */
+  agent *agents;
+  unsigned int agents_count;
+  gate *gates;               /* all that lead here */
+  gate *ready_first;         /* those that have something to send, in turns */
+  gate *ready_last;
+  site *runnable_next;
+  int runnable;
+};
+
+/* The site of this name, known from now on; NULL with errno. */
+extern site *site_get(qmgr *q, char const *name);
+/* May it be tried unasked? */
+extern int site_open(qmgr const *q, site const *s);
+/* It answered: RELAY and text.  First success wakes all that waits for it. */
+extern void site_answered(qmgr *q, site *s, char const *relay);
+/* It cannot be talked to.  Takes back every pass; the back-off of a site that was only asked for stays. */
+extern void site_failed(qmgr *q, site *s, char const *why);
+/* The first mail that waits parked, so that its file says so. */
+extern void site_note_parked(qmgr *q, site *s);
+/* Its time has come. */
+extern void site_probe(qmgr *q, site *s);
+/* The gate has something to send: it waits for its turn at its site. */
+extern void site_ready(qmgr *q, gate *g);
+/* It may have work and room: look at it this turn. */
+extern void site_wake(qmgr *q, site *s);
+extern void site_wake_all(qmgr *q);
+/* Hand out work to a woken site's agents, a bounded piece. */
+extern void site_run(qmgr *q, site *s);
+
+/* --- gate.c ----------------------------------------------------------------------------- */
+
+enum pass_kind
+{
+  PASS_RETRY,   /* what is due */
+  PASS_ASKED,   /* everything not tried since it was asked for */
+  PASS_EXPIRE   /* nothing is tried, only looked at for its age */
+};
+
+struct pass
+{
+  enum pass_kind kind;
+  uint64_t started_us;
+  uint64_t asked_us;
+  uint64_t oldest_us;        /* of the list when it was claimed */
+  flush_reader reader;
+  int read_through;
+  int taken_back;            /* the claim is a list again; jobs may still be out */
+  int damaged;               /* something could not be recorded: keep the claim's ids */
+  size_t jobs;               /* handed out and not back */
+  stralloc kept;             /* ids to record again at the end, ID_LEN octets each */
+};
+
+typedef struct again { char id[ID_LEN + 1]; int asked; } again;
+
+struct gate
+{
+  char *name;
+  site *site;
+  int parked;
+  uint64_t lifetime_us;
+  unsigned int route_generation;
+  int waiting;               /* flush/NAME may hold ids */
+  int untried;               /* among them some that a pass should look at now */
+  uint64_t oldest_us;        /* arrival of the oldest of them; UINT64_MAX: none known */
+  uint64_t expiry_after_us;  /* what is overdue was looked at, and is not ours to expire: not before this */
+  uint64_t asked_later_us;   /* when to look again at what was asked for; UINT64_MAX: no need */
+  uint64_t due_us;           /* when the first of the deferred may be tried again */
+  timer timer;               /* the earlier of that and of an expiry */
+  unsigned int asked_count;  /* flushes asked for so far */
+  uint64_t asked_us;
+  int asked_again;           /* asked for while a pass was under way */
+  pass *pass;
+  genalloc agains;           /* of again: to be tried at once */
+  gate *site_next;
+  gate *ready_next;
+  int ready;
+};
+
+/* The gate of a folded domain, with its route as it is now; NULL when its route cannot be told. */
+extern gate *gate_get(qmgr *q, char const *domain);
+/* Is it asked for: to be tried whatever the site's state? */
+extern int gate_forced(gate const *g);
+/*
+ * Note an id on its list; one that a pass read, at the end of that pass.
+ *   untried  a pass should look at it as soon as the site has room
+ * Returns 1 or 0.
+ */
+extern int gate_record(qmgr *q, gate *g, pass *from, char const *id, int untried);
+/* A recipient of the id was deferred for the nth time at this moment. */
+extern void gate_deferred(qmgr *q, gate *g, uint64_t last_us, uint64_t attempts);
+/* Try this id at once. */
+extern void gate_again(qmgr *q, gate *g, char const *id, int asked);
+/* A flush was asked for.  1: it is under way, and survives a restart; 0: ask once more later. */
+extern int gate_ask(qmgr *q, gate *g);
+/* Something asked for is in other hands (an agent that outlived its qmgr, an operator): look again soon. */
+extern void gate_ask_later(qmgr *q, gate *g);
+/* There is a list, as the directory says. */
+extern void gate_listed(qmgr *q, gate *g);
+/* The site is up, or may be probed: what waits and is not parked gets a pass. */
+extern void gate_open(qmgr *q, gate *g);
+/* The site is down: give the list back, unless it was asked for once more meanwhile. */
+extern void gate_close(qmgr *q, gate *g);
+extern void gate_timer(qmgr *q, gate *g);
+/* The settings were read anew. */
+extern void gates_refresh(qmgr *q);
+/* We stop: lists nobody asked for are lists again, and can be read as such. */
+extern void gates_give_back(qmgr *q);
+/* Next id to try, in id; *from is the pass it came from or NULL.  1, or 0 when there is none. */
+extern int gate_next(qmgr *q, gate *g, char id[ID_LEN + 1], pass **from, int *asked);
+/* A job of the pass came back. */
+extern void gate_job_back(qmgr *q, gate *g, pass *from);
+/* One bounded piece of the passes that only look for expired mail.  1 when there is more. */
+extern int gates_sweep(qmgr *q);
+
+/* --- deliver.c: from an id to a job, and back ------------------------------------------ */
+
+struct held
+{
+  char id[ID_LEN + 1];
+  enum queue_place place;
+  uint64_t owed;
+  int failed;
+  size_t jobs;
+  int keep_new;              /* something it owes could not be recorded: it stays in new/ */
+};
+
+typedef struct job_recipient
+{
+  uint64_t number;
+  gate *gate;
+  unsigned int attempts;     /* before this one */
+  unsigned int asked_count;  /* of the gate, when the job was made */
+  int answered;
+  enum job_status status;
+} job_recipient;
+
+struct job
+{
+  job *next;
+  held *held;
+  pass *from;
+  gate *from_gate;
+  uint64_t bytes;
+  genalloc recipients;       /* of job_recipient */
+};
+
+enum delivery
+{
+  DELIVERY_OUT,      /* a job was handed out */
+  DELIVERY_NOTHING,  /* nothing to do for it now */
+  DELIVERY_STUCK     /* out of descriptors or the like: later */
+};
+/* Try what the message owes behind one gate. */
+extern enum delivery deliver_listed(qmgr *q, gate *g, agent *a, char const *id, pass *from, int asked);
+/* A message in new/: send what can go now, record the rest. */
+extern enum delivery deliver_new(qmgr *q, char const *id);
+/* One message was asked for, behind whatever gates. */
+extern enum delivery deliver_asked(qmgr *q, char const *id);
+/* Look at a message's age alone.  1 when it is to be kept in the list. */
+extern int deliver_expire(qmgr *q, gate *g, char const *id);
+/* An agent's words about a job: one recipient's result; all is said; it was not carried out. */
+extern void job_answer(job *j, job_result const *result);
+extern void job_done(qmgr *q, job *j);
+extern void job_undone(qmgr *q, job *j, int retry);
+
+/* --- agent.c ---------------------------------------------------------------------------- */
+
+struct agent
+{
+  agent *site_next;
+  site *site;
+  int fd;
+  int up;
+  size_t done;
+  job *jobs_first;
+  job *jobs_last;
+  size_t jobs;
+  uint64_t bytes;
+  timer idle;
+  stralloc out;              /* lines not yet written */
+  int out_fd;                /* the descriptor that goes with the first octet of out, or -1 */
+  size_t in_len;
+  char in[JOB_LINE_MAX];
+};
+
+/* An agent of the site that can take one more message; connects a new one where that is earned. */
+extern agent *agent_with_room(qmgr *q, site *s);
+/* Hand a job over with its message's descriptor, which is closed here once it is sent. */
+extern int agent_give(qmgr *q, agent *a, job *j, int fd, message const *m);
+extern void agent_readable(qmgr *q, agent *a);
+extern void agent_writable(qmgr *q, agent *a);
+extern void agent_idle(qmgr *q, agent *a);
+/* At the end of a turn: those that ended in it. */
+extern void agents_forget_dead(qmgr *q);
+
+/* --- intake.c: what the directories and the FIFO ask for ----------------------------------- */
+
+typedef struct intake
+{
+  int trigger;
+  char line[4096];
+  size_t line_len;
+  void *new_dir;             /* DIR of new/ while it is read */
+  int look_new;              /* new/ must be read from the beginning */
+  int look_asked;            /* asked/, after that */
+  int look_lists;            /* flush/ */
+} intake;
+
+/* Read hints. */
+extern void intake_hints(qmgr *q);
+/* Look at claims left from before, then everywhere. */
+extern void intake_start(qmgr *q);
+extern void intake_look(qmgr *q);
+/* One bounded piece of looking.  1 when there is more. */
+extern int intake_run(qmgr *q);
+
+/* --- qmgr.c -------------------------------------------------------------------------------- */
+
+enum timer_kind { TIMER_SITE, TIMER_GATE, TIMER_AGENT, TIMER_MINUTE, TIMER_BREATH };
+
+struct qmgr
+{
+  int queue;
+  int conf;
+  int run;
+  uint64_t now_us;           /* as of this turn of the loop */
+  settings settings;
+  timers timers;
+  timer minute;
+  timer breath;              /* something is short (descriptors, agents): try again then */
+  int breathless;
+  uint64_t complained_us;
+  void *sites;               /* trees of tsearch(3) */
+  void *gates;
+  void *helds;
+  genalloc agents;           /* of agent * */
+  agent *agents_dead;
+  genalloc polls;            /* of iopause_fd: signals, trigger, then polled */
+  genalloc polled;           /* of agent *, as agents was when we began to wait */
+  site *runnable_first;
+  site *runnable_last;
+  genalloc sweeps;           /* of gate *: those with a PASS_EXPIRE */
+  intake intake;
+  message message;           /* the one being looked at; memory used again and again */
+};
+
+/* Say what does not work, once a minute at the most. */
+extern void qmgr_complain(qmgr *q, char const *what, char const *object, char const *why);
+/* Something is short, says errno: complain, hand out nothing for a second. */
+extern void qmgr_breathe(qmgr *q, char const *what, char const *object);
+
+/* Names in trees: the first member of site, gate is char *name. */
+extern void *tree_find(void *const *root, char const *name);
+extern int tree_add(void **root, void *named);
+
+#endif

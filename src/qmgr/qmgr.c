@@ -1,0 +1,321 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <search.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <skalibs/allreadwrite.h>
+#include <skalibs/djbunix.h>
+#include <skalibs/iopause.h>
+#include <skalibs/selfpipe.h>
+#include <skalibs/sgetopt.h>
+#include <skalibs/sig.h>
+#include <skalibs/strerr.h>
+#include <skalibs/tai.h>
+#include <skalibs/types.h>
+
+#include "base/instance.h"
+#include "base/log.h"
+#include "base/wallclock.h"
+#include "flush/trigger.h"
+#include "qmgr/qmgr-internal.h"
+
+#define USAGE "qmgr [-C DIR] [-d FD]"
+#define dieusage() strerr_dief(100, "usage: ", USAGE)
+
+#define MINUTE_US (60 * SECOND_US)
+/* A descriptor for every agent, one for every pass. */
+#define FILES_MAX 65536
+
+char const *PROG = "qmgr";
+
+/* --- trees of what has a name ------------------------------------------------------------- */
+
+static int name_compare(void const *a, void const *b)
+{
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void *tree_find(void *const *root, char const *name)
+{
+  void **found = tfind(&name, root, name_compare);
+  return found ? *found : 0;
+}
+
+int tree_add(void **root, void *named)
+{
+  return tsearch(named, root, name_compare) != 0;
+}
+
+/* --- time --------------------------------------------------------------------------------------- */
+
+void qmgr_complain(qmgr *q, char const *what, char const *object, char const *why)
+{
+  if (q->complained_us && q->complained_us + MINUTE_US > q->now_us) return;
+  q->complained_us = q->now_us;
+  log_line("warning: unable to ", what, object, ": ", why);
+}
+
+void qmgr_breathe(qmgr *q, char const *what, char const *object)
+{
+  qmgr_complain(q, what, object, strerror(errno));
+  q->breathless = 1;
+  timer_set_earlier(&q->timers, &q->breath, q->now_us + SECOND_US);
+}
+
+static void breath_drawn(qmgr *q)
+{
+  q->breathless = 0;
+  site_wake_all(q);
+}
+
+static void settings_reread(qmgr *q)
+{
+  if (!settings_read(&q->settings, q->conf))
+  {
+    log_line("warning: settings stay as they were: ", conf_why());
+    return;
+  }
+  gates_refresh(q);
+}
+
+static void minute_passed(qmgr *q)
+{
+  timer_set(&q->timers, &q->minute, q->now_us + MINUTE_US);
+  if (settings_changed(&q->settings, q->conf)) settings_reread(q);
+  intake_look(q);
+}
+
+static void timers_run(qmgr *q)
+{
+  timer *t;
+  while ((t = timers_take(&q->timers, q->now_us))) switch (t->kind)
+  {
+    case TIMER_SITE: site_probe(q, t->owner); break;
+    case TIMER_GATE: gate_timer(q, t->owner); break;
+    case TIMER_AGENT: agent_idle(q, t->owner); break;
+    case TIMER_BREATH: breath_drawn(q); break;
+    default: minute_passed(q); break;
+  }
+}
+
+/* --- turns ------------------------------------------------------------------------------------------ */
+
+/* Every site that was woken before this turn has its own; what it wakes waits for the next. */
+static void sites_run(qmgr *q)
+{
+  site *last = q->runnable_last;
+  site *s;
+  do
+  {
+    s = q->runnable_first;
+    if (!s) return;
+    q->runnable_first = s->runnable_next;
+    if (!q->runnable_first) q->runnable_last = 0;
+    s->runnable = 0;
+    site_run(q, s);
+  }
+  while (s != last);
+}
+
+static void deadline_set(qmgr const *q, int more, tain *deadline)
+{
+  uint64_t at = timers_next(&q->timers);
+  uint64_t wait = more || at <= q->now_us ? 0 : (at - q->now_us) / 1000 + 1;
+  if (wait > 60000) wait = 60000;
+  tain_now_g();
+  tain_addsec_g(deadline, 0);
+  if (wait)
+  {
+    tain delay;
+    tain_from_millisecs(&delay, (int)wait);
+    tain_add_g(deadline, &delay);
+  }
+}
+
+/* 0: stop. */
+static int signals_read(qmgr *q)
+{
+  for (;;) switch (selfpipe_read())
+  {
+    case -1: strerr_diefusys(111, "read signals");
+    case 0: return 1;
+    case SIGHUP: settings_reread(q); break;
+    default: return 0;
+  }
+}
+
+static void agents_events(qmgr *q, agent *const *polled, iopause_fd const *x, size_t n)
+{
+  size_t i;
+  for (i = 0; i < n; i++)
+  {
+    if (polled[i]->fd == x[i].fd && (x[i].revents & (IOPAUSE_READ | IOPAUSE_EXCEPT))) agent_readable(q, polled[i]);
+    if (polled[i]->fd == x[i].fd && (x[i].revents & IOPAUSE_WRITE)) agent_writable(q, polled[i]);
+  }
+  agents_forget_dead(q);
+}
+
+static void polls_fill(qmgr *q, int signals)
+{
+  size_t n = genalloc_len(agent *, &q->agents);
+  iopause_fd *x;
+  size_t i;
+  if (!genalloc_ready(iopause_fd, &q->polls, 2 + n) || !genalloc_copy(agent *, &q->polled, &q->agents))
+    strerr_diefusys(111, "wait for events");
+  x = genalloc_s(iopause_fd, &q->polls);
+  x[0] = (iopause_fd){ .fd = signals, .events = IOPAUSE_READ };
+  x[1] = (iopause_fd){ .fd = q->intake.trigger, .events = IOPAUSE_READ };
+  for (i = 0; i < n; i++)
+  {
+    agent const *a = genalloc_s(agent *, &q->polled)[i];
+    x[2 + i] = (iopause_fd){ .fd = a->fd, .events = IOPAUSE_READ };
+    if (a->out.len) x[2 + i].events |= IOPAUSE_WRITE;
+  }
+}
+
+/* Wait for something to happen, and see to it.  0: stop. */
+static int events_run(qmgr *q, int signals, int more)
+{
+  size_t n = genalloc_len(agent *, &q->agents);
+  iopause_fd *x;
+  tain deadline;
+  polls_fill(q, signals);
+  x = genalloc_s(iopause_fd, &q->polls);
+  deadline_set(q, more, &deadline);
+  if (iopause_g(x, (unsigned int)(2 + n), &deadline) == -1) strerr_diefusys(111, "wait for events");
+  q->now_us = wallclock_us();
+  if ((x[0].revents & IOPAUSE_READ) && !signals_read(q)) return 0;
+  agents_events(q, genalloc_s(agent *, &q->polled), x + 2, n);
+  if (x[1].revents & IOPAUSE_READ) intake_hints(q);
+  return 1;
+}
+
+static void run(qmgr *q, int signals)
+{
+  int more;
+  do
+  {
+    timers_run(q);
+    if (!q->breathless) sites_run(q);
+    more = intake_run(q);
+    more |= gates_sweep(q);
+    more |= !q->breathless && q->runnable_first;
+    agents_forget_dead(q);
+  }
+  while (events_run(q, signals, more));
+}
+
+/* --- beginning and end -------------------------------------------------------------------------------- */
+
+static void options_read(int argc, char const *const *argv, char const **directory, unsigned int *ready_fd)
+{
+  subgetopt scan = SUBGETOPT_ZERO;
+  int c;
+  while ((c = subgetopt_r(argc, argv, "C:d:", &scan)) != -1) switch (c)
+  {
+    case 'C': *directory = scan.arg; break;
+    case 'd': if (uint0_scan(scan.arg, ready_fd) && *ready_fd > 2) break;
+    /* fall through */
+    default: dieusage();
+  }
+  if (scan.ind != argc) dieusage();
+}
+
+static void files_allow(void)
+{
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == -1) return;
+  limit.rlim_cur = limit.rlim_max < FILES_MAX ? limit.rlim_max : FILES_MAX;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void directories_open(qmgr *q, char const *path)
+{
+  int instance = instance_open(path);
+  if (instance == -1) strerr_diefusys(111, "open instance ", path);
+  q->queue = instance_openat(instance, "queue");
+  if (q->queue == -1) strerr_diefusys(111, "open ", path, "/queue");
+  q->run = instance_openat(instance, "run");
+  if (q->run == -1) strerr_diefusys(111, "open ", path, "/run");
+  q->conf = conf_open(instance);
+  if (q->conf == -1) strerr_dief(111, conf_why());
+  fd_close(instance);
+}
+
+static void queue_lock(qmgr const *q, char const *path)
+{
+  int fd = openat(q->queue, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0660);
+  if (fd == -1) strerr_diefusys(111, "open ", path, "/queue/lock");
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return;
+  if (errno != EWOULDBLOCK) strerr_diefusys(111, "lock ", path, "/queue/lock");
+  strerr_dief(1, "another qmgr has ", path, "/queue");
+}
+
+static int signals_open(void)
+{
+  int fd = selfpipe_init();
+  if (fd == -1) strerr_diefusys(111, "catch signals");
+  if (selfpipe_trap(SIGTERM) == -1 || selfpipe_trap(SIGINT) == -1 || selfpipe_trap(SIGHUP) == -1)
+    strerr_diefusys(111, "catch signals");
+  /* A flush-rebuild that the run script left behind is ours to bury. */
+  if (sig_ignore(SIGCHLD) == -1 || sig_ignore(SIGPIPE) == -1) strerr_diefusys(111, "ignore signals");
+  return fd;
+}
+
+static void qmgr_open(qmgr *q, char const *path)
+{
+  directories_open(q, path);
+  queue_lock(q, path);
+  if (!settings_read(&q->settings, q->conf)) strerr_dief(111, conf_why());
+  q->intake.trigger = trigger_open(q->queue);
+  if (q->intake.trigger == -1) strerr_diefusys(111, "open ", path, "/queue/trigger");
+  q->minute.kind = TIMER_MINUTE;
+  q->breath.kind = TIMER_BREATH;
+  q->now_us = wallclock_us();
+  srandom((unsigned int)q->now_us ^ (unsigned int)getpid());
+  timer_set(&q->timers, &q->minute, q->now_us + MINUTE_US);
+}
+
+static void ready_say(unsigned int fd)
+{
+  if (!fd) return;
+  if (fd_write((int)fd, "\n", 1) == -1) strerr_warnwusys("tell the supervisor that we are ready");
+  fd_close((int)fd);
+}
+
+/* flush-rebuild asks for this mark after a boot. */
+static void stop_cleanly(qmgr *q)
+{
+  int fd;
+  gates_give_back(q);
+  fd = openat(q->queue, "clean", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0660);
+  if (fd == -1) strerr_diefusys(111, "make queue/clean");
+  fd_close(fd);
+}
+
+int main(int argc, char const *const *argv)
+{
+  static qmgr q;
+  char const *directory = 0;
+  unsigned int ready_fd = 0;
+  int signals;
+
+  options_read(argc, argv, &directory, &ready_fd);
+  if (!tain_now_set_stopwatch_g()) strerr_diefusys(111, "read the clock");
+  umask(007);
+  files_allow();
+  signals = signals_open();
+  qmgr_open(&q, instance_path(directory));
+  unlinkat(q.queue, "clean", 0);
+  intake_start(&q);
+  ready_say(ready_fd);
+  run(&q, signals);
+  stop_cleanly(&q);
+  return 0;
+}

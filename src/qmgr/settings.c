@@ -1,0 +1,90 @@
+#include <sys/stat.h>
+
+#include <skalibs/types.h>
+
+#include "qmgr/qmgr-internal.h"
+
+static int session_add(stralloc *session, char const *key, char const *value)
+{
+  return stralloc_cats(session, " ")
+    && stralloc_cats(session, key)
+    && stralloc_cats(session, "=")
+    && stralloc_cats(session, value);
+}
+
+static int timeouts_add(stralloc *session, unsigned int const seconds[CONF_TIMEOUTS])
+{
+  char number[UINT_FMT];
+  unsigned int i;
+  if (!stralloc_cats(session, " timeouts=")) return 0;
+  for (i = CONF_TIMEOUT_CONNECT; i <= CONF_TIMEOUT_QUIT; i++)
+    if ((i && !stralloc_cats(session, ","))
+     || !stralloc_catb(session, number, uint_fmt(number, seconds[i]))) return 0;
+  return 1;
+}
+
+/* What an agent must know about us and its limits, see job.h. */
+static int session_read(stralloc *session, int conf)
+{
+  stralloc value = STRALLOC_ZERO;
+  unsigned int seconds[CONF_TIMEOUTS];
+  int r = conf_me(conf, &value)
+    && session_add(session, "me", value.s)
+    && conf_listen(conf, &value)
+    && session_add(session, "listen", value.s)
+    && conf_nameserver(conf, &value)
+    && (!*value.s || session_add(session, "nameserver", value.s))
+    && conf_timeouts(conf, seconds)
+    && timeouts_add(session, seconds)
+    && stralloc_0(session);
+  stralloc_free(&value);
+  return r;
+}
+
+/* Changes with any change of the files, as far as inode, size and time tell. */
+static uint64_t files_stamp(int conf)
+{
+  static char const *const names[] = {
+    "me", "listen", "nameserver", "timeouts", "lifetime", "backoff", "concurrency", "routes", "routes.cdb"
+  };
+  uint64_t stamp = 0;
+  size_t i;
+  for (i = 0; i < sizeof names / sizeof *names; i++)
+  {
+    struct stat st = { .st_ino = 0 };
+    fstatat(conf, names[i], &st, 0);
+    stamp = stamp * 31 + st.st_ino;
+    stamp = stamp * 31 + (uint64_t)st.st_size;
+    stamp = stamp * 31 + (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+  }
+  return stamp;
+}
+
+int settings_changed(settings const *now, int conf)
+{
+  return files_stamp(conf) != now->stamp;
+}
+
+int settings_read(settings *now, int conf)
+{
+  settings new = { .session = STRALLOC_ZERO, .generation = now->generation + 1, .stamp = files_stamp(conf) };
+  if (!conf_lifetime(conf, &new.lifetime_s)
+   || !conf_backoff_read(conf, &new.backoff)
+   || !conf_concurrency_read(conf, &new.concurrency)
+   || !session_read(&new.session, conf))
+  {
+    stralloc_free(&new.session);
+    return 0;
+  }
+  stralloc_free(&now->session);
+  *now = new;
+  return 1;
+}
+
+uint64_t settings_retry_us(settings const *now, uint64_t attempts)
+{
+  uint64_t seconds = now->backoff.min;
+  while (attempts-- > 1 && seconds < now->backoff.max) seconds *= 2;
+  if (seconds > now->backoff.max) seconds = now->backoff.max;
+  return seconds * SECOND_US;
+}

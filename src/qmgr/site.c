@@ -1,0 +1,278 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <skalibs/alloc.h>
+#include <skalibs/allreadwrite.h>
+#include <skalibs/djbunix.h>
+#include <skalibs/types.h>
+
+#include "base/log.h"
+#include "qmgr/qmgr-internal.h"
+
+/* Connections a site may have as soon as it answered, and one more for each message it took. */
+#define SITE_LIMIT_FIRST 5
+/* Messages handed out in one turn, before the next site has its turn. */
+#define SITE_TURN 16
+/* A site file is a line; more is not ours. */
+#define SITE_FILE_MAX 4096
+
+/* --- the file: "down since=S failures=N next=S why..." ------------------------------- */
+
+static void site_path(char *out, char const *name)
+{
+  strcpy(stpcpy(out, "site/"), name);
+}
+
+static int line_add_number(stralloc *line, char const *key, uint64_t number)
+{
+  char text[UINT64_FMT];
+  return stralloc_cats(line, key) && stralloc_catb(line, text, uint64_fmt(text, number));
+}
+
+/* Written aside and renamed, so that a reader never sees half a line. */
+static int file_replace(int queue, char const *path, char const *s, size_t len)
+{
+  static char const aside[] = "site/+new";
+  int fd = openat(queue, aside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0660);
+  if (fd == -1) return 0;
+  if (allwrite(fd, s, len) < len)
+  {
+    fd_close(fd);
+    return 0;
+  }
+  fd_close(fd);
+  return renameat(queue, aside, queue, path) == 0;
+}
+
+static void site_write(qmgr *q, site const *s, char const *state, char const *why)
+{
+  char path[strlen("site/") + FLUSH_NAME_MAX + 16];
+  stralloc line = STRALLOC_ZERO;
+  site_path(path, s->name);
+  if (!stralloc_cats(&line, state)
+   || !line_add_number(&line, " since=", s->since_s)
+   || !line_add_number(&line, " failures=", s->failures)
+   || !line_add_number(&line, " next=", s->next_us / SECOND_US)
+   || (*why && (!stralloc_cats(&line, " ") || !stralloc_cats(&line, why)))
+   || !stralloc_cats(&line, "\n")
+   || !file_replace(q->queue, path, line.s, line.len))
+    log_line("warning: unable to write ", path, ": ", strerror(errno));
+  stralloc_free(&line);
+}
+
+/* The number behind key in the line; 0 where there is none. */
+static uint64_t line_number(char const *line, char const *key)
+{
+  char const *at = strstr(line, key);
+  uint64_t number = 0;
+  if (at) uint64_scan(at + strlen(key), &number);
+  return number;
+}
+
+/* Only what was down matters after a restart: its back-off goes on. */
+static void site_read(qmgr *q, site *s)
+{
+  char path[strlen("site/") + FLUSH_NAME_MAX + 16];
+  char line[SITE_FILE_MAX];
+  ssize_t r;
+  int fd;
+  site_path(path, s->name);
+  fd = openat(q->queue, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd == -1) return;
+  r = fd_read(fd, line, sizeof line - 1);
+  fd_close(fd);
+  if (r <= 0) return;
+  line[r] = 0;
+  if (strncmp(line, "down ", 5)) return;
+  s->state = SITE_DOWN;
+  s->since_s = line_number(line, " since=");
+  s->failures = line_number(line, " failures=");
+  s->next_us = line_number(line, " next=") * SECOND_US;
+}
+
+/* --- knowing them ----------------------------------------------------------------------- */
+
+site *site_get(qmgr *q, char const *name)
+{
+  site *s = tree_find(&q->sites, name);
+  size_t len = strlen(name);
+  if (s) return s;
+  if (!conf_site_ok(name, len) || len > FLUSH_NAME_MAX) return (errno = EINVAL, (site *)0);
+  s = alloc(sizeof *s + len + 1);
+  if (!s) return 0;
+  memset(s, 0, sizeof *s);
+  s->name = memcpy(s + 1, name, len + 1);
+  s->limit = 1;
+  s->probe.kind = TIMER_SITE;
+  s->probe.owner = s;
+  if (!tree_add(&q->sites, s))
+  {
+    alloc_free(s);
+    return 0;
+  }
+  site_read(q, s);
+  if (s->state == SITE_DOWN) timer_set(&q->timers, &s->probe, s->next_us);
+  return s;
+}
+
+/* --- states ------------------------------------------------------------------------------ */
+
+int site_open(qmgr const *q, site const *s)
+{
+  return s->state != SITE_DOWN || s->next_us <= q->now_us;
+}
+
+static void gates_open(qmgr *q, site *s)
+{
+  gate *g;
+  for (g = s->gates; g; g = g->site_next) gate_open(q, g);
+}
+
+void site_answered(qmgr *q, site *s, char const *relay)
+{
+  if (s->state == SITE_UP) return;
+  if (s->state == SITE_DOWN) log_line("site ", s->name, ": up, ", relay);
+  s->state = SITE_UP;
+  s->since_s = q->now_us / SECOND_US;
+  s->failures = 0;
+  s->next_us = 0;
+  s->limit = SITE_LIMIT_FIRST;
+  timer_clear(&q->timers, &s->probe);
+  site_write(q, s, "up", relay);
+  gates_open(q, s);
+  site_wake(q, s);
+}
+
+/* Many sites that went down together (a lost link) come back spread over an eighth of the time. */
+static uint64_t backoff_us(settings const *now, uint64_t failures)
+{
+  uint64_t delay = settings_retry_us(now, failures);
+  uint64_t min = now->backoff.min * SECOND_US;
+  uint64_t less = delay / 8 ? (uint64_t)random() % (delay / 8) : 0;
+  return delay - less < min ? min : delay - less;
+}
+
+void site_failed(qmgr *q, site *s, char const *why)
+{
+  gate *g;
+  gate *next;
+  int asked_only = s->state == SITE_DOWN && !site_open(q, s);
+  if (s->state != SITE_DOWN) s->since_s = q->now_us / SECOND_US;
+  s->state = SITE_DOWN;
+  s->limit = 1;
+  if (!asked_only)
+  {
+    s->failures++;
+    s->next_us = q->now_us + backoff_us(&q->settings, s->failures);
+    timer_set(&q->timers, &s->probe, s->next_us);
+  }
+  log_line("site ", s->name, ": down, ", why);
+  site_write(q, s, "down", why);
+  for (g = s->gates; g; g = next)
+  {
+    next = g->site_next;
+    gate_close(q, g);
+  }
+  site_wake(q, s);
+}
+
+void site_note_parked(qmgr *q, site *s)
+{
+  if (s->state != SITE_UNKNOWN || s->since_s) return;
+  s->since_s = q->now_us / SECOND_US;
+  site_write(q, s, "parked", "");
+}
+
+void site_probe(qmgr *q, site *s)
+{
+  gates_open(q, s);
+  site_wake(q, s);
+}
+
+/* --- turns --------------------------------------------------------------------------------- */
+
+void site_wake(qmgr *q, site *s)
+{
+  if (s->runnable || !s->ready_first) return;
+  s->runnable = 1;
+  s->runnable_next = 0;
+  if (q->runnable_last) q->runnable_last->runnable_next = s;
+  else q->runnable_first = s;
+  q->runnable_last = s;
+}
+
+static gate *ready_take(site *s, gate *before)
+{
+  gate *g = before ? before->ready_next : s->ready_first;
+  if (before) before->ready_next = g->ready_next;
+  else s->ready_first = g->ready_next;
+  if (s->ready_last == g) s->ready_last = before;
+  g->ready = 0;
+  g->ready_next = 0;
+  return g;
+}
+
+/* The gate whose turn it is; while the site may not be tried, only one that was asked for. */
+static gate *ready_next(qmgr const *q, site *s)
+{
+  gate *before = 0;
+  gate *g = s->ready_first;
+  if (site_open(q, s)) return g ? ready_take(s, 0) : 0;
+  for (; g; before = g, g = g->ready_next)
+    if (gate_forced(g)) return ready_take(s, before);
+  return 0;
+}
+
+static void ready_add(site *s, gate *g)
+{
+  g->ready = 1;
+  g->ready_next = 0;
+  if (s->ready_last) s->ready_last->ready_next = g;
+  else s->ready_first = g;
+  s->ready_last = g;
+}
+
+void site_run(qmgr *q, site *s)
+{
+  unsigned int turn;
+  for (turn = 0; turn < SITE_TURN && !q->breathless; turn++)
+  {
+    char id[ID_LEN + 1];
+    pass *from;
+    int asked;
+    agent *a;
+    gate *g = ready_next(q, s);
+    if (!g) return;
+    a = agent_with_room(q, s);
+    if (!a)
+    {
+      ready_add(s, g);
+      return;
+    }
+    if (!gate_next(q, g, id, &from, &asked)) continue;
+    site_ready(q, g);
+    deliver_listed(q, g, a, id, from, asked);
+  }
+  site_wake(q, s);
+}
+
+void site_ready(qmgr *q, gate *g)
+{
+  if (!g->ready) ready_add(g->site, g);
+  site_wake(q, g->site);
+}
+
+static void wake_each(void const *node, VISIT visit, void *q)
+{
+  if (visit == postorder || visit == leaf) site_wake(q, *(site *const *)node);
+}
+
+void site_wake_all(qmgr *q)
+{
+  twalk_r(q->sites, wake_each, q);
+}

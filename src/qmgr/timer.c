@@ -1,0 +1,89 @@
+#include "qmgr/timer.h"
+
+#define HEAP(all) genalloc_s(timer *, &(all)->heap)
+#define COUNT(all) genalloc_len(timer *, &(all)->heap)
+
+static void put(timers *all, size_t place, timer *t)
+{
+  HEAP(all)[place - 1] = t;
+  t->place = place;
+}
+
+static timer *at(timers const *all, size_t place)
+{
+  return HEAP(all)[place - 1];
+}
+
+static void rise(timers *all, timer *t)
+{
+  size_t place = t->place;
+  while (place > 1 && at(all, place / 2)->at_us > t->at_us)
+  {
+    put(all, place, at(all, place / 2));
+    place /= 2;
+  }
+  put(all, place, t);
+}
+
+static void sink(timers *all, timer *t)
+{
+  size_t place = t->place;
+  size_t count = COUNT(all);
+  for (;;)
+  {
+    size_t child = 2 * place;
+    if (child > count) break;
+    if (child < count && at(all, child + 1)->at_us < at(all, child)->at_us) child++;
+    if (at(all, child)->at_us >= t->at_us) break;
+    put(all, place, at(all, child));
+    place = child;
+  }
+  put(all, place, t);
+}
+
+int timer_set(timers *all, timer *t, uint64_t at_us)
+{
+  t->at_us = at_us;
+  if (!t->place)
+  {
+    if (!genalloc_append(timer *, &all->heap, &t)) return 0;
+    t->place = COUNT(all);
+  }
+  rise(all, t);
+  sink(all, t);
+  return 1;
+}
+
+int timer_set_earlier(timers *all, timer *t, uint64_t at_us)
+{
+  if (t->place && t->at_us <= at_us) return 1;
+  return timer_set(all, t, at_us);
+}
+
+void timer_clear(timers *all, timer *t)
+{
+  size_t place = t->place;
+  timer *last;
+  if (!place) return;
+  last = at(all, COUNT(all));
+  genalloc_setlen(timer *, &all->heap, COUNT(all) - 1);
+  t->place = 0;
+  if (last == t) return;
+  put(all, place, last);
+  rise(all, last);
+  sink(all, last);
+}
+
+uint64_t timers_next(timers const *all)
+{
+  return COUNT(all) ? at(all, 1)->at_us : UINT64_MAX;
+}
+
+timer *timers_take(timers *all, uint64_t now_us)
+{
+  timer *t;
+  if (timers_next(all) > now_us) return 0;
+  t = at(all, 1);
+  timer_clear(all, t);
+  return t;
+}
