@@ -279,6 +279,15 @@ static int needed(int queue)
 
 /* --------------------------------------------------------------------------------------- */
 
+/* The lists' ids went when they were in place. */
+static void rebuild_free(rebuild *r)
+{
+  avltree_free(&r->by_name);
+  genalloc_free(list, &r->lists);
+  stralloc_free(&r->names);
+  message_free(&r->message);
+}
+
 static void say(rebuild const *r)
 {
   char entries[UINT64_FMT], filled[UINT64_FMT];
@@ -332,5 +341,6 @@ int main(int argc, char const *const *argv)
   boot_write(fd, boot);
   trigger_hint(r.queue, "scan", "");
   say(&r);
+  rebuild_free(&r);
   return 0;
 }

@@ -89,5 +89,7 @@ int main(int argc, char const *const *argv)
   if (queue == -1) strerr_diefusys(111, "open ", dir, "/queue");
   if (!flush_record(queue, domain.s, ids.s, ids.len / ID_LEN))
     strerr_diefusys(111, "record for ", domain.s, " in ", dir, "/queue/flush");
+  stralloc_free(&domain);
+  stralloc_free(&ids);
   return 0;
 }

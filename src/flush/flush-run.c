@@ -322,11 +322,13 @@ static enum ending watch_on(watch *w, uint64_t limit_s)
   unsigned int quiet = 0;
   while (waits(w) && quiet < POLLS_OVER)
   {
-    int busy;
+    int carried_out, busy;
     poll(0, 0, POLL_MS);
-    busy = watch_look(w, POLL_MESSAGES);
+    /* It is over only when none of all messages is in hand. */
+    carried_out = watch_carried_out(w);
+    busy = watch_look(w, carried_out ? watch_len(w) : POLL_MESSAGES);
     progress_show(&p, w);
-    quiet = watch_carried_out(w) && !busy ? quiet + 1 : 0;
+    quiet = carried_out && !busy ? quiet + 1 : 0;
     now = wallclock_us();
     if (trigger_listened(w->queue) == 1) listened = now;
     if (now - listened > DESERTED_US) ending = ENDING_DESERTED;
@@ -384,7 +386,7 @@ int main(int argc, char const *const *argv)
   options o = { .dir = 0 };
   request wanted = REQUEST_ZERO;
   watch w = WATCH_ZERO;
-  int first = options_read(argc, argv, &o), instance;
+  int first = options_read(argc, argv, &o), instance, code = 0;
 
   umask(007);
   o.dir = instance_path(o.dir);
@@ -397,10 +399,10 @@ int main(int argc, char const *const *argv)
   w.request = &wanted;
 
   request_read(&w, &wanted, &o, argv + first);
-  if (o.dry)
-  {
-    dry_run(&w);
-    return 0;
-  }
-  return run(&w, &wanted, &o);
+  if (o.dry) dry_run(&w);
+  else code = run(&w, &wanted, &o);
+  watch_free(&w);
+  names_free(&wanted.domains);
+  names_free(&wanted.ids);
+  return code;
 }

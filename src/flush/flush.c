@@ -480,8 +480,8 @@ int flush_asked_ok(char const *name, size_t len)
 }
 
 /*
- * Where the name is there already nothing is left to do: qmgr removes it before it begins, so
- * the flush that is coming is ours too.
+ * Where the name is there already nothing is left to make: the flush to come is ours too.  A
+ * qmgr that is taking it up this very moment makes it again when it reads our hint.
  */
 static int asked_make(int queue, char const *path)
 {

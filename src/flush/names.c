@@ -15,6 +15,12 @@ int names_add(names *set, char mark, char const *s, size_t len)
   return 0;
 }
 
+void names_free(names *set)
+{
+  stralloc_free(&set->text);
+  genalloc_free(size_t, &set->at);
+}
+
 static int compare(void const *a, void const *b, void *text)
 {
   char const *s = text;

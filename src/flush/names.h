@@ -23,6 +23,8 @@ extern int names_add(names *set, char mark, char const *s, size_t len);
 /* Sort; each stays once. */
 extern void names_sort(names *set);
 
+extern void names_free(names *set);
+
 /* Its number among them, which are sorted; names_len() when it is none of them. */
 extern size_t names_find(names const *set, char const *name);
 

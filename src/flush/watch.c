@@ -426,3 +426,12 @@ int watch_why(watch *w, watched const *m, stralloc *line)
   if (ok) smtp_text_clean(line->s, line->len);
   return ok;
 }
+
+void watch_free(watch *w)
+{
+  names_free(&w->gates);
+  genalloc_free(watched, &w->messages);
+  message_free(&w->message);
+  stralloc_free(&w->route.site);
+  stralloc_free(&w->site);
+}

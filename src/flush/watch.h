@@ -62,6 +62,8 @@ typedef struct watch
 #define watch_len(watch) genalloc_len(watched, &(watch)->messages)
 #define watch_at(watch, n) (genalloc_s(watched, &(watch)->messages) + (n))
 
+extern void watch_free(watch *w);
+
 /* Find the domains.  1 or 0. */
 extern int watch_gates(watch *w);
 

@@ -1,0 +1,115 @@
+/* The FIFO: with a reader, without one, full, and not a FIFO at all. */
+
+#include "flush/trigger.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "check.h"
+
+char const *PROG = "trigger";
+
+static int reads(int fd, char const *s)
+{
+  char have[2 * TRIGGER_LINE_MAX];
+  ssize_t r = read(fd, have, sizeof have);
+  return r == (ssize_t)strlen(s) && !memcmp(have, s, (size_t)r);
+}
+
+static void test_absent(int queue)
+{
+  CHECK("no FIFO: not listened", trigger_listened(queue) == 0);
+  CHECK("no FIFO: hint", trigger_hint(queue, "scan", "") == 0);
+  CHECK("no FIFO: none made", faccessat(queue, "trigger", F_OK, 0) == -1 && errno == ENOENT);
+  CHECK("no reader: set up", mkfifoat(queue, "trigger", 0660) == 0);
+  CHECK("no reader: not listened", trigger_listened(queue) == 0);
+  CHECK("no reader: hint", trigger_hint(queue, "scan", "") == 0);
+  CHECK("no reader: clean up", unlinkat(queue, "trigger", 0) == 0);
+}
+
+static void test_hints(int queue)
+{
+  char word[TRIGGER_LINE_MAX + 1];
+  char rest[16];
+  int fd = trigger_open(queue), again;
+  CHECK("open makes the FIFO", fd != -1);
+  CHECK("listened", trigger_listened(queue) == 1);
+  CHECK("hint", trigger_hint(queue, "new", "1h8qabcde00001") == 1 && reads(fd, "new 1h8qabcde00001\n"));
+  CHECK("hint without argument", trigger_hint(queue, "scan", "") == 1 && reads(fd, "scan\n"));
+  CHECK("no end of file, never blocks", read(fd, rest, sizeof rest) == -1 && errno == EAGAIN);
+  CHECK("line feed refused", trigger_hint(queue, "scan", "a\nscan") == -1 && errno == EINVAL);
+  CHECK("empty word refused", trigger_hint(queue, "", "a") == -1 && errno == EINVAL);
+  memset(word, 'w', sizeof word);
+  word[TRIGGER_LINE_MAX] = 0;
+  CHECK("long word refused", trigger_hint(queue, word, "") == -1 && errno == EINVAL);
+  CHECK("long argument refused", trigger_hint(queue, "flush", word) == -1 && errno == EINVAL);
+  word[TRIGGER_LINE_MAX - 1] = 0;
+  CHECK("the longest line there is", trigger_hint(queue, word, "") == 1
+        && read(fd, word, sizeof word) == TRIGGER_LINE_MAX);
+  CHECK("and that was all", read(fd, rest, sizeof rest) == -1 && errno == EAGAIN);
+
+  while (trigger_hint(queue, "flush", "customer.tld") == 1) ;
+  CHECK("full: no error", trigger_hint(queue, "flush", "customer.tld") == 0);
+  CHECK("full: still listened", trigger_listened(queue) == 1);
+  again = trigger_open(queue);
+  CHECK("open again", again != -1 && again != fd);
+  close(again);
+  close(fd);
+  CHECK("closed: not listened", trigger_listened(queue) == 0);
+}
+
+/* A reader that goes away at once, over and over: hints are lost, and nobody dies of SIGPIPE. */
+static void test_leaving(int queue)
+{
+  pid_t pid = fork();
+  int i, good = 1;
+  if (pid == 0)
+    for (;;)
+    {
+      int fd = openat(queue, "trigger", O_RDONLY | O_NONBLOCK);
+      close(fd);
+    }
+  for (i = 0; i < 20000; i++)
+    if (trigger_hint(queue, "scan", "") == -1) good = 0;
+  kill(pid, SIGKILL);
+  CHECK("leaving reader", good);
+}
+
+static void test_strange(int queue)
+{
+  int fd;
+  unlinkat(queue, "trigger", 0);
+  fd = openat(queue, "trigger", O_WRONLY | O_CREAT | O_EXCL, 0600);
+  CHECK("plain file: set up", fd != -1);
+  close(fd);
+  CHECK("plain file: hint", trigger_hint(queue, "scan", "") == -1 && errno == EINVAL);
+  CHECK("plain file: listened", trigger_listened(queue) == -1);
+  CHECK("plain file: open", trigger_open(queue) == -1 && errno == EINVAL);
+  unlinkat(queue, "trigger", 0);
+  CHECK("symlink: set up", symlinkat("elsewhere", queue, "trigger") == 0);
+  CHECK("symlink: hint", trigger_hint(queue, "scan", "") == -1 && errno == ELOOP);
+  CHECK("symlink: open", trigger_open(queue) == -1 && errno == ELOOP);
+  unlinkat(queue, "trigger", 0);
+}
+
+int main(void)
+{
+  char top[200];
+  char const *tmp = getenv("TMPDIR");
+  int queue;
+  snprintf(top, sizeof top, "%s/trigger.XXXXXX", tmp ? tmp : "/tmp");
+  if (!mkdtemp(top)) return 111;
+  queue = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (queue == -1) return 111;
+  test_absent(queue);
+  test_hints(queue);
+  test_leaving(queue);
+  test_strange(queue);
+  if (rmdir(top) == -1) return 111;
+  CHECK_END();
+  return 0;
+}
