@@ -26,7 +26,7 @@
 #include "qmgr/qmgr-internal.h"
 
 #define USAGE "qmgr [-C DIR] [-d FD]"
-#define dieusage() strerr_dief(100, "usage: ", USAGE)
+#define dieusage() strerr_dieusage(100, USAGE)
 
 #define MINUTE_US (60 * SECOND_US)
 /* A descriptor for every agent, one for every pass. */
@@ -261,10 +261,10 @@ static int signals_open(void)
 {
   int fd = selfpipe_init();
   if (fd == -1) strerr_diefusys(111, "catch signals");
-  if (selfpipe_trap(SIGTERM) == -1 || selfpipe_trap(SIGINT) == -1 || selfpipe_trap(SIGHUP) == -1)
+  if (!selfpipe_trap(SIGTERM) || !selfpipe_trap(SIGINT) || !selfpipe_trap(SIGHUP))
     strerr_diefusys(111, "catch signals");
   /* A flush-rebuild that the run script left behind is ours to bury. */
-  if (sig_ignore(SIGCHLD) == -1 || sig_ignore(SIGPIPE) == -1) strerr_diefusys(111, "ignore signals");
+  if (!sig_ignore(SIGCHLD) || !sig_ignore(SIGPIPE)) strerr_diefusys(111, "ignore signals");
   return fd;
 }
 
@@ -289,11 +289,15 @@ static void ready_say(unsigned int fd)
   fd_close((int)fd);
 }
 
-/* flush-rebuild asks for this mark after a boot. */
+/*
+ * flush-rebuild asks for this mark after a boot.  The lists are on the disk before it: after a
+ * power cut it must not speak for lists that were lost.
+ */
 static void stop_cleanly(qmgr *q)
 {
   int fd;
   gates_give_back(q);
+  if (syncfs(q->queue) == -1) strerr_diefusys(111, "sync the queue");
   fd = openat(q->queue, "clean", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0660);
   if (fd == -1) strerr_diefusys(111, "make queue/clean");
   fd_close(fd);
