@@ -28,7 +28,8 @@ extern void smtp_command_scan(char const *line, size_t len, smtp_command *comman
  * Next parameter of MAIL or RCPT (RFC 5321 section 4.1.2, esmtp-param): " KEY" or " KEY=VALUE".
  *   s, len  moved past what was read
  * Returns 1 with the parameter (valuelen 0 and value NULL where there is no '='), 0 at the
- * end, -1 on a syntax error.
+ * end, -1 on a syntax error.  A value may hold well-formed UTF-8 (RFC 6531 section 3.3): whether
+ * it may here, that is, with SMTPUTF8, is the caller's business.
  */
 typedef struct smtp_parameter
 {

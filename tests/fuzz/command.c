@@ -1,0 +1,44 @@
+/* Command lines, and their arguments as parameters. */
+
+#include "smtp/command.h"
+
+#include <string.h>
+
+#include "fuzz.h"
+
+static void read_parameters(char const *s, size_t len)
+{
+  char const *end = s + len;
+  smtp_parameter p;
+  size_t before = len;
+  while (smtp_parameter_next(&s, &len, &p) == 1)
+  {
+    HOLDS(s + len == end && len < before);
+    before = len;
+    HOLDS(p.keylen && fuzz_within(p.key, p.keylen, end - before - p.keylen - p.valuelen - !!p.value,
+                                  before + p.keylen + p.valuelen + !!p.value));
+    HOLDS(!p.value == !p.valuelen);
+    smtp_parameter_is(&p, "SIZE");
+    if (!p.value) continue;
+    HOLDS(!memchr(p.value, ' ', p.valuelen) && !memchr(p.value, '\n', p.valuelen));
+    smtp_xtext_ok(p.value, p.valuelen);
+    smtp_orcpt_ok(p.value, p.valuelen);
+    smtp_notify_ok(p.value, p.valuelen);
+  }
+}
+
+int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
+{
+  char const *s = (char const *)data;
+  smtp_command command;
+  smtp_command_scan(s, size, &command);
+  HOLDS(command.verb <= SMTP_UNKNOWN);
+  HOLDS(fuzz_within(command.argument, command.argumentlen, s, size));
+  HOLDS(!command.argumentlen || (*command.argument != ' ' && command.argument[command.argumentlen - 1] != ' '));
+  read_parameters(s, size);
+  read_parameters(command.argument, command.argumentlen);
+  smtp_xtext_ok(s, size);
+  smtp_orcpt_ok(s, size);
+  smtp_notify_ok(s, size);
+  return 0;
+}

@@ -1,0 +1,188 @@
+/* Command lines, parameters, and the values of DSN parameters. */
+
+#include "smtp/command.h"
+
+#include <string.h>
+
+#include "check.h"
+
+#define EACH(i, table) for (i = 0; i < sizeof table / sizeof *table; i++)
+
+static int same(char const *s, size_t len, char const *want)
+{
+  return len == strlen(want) && !memcmp(s, want, len);
+}
+
+static struct line_case
+{
+  char const *line;
+  enum smtp_verb verb;
+  char const *argument;
+} const lines[] =
+{
+  { "HELO a.tld", SMTP_HELO, "a.tld" },
+  { "EHLO [192.0.2.1]", SMTP_EHLO, "[192.0.2.1]" },
+  { "mail from:<a@b> SIZE=1", SMTP_MAIL, "from:<a@b> SIZE=1" },
+  { "RcPt TO:<a@b>", SMTP_RCPT, "TO:<a@b>" },
+  { "DATA", SMTP_DATA, "" },
+  { "DATA ", SMTP_DATA, "" },
+  { "DATA \t ", SMTP_DATA, "" },
+  { "BDAT 100 LAST", SMTP_BDAT, "100 LAST" },
+  { "RSET", SMTP_RSET, "" },
+  { "NOOP  x  y \t", SMTP_NOOP, "x  y" },
+  { "VRFY\talice", SMTP_VRFY, "alice" },
+  { "EXPN list", SMTP_EXPN, "list" },
+  { "HELP", SMTP_HELP, "" },
+  { "quit", SMTP_QUIT, "" },
+  { "ETRN @customer.tld", SMTP_ETRN, "@customer.tld" },
+  { "ETRN", SMTP_ETRN, "" },
+  { "", SMTP_UNKNOWN, "" },
+  { " ", SMTP_UNKNOWN, "" },
+  { " QUIT", SMTP_UNKNOWN, "QUIT" },
+  { "QUI", SMTP_UNKNOWN, "" },
+  { "QUITS", SMTP_UNKNOWN, "" },
+  { "MAIL\rFROM", SMTP_UNKNOWN, "" },
+  { "STARTTLS x", SMTP_UNKNOWN, "x" },
+  { "\303\204TRN a", SMTP_UNKNOWN, "a" }
+};
+
+static void test_lines(void)
+{
+  smtp_command command;
+  size_t i;
+  EACH(i, lines)
+  {
+    smtp_command_scan(lines[i].line, strlen(lines[i].line), &command);
+    CHECK(lines[i].line, command.verb == lines[i].verb
+      && same(command.argument, command.argumentlen, lines[i].argument));
+  }
+  smtp_command_scan("QUIT\0 x", 7, &command);
+  CHECK("NUL in a verb", command.verb == SMTP_UNKNOWN);
+}
+
+/* Parameters as the scanner gives them, written back with '|' between; '!' for a syntax error. */
+static struct parameter_case
+{
+  char const *text;
+  char const *list;
+} const parameters[] =
+{
+  { "", "" },
+  { " ", "" },
+  { "   ", "" },
+  { " SIZE=1", "SIZE=1|" },
+  { " size=1 Body=8BITMIME", "size=1|Body=8BITMIME|" },
+  { "  SMTPUTF8  X-Y1=~  ", "SMTPUTF8|X-Y1=~|" },
+  { " 8BITMIME", "8BITMIME|" },
+  { " A=b+2Bc;<d>", "A=b+2Bc;<d>|" },
+  { " ORCPT=utf-8;\303\274", "ORCPT=utf-8;\303\274|" },
+  { "SIZE=1", "!" },
+  { " SIZE=", "!" },
+  { " SIZE= 1", "!" },
+  { " =1", "!" },
+  { " -A", "!" },
+  { " A_B=1", "!" },
+  { " A=b=c", "!" },
+  { " A=b\tc", "!" },
+  { "\tA=b", "!" },
+  { " A=\303", "!" },
+  { " A=\302\205", "!" },
+  { " A=\177", "!" },
+  { " A=1 B=\r", "A=1|!" },
+  { " A\303\274=1", "!" }
+};
+
+static void list_parameters(char *out, char const *s)
+{
+  size_t len = strlen(s);
+  smtp_parameter p;
+  int r;
+  *out = 0;
+  while ((r = smtp_parameter_next(&s, &len, &p)) == 1)
+  {
+    strncat(out, p.key, p.keylen);
+    if (p.value) strcat(out, "=");
+    if (p.value) strncat(out, p.value, p.valuelen);
+    strcat(out, "|");
+  }
+  if (r == -1) strcat(out, "!");
+  else if (len) strcat(out, "?");
+}
+
+static void test_parameters(void)
+{
+  char list[200];
+  char const *s = " size=10";
+  size_t len = strlen(s);
+  smtp_parameter p;
+  size_t i;
+  EACH(i, parameters)
+  {
+    list_parameters(list, parameters[i].text);
+    CHECK(parameters[i].text, !strcmp(list, parameters[i].list));
+  }
+  CHECK("a keyword in any case", smtp_parameter_next(&s, &len, &p) == 1 && smtp_parameter_is(&p, "SIZE"));
+  CHECK("a longer keyword", !smtp_parameter_is(&p, "SIZES"));
+  CHECK("a shorter keyword", !smtp_parameter_is(&p, "SIZ"));
+}
+
+typedef struct value_case
+{
+  char const *value;
+  int good;
+} value_case;
+
+static value_case const xtexts[] =
+{
+  { "abc", 1 }, { "", 1 }, { "a+2Bb", 1 }, { "+3D+20", 1 }, { "~!", 1 },
+  { "+", 0 }, { "a+2", 0 }, { "+2b", 0 }, { "+G0", 0 }, { "a b", 0 }, { "a=b", 0 }, { "\303\274", 0 }, { "a\tb", 0 }
+};
+
+static value_case const orcpts[] =
+{
+  { "rfc822;alice@customer.tld", 1 },
+  { "RFC822;a+2Bb@c", 1 },
+  { "rfc822;a;b", 1 },
+  { "x-local;\\x{20AC}", 1 },
+  { "utf-8;\303\274@b", 1 },
+  { "UTF-8;a\\x{20AC}@b", 1 },
+  { "utf-8;a\\x{10FFFF}", 1 },
+  { "utf-8;a+2Bb", 1 },
+  { "", 0 },
+  { "rfc822", 0 },
+  { ";a", 0 },
+  { "rfc822;", 0 },
+  { "rfc 822;a", 0 },
+  { "rfc@822;a", 0 },
+  { "rfc822;a=b", 0 },
+  { "rfc822;\303\274@b", 0 },
+  { "utf-8;\303", 0 },
+  { "utf-8;a\\b", 0 },
+  { "utf-8;\\x{2}", 0 },
+  { "utf-8;\\x{D800}", 0 },
+  { "utf-8;\\x{110000}", 0 },
+  { "utf-8;\\x{1000000}", 0 },
+  { "utf-8;\\x{20AC", 0 },
+  { "utf-8;\\x{20ac}", 0 },
+  { "utf-8;a=b", 0 },
+  { "utf-8;a b", 0 }
+};
+
+static value_case const notifies[] =
+{
+  { "NEVER", 1 }, { "never", 1 }, { "SUCCESS", 1 }, { "success,FAILURE", 1 }, { "DELAY,SUCCESS,FAILURE", 1 },
+  { "", 0 }, { ",", 0 }, { "SUCCESS,", 0 }, { ",SUCCESS", 0 }, { "NEVER,SUCCESS", 0 }, { "SUCCESS,NEVER", 0 },
+  { "SUCCESS FAILURE", 0 }, { "SUCCES", 0 }, { "SUCCESSS", 0 }
+};
+
+int main(void)
+{
+  size_t i;
+  test_lines();
+  test_parameters();
+  EACH(i, xtexts) CHECK(xtexts[i].value, smtp_xtext_ok(xtexts[i].value, strlen(xtexts[i].value)) == xtexts[i].good);
+  EACH(i, orcpts) CHECK(orcpts[i].value, smtp_orcpt_ok(orcpts[i].value, strlen(orcpts[i].value)) == orcpts[i].good);
+  EACH(i, notifies)
+    CHECK(notifies[i].value, smtp_notify_ok(notifies[i].value, strlen(notifies[i].value)) == notifies[i].good);
+  return CHECK_END();
+}

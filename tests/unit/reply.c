@@ -1,0 +1,174 @@
+/* Reply lines, status codes, extensions, and remote text made fit to print. */
+
+#include "smtp/reply.h"
+
+#include <string.h>
+
+#include "check.h"
+
+#define EACH(i, table) for (i = 0; i < sizeof table / sizeof *table; i++)
+
+static struct line_case
+{
+  char const *line;
+  unsigned int code; /* 0: refused */
+  int last;
+  char const *text;
+} const lines[] =
+{
+  { "220 host ESMTP", 220, 1, "host ESMTP" },
+  { "250-PIPELINING", 250, 0, "PIPELINING" },
+  { "250", 250, 1, "" },
+  { "250 ", 250, 1, "" },
+  { "250-", 250, 0, "" },
+  { "250  x", 250, 1, " x" },
+  { "599 x", 599, 1, "x" },
+  { "354 go", 354, 1, "go" },
+  { "200 x", 200, 1, "x" },
+  { "", 0, 0, 0 },
+  { "2", 0, 0, 0 },
+  { "25", 0, 0, 0 },
+  { "25 x", 0, 0, 0 },
+  { "2500 x", 0, 0, 0 },
+  { "250x", 0, 0, 0 },
+  { "250\tx", 0, 0, 0 },
+  { "250\r", 0, 0, 0 },
+  { " 250 x", 0, 0, 0 },
+  { "100 x", 0, 0, 0 },
+  { "199-x", 0, 0, 0 },
+  { "600 x", 0, 0, 0 },
+  { "abc x", 0, 0, 0 },
+  { "2x0 x", 0, 0, 0 },
+  { "HTTP/1.1 400 Bad Request", 0, 0, 0 }
+};
+
+static int line_ok(struct line_case const *c)
+{
+  smtp_reply_line reply;
+  int r = smtp_reply_scan(c->line, strlen(c->line), &reply);
+  if (!c->code) return !r;
+  return r && reply.code == c->code && reply.last == c->last
+    && reply.textlen == strlen(c->text) && !memcmp(reply.text, c->text, reply.textlen);
+}
+
+static struct status_case
+{
+  unsigned int code;
+  char const *text;
+  size_t len;
+  char const *status;
+} const statuses[] =
+{
+  { 250, "2.0.0 ok", 5, "2.0.0" },
+  { 250, "2.1.5", 5, "2.1.5" },
+  { 550, "5.123.456 x", 9, "5.123.456" },
+  { 550, "5.7.1  x", 5, "5.7.1" },
+  { 550, "4.7.1 x", 0, "5.0.0" },
+  { 450, "4.7.1x", 0, "4.0.0" },
+  { 450, "4.7 x", 0, "4.0.0" },
+  { 450, "4.7. x", 0, "4.0.0" },
+  { 450, "4..1 x", 0, "4.0.0" },
+  { 450, "4.1234.1 x", 0, "4.0.0" },
+  { 450, "4.1.1234 x", 0, "4.0.0" },
+  { 450, "4.7.1.2 x", 0, "4.0.0" },
+  { 450, "[4.7.1] x", 0, "4.0.0" },
+  { 550, "", 0, "5.0.0" },
+  { 550, "5", 0, "5.0.0" },
+  { 550, "5.", 0, "5.0.0" },
+  { 550, "5.1", 0, "5.0.0" },
+  { 550, "5.1.", 0, "5.0.0" },
+  { 354, "go", 0, "3.0.0" }
+};
+
+static int status_ok(struct status_case const *c)
+{
+  char out[SMTP_STATUS_MAX];
+  return smtp_status_scan(out, c->code, c->text, strlen(c->text)) == c->len && !strcmp(out, c->status);
+}
+
+static struct extension_case
+{
+  char const *text;
+  unsigned int extension;
+  unsigned long long size; /* 7: left alone */
+} const extensions[] =
+{
+  { "PIPELINING", SMTP_EXT_PIPELINING, 7 },
+  { "pipelining", SMTP_EXT_PIPELINING, 7 },
+  { "SIZE", SMTP_EXT_SIZE, 7 },
+  { "SIZE 0", SMTP_EXT_SIZE, 7 },
+  { "SIZE 104857600", SMTP_EXT_SIZE, 104857600 },
+  { "SIZE 18446744073709551615", SMTP_EXT_SIZE, 18446744073709551615ULL },
+  { "SIZE 18446744073709551616", SMTP_EXT_SIZE, 7 },
+  { "SIZE 12x", SMTP_EXT_SIZE, 7 },
+  { "SIZE -1", SMTP_EXT_SIZE, 7 },
+  { "SIZE ", SMTP_EXT_SIZE, 7 },
+  { "8BITMIME", SMTP_EXT_8BITMIME, 7 },
+  { "SMTPUTF8", SMTP_EXT_SMTPUTF8, 7 },
+  { "CHUNKING", SMTP_EXT_CHUNKING, 7 },
+  { "DSN", SMTP_EXT_DSN, 7 },
+  { "ENHANCEDSTATUSCODES", SMTP_EXT_ENHANCEDSTATUSCODES, 7 },
+  { "etrn", SMTP_EXT_ETRN, 7 },
+  { "STARTTLS", SMTP_EXT_STARTTLS, 7 },
+  { "ETRN with words", SMTP_EXT_ETRN, 7 },
+  { "", 0, 7 },
+  { " ETRN", 0, 7 },
+  { "ETRNX", 0, 7 },
+  { "XETRN", 0, 7 },
+  { "AUTH=PLAIN", 0, 7 },
+  { "SIZE=100", 0, 7 }
+};
+
+static int extension_ok(struct extension_case const *c)
+{
+  unsigned long long size = 7;
+  return smtp_extension_scan(c->text, strlen(c->text), &size) == c->extension && size == c->size;
+}
+
+static struct clean_case
+{
+  char const *name;
+  char const *text;
+  char const *clean;
+} const cleans[] =
+{
+  { "plain", "250 2.0.0 ok ~", "250 2.0.0 ok ~" },
+  { "controls", "a\tb\r\n\033[2J\177", "a?b???[2J?" },
+  { "UTF-8", "b\303\274cher \342\202\254 \360\237\230\200", "b\303\274cher \342\202\254 \360\237\230\200" },
+  { "first and last of each length", "\302\240\337\277\340\240\200\357\277\277\360\220\200\200\364\217\277\277",
+    "\302\240\337\277\340\240\200\357\277\277\360\220\200\200\364\217\277\277" },
+  { "C1 controls", "\302\200\302\205\302\233\302\237", "????????" },
+  { "C1 as an octet", "\2331m", "?1m" },
+  { "Latin-1", "b\374cher", "b?cher" },
+  { "overlong slash", "\300\257 \340\200\257 \360\200\200\257", "?? ??? ????" },
+  { "overlong ESC", "\300\233 \301\233", "?? ??" },
+  { "overlong C1", "\340\202\205 \360\200\202\205", "??? ????" },
+  { "surrogates", "\355\240\200\355\277\277", "??????" },
+  { "beyond U+10FFFF", "\364\220\200\200 \365\200\200\200 \376 \377", "???? ???? ? ?" },
+  { "cut short", "\342\202", "??" },
+  { "cut short by ASCII", "\342\202a \360\237\230b", "??a ???b" },
+  { "begun anew", "\342\303\274", "?\303\274" },
+  { "lone continuation", "\200a\277", "?a?" },
+  { "empty", "", "" }
+};
+
+static int clean_ok(struct clean_case const *c)
+{
+  char text[100];
+  strcpy(text, c->text);
+  smtp_text_clean(text, strlen(text));
+  return !strcmp(text, c->clean);
+}
+
+int main(void)
+{
+  char nul[3] = { 'a', 0, 'b' };
+  size_t i;
+  EACH(i, lines) CHECK(lines[i].line, line_ok(&lines[i]));
+  EACH(i, statuses) CHECK(statuses[i].text, status_ok(&statuses[i]));
+  EACH(i, extensions) CHECK(extensions[i].text, extension_ok(&extensions[i]));
+  EACH(i, cleans) CHECK(cleans[i].name, clean_ok(&cleans[i]));
+  smtp_text_clean(nul, sizeof nul);
+  CHECK("NUL", !memcmp(nul, "a?b", 3));
+  return CHECK_END();
+}
