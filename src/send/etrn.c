@@ -1,0 +1,487 @@
+/*
+ * etrn: asks hosts to send the mail that waits there for our domains (RFC 1985).
+ *
+ * Each host is asked by a process of its own.  So the hosts are asked side by side although
+ * looking up a name blocks, each conversation reads straight down, and an alarm bounds even
+ * what no deadline can.
+ */
+
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <ndelay.h>
+#include <scan.h>
+
+#include "send/clock.h"
+#include "send/text.h"
+#include "send/wire.h"
+#include "smtp/chars.h"
+#include "smtp/domain.h"
+#include "smtp/reply.h"
+
+#define USAGE "usage: etrn [-H name] [-p port] [-t seconds] host[:port][,host[:port]]... node..."
+
+enum { EXIT_ASKED = 0, EXIT_REFUSED = 100, EXIT_TEMPORARY = 111 };
+
+#define TIMEOUT_S 120
+#define TIMEOUT_MAX_S 86400
+/* For the answer to QUIT, on which nothing depends. */
+#define QUIT_MS 5000
+/* RFC 5321 section 4.5.3.1.4: 512 octets of command, less "ETRN " and CRLF. */
+#define NODE_MAX 505
+#define NAME_MAX_OCTETS (SMTP_DOMAIN_MAX + 2)
+
+/* A host to ask, and how it ended. */
+typedef struct target
+{
+  char *word;                        /* as the user named it */
+  char name[NAME_MAX_OCTETS + 1];
+  char port[TEXT_NUMBER_MAX];
+  pid_t pid;
+} target;
+
+typedef struct request
+{
+  char const *helo;                  /* NULL: our host name or address */
+  char const *port;
+  unsigned long timeout_s;
+  char *const *nodes;                /* ends with NULL */
+} request;
+
+/* A conversation with one host. */
+typedef struct talk
+{
+  target const *peer;
+  int64_t deadline_ms;
+  int status;
+  wire line;
+
+  unsigned int code;                 /* the last reply: its code, its text in one line, */
+  char text[SMTP_REPLY_LINE_MAX];
+  unsigned int extensions;           /* and what it offers, if it was to EHLO */
+
+  char const *why;                   /* there is no reply */
+} talk;
+
+/* --- words ------------------------------------------------------------------------------ */
+
+static void complain_all(char const *const *words)
+{
+  char line[TEXT_LINE_MAX];
+  size_t len = text_join(line, sizeof line, "etrn: ");
+  len += text_join_all(line + len, sizeof line - len - 1, words);
+  smtp_text_clean(line, len);
+  line[len++] = '\n';
+  /* Nobody is left to tell. */
+  if (write(2, line, len) == -1) return;
+}
+#define complain(...) complain_all((char const *const []){ __VA_ARGS__, 0 })
+
+static void die_usage(void)
+{
+  complain(USAGE);
+  exit(EXIT_REFUSED);
+}
+
+/* Of two exit codes, the one that says more about what to do: try again, give up, nothing. */
+static int status_join(int a, int b)
+{
+  return a > b ? a : b;
+}
+
+static int reply_status(unsigned int code)
+{
+  if (code >= 250 && code <= 259) return EXIT_ASKED;
+  return code >= 500 ? EXIT_REFUSED : EXIT_TEMPORARY;
+}
+
+/* --- reading and writing ---------------------------------------------------------------- */
+
+/* Wait for the socket.  0 at the deadline. */
+static int socket_wait(int fd, int events, int64_t deadline_ms)
+{
+  struct pollfd p = { .fd = fd, .events = (short)events };
+  int r;
+  do
+  {
+    int64_t left = deadline_ms - clock_ms();
+    if (left <= 0) return 0;
+    r = poll(&p, 1, (int)left);
+  } while (r == -1 && errno == EINTR);
+  return r != 0;
+}
+
+/* The next line of a reply; writes what can be written meanwhile.  1, or 0 with why. */
+static int line_read(talk *t, char const **s, size_t *len)
+{
+  size_t sent;
+  while (!wire_line(&t->line, s, len))
+  {
+    enum wire_result r;
+    int events;
+    wire_write(&t->line, &sent);
+    events = wire_pending(&t->line) ? POLLIN | POLLOUT : POLLIN;
+    r = wire_read(&t->line);
+    if (r == WIRE_END)
+    {
+      t->why = "connection closed";
+      return 0;
+    }
+    if (r == WIRE_BLOCKED && !socket_wait(t->line.fd, events, t->deadline_ms))
+    {
+      t->why = "timed out";
+      return 0;
+    }
+  }
+  return 1;
+}
+
+/* Add a line of the reply to what came before, as far as there is room. */
+static void text_add(talk *t, size_t *used, smtp_reply_line const *reply)
+{
+  size_t room = sizeof t->text - 1 - *used;
+  size_t n = reply->textlen;
+  if (*used && room) t->text[(*used)++] = ' ', room--;
+  if (n > room) n = room;
+  memcpy(t->text + *used, reply->text, n);
+  *used += n;
+}
+
+/* A whole reply.  1, or 0 with why. */
+static int reply_read(talk *t)
+{
+  smtp_reply_line reply = { .last = 0 };
+  char const *s;
+  size_t len, used = 0;
+  unsigned long long size;
+  int lines;
+  t->extensions = 0;
+  for (lines = 0; !reply.last; lines++)
+  {
+    if (!line_read(t, &s, &len)) return 0;
+    if (lines == SMTP_REPLY_LINES_MAX || !smtp_reply_scan(s, len, &reply))
+    {
+      t->why = "this is not SMTP";
+      return 0;
+    }
+    if (lines) t->extensions |= smtp_extension_scan(reply.text, reply.textlen, &size);
+    text_add(t, &used, &reply);
+  }
+  smtp_text_clean(t->text, used);
+  t->text[used] = 0;
+  t->code = reply.code;
+  return 1;
+}
+
+/* What ends with CRLF goes out with the next read. */
+static void command_put(talk *t, char const *verb, char const *argument)
+{
+  wire_puts(&t->line, verb);
+  if (*argument) wire_puts(&t->line, " ");
+  wire_puts(&t->line, argument);
+  wire_puts(&t->line, "\r\n");
+}
+
+static void quit(talk *t)
+{
+  int64_t soon = clock_ms() + QUIT_MS;
+  if (soon < t->deadline_ms) t->deadline_ms = soon;
+  command_put(t, "QUIT", "");
+  reply_read(t);
+}
+
+/* --- giving up: what was asked before may have worked, so the status is joined ------------- */
+
+/* There is no reply. */
+static void die_silent(talk const *t, char const *what, char const *argument)
+{
+  complain("fatal: ", t->peer->word, ": no ", what, argument, ": ", t->why);
+  _exit(EXIT_TEMPORARY);
+}
+
+/* The reply is none to go on after. */
+static void die_reply(talk *t, char const *what)
+{
+  char code[TEXT_NUMBER_MAX];
+  complain("fatal: ", t->peer->word, ": ", what, ": ", text_number(code, t->code), " ", t->text);
+  t->status = status_join(t->status, reply_status(t->code));
+  quit(t);
+  _exit(t->status);
+}
+
+/* --- connecting ------------------------------------------------------------------------- */
+
+/* Connect to one address.  A non-blocking socket, or -1 with errno. */
+static int address_connect(struct addrinfo const *a, int64_t deadline_ms)
+{
+  int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
+  int e = 0;
+  socklen_t size = sizeof e;
+  if (fd == -1) return -1;
+  ndelay_on(fd);
+  if (connect(fd, a->ai_addr, a->ai_addrlen) == -1)
+  {
+    if (errno != EINPROGRESS) e = errno;
+    else if (!socket_wait(fd, POLLOUT, deadline_ms)) e = ETIMEDOUT;
+    else getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &size);
+  }
+  if (!e) return fd;
+  close(fd);
+  errno = e;
+  return -1;
+}
+
+static struct addrinfo *addresses_find(talk *t)
+{
+  struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found;
+  int r = getaddrinfo(t->peer->name, t->peer->port, &hints, &found);
+  if (!r) return found;
+  complain("fatal: ", t->peer->word, ": unable to find: ", r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r));
+  _exit(r == EAI_NONAME ? EXIT_REFUSED : EXIT_TEMPORARY);
+}
+
+/* Try one address after the other; each has its share of the time that is left. */
+static void host_connect(talk *t)
+{
+  struct addrinfo *addresses = addresses_find(t), *a;
+  int64_t left = 0;
+  int fd = -1;
+  for (a = addresses; a; a = a->ai_next) left++;
+  for (a = addresses; a && fd == -1; a = a->ai_next, left--)
+  {
+    int64_t now = clock_ms();
+    fd = address_connect(a, now + (t->deadline_ms - now) / left);
+  }
+  if (fd == -1)
+  {
+    complain("fatal: ", t->peer->word, ": unable to connect: ", strerror(errno));
+    _exit(EXIT_TEMPORARY);
+  }
+  freeaddrinfo(addresses);
+  wire_init(&t->line, fd);
+}
+
+/* --- the conversation ------------------------------------------------------------------- */
+
+/* Our name for EHLO: a host name with a dot in it, else the address we connect from. */
+static void helo_find(talk const *t, char *out, size_t max)
+{
+  struct sockaddr_storage self = { .ss_family = AF_INET };
+  socklen_t size = sizeof self;
+  char address[NI_MAXHOST];
+  if (gethostname(out, max) == 0 && memchr(out, 0, max) && strchr(out, '.') && smtp_domain_ok(out, strlen(out))) return;
+  if (getsockname(t->line.fd, (struct sockaddr *)&self, &size) == -1
+      || getnameinfo((struct sockaddr *)&self, size, address, sizeof address, 0, 0, NI_NUMERICHOST))
+    text_join(address, sizeof address, "127.0.0.1");
+  address[strcspn(address, "%")] = 0; /* the interface, which is nothing to anyone else */
+  text_join(out, max, self.ss_family == AF_INET6 ? "[IPv6:" : "[", address, "]");
+}
+
+static void greet(talk *t, char const *helo)
+{
+  char name[NAME_MAX_OCTETS + 1];
+  if (!reply_read(t)) die_silent(t, "greeting", "");
+  if (t->code != 220) die_reply(t, "greeting");
+  if (!helo)
+  {
+    helo_find(t, name, sizeof name);
+    helo = name;
+  }
+  command_put(t, "EHLO", helo);
+  if (!reply_read(t)) die_silent(t, "answer to EHLO", "");
+  if (t->code != 250) die_reply(t, "answer to EHLO");
+  if (t->extensions & SMTP_EXT_ETRN) return;
+  complain("fatal: ", t->peer->word, ": does not offer ETRN");
+  quit(t);
+  _exit(EXIT_REFUSED);
+}
+
+/* A line on standard output, whole: other hosts' lines come between at any time. */
+static void answer_print(talk *t, char const *node)
+{
+  char line[TEXT_LINE_MAX], code[TEXT_NUMBER_MAX];
+  size_t len = text_join(line, sizeof line - 1, t->peer->word, " ", node, " ", text_number(code, t->code), " ", t->text);
+  line[len++] = '\n';
+  if (write(1, line, len) == (ssize_t)len) return;
+  complain("fatal: unable to write: ", strerror(errno));
+  _exit(EXIT_TEMPORARY);
+}
+
+static void nodes_ask(talk *t, char *const *nodes)
+{
+  unsigned int pipelining = t->extensions & SMTP_EXT_PIPELINING;
+  char *const *said = nodes, *const *heard = nodes;
+  for (; *heard; heard++)
+  {
+    while (*said && (pipelining || said == heard) && wire_ready(&t->line) == WIRE_OK)
+      command_put(t, "ETRN", *said++);
+    if (!reply_read(t)) die_silent(t, "answer to ETRN ", *heard);
+    answer_print(t, *heard);
+    t->status = status_join(t->status, reply_status(t->code));
+    if (t->code == 421) _exit(t->status); /* it has said good-bye */
+  }
+}
+
+static int host_ask(target const *peer, request const *asked)
+{
+  static talk t;
+  t.peer = peer;
+  t.deadline_ms = clock_ms() + (int64_t)asked->timeout_s * 1000;
+  alarm((unsigned int)asked->timeout_s + 1);
+  host_connect(&t);
+  greet(&t, asked->helo);
+  nodes_ask(&t, asked->nodes);
+  quit(&t);
+  return t.status;
+}
+
+/* --- all hosts -------------------------------------------------------------------------- */
+
+static void target_start(target *peer, request const *asked)
+{
+  peer->pid = fork();
+  if (peer->pid == 0) _exit(host_ask(peer, asked));
+  if (peer->pid == -1) complain("fatal: ", peer->word, ": unable to fork: ", strerror(errno));
+}
+
+static int target_status(target const *peer)
+{
+  char number[TEXT_NUMBER_MAX];
+  int wstat;
+  pid_t r;
+  if (peer->pid == -1) return EXIT_TEMPORARY;
+  do r = waitpid(peer->pid, &wstat, 0);
+  while (r == -1 && errno == EINTR);
+  if (r == -1) return EXIT_TEMPORARY;
+  if (WIFEXITED(wstat)) return WEXITSTATUS(wstat);
+  if (WTERMSIG(wstat) == SIGALRM) complain("fatal: ", peer->word, ": timed out");
+  else complain("fatal: ", peer->word, ": killed by signal ", text_number(number, (uint64_t)WTERMSIG(wstat)));
+  return EXIT_TEMPORARY;
+}
+
+/* --- the command line ------------------------------------------------------------------- */
+
+/* A decimal number from 1 to max, and nothing after it. */
+static int number_ok(char const *s, unsigned long max, unsigned long *number)
+{
+  size_t n = scan_ulong(s, number);
+  return n && !s[n] && *number && *number <= max;
+}
+
+static int port_set(target *peer, char const *s)
+{
+  unsigned long number;
+  if (!number_ok(s, 65535, &number)) return 0;
+  text_number(peer->port, number);
+  return 1;
+}
+
+/* "[ADDRESS]" or a name, and perhaps ":PORT". */
+static int target_scan(target *peer, char *word, char const *port)
+{
+  size_t len = *word == '[' ? strcspn(word, "]") : strcspn(word, ":");
+  char const *rest = word + len;
+  char const *name = word;
+  if (*word == '[')
+  {
+    if (!*rest++) return 0;
+    name++;
+    len--;
+    if (len > 5 && smtp_word_is(name, 5, "IPV6:")) name += 5, len -= 5;
+  }
+  if (!len || len > NAME_MAX_OCTETS) return 0;
+  memcpy(peer->name, name, len);
+  peer->name[len] = 0;
+  peer->word = word;
+  if (*rest == ':') port = rest + 1;
+  else if (*rest) return 0;
+  return port_set(peer, port);
+}
+
+/* What may follow "ETRN ": a domain, perhaps with '@' before it, or '#' and a name. */
+static int node_ok(char const *node)
+{
+  size_t len = strlen(node), i = 0, n;
+  while (i < len)
+  {
+    n = smtp_high(node[i]) ? smtp_utf8_scan(node + i, len - i) : smtp_visible(node[i]) ? 1 : 0;
+    if (!n) return 0;
+    i += n;
+  }
+  return len && len <= NODE_MAX;
+}
+
+static int helo_ok(char const *name)
+{
+  return smtp_domain_ok(name, strlen(name)) || smtp_literal_ok(name, strlen(name));
+}
+
+static int options_read(int argc, char *const *argv, request *asked)
+{
+  unsigned long number;
+  int c;
+  opterr = 0;
+  while ((c = getopt(argc, argv, "+H:p:t:")) != -1)
+  {
+    int good = c == 'H' ? helo_ok(asked->helo = optarg)
+      : c == 'p' ? number_ok(asked->port = optarg, 65535, &number)
+      : c == 't' ? number_ok(optarg, TIMEOUT_MAX_S, &asked->timeout_s)
+      : 0;
+    if (!good) die_usage();
+  }
+  return optind;
+}
+
+/* Takes the list of hosts apart where it stands. */
+static size_t targets_read(target **peers, char *list, char const *port)
+{
+  size_t count = 1, i;
+  char *s;
+  for (s = list; *s; s++) count += *s == ',';
+  *peers = calloc(count, sizeof **peers);
+  if (!*peers)
+  {
+    complain("fatal: out of memory");
+    exit(EXIT_TEMPORARY);
+  }
+  for (i = 0; i < count; i++)
+  {
+    char *word = list;
+    list += strcspn(list, ",");
+    *list++ = 0;
+    if (target_scan(&(*peers)[i], word, port)) continue;
+    complain("fatal: not a host: ", *word ? word : "(nothing)");
+    exit(EXIT_REFUSED);
+  }
+  return count;
+}
+
+int main(int argc, char **argv)
+{
+  request asked = { .port = "25", .timeout_s = TIMEOUT_S };
+  target *peers;
+  size_t count, i;
+  int status = EXIT_ASKED;
+
+  argv += options_read(argc, argv, &asked);
+  if (!argv[0] || !argv[1]) die_usage();
+  asked.nodes = argv + 1;
+  for (i = 0; asked.nodes[i]; i++)
+    if (!node_ok(asked.nodes[i]))
+    {
+      complain("fatal: not a domain: ", asked.nodes[i]);
+      return EXIT_REFUSED;
+    }
+  count = targets_read(&peers, argv[0], asked.port);
+
+  for (i = 0; i < count; i++) target_start(&peers[i], &asked);
+  for (i = 0; i < count; i++) status = status_join(status, target_status(&peers[i]));
+  free(peers);
+  return status;
+}

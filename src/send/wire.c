@@ -1,0 +1,198 @@
+#include "send/wire.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "smtp/content.h"
+
+/* From here on sendfile(2) is cheaper than to read and write; below, fewer packets count for more. */
+#define SENDFILE_MIN WIRE_OUT_MAX
+/* Between two looks at what the peer says. */
+#define SENDFILE_MAX 1048576
+
+void wire_init(wire *w, int fd)
+{
+  w->fd = fd;
+  w->dead = 0;
+  w->out_pos = w->out_len = 0;
+  w->file = -1;
+  w->in_pos = w->in_len = 0;
+  w->in_skip = 0;
+}
+
+void wire_close(wire *w)
+{
+  if (w->fd != -1) close(w->fd);
+  wire_init(w, -1);
+}
+
+/* --- out ---------------------------------------------------------------------------- */
+
+void wire_put(wire *w, char const *s, size_t len)
+{
+  memcpy(w->out + w->out_len, s, len);
+  w->out_len += len;
+}
+
+void wire_puts(wire *w, char const *s)
+{
+  wire_put(w, s, strlen(s));
+}
+
+void wire_put_file(wire *w, int file, uint64_t offset, uint64_t len, int stuff)
+{
+  w->file = len ? file : -1;
+  w->file_pos = offset;
+  w->file_left = len;
+  w->stuff = stuff;
+  w->stuff_state = 0;
+}
+
+static void out_compact(wire *w)
+{
+  if (!w->out_pos) return;
+  memmove(w->out, w->out + w->out_pos, w->out_len - w->out_pos);
+  w->out_len -= w->out_pos;
+  w->out_pos = 0;
+}
+
+static void file_advance(wire *w, size_t n)
+{
+  w->file_pos += n;
+  w->file_left -= n;
+  if (!w->file_left) w->file = -1;
+}
+
+/* Read a piece of content to the end of the buffer. */
+static enum wire_result file_read(wire *w)
+{
+  char piece[16384];
+  size_t room = (sizeof w->out - w->out_len) / (w->stuff ? 2 : 1);
+  size_t max = room < sizeof piece ? room : sizeof piece;
+  ssize_t n;
+  if (max > w->file_left) max = (size_t)w->file_left;
+  if (!max) return WIRE_BLOCKED;
+  n = pread(w->file, w->stuff ? piece : w->out + w->out_len, max, (off_t)w->file_pos);
+  if (n <= 0)
+  {
+    if (n == 0) errno = 0;
+    return WIRE_FILE;
+  }
+  w->out_len += w->stuff ? smtp_content_stuff(w->out + w->out_len, piece, (size_t)n, &w->stuff_state) : (size_t)n;
+  file_advance(w, (size_t)n);
+  return WIRE_OK;
+}
+
+static int file_sendable(wire const *w)
+{
+  return w->file != -1 && !w->stuff && w->file_left >= SENDFILE_MIN;
+}
+
+enum wire_result wire_ready(wire *w)
+{
+  if (w->dead) return WIRE_BLOCKED;
+  if (w->out_pos > sizeof w->out / 2) out_compact(w);
+  while (w->file != -1 && !file_sendable(w))
+  {
+    enum wire_result r = file_read(w);
+    if (r != WIRE_OK) return r;
+  }
+  return w->file == -1 && sizeof w->out - w->out_len >= WIRE_COMMAND_MAX ? WIRE_OK : WIRE_BLOCKED;
+}
+
+int wire_pending(wire const *w)
+{
+  return !w->dead && (w->out_pos < w->out_len || w->file != -1);
+}
+
+static enum wire_result file_send(wire *w, size_t *sent)
+{
+  off_t pos = (off_t)w->file_pos;
+  size_t max = w->file_left > SENDFILE_MAX ? SENDFILE_MAX : (size_t)w->file_left;
+  ssize_t n = sendfile(w->fd, w->file, &pos, max);
+  if (n > 0)
+  {
+    *sent = (size_t)n;
+    file_advance(w, (size_t)n);
+    return WIRE_OK;
+  }
+  if (n == 0)
+  {
+    errno = 0;
+    return WIRE_FILE;
+  }
+  if (errno == EAGAIN || errno == EINTR) return WIRE_BLOCKED;
+  return errno == EIO || errno == EINVAL ? WIRE_FILE : WIRE_END;
+}
+
+static enum wire_result buffer_send(wire *w, size_t *sent)
+{
+  int more = w->file != -1 ? MSG_MORE : 0;
+  ssize_t n = send(w->fd, w->out + w->out_pos, w->out_len - w->out_pos, MSG_NOSIGNAL | more);
+  if (n == -1) return errno == EAGAIN || errno == EINTR ? WIRE_BLOCKED : WIRE_END;
+  *sent = (size_t)n;
+  w->out_pos += (size_t)n;
+  if (w->out_pos == w->out_len) w->out_pos = w->out_len = 0;
+  return WIRE_OK;
+}
+
+enum wire_result wire_write(wire *w, size_t *sent)
+{
+  enum wire_result r;
+  *sent = 0;
+  if (!wire_pending(w)) return WIRE_BLOCKED;
+  r = w->out_pos < w->out_len ? buffer_send(w, sent) : file_send(w, sent);
+  if (r == WIRE_END) w->dead = 1;
+  return r;
+}
+
+/* --- in ----------------------------------------------------------------------------- */
+
+enum wire_result wire_read(wire *w)
+{
+  ssize_t n;
+  if (w->in_pos)
+  {
+    memmove(w->in, w->in + w->in_pos, w->in_len - w->in_pos);
+    w->in_len -= w->in_pos;
+    w->in_pos = 0;
+  }
+  n = recv(w->fd, w->in + w->in_len, sizeof w->in - w->in_len, 0);
+  if (n == -1) return errno == EAGAIN || errno == EINTR ? WIRE_BLOCKED : WIRE_END;
+  if (n == 0) return WIRE_END;
+  w->in_len += (size_t)n;
+  return WIRE_OK;
+}
+
+/* A line that fills the buffer is cut there, and the rest of it passed over. */
+static int line_cut(wire *w, char const **line, size_t *len)
+{
+  if (w->in_pos || w->in_len < sizeof w->in) return 0;
+  *line = w->in;
+  *len = w->in_len;
+  w->in_pos = w->in_len;
+  if (w->in_skip) return 0;
+  w->in_skip = 1;
+  return 1;
+}
+
+int wire_line(wire *w, char const **line, size_t *len)
+{
+  for (;;)
+  {
+    char *start = w->in + w->in_pos;
+    char *end = memchr(start, '\n', w->in_len - w->in_pos);
+    int rest = w->in_skip;
+    if (!end) return line_cut(w, line, len);
+    w->in_pos += (size_t)(end - start) + 1;
+    w->in_skip = 0;
+    if (rest) continue;
+    *line = start;
+    *len = (size_t)(end - start);
+    if (*len && start[*len - 1] == '\r') --*len;
+    return 1;
+  }
+}
