@@ -94,7 +94,8 @@ static void message_put_aside(qmgr *q, char const *id, enum queue_place place)
 }
 
 /*
- * Open and read a message into q->message.
+ * Open and read a message into q->message.  A journal whose last line was torn is mended before an
+ * agent, which cannot know, appends to it.
  * Returns the descriptor; -1: nothing to do for it (errno 0) or no means to (errno set).
  */
 static int message_take(qmgr *q, char const *id, enum queue_place *place)
@@ -111,7 +112,7 @@ static int message_take(qmgr *q, char const *id, enum queue_place *place)
     errno = 0;
     return -1;
   }
-  if (message_read(&q->message, fd)) return fd;
+  if (message_read(&q->message, fd) && message_mend(&q->message, fd)) return fd;
   if (errno == EBADMSG)
   {
     message_put_aside(q, id, *place);

@@ -5,7 +5,8 @@
 
 static void digits_put(char *out, size_t n, uint64_t number)
 {
-  while (n--) {
+  while (n--)
+  {
     out[n] = DIGITS[number & 31];
     number >>= DIGIT_BITS;
   }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #include <skalibs/allreadwrite.h>
@@ -22,7 +23,8 @@
 /* A number of fixed width, filled up with zeros. */
 static void number_put(char *out, size_t width, uint64_t number)
 {
-  while (width--) {
+  while (width--)
+  {
     out[width] = (char)('0' + number % 10);
     number /= 10;
   }
@@ -30,7 +32,8 @@ static void number_put(char *out, size_t width, uint64_t number)
 
 static int number_get(char const *s, size_t width, uint64_t *number)
 {
-  for (*number = 0; width; width--, s++) {
+  for (*number = 0; width; width--, s++)
+  {
     if (*s < '0' || *s > '9') return 0;
     *number = *number * 10 + (uint64_t)(*s - '0');
   }
@@ -73,7 +76,8 @@ static int control(char c)
 static int clean_ok(char const *s, size_t len)
 {
   while (len--)
-    if (control(*s++)) {
+    if (control(*s++))
+    {
       errno = EINVAL;
       return 0;
     }
@@ -123,11 +127,13 @@ static int file_create(message_writer *w)
   uint64_t now_us = wallclock_us();
   int tries;
   if (now_us <= w->arrival_us) now_us = w->arrival_us + 1;
-  for (tries = 0; tries < ID_TRIES; tries++, now_us++) {
+  for (tries = 0; tries < ID_TRIES; tries++, now_us++)
+  {
     id_format(w->id, now_us, (uint32_t)getpid());
     queuedir_path(path, QUEUE_TMP, w->id);
     w->fd = openat(w->queue, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0660);
-    if (w->fd != -1) {
+    if (w->fd != -1)
+    {
       w->arrival_us = now_us;
       return 1;
     }
@@ -169,17 +175,20 @@ int message_rcpt(message_writer *writer, char const *domain, char const *address
 {
   stralloc *e = &writer->envelope;
   size_t before = e->len;
-  if (!smtp_domain_ok(domain, strlen(domain))) {
+  if (!smtp_domain_ok(domain, strlen(domain)))
+  {
     errno = EINVAL;
     return 0;
   }
   if (!clean_ok(address, addresslen) || !clean_ok(parameters, strlen(parameters))) return 0;
   if (!stralloc_cats(e, "rcpt ") || !stralloc_cats(e, domain) || !stralloc_catb(e, " ", 1)
-   || !path_put(e, address, addresslen) || !parameters_put(e, parameters)) {
+   || !path_put(e, address, addresslen) || !parameters_put(e, parameters))
+  {
     e->len = before;
     return 0;
   }
-  if (e->len - MESSAGE_HEAD_LEN + 1 > MESSAGE_ENVELOPE_MAX) {
+  if (e->len - MESSAGE_HEAD_LEN + 1 > MESSAGE_ENVELOPE_MAX)
+  {
     e->len = before;
     errno = EMSGSIZE;
     return 0;
@@ -216,9 +225,11 @@ static int writer_flush(message_writer *w)
 
 int message_put(message_writer *writer, char const *s, size_t len)
 {
-  while (len) {
+  while (len)
+  {
     size_t room = MESSAGE_BUFFER_LEN - writer->buffered, n = len < room ? len : room;
-    if (!room) {
+    if (!room)
+    {
       if (!writer->started && !envelope_end(writer)) return 0;
       if (!writer_flush(writer)) return 0;
       continue;
@@ -236,7 +247,8 @@ int message_put(message_writer *writer, char const *s, size_t len)
 static int writer_finish(message_writer *w)
 {
   ssize_t r;
-  if (!w->started) {
+  if (!w->started)
+  {
     if (!envelope_end(w)) return 0;
     head_put(w);
     return writer_flush(w);
@@ -284,12 +296,14 @@ static void writer_discard(message_writer *w, enum queue_place place)
 
 int message_commit(message_writer *writer, int fsyncdir)
 {
-  if (!writer_finish(writer) || queuedir_move(writer->queue, writer->id, QUEUE_TMP, QUEUE_NEW) == -1) {
+  if (!writer_finish(writer) || queuedir_move(writer->queue, writer->id, QUEUE_TMP, QUEUE_NEW) == -1)
+  {
     writer_discard(writer, QUEUE_TMP);
     return 0;
   }
   /* After the rename: on the usual file systems this commits the name as well. */
-  if (!sync_retry(writer->fd) || (fsyncdir && !directory_sync(writer->queue))) {
+  if (!sync_retry(writer->fd) || (fsyncdir && !directory_sync(writer->queue)))
+  {
     writer_discard(writer, QUEUE_NEW);
     return 0;
   }
@@ -407,8 +421,10 @@ static int envelope_scan(message *m)
   for (i = 0; i < m->text.len; i++)
     if (control(m->text.s[i]) && m->text.s[i] != '\n') return 0;
   if (!from_get(m, &c) || !arrival_get(m, &c) || !client_get(m, &c)) return 0;
-  while (line_next(&c, &s, &len)) {
-    if (!len) {
+  while (line_next(&c, &s, &len))
+  {
+    if (!len)
+    {
       m->text.s[m->text.len - 1] = 0;
       return c.pos == m->text.len && message_rcpts(m);
     }
@@ -437,7 +453,8 @@ static size_t string_put(char *text, size_t *to, job_field const *field)
 static int strings_keep(message *m, message_recipient *r, job_result const *result)
 {
   size_t need = result->code.len + result->relay.len + result->text.len + 3, to = r->code;
-  if (need > r->room) {
+  if (need > r->room)
+  {
     if (!stralloc_readyplus(&m->text, need)) return 0;
     to = m->text.len;
     m->text.len += need;
@@ -473,12 +490,13 @@ typedef struct journal
   char buffer[JOURNAL_BUFFER_LEN];
 } journal;
 
-/* The lines that are whole.  0 for ENOMEM. */
+/* The lines that are whole; the rest may be the beginning of one.  0 for ENOMEM. */
 static int journal_lines(message *m, journal *j)
 {
   size_t begin = 0;
   char const *end;
-  while ((end = memchr(j->buffer + begin, '\n', j->len - begin))) {
+  while ((end = memchr(j->buffer + begin, '\n', j->len - begin)))
+  {
     size_t len = (size_t)(end - j->buffer) - begin;
     if (!j->overlong && !journal_line(m, j->buffer + begin, len)) return 0;
     j->overlong = 0;
@@ -486,10 +504,12 @@ static int journal_lines(message *m, journal *j)
   }
   j->len -= begin;
   memmove(j->buffer, j->buffer + begin, j->len);
-  if (j->len == JOURNAL_BUFFER_LEN) {
+  if (j->len == JOURNAL_BUFFER_LEN)
+  {
     j->overlong = 1;
     j->len = 0;
   }
+  m->torn = j->len || j->overlong;
   return 1;
 }
 
@@ -514,7 +534,8 @@ static int journal_read(message *m, journal *j, int fd)
   j->len = (size_t)n - 1;
   memmove(j->buffer, j->buffer + 1, j->len);
   offset += j->len;
-  while ((size_t)n == room) { /* less is the end */
+  while ((size_t)n == room) /* less is the end */
+  {
     if (!journal_lines(m, j)) return -1;
     room = JOURNAL_BUFFER_LEN - j->len;
     n = read_at(fd, j->buffer + j->len, room, offset);
@@ -550,7 +571,8 @@ static int envelope_read(message *m, int fd, char const *first, size_t len)
   if (!stralloc_ready(&m->text, want)) return -1;
   if (len > want) len = want;
   memcpy(m->text.s, first, len);
-  for (m->text.len = len; m->text.len < want; m->text.len += (size_t)n) {
+  for (m->text.len = len; m->text.len < want; m->text.len += (size_t)n)
+  {
     n = read_at(fd, m->text.s + m->text.len, want - m->text.len, MESSAGE_HEAD_LEN + m->text.len);
     if (n < 1) return (int)n;
   }
@@ -608,15 +630,21 @@ int message_any_failed(message const *m)
 
 /* --- journal and locks ------------------------------------------------------------------ */
 
-/* Does the file end in the middle of a line?  1, 0, -1 with errno. */
+/* Does the file end in the middle of a line?  1, 0, -1 with errno.  Its offset stays: an agent shares it. */
 static int torn(int fd)
 {
+  struct stat st;
   char last;
-  off_t size = lseek(fd, 0, SEEK_END);
   ssize_t r;
-  if (size < 1) return (int)size;
-  r = read_at(fd, &last, 1, (uint64_t)size - 1);
+  if (fstat(fd, &st) == -1) return -1;
+  if (!st.st_size) return 0;
+  r = read_at(fd, &last, 1, (uint64_t)st.st_size - 1);
   return r == 1 ? last != '\n' : (int)r;
+}
+
+int message_mend(message const *m, int fd)
+{
+  return !m->torn || write(fd, "\n", 1) == 1;
 }
 
 int message_journal(int fd, uint64_t time_us, job_result const *result)
@@ -628,7 +656,8 @@ int message_journal(int fd, uint64_t time_us, job_result const *result)
   if (begin == -1) return 0;
   line[0] = '\n';
   len = job_journal_format(line + 1, sizeof line - 1, time_us, result);
-  if (!len) {
+  if (!len)
+  {
     errno = EMSGSIZE;
     return 0;
   }
@@ -643,7 +672,8 @@ int message_journal(int fd, uint64_t time_us, job_result const *result)
 static int lock(int fd, short type, uint64_t start, int len)
 {
   struct flock area = { .l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)start, .l_len = len };
-  if (start > INT64_MAX) {
+  if (start > INT64_MAX)
+  {
     errno = EINVAL;
     return -1;
   }

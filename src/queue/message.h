@@ -108,6 +108,7 @@ typedef struct message
   uint64_t content_len;
   unsigned int flags;
   uint64_t arrival_us;
+  int torn;               /* the journal ends in the middle of a line */
   uint64_t size;          /* of the file, all of the journal that was read included */
   stralloc text;          /* every string of the envelope and journal; private but for the offsets */
   size_t sender;
@@ -135,6 +136,12 @@ extern size_t message_owed(message const *message);
 
 /* Did any recipient fail for good? */
 extern int message_any_failed(message const *message);
+
+/*
+ * End a torn line, so that what an agent appends next is a line of its own; costs nothing where
+ * none is torn.  An empty line too many does no harm.  1, or 0 with errno.
+ */
+extern int message_mend(message const *message, int fd);
 
 /*
  * Append a journal line in one write(2); fd is open for reading and appending.  A torn line

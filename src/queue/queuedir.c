@@ -22,7 +22,8 @@ void queuedir_path(char out[QUEUE_PATH_MAX], enum queue_place place, char const 
 {
   char *p = stpcpy(out, place_names[place]);
   *p++ = '/';
-  if (place == QUEUE_CUR) {
+  if (place == QUEUE_CUR)
+  {
     memcpy(p, id, ID_SLICE_LEN);
     p += ID_SLICE_LEN;
     *p++ = '/';
@@ -74,13 +75,16 @@ int queuedir_open_message(int queue, char const *id, int flags, enum queue_place
   if (!(flags & QUEUEDIR_FAILED)) n--;
   flags &= ~QUEUEDIR_FAILED;
   for (round = 0; round < 2; round++)
-    for (i = 0; i < n; i++) {
+    for (i = 0; i < n; i++)
+    {
       fd = open_in(queue, id, flags, look_order[i]);
-      if (fd != -1) {
+      if (fd != -1)
+      {
         *place = look_order[i];
         return regular_file(fd);
       }
-      if (errno != ENOENT) {
+      if (errno != ENOENT)
+      {
         if (errno == ELOOP) errno = EINVAL; /* a symbolic link */
         return -1;
       }
@@ -109,12 +113,14 @@ int queuedir_move(int queue, char const *id, enum queue_place from, enum queue_p
 
   queuedir_path(source, from, id);
   queuedir_path(target, to, id);
-  while (rename_new(queue, source, target) == -1) {
+  while (rename_new(queue, source, target) == -1)
+  {
     if (errno != ENOENT || to != QUEUE_CUR || !tries--) return -1;
     slice_path(slice, id);
     if (mkdirat(queue, slice, 0770) == 0) made = 1;
     else if (errno != EEXIST) return -1;
-    else if (faccessat(queue, source, F_OK, AT_SYMLINK_NOFOLLOW) == -1) {
+    else if (faccessat(queue, source, F_OK, AT_SYMLINK_NOFOLLOW) == -1)
+    {
       /* The slice is there and the message is not.  A slice of our own making goes again. */
       if (made) unlinkat(queue, slice, AT_REMOVEDIR);
       errno = ENOENT;
@@ -137,7 +143,8 @@ int queuedir_remove(int queue, char const *id, enum queue_place place)
   char path[QUEUE_PATH_MAX];
   queuedir_path(path, place, id);
   if (unlinkat(queue, path, 0) == -1) return -1;
-  if (place == QUEUE_CUR && slice_past(id)) {
+  if (place == QUEUE_CUR && slice_past(id))
+  {
     slice_path(path, id);
     unlinkat(queue, path, AT_REMOVEDIR); /* fails while there is another message in it */
   }

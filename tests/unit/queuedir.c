@@ -1,0 +1,185 @@
+/* The queue directory: paths, opening, moving, walking. */
+
+#include "queue/queuedir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/wallclock.h"
+#include "check.h"
+
+char const *PROG = "queuedir";
+
+#define ID1 "1h8qabcde00001"
+#define ID2 "1h8qabcde00002"
+#define ID3 "1h9rabcde00003"
+
+static int queue_make(void)
+{
+  static char const *const places[] = { "tmp", "new", "cur", "hold", "failed", "corrupt" };
+  char const *tmp = getenv("TMPDIR");
+  char path[300];
+  size_t i;
+  int queue;
+  snprintf(path, sizeof path, "%s/queuedir.XXXXXX", tmp ? tmp : "/tmp");
+  if (!mkdtemp(path)) exit(111);
+  queue = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (queue == -1) exit(111);
+  for (i = 0; i < sizeof places / sizeof *places; i++)
+    if (mkdirat(queue, places[i], 0700) == -1) exit(111);
+  return queue;
+}
+
+static void put(int queue, enum queue_place place, char const *id)
+{
+  char path[QUEUE_PATH_MAX];
+  int fd;
+  queuedir_path(path, place, id);
+  fd = openat(queue, path, O_WRONLY | O_CREAT | O_TRUNC, 0660);
+  if (fd == -1) exit(111);
+  close(fd);
+}
+
+static int there(int queue, char const *path)
+{
+  return faccessat(queue, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static void paths(void)
+{
+  char path[QUEUE_PATH_MAX];
+  queuedir_path(path, QUEUE_TMP, ID1);
+  CHECK("path in tmp", !strcmp(path, "tmp/" ID1));
+  queuedir_path(path, QUEUE_CUR, ID1);
+  CHECK("path in cur", !strcmp(path, "cur/1h8qa/" ID1));
+  queuedir_path(path, QUEUE_CORRUPT, ID1);
+  CHECK("path in corrupt", !strcmp(path, "corrupt/" ID1));
+}
+
+static void opening(int queue)
+{
+  enum queue_place place = QUEUE_TMP;
+  int fd;
+
+  CHECK("none", queuedir_open_message(queue, ID1, O_RDONLY, &place) == -1 && errno == ENOENT);
+  put(queue, QUEUE_NEW, ID1);
+  fd = queuedir_open_message(queue, ID1, O_RDONLY, &place);
+  CHECK("in new", fd != -1 && place == QUEUE_NEW);
+  CHECK("closed on exec", fcntl(fd, F_GETFD) & FD_CLOEXEC);
+  close(fd);
+  put(queue, QUEUE_FAILED, ID2);
+  CHECK("failed is not looked at", queuedir_open_message(queue, ID2, O_RDONLY, &place) == -1 && errno == ENOENT);
+  fd = queuedir_open_message(queue, ID2, O_RDWR | O_APPEND | QUEUEDIR_FAILED, &place);
+  CHECK("unless asked for", fd != -1 && place == QUEUE_FAILED);
+  CHECK("with its flags", (fcntl(fd, F_GETFL) & (O_ACCMODE | O_APPEND)) == (O_RDWR | O_APPEND));
+  close(fd);
+  unlinkat(queue, "failed/" ID2, 0);
+
+  symlinkat("../new/" ID1, queue, "hold/" ID2);
+  CHECK("symbolic link", queuedir_open_message(queue, ID2, O_RDONLY, &place) == -1 && errno == EINVAL);
+  unlinkat(queue, "hold/" ID2, 0);
+  mkfifoat(queue, "hold/" ID2, 0600);
+  CHECK("FIFO", queuedir_open_message(queue, ID2, O_RDONLY, &place) == -1 && errno == EINVAL);
+  unlinkat(queue, "hold/" ID2, 0);
+  mkdirat(queue, "hold/" ID2, 0700);
+  CHECK("directory", queuedir_open_message(queue, ID2, O_RDONLY, &place) == -1 && errno == EINVAL);
+  unlinkat(queue, "hold/" ID2, AT_REMOVEDIR);
+}
+
+/* ID1 is in new. */
+static void moving(int queue)
+{
+  enum queue_place place;
+  int fd;
+
+  CHECK("missing message", queuedir_move(queue, ID3, QUEUE_NEW, QUEUE_CUR) == -1 && errno == ENOENT);
+  CHECK("leaves no slice", !there(queue, "cur/1h9ra"));
+  CHECK("to cur", queuedir_move(queue, ID1, QUEUE_NEW, QUEUE_CUR) == 0);
+  fd = queuedir_open_message(queue, ID1, O_RDONLY, &place);
+  CHECK("is in cur", fd != -1 && place == QUEUE_CUR && !there(queue, "new/" ID1));
+  close(fd);
+  put(queue, QUEUE_NEW, ID1);
+  CHECK("never overwrites", queuedir_move(queue, ID1, QUEUE_NEW, QUEUE_CUR) == -1 && errno == EEXIST);
+  CHECK("keeps both", there(queue, "new/" ID1) && there(queue, "cur/1h8qa/" ID1));
+  unlinkat(queue, "new/" ID1, 0);
+  CHECK("to hold", queuedir_move(queue, ID1, QUEUE_CUR, QUEUE_HOLD) == 0 && there(queue, "hold/" ID1));
+  CHECK("and back", queuedir_move(queue, ID1, QUEUE_HOLD, QUEUE_CUR) == 0);
+  put(queue, QUEUE_NEW, ID2);
+  CHECK("second of a slice", queuedir_move(queue, ID2, QUEUE_NEW, QUEUE_CUR) == 0);
+  CHECK("remove one", queuedir_remove(queue, ID1, QUEUE_CUR) == 0 && there(queue, "cur/1h8qa"));
+  CHECK("remove the last", queuedir_remove(queue, ID2, QUEUE_CUR) == 0 && !there(queue, "cur/1h8qa"));
+  CHECK("remove what is gone", queuedir_remove(queue, ID2, QUEUE_CUR) == -1 && errno == ENOENT);
+}
+
+static void slice_of_now(int queue)
+{
+  char id[ID_LEN + 1], path[QUEUE_PATH_MAX];
+  id_format(id, wallclock_us() + 60000000, 1);
+  put(queue, QUEUE_NEW, id);
+  queuedir_path(path, QUEUE_CUR, id);
+  path[strlen(path) - ID_LEN - 1] = 0;
+  CHECK("moved to the slice of now", queuedir_move(queue, id, QUEUE_NEW, QUEUE_CUR) == 0);
+  CHECK("which stays", queuedir_remove(queue, id, QUEUE_CUR) == 0 && there(queue, path));
+  unlinkat(queue, path, AT_REMOVEDIR);
+}
+
+typedef struct seen
+{
+  unsigned int n;
+  unsigned int stop;      /* after so many; 0: never */
+  int sorted;
+  char last[ID_LEN + 1];
+} seen;
+
+static int note(char const *id, void *data)
+{
+  seen *s = data;
+  if (strcmp(s->last, id) >= 0) s->sorted = 0;
+  strcpy(s->last, id);
+  return ++s->n != s->stop;
+}
+
+static void walking(int queue)
+{
+  seen s = { .sorted = 1 };
+  char id[ID_LEN + 1];
+  uint32_t i;
+
+  CHECK("empty", queuedir_each(queue, QUEUE_CUR, &note, &s) == 1 && s.n == 0);
+  for (i = 0; i < 300; i++)
+  {
+    id_format(id, (uint64_t)(i * 7919 % 300) << 25, i);
+    put(queue, QUEUE_NEW, id);
+    if (queuedir_move(queue, id, QUEUE_NEW, QUEUE_CUR) == -1) exit(111);
+    put(queue, QUEUE_HOLD, id);
+  }
+  mkdirat(queue, "cur/other", 0700);
+  mkdirat(queue, "cur/UPPER", 0700);
+  close(openat(queue, "cur/plain", O_WRONLY | O_CREAT, 0600));
+  unlinkat(queue, "cur/plain", 0);
+  close(openat(queue, "hold/README", O_WRONLY | O_CREAT, 0600));
+  CHECK("all of cur", queuedir_each(queue, QUEUE_CUR, &note, &s) == 1 && s.n == 300);
+  CHECK("in order", s.sorted);
+  s = (seen){ .stop = 17, .sorted = 1 };
+  CHECK("stopped", queuedir_each(queue, QUEUE_CUR, &note, &s) == 0 && s.n == 17);
+  s = (seen){ .sorted = 1 };
+  CHECK("all of hold", queuedir_each(queue, QUEUE_HOLD, &note, &s) == 1 && s.n == 300);
+  s = (seen){ .stop = 1, .sorted = 1 };
+  CHECK("hold, stopped", queuedir_each(queue, QUEUE_HOLD, &note, &s) == 0 && s.n == 1);
+  unlinkat(queue, "corrupt", AT_REMOVEDIR);
+  CHECK("no such place", queuedir_each(queue, QUEUE_CORRUPT, &note, &s) == -1 && errno == ENOENT);
+}
+
+int main(void)
+{
+  int queue = queue_make();
+  paths();
+  opening(queue);
+  moving(queue);
+  slice_of_now(queue);
+  walking(queue);
+  return CHECK_END();
+}
