@@ -1,0 +1,64 @@
+#ifndef TOOLS_WAITING_H
+#define TOOLS_WAITING_H
+
+/*
+ * Why a recipient's mail waits, and until when: its route, the site file, and conf/backoff
+ * taken together.  What is found for a domain is kept for the next message, for a bounded
+ * number of domains.
+ */
+
+#include <stdint.h>
+#include <skalibs/stralloc.h>
+
+#include "conf/conf.h"
+#include "queue/message.h"
+
+enum waiting_site { WAITING_UNKNOWN, WAITING_UP, WAITING_DOWN, WAITING_PARKED };
+
+/* A domain's way out.  The strings belong to it. */
+typedef struct waiting_domain
+{
+  stralloc domain;
+  conf_route route;
+  enum waiting_site state;
+  uint64_t next_s;      /* while down: when it is probed again, in seconds since 1970 */
+  stralloc why;         /* while down: what the site file says, a string */
+} waiting_domain;
+
+/* A power of two. */
+#define WAITING_DOMAINS 4096
+
+typedef struct waiting
+{
+  int queue;
+  int conf;
+  conf_backoff backoff;
+  waiting_domain domains[WAITING_DOMAINS];
+} waiting;
+
+/* Read what is the same for all domains.  The descriptors stay the caller's.  1, or 0 with conf_why(). */
+extern int waiting_init(waiting *w, int queue, int conf);
+extern void waiting_free(waiting *w);
+
+/*
+ * The way of a folded domain.  Good until the next call.
+ * Returns NULL when its route cannot be told: errno and conf_why() of conf_route_find().
+ */
+extern waiting_domain const *waiting_find(waiting *w, char const *domain);
+
+/*
+ * Why: what the last attempt met, else why the site is not tried, else that it is parked.
+ * The offset of an enhanced status code before it is passed.  "" where nothing is known.
+ */
+extern char const *waiting_why(waiting_domain const *d, message const *m, message_recipient const *r);
+
+/*
+ * When it is tried next unless something happens before, in microseconds since 1970; what is
+ * past is due.  0: not before it is asked for.
+ */
+extern uint64_t waiting_next_us(waiting const *w, waiting_domain const *d, message const *m, message_recipient const *r);
+
+/* "up", "down", "parked", "unknown". */
+extern char const *waiting_site_name(enum waiting_site state);
+
+#endif
