@@ -23,6 +23,11 @@ char const *conf_why(void)
   return why;
 }
 
+int conf_exit_code(void)
+{
+  return errno == EINVAL ? 102 : 111;
+}
+
 /* Append a string to why[]; what has no room is left out. */
 static void why_add(char const *s)
 {

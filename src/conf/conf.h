@@ -21,6 +21,9 @@
 /* Why the last reader failed, a string: "conf/backoff: line 1: MIN is over MAX". */
 extern char const *conf_why(void);
 
+/* What a program exits with then: 102 where the file's words make no sense, 111 for the rest (by errno). */
+extern int conf_exit_code(void);
+
 /* Open DIR/conf below the instance descriptor.  -1 as openat(2), conf_why() set. */
 extern int conf_open(int instance);
 

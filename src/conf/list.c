@@ -25,12 +25,15 @@ static int domain_to_ascii(stralloc *out, char const *domain, size_t len)
   char utf8[UTF8_DOMAIN_MAX + 1];
   uint8_t *ascii;
   int r;
-  errno = EINVAL;
-  if (len > UTF8_DOMAIN_MAX || memchr(domain, 0, len)) return 0;
+  if (len > UTF8_DOMAIN_MAX || memchr(domain, 0, len))
+  {
+    errno = EINVAL;
+    return 0;
+  }
   memcpy(utf8, domain, len);
   utf8[len] = 0;
   r = idn2_lookup_u8((uint8_t const *)utf8, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
-  if (r == IDN2_MALLOC) errno = ENOMEM;
+  errno = r == IDN2_MALLOC ? ENOMEM : EINVAL; /* its own calls leave others */
   if (r != IDN2_OK) return 0;
   r = stralloc_copys(out, (char const *)ascii);
   free(ascii);

@@ -79,7 +79,7 @@ static void die_entry(char const *what, char const *s, size_t len)
 
 static void die_conf(void)
 {
-  strerr_dief(errno == EINVAL ? 102 : 111, conf_why());
+  strerr_dief(conf_exit_code(), conf_why());
 }
 
 static void name_add(names *set, char mark, char const *s, size_t len)

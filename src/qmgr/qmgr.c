@@ -244,7 +244,7 @@ static void directories_open(qmgr *q, char const *path)
   q->run = instance_openat(instance, "run");
   if (q->run == -1) strerr_diefusys(111, "open ", path, "/run");
   q->conf = conf_open(instance);
-  if (q->conf == -1) strerr_dief(111, conf_why());
+  if (q->conf == -1) strerr_dief(conf_exit_code(), conf_why());
   fd_close(instance);
 }
 
@@ -272,7 +272,7 @@ static void qmgr_open(qmgr *q, char const *path)
 {
   directories_open(q, path);
   queue_lock(q, path);
-  if (!settings_read(&q->settings, q->conf)) strerr_dief(111, conf_why());
+  if (!settings_read(&q->settings, q->conf)) strerr_dief(conf_exit_code(), conf_why());
   q->intake.trigger = trigger_open(q->queue);
   if (q->intake.trigger == -1) strerr_diefusys(111, "open ", path, "/queue/trigger");
   q->minute.kind = TIMER_MINUTE;
