@@ -1,0 +1,172 @@
+#include "smtpd/smtpd-internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "smtp/domain.h"
+
+/* A path as an argument: "FROM:<path>" and what follows it. */
+typedef struct envelope_argument
+{
+  smtp_path path;
+  char const *parameters;
+  size_t parameterslen;
+  char text[SMTP_PATH_MAX + 1];   /* the mailbox, a string */
+} envelope_argument;
+
+enum argument_verdict { ARGUMENT_GOOD, ARGUMENT_SYNTAX, ARGUMENT_PATH };
+
+/* keyword is "FROM:" or "TO:"; spaces behind the colon are in use, though not of the grammar. */
+static enum argument_verdict argument_scan(envelope_argument *argument, smtp_command const *command,
+                                           char const *keyword, int flags)
+{
+  char const *s = command->argument;
+  size_t n = strlen(keyword), len = command->argumentlen;
+  smtp_path const *path = &argument->path;
+  if (len < n || strncasecmp(s, keyword, n)) return ARGUMENT_SYNTAX;
+  while (n < len && s[n] == ' ') n++;
+  s += n;
+  len -= n;
+  n = smtp_path_scan(s, len, flags | SMTP_PATH_UTF8, &argument->path);
+  if (!n) return ARGUMENT_PATH;
+  argument->parameters = s + n;
+  argument->parameterslen = len - n;
+
+  n = path->locallen + !!path->domainlen + path->domainlen;
+  if (n > SMTP_PATH_MAX) return ARGUMENT_PATH;
+  memcpy(argument->text, path->local, n);
+  argument->text[n] = 0;
+  return ARGUMENT_GOOD;
+}
+
+static int string_copy(stralloc *out, char const *s)
+{
+  if (!stralloc_copyb(out, s, strlen(s) + 1)) return 0;
+  out->len--;
+  return 1;
+}
+
+static int parameters_refuse(session *s, enum parameters_verdict verdict)
+{
+  if (verdict == PARAMETERS_SYNTAX) return session_refuse(s, "501 5.5.4 Error: bad parameter, or given twice");
+  if (verdict == PARAMETERS_UNKNOWN) return session_refuse(s, "555 5.5.4 Error: unsupported parameter");
+  errno = ENOMEM;
+  return session_broken(s);
+}
+
+/* The address of an argument may need SMTPUTF8 (RFC 6531 section 3.4). */
+static int address_sayable(envelope_argument const *argument, int smtputf8)
+{
+  return smtputf8 || !smtp_domain_utf8(argument->text, strlen(argument->text));
+}
+
+static int unsayable_refuse(session *s)
+{
+  return session_refuse(s, "553 5.6.7 Error: the address needs SMTPUTF8");
+}
+
+/* --- MAIL --- */
+
+static int size_refuse(session *s)
+{
+  int r = session_refuse(s, "552 5.3.4 Error: message size exceeds fixed limit");
+  session_log_reject(s, "MAIL", 0);
+  return r;
+}
+
+static int mail_begin(session *s, parameters_mail const *mail)
+{
+  s->mail = 1;
+  s->smtputf8 = mail->smtputf8;
+  s->chunk_refused = 0;
+  return session_reply(s, "250 2.1.0 Ok");
+}
+
+int envelope_mail(session *s, smtp_command const *command)
+{
+  envelope_argument argument;
+  parameters_mail mail;
+  enum parameters_verdict verdict;
+  uint64_t databytes;
+
+  if (!*s->helo) return session_refuse(s, "503 5.5.1 Error: send HELO or EHLO first");
+  if (s->mail) return session_refuse(s, "503 5.5.1 Error: nested MAIL command");
+  switch (argument_scan(&argument, command, "FROM:", SMTP_PATH_NULL))
+  {
+    case ARGUMENT_SYNTAX: return session_refuse(s, "501 5.5.4 Syntax: MAIL FROM:<address>");
+    case ARGUMENT_PATH: return session_refuse(s, "501 5.1.7 Bad sender address syntax");
+    case ARGUMENT_GOOD: break;
+  }
+  verdict = parameters_mail_read(&mail, &s->parameters, argument.parameters, argument.parameterslen);
+  if (verdict != PARAMETERS_GOOD) return parameters_refuse(s, verdict);
+  if (!address_sayable(&argument, mail.smtputf8)) return unsayable_refuse(s);
+  if (!string_copy(&s->sender, argument.text)) return session_broken(s);
+  if (!conf_databytes(s->conf, &databytes)) return session_broken(s);
+  if (databytes && mail.size > databytes) return size_refuse(s);
+  return mail_begin(s, &mail);
+}
+
+/* --- RCPT --- */
+
+typedef struct rcpt_refusal
+{
+  char const *code;
+  char const *text;
+} rcpt_refusal;
+
+static rcpt_refusal const rcpt_refusals[] =
+{
+  [POLICY_NOT_A_DOMAIN] = { "501 5.1.3 <", ">: Recipient address rejected: No such name is possible" },
+  [POLICY_NO_RELAY] = { "554 5.7.1 <", ">: Relay access denied" },
+  [POLICY_LITERAL] = { "550 5.1.2 <", ">: Recipient address rejected: No mail is sent to address literals" },
+  [POLICY_UNKNOWN] = { "550 5.1.1 <", ">: Recipient address rejected: User unknown" }
+};
+
+static int rcpt_refuse(session *s, char const *to, enum policy_verdict verdict)
+{
+  rcpt_refusal const *refusal = rcpt_refusals + verdict;
+  int r = session_refuse(s, refusal->code, to, refusal->text);
+  session_log_reject(s, "RCPT", to);
+  return r;
+}
+
+/* So many are no fault of the client's: it sends the rest in a transaction of their own. */
+static int rcpt_too_many(session *s, char const *to)
+{
+  int r = session_reply(s, "452 4.5.3 Error: too many recipients");
+  session_log_reject(s, "RCPT", to);
+  return r;
+}
+
+static int rcpt_add(session *s)
+{
+  if (!stralloc_catb(&s->rcpts, s->domain.s, s->domain.len + 1)
+    || !stralloc_catb(&s->rcpts, s->address.s, s->address.len + 1)
+    || !stralloc_catb(&s->rcpts, s->parameters_rcpt.s, s->parameters_rcpt.len + 1)) return session_broken(s);
+  s->nrcpts++;
+  return session_reply(s, "250 2.1.5 Ok");
+}
+
+int envelope_rcpt(session *s, smtp_command const *command)
+{
+  envelope_argument argument;
+  enum parameters_verdict parameters;
+  enum policy_verdict verdict;
+
+  if (!s->mail) return session_refuse(s, "503 5.5.1 Error: need MAIL command");
+  if (s->content != CONTENT_NONE) return session_refuse(s, "503 5.5.1 Error: RCPT after BDAT");
+  s->rcpt_tried = 1;
+  switch (argument_scan(&argument, command, "TO:", SMTP_PATH_BARELOCAL))
+  {
+    case ARGUMENT_SYNTAX: return session_refuse(s, "501 5.5.4 Syntax: RCPT TO:<address>");
+    case ARGUMENT_PATH: return session_refuse(s, "501 5.1.3 Bad recipient address syntax");
+    case ARGUMENT_GOOD: break;
+  }
+  parameters = parameters_rcpt_read(&s->parameters_rcpt, argument.parameters, argument.parameterslen);
+  if (parameters != PARAMETERS_GOOD) return parameters_refuse(s, parameters);
+  if (!address_sayable(&argument, s->smtputf8)) return unsayable_refuse(s);
+  if (s->nrcpts == SESSION_RCPTS_MAX) return rcpt_too_many(s, argument.text);
+  if (!policy_rcpt(&s->policy, &argument.path, &s->domain, &s->address, &verdict)) return session_broken(s);
+  return verdict == POLICY_YES ? rcpt_add(s) : rcpt_refuse(s, argument.text, verdict);
+}

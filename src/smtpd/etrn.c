@@ -1,0 +1,202 @@
+#include "smtpd/smtpd-internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+#include <skalibs/djbunix.h>
+#include <skalibs/strerr.h>
+#include <skalibs/types.h>
+
+#include "base/log.h"
+#include "flush/flush.h"
+#include "smtp/chars.h"
+#include "smtp/domain.h"
+
+/* What the client wants flushed (RFC 1985 section 5.3). */
+enum node_kind { NODE_DOMAIN = 0, NODE_BELOW = '@', NODE_QUEUE = '#' };
+
+typedef struct etrn_node
+{
+  enum node_kind kind;
+  char name[SMTP_COMMAND_MAX];  /* as the replies have it; a string */
+} etrn_node;
+
+enum node_verdict { NODE_GOOD, NODE_SYNTAX, NODE_UNKNOWN, NODE_BROKEN };
+
+/* --- names --- */
+
+static int queue_name_ok(char const *s, size_t len)
+{
+  size_t i = 0;
+  while (i < len && (smtp_letter(s[i]) || smtp_digit(s[i]) || strchr("-._", s[i]))) i++;
+  return len && i == len;
+}
+
+static enum node_verdict queue_domains(session *s, char const *name, size_t len)
+{
+  int found;
+  if (!queue_name_ok(name, len)) return NODE_SYNTAX;
+  s->domain.len = 0;
+  if (!conf_queue(s->conf, name, len, &s->domain, &found)) return NODE_BROKEN;
+  return found && s->domain.len ? NODE_GOOD : NODE_UNKNOWN;
+}
+
+/* A list of one. */
+static enum node_verdict domain_domains(session *s, char const *name, size_t len)
+{
+  if (!conf_domain_fold(&s->domain, name, len)) return errno == ENOMEM ? NODE_BROKEN : NODE_SYNTAX;
+  s->domain.len++;
+  return NODE_GOOD;
+}
+
+/*
+ * Its name for the replies is what the client said; a name beyond ASCII is given back as
+ * the A-label it stands for, since no reply to ETRN may hold anything else.
+ */
+static void node_name(session const *s, etrn_node *node, char const *text, size_t len)
+{
+  char *name = node->name;
+  if (smtp_domain_utf8(text, len))
+  {
+    if (node->kind) *name++ = (char)node->kind;
+    stpcpy(name, s->domain.s);
+    return;
+  }
+  memcpy(name, text, len);
+  name[len] = 0;
+}
+
+/* Read the argument; s->domain becomes the list of its domains. */
+static enum node_verdict node_scan(session *s, etrn_node *node, smtp_command const *command)
+{
+  char const *text = command->argument;
+  size_t len = command->argumentlen;
+  size_t mark = *text == NODE_BELOW || *text == NODE_QUEUE;
+  enum node_verdict verdict;
+  node->kind = mark ? (enum node_kind)*text : NODE_DOMAIN;
+  verdict = node->kind == NODE_QUEUE ? queue_domains(s, text + mark, len - mark)
+    : domain_domains(s, text + mark, len - mark);
+  if (verdict != NODE_SYNTAX && verdict != NODE_BROKEN) node_name(s, node, text, len);
+  return verdict;
+}
+
+/* --- asking --- */
+
+static int ask_one(session *s, etrn_node const *node, char const *domain)
+{
+  char name[SMTP_DOMAIN_MAX + 2] = "@";
+  if (node->kind != NODE_BELOW) return flush_ask(s->queue, domain);
+  stpcpy(name + 1, domain);
+  return flush_ask(s->queue, name);
+}
+
+static int ask(session *s, etrn_node const *node)
+{
+  size_t i;
+  if (!session_queue(s)) return 0;
+  for (i = 0; i < s->domain.len; i += strlen(s->domain.s + i) + 1)
+    if (!ask_one(s, node, s->domain.s + i)) return 0;
+  return 1;
+}
+
+/* --- counting, where conf/etrncounts asks for it --- */
+
+typedef struct etrn_count
+{
+  int queue;
+  char const *parent;
+  uint64_t sum;
+} etrn_count;
+
+static int is_below(etrn_count const *count, char const *name)
+{
+  return smtp_domain_below(name, strlen(name), count->parent, strlen(count->parent));
+}
+
+static int count_list(char const *name, void *data)
+{
+  etrn_count *count = data;
+  if (is_below(count, name)) count->sum += flush_count(count->queue, name);
+  return 1;
+}
+
+/* flush_count() counts both lists of a domain: here come those that have a claim alone. */
+static int count_claim(char const *name, void *data)
+{
+  etrn_count *count = data;
+  flush_seen seen;
+  int fd;
+  if (!is_below(count, name)) return 1;
+  fd = flush_look(count->queue, name, &seen);
+  if (fd != -1) fd_close(fd);
+  else count->sum += flush_count(count->queue, name);
+  return 1;
+}
+
+static uint64_t count_waiting(session *s, etrn_node const *node)
+{
+  etrn_count count = { .queue = s->queue, .parent = s->domain.s, .sum = 0 };
+  size_t i;
+  if (node->kind == NODE_BELOW)
+  {
+    flush_each(s->queue, "flush", &count_list, &count);
+    flush_each(s->queue, "claim", &count_claim, &count);
+    return count.sum;
+  }
+  for (i = 0; i < s->domain.len; i += strlen(s->domain.s + i) + 1)
+    count.sum += flush_count(s->queue, s->domain.s + i);
+  return count.sum;
+}
+
+/* --- the verb --- */
+
+static int accept_counted(session *s, etrn_node const *node, uint64_t waiting)
+{
+  char n[UINT64_FMT];
+  n[uint64_fmt(n, waiting)] = 0;
+  if (!waiting) return session_reply(s, "251 OK, no messages waiting for node ", node->name);
+  return session_reply(s, "253 OK, ", n, " pending messages for node ", node->name, " started");
+}
+
+/* The reply leaves only after the request is where a restart finds it.  Counted before: afterwards they may be gone. */
+static int node_flush(session *s, etrn_node const *node, int counts)
+{
+  uint64_t waiting = counts && session_queue(s) ? count_waiting(s, node) : 0;
+  if (!ask(s, node))
+  {
+    strerr_warnwusys("ask for a flush of ", node->name);
+    return session_reply(s, "458 Unable to queue messages for node ", node->name);
+  }
+  if (counts) return accept_counted(s, node, waiting);
+  return session_reply(s, "250 OK, queuing for node ", node->name, " started");
+}
+
+static int node_refuse(session *s, etrn_node const *node)
+{
+  return session_refuse(s, "459 <", node->name, ">: service unavailable");
+}
+
+static int node_answer(session *s, etrn_node const *node, enum node_verdict verdict)
+{
+  int yes = 0, counts;
+  if (verdict == NODE_GOOD && !policy_flush(&s->policy, &s->domain, &yes)) return session_broken(s);
+  if (!conf_switch(s->conf, "etrncounts", &counts)) return session_broken(s);
+  return yes ? node_flush(s, node, counts) : node_refuse(s, node);
+}
+
+int etrn_verb(session *s, smtp_command const *command)
+{
+  etrn_node node;
+  enum node_verdict verdict;
+  int r;
+  if (!*s->helo) return session_refuse(s, "503 5.5.1 Error: send HELO or EHLO first");
+  if (s->mail) return session_refuse(s, "503 5.5.1 Error: MAIL transaction in progress");
+  if (!command->argumentlen || memchr(command->argument, ' ', command->argumentlen))
+    return session_refuse(s, "500 Syntax: ETRN domain");
+  verdict = node_scan(s, &node, command);
+  if (verdict == NODE_BROKEN) return session_broken(s);
+  if (verdict == NODE_SYNTAX) return session_refuse(s, "501 Error: invalid parameter syntax");
+  r = node_answer(s, &node, verdict);
+  if (s->end == SESSION_WIRE) log_line("etrn ", node.name, " from [", s->client.ip, "]: ", s->reply);
+  return r;
+}

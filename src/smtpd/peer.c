@@ -1,0 +1,99 @@
+#include "smtpd/peer.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+static char const loopback[] = "127.0.0.1";
+static char const ipv6_tag[] = "IPv6:";
+
+static int mapped(conf_address const *address)
+{
+  return IN6_IS_ADDR_V4MAPPED((struct in6_addr const *)(void const *)address->octets);
+}
+
+/* An address in text, up to a zone ("%eth0"). */
+static int peer_from_text(peer *it, char const *s, size_t len)
+{
+  char text[INET6_ADDRSTRLEN];
+  char const *zone = memchr(s, '%', len);
+  unsigned char const *octets = it->address.octets;
+  if (zone) len = (size_t)(zone - s);
+  if (len >= sizeof text) return 0;
+  memcpy(text, s, len);
+  text[len] = 0;
+  if (!conf_address_scan(text, &it->address)) return 0;
+  if (mapped(&it->address)) inet_ntop(AF_INET, octets + 12, it->ip, sizeof it->ip);
+  else inet_ntop(AF_INET6, octets, it->ip, sizeof it->ip);
+  return 1;
+}
+
+static int peer_from_socket(peer *it, struct sockaddr_storage const *address)
+{
+  char text[INET6_ADDRSTRLEN] = "";
+  if (address->ss_family == AF_UNIX) memcpy(text, loopback, sizeof loopback);
+  else if (address->ss_family == AF_INET)
+    inet_ntop(AF_INET, &((struct sockaddr_in const *)(void const *)address)->sin_addr, text, sizeof text);
+  else if (address->ss_family == AF_INET6)
+    inet_ntop(AF_INET6, &((struct sockaddr_in6 const *)(void const *)address)->sin6_addr, text, sizeof text);
+  errno = EAFNOSUPPORT;
+  return peer_from_text(it, text, strlen(text));
+}
+
+static int peer_from_fd(peer *it, int fd, int (*name)(int, struct sockaddr *, socklen_t *))
+{
+  struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
+  socklen_t len = sizeof address;
+  if (name(fd, (struct sockaddr *)&address, &len) == 0) return peer_from_socket(it, &address);
+  if (errno != ENOTSOCK) return 0;
+  return peer_from_text(it, loopback, sizeof loopback - 1);
+}
+
+/* 1 or 0 as peer_read(); -1 when the environment says nothing. */
+static int peer_from_env(peer *it, char const *name)
+{
+  char const *s = getenv(name);
+  if (!s || !*s) return -1;
+  errno = EINVAL;
+  return peer_from_text(it, s, strlen(s));
+}
+
+int peer_read(peer *client, int fd)
+{
+  int r = peer_from_env(client, "TCPREMOTEIP");
+  if (r == -1) r = peer_from_env(client, "REMOTE_ADDR");
+  return r == -1 ? peer_from_fd(client, fd, &getpeername) : r;
+}
+
+int peer_own(peer *own, int fd)
+{
+  int r = peer_from_env(own, "TCPLOCALIP");
+  return r == -1 ? peer_from_fd(own, fd, &getsockname) : r;
+}
+
+int peer_is(peer const *it, char const *literal, size_t len)
+{
+  size_t const tag = sizeof ipv6_tag - 1;
+  peer other;
+  if (len < 2 || literal[0] != '[' || literal[len - 1] != ']') return 0;
+  literal++;
+  len -= 2;
+  if (len > tag && !strncasecmp(literal, ipv6_tag, tag))
+  {
+    literal += tag;
+    len -= tag;
+  }
+  return peer_from_text(&other, literal, len)
+    && !memcmp(other.address.octets, it->address.octets, sizeof other.address.octets);
+}
+
+char const *peer_literal(peer const *it, char out[PEER_LITERAL_MAX])
+{
+  char *end = stpcpy(out, "[");
+  if (!mapped(&it->address)) end = stpcpy(end, ipv6_tag);
+  stpcpy(stpcpy(end, it->ip), "]");
+  return out;
+}

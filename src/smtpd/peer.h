@@ -1,0 +1,34 @@
+#ifndef SMTPD_PEER_H
+#define SMTPD_PEER_H
+
+/* Who is at the other end, and where we are. */
+
+#include <netinet/in.h>
+
+#include "conf/conf.h"
+
+typedef struct peer
+{
+  conf_address address;
+  char ip[INET6_ADDRSTRLEN];  /* in text, for people: an IPv4 address without its mapping */
+} peer;
+
+/*
+ * The client: $TCPREMOTEIP, else $REMOTE_ADDR, else getpeername(2) of the descriptor.  A pipe or
+ * a UNIX socket is somebody on this host: loopback.
+ * Returns 1, or 0 with errno: EINVAL when the super-server's words are no address,
+ * ENOTCONN when the client is gone, EAFNOSUPPORT when it came by something else.
+ */
+extern int peer_read(peer *client, int fd);
+
+/* Our own end of the connection: $TCPLOCALIP, else getsockname(2); as above. */
+extern int peer_own(peer *own, int fd);
+
+/* Is an address literal, "[192.0.2.1]" or "[IPv6:2001:db8::1]", this address? */
+extern int peer_is(peer const *it, char const *literal, size_t len);
+
+/* Room for an address as a literal: what RFC 5321 section 4.1.3 has in brackets; a string. */
+#define PEER_LITERAL_MAX (INET6_ADDRSTRLEN + 7)
+extern char const *peer_literal(peer const *it, char out[PEER_LITERAL_MAX]);
+
+#endif

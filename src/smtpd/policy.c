@@ -1,0 +1,96 @@
+#include "smtpd/policy.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+static char const postmaster[] = "postmaster";
+
+static int is_postmaster(smtp_path const *path)
+{
+  return path->locallen == sizeof postmaster - 1 && !strncasecmp(path->local, postmaster, path->locallen);
+}
+
+/* local@domain, a string. */
+static int address_put(stralloc *address, smtp_path const *path, char const *domain, size_t len)
+{
+  if (stralloc_copyb(address, path->local, path->locallen) && stralloc_append(address, '@')
+    && stralloc_catb(address, domain, len) && stralloc_0(address))
+  {
+    address->len--;
+    return 1;
+  }
+  errno = ENOMEM;
+  return 0;
+}
+
+/* Postmaster at this very host: whoever the settings name. */
+static int postmaster_put(policy *p, stralloc *domain, stralloc *address)
+{
+  smtp_path path;
+  if (!conf_postmaster(p->conf, address)) return 0;
+  errno = EINVAL;
+  if (smtp_mailbox_scan(address->s, address->len, SMTP_PATH_UTF8, &path)
+    && conf_domain_fold(domain, path.domain, path.domainlen)) return 1;
+  p->why = "conf/postmaster: not a mailbox in a domain";
+  return 0;
+}
+
+/* At this host: no domain, our name, or our address. */
+static int at_this_host(policy const *p, smtp_path const *path, stralloc const *domain)
+{
+  peer own;
+  if (!path->domainlen) return 1;
+  if (*path->domain != '[') return !strcmp(domain->s, p->me);
+  return peer_own(&own, p->socket) && peer_is(&own, path->domain, path->domainlen);
+}
+
+/* What comes for none of our domains: clients of ours may send anywhere, where that has a name. */
+static int abroad(policy const *p, smtp_path const *path, enum policy_verdict *verdict)
+{
+  int ours;
+  if (!conf_relayclient(p->conf, &p->client->address, &ours)) return 0;
+  *verdict = !ours ? POLICY_NO_RELAY : *path->domain == '[' ? POLICY_LITERAL : POLICY_YES;
+  return 1;
+}
+
+/* A recipient in one of our domains. */
+static int at_home(policy const *p, smtp_path const *path, stralloc const *domain, stralloc *address,
+                   enum policy_verdict *verdict)
+{
+  int known = is_postmaster(path);
+  if (!known)
+  {
+    if (!address_put(address, path, domain->s, domain->len)) return 0;
+    if (!conf_recipient(p->conf, address->s, address->len, &known)) return 0;
+  }
+  *verdict = known ? POLICY_YES : POLICY_UNKNOWN;
+  return 1;
+}
+
+int policy_rcpt(policy *p, smtp_path const *path, stralloc *domain, stralloc *address,
+                enum policy_verdict *verdict)
+{
+  int named = path->domainlen && *path->domain != '[';
+  int ours = 0;
+  *verdict = POLICY_NOT_A_DOMAIN;
+  if (named && !conf_domain_fold(domain, path->domain, path->domainlen)) return errno != ENOMEM;
+  *verdict = POLICY_YES;
+  if (is_postmaster(path) && at_this_host(p, path, domain)) return postmaster_put(p, domain, address);
+
+  if (named && !conf_relaydomain(p->conf, domain->s, domain->len, &ours)) return 0;
+  if (!(ours ? at_home(p, path, domain, address, verdict) : abroad(p, path, verdict))) return 0;
+  return *verdict != POLICY_YES || address_put(address, path, path->domain, path->domainlen);
+}
+
+int policy_flush(policy const *p, stralloc const *domains, int *yes)
+{
+  size_t i, len;
+  if (!conf_flushclient(p->conf, &p->client->address, yes)) return 0;
+  for (i = 0; *yes && i < domains->len; i += len + 1)
+  {
+    len = strlen(domains->s + i);
+    if (!conf_flushdomain(p->conf, domains->s + i, len, yes)) return 0;
+  }
+  return 1;
+}

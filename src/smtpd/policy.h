@@ -1,0 +1,49 @@
+#ifndef SMTPD_POLICY_H
+#define SMTPD_POLICY_H
+
+/*
+ * Who may do what.  Every question is put to the settings when it comes up, so a changed
+ * file counts at once.  Functions return 1, or 0 with errno when a setting cannot be read or
+ * makes no sense (why or conf_why() says it), or memory is short (ENOMEM).
+ */
+
+#include <stddef.h>
+#include <skalibs/stralloc.h>
+
+#include "smtp/path.h"
+#include "smtpd/peer.h"
+
+typedef struct policy
+{
+  int conf;
+  int socket;          /* to learn our own address from, see peer_own() */
+  peer const *client;
+  char const *me;
+  char const *why;     /* NULL, or a reason of our own, where conf_why() has none */
+} policy;
+
+enum policy_verdict
+{
+  POLICY_YES,
+  POLICY_NOT_A_DOMAIN, /* the domain's name makes no sense */
+  POLICY_NO_RELAY,     /* not a domain of ours, not a client of ours */
+  POLICY_LITERAL,      /* an address literal: there is no gate for those */
+  POLICY_UNKNOWN       /* a domain of ours, but it has no such mailbox */
+};
+
+/*
+ * Is this recipient taken?
+ *   path      as the client sent it
+ *   *domain   with POLICY_YES: its domain, folded, a string: the gate
+ *   *address  with POLICY_YES: the mailbox, a string; another than was sent for postmaster at this host
+ */
+extern int policy_rcpt(policy *p, smtp_path const *path, stralloc *domain, stralloc *address,
+                       enum policy_verdict *verdict);
+
+/*
+ * May this client have these domains flushed?  All of them, or none.
+ *   domains  folded, each a string, one after the other
+ */
+extern int policy_flush(policy const *p, stralloc const *domains, int *yes);
+
+#endif

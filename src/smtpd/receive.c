@@ -1,0 +1,338 @@
+#include "smtpd/smtpd-internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <skalibs/strerr.h>
+#include <skalibs/types.h>
+
+#include "base/log.h"
+#include "base/wallclock.h"
+#include "flush/trigger.h"
+#include "smtp/chars.h"
+#include "smtp/domain.h"
+
+/* Received fields that a message may come with: RFC 5321 section 6.3. */
+#define HOPS_MAX 100
+/* So much content has to come within conf/timeouts' receive. */
+#define RECEIVE_STEP 65536
+
+/* --- what is wrong with a message; the first fault rules --- */
+
+enum { FAULT_NONE, FAULT_SIZE, FAULT_BARE, FAULT_HOPS, FAULT_FULL, FAULT_QUEUE };
+
+static char const *const fault_replies[] =
+{
+  [FAULT_SIZE] = "552 5.3.4 Error: message size exceeds fixed limit",
+  [FAULT_BARE] = "550 5.5.2 Error: bare <CR> or <LF> received",
+  [FAULT_HOPS] = "554 5.4.6 Error: too many hops",
+  [FAULT_FULL] = "452 4.3.1 Error: insufficient system storage",
+  [FAULT_QUEUE] = "451 4.3.0 Error: queue file write error"
+};
+
+/* Nothing of a refused message stays on the disk, also while the rest of it is still coming in. */
+static void fault(session *s, unsigned int what)
+{
+  if (s->fault) return;
+  s->fault = what;
+  message_abort(&s->writer);
+}
+
+static void fault_queue(session *s)
+{
+  int e = errno;
+  strerr_warnwusys("write message into queue");
+  fault(s, e == ENOSPC || e == EDQUOT || e == EFBIG ? FAULT_FULL : FAULT_QUEUE);
+}
+
+/* Only what is the client's doing counts as its error. */
+static int fault_reply(session *s)
+{
+  char const *text = fault_replies[s->fault];
+  int r = *text == '5' ? session_refuse(s, text) : session_reply(s, text);
+  session_log_reject(s, s->content == CONTENT_NONE ? "DATA" : "BDAT", 0);
+  return r;
+}
+
+/* --- the head of the queue file --- */
+
+static char const *string_next(char const *s)
+{
+  return s + strlen(s) + 1;
+}
+
+static int envelope_write(session *s)
+{
+  char ip[PEER_LITERAL_MAX];
+  char client[SESSION_HELO_MAX + PEER_LITERAL_MAX + 16];
+  char const *rcpt = s->rcpts.s;
+  unsigned int i;
+  peer_literal(&s->client, ip);
+  stpcpy(stpcpy(stpcpy(stpcpy(stpcpy(client, s->helo), " "), ip), " "), session_protocol(s));
+  if (!message_begin(&s->writer, s->queue, s->sender.s, s->sender.len, s->parameters.s, client)) return 0;
+  for (i = 0; i < s->nrcpts; i++)
+  {
+    char const *address = string_next(rcpt), *parameters = string_next(address);
+    if (!message_rcpt(&s->writer, rcpt, address, strlen(address), parameters)) return 0;
+    rcpt = string_next(parameters);
+  }
+  return 1;
+}
+
+static int put_pieces(session *s, char const *const *text)
+{
+  for (; *text; text++)
+    if (!message_put(&s->writer, *text, strlen(*text))) return 0;
+  return 1;
+}
+
+/* The trace header of RFC 5321 section 4.4: all that we add.  With several recipients, none is told of the others. */
+static int trace_write(session *s)
+{
+  char ip[PEER_LITERAL_MAX];
+  char date[WALLCLOCK_DATE_MAX];
+  char const *rcpt = s->nrcpts == 1 ? string_next(s->rcpts.s) : 0;
+  peer_literal(&s->client, ip);
+  wallclock_date(date, s->writer.arrival_us);
+  return put_pieces(s, pieces("Received: from ", s->helo, " (", ip, ")\r\n\tby ", s->me.s, " with ",
+                              session_protocol(s), " id ", s->writer.id))
+    && (rcpt ? put_pieces(s, pieces("\r\n\tfor <", rcpt, ">; ", date, "\r\n"))
+             : put_pieces(s, pieces(";\r\n\t", date, "\r\n")));
+}
+
+/* --- content, whichever way it comes --- */
+
+/* 1, s->fault saying whether there is a message to be written; 0: the session is over. */
+static int content_begin(session *s)
+{
+  static smtp_content const fresh;
+  s->scan = fresh;
+  s->octets = 0;
+  s->fault = FAULT_NONE;
+  if (!conf_databytes(s->conf, &s->databytes) || !conf_switch(s->conf, "fsyncdir", &s->fsyncdir))
+    return session_broken(s);
+  if (!session_queue(s) || !envelope_write(s) || !trace_write(s)) fault_queue(s);
+  return 1;
+}
+
+static void content_put(session *s, char const *text, size_t len)
+{
+  s->octets += len;
+  if (s->databytes && s->octets > s->databytes) fault(s, FAULT_SIZE);
+  if (!s->fault && !message_put(&s->writer, text, len)) fault_queue(s);
+}
+
+static int envelope_utf8(session const *s)
+{
+  return smtp_domain_utf8(s->sender.s, s->sender.len) || smtp_domain_utf8(s->rcpts.s, s->rcpts.len);
+}
+
+/* What was said of the content while it came, for those who send it on. */
+static unsigned int content_flags(session const *s)
+{
+  unsigned int seen = s->scan.flags, flags = 0;
+  /* an address in the trace header */
+  if (s->nrcpts == 1 && smtp_domain_utf8(s->rcpts.s, s->rcpts.len)) seen |= SMTP_CONTENT_8BIT;
+  if (seen & SMTP_CONTENT_8BIT) flags |= JOB_8BIT;
+  if (seen & SMTP_CONTENT_DOT) flags |= JOB_DOT;
+  if (seen & SMTP_CONTENT_UNENDED) flags |= JOB_UNENDED;
+  if (s->smtputf8 && (seen & SMTP_CONTENT_8BIT || envelope_utf8(s))) flags |= JOB_UTF8;
+  return flags;
+}
+
+static void content_log(session const *s)
+{
+  char size[UINT64_FMT], nrcpts[UINT_FMT];
+  size[uint64_fmt(size, s->writer.content_len)] = 0;
+  nrcpts[uint_fmt(nrcpts, s->nrcpts)] = 0;
+  log_line(s->writer.id, ": client=unknown[", s->client.ip, "], from=<", s->sender.s, ">, size=", size,
+           ", nrcpt=", nrcpts, ", proto=", session_protocol(s), ", helo=<", s->helo, ">");
+}
+
+/*
+ * It is in the queue.  The hint goes first: a client that has hung up in the meantime must not
+ * cost it.  qmgr's being told before the client is nothing to the client.
+ */
+static int content_queued(session *s)
+{
+  s->errors = 0;
+  content_log(s);
+  trigger_hint(s->queue, "new", s->writer.id);
+  return session_reply(s, "250 2.0.0 Ok: queued as ", s->writer.id);
+}
+
+/* All of it was read: the transaction is over, one way or the other. */
+static int content_end(session *s)
+{
+  int r;
+  if (s->scan.flags & SMTP_CONTENT_BARE) fault(s, FAULT_BARE);
+  if (s->scan.hops > HOPS_MAX) fault(s, FAULT_HOPS);
+  if (!s->fault)
+  {
+    s->writer.flags |= content_flags(s);
+    if (!message_commit(&s->writer, s->fsyncdir)) fault_queue(s);
+  }
+  r = s->fault ? fault_reply(s) : content_queued(s);
+  session_reset(s);
+  return r;
+}
+
+/*
+ * The next octets of content.  *step is how many came since the deadline was set: a peer has
+ * to send at some pace, it cannot keep us with an octet now and then.
+ * NULL: the session is over.
+ */
+static char const *content_peek(session *s, size_t *step, size_t *len)
+{
+  if (*step >= RECEIVE_STEP)
+  {
+    wire_step(&s->wire, s->timeout[CONF_TIMEOUT_RECEIVE]);
+    *step = 0;
+  }
+  if (!wire_fill(&s->wire)) return 0;
+  return wire_peek(&s->wire, len);
+}
+
+/* --- DATA --- */
+
+/* Why there cannot be content now; NULL: there can. */
+static char const *content_refusal(session const *s)
+{
+  if (!s->mail) return "503 5.5.1 Error: need MAIL command";
+  if (s->nrcpts) return 0;
+  return s->rcpt_tried ? "554 5.5.1 Error: no valid recipients" : "503 5.5.1 Error: need RCPT command";
+}
+
+static int data_read(session *s)
+{
+  char out[WIRE_IN_MAX + 4];
+  size_t step = RECEIVE_STEP, len, taken, outlen;
+  int ended = 0;
+  while (!ended)
+  {
+    char const *in = content_peek(s, &step, &len);
+    if (!in) return 0;
+    ended = smtp_content_data(&s->scan, in, len, &taken, out, &outlen);
+    content_put(s, out, outlen);
+    wire_taken(&s->wire, taken);
+    step += taken;
+  }
+  return 1;
+}
+
+int receive_data(session *s, smtp_command const *command)
+{
+  char const *refusal = content_refusal(s);
+  if (command->argumentlen) return session_refuse(s, "501 5.5.4 Syntax: DATA");
+  if (s->content != CONTENT_NONE) return session_refuse(s, "503 5.5.1 Error: DATA after BDAT");
+  if (refusal) return session_refuse(s, refusal);
+  if (!content_begin(s)) return 0;
+  if (s->fault) return content_end(s);
+  return session_reply(s, "354 End data with <CR><LF>.<CR><LF>") && data_read(s) && content_end(s);
+}
+
+/* --- BDAT, RFC 3030 --- */
+
+enum chunk_verdict
+{
+  CHUNK_GOOD,
+  CHUNK_ODD,      /* it has a size, but what follows that is not LAST */
+  CHUNK_UNSIZED,  /* it has none: nothing can be meant to follow */
+  CHUNK_HUGE      /* it has one that we cannot count to */
+};
+
+typedef struct receive_chunk
+{
+  uint64_t size;
+  int last;
+} receive_chunk;
+
+static enum chunk_verdict chunk_scan(receive_chunk *chunk, smtp_command const *command)
+{
+  char const *s = command->argument;
+  size_t len = command->argumentlen, n = 0;
+  job_field size = { .s = s };
+  chunk->last = 0;
+  while (n < len && smtp_digit(s[n])) n++;
+  size.len = n;
+  if (!n || (n < len && s[n] != ' ')) return CHUNK_UNSIZED;
+  if (!job_field_number(&size, &chunk->size)) return CHUNK_HUGE;
+  if (n == len) return CHUNK_GOOD;
+  while (n < len && s[n] == ' ') n++;
+  chunk->last = smtp_word_is(s + n, len - n, "LAST");
+  return chunk->last ? CHUNK_GOOD : CHUNK_ODD;
+}
+
+/* Read a chunk; it becomes content unless it is refused. */
+static int chunk_read(session *s, uint64_t left, int refused)
+{
+  size_t step = RECEIVE_STEP, len;
+  while (left)
+  {
+    char const *in = content_peek(s, &step, &len);
+    if (!in) return 0;
+    if (len > left) len = (size_t)left;
+    if (!refused)
+    {
+      smtp_content_chunk(&s->scan, in, len);
+      content_put(s, in, len);
+    }
+    wire_taken(&s->wire, len);
+    step += len;
+    left -= len;
+  }
+  return 1;
+}
+
+/*
+ * A chunk whose octets were thrown away: no chunk after it can be part of the same message.
+ * A client that had sent them all at once is not to be blamed for each.
+ */
+static int chunk_refuse(session *s, receive_chunk const *chunk, char const *text)
+{
+  int again = s->chunk_refused;
+  if (chunk->last) session_reset(s);
+  else if (s->mail) s->content = CONTENT_REFUSED;
+  s->chunk_refused = 1;
+  return again ? session_reply(s, text) : session_refuse(s, text);
+}
+
+static char const *chunk_refusal(session const *s, enum chunk_verdict verdict)
+{
+  if (verdict == CHUNK_ODD) return "501 5.5.4 Syntax: BDAT count [LAST]";
+  if (s->content == CONTENT_REFUSED) return "503 5.5.1 Error: an earlier BDAT was refused";
+  return content_refusal(s);
+}
+
+/* The message cannot be had; the rest of it may still come. */
+static int chunk_fault(session *s)
+{
+  int r = fault_reply(s);
+  s->content = CONTENT_REFUSED;
+  s->chunk_refused = 1;
+  return r;
+}
+
+static int chunk_take(session *s, receive_chunk const *chunk)
+{
+  char size[UINT64_FMT];
+  if (s->content == CONTENT_NONE && !content_begin(s)) return 0;
+  s->content = CONTENT_CHUNKS;
+  if (!chunk_read(s, chunk->size, 0)) return 0;
+  if (chunk->last) return content_end(s);
+  if (s->fault) return chunk_fault(s);
+  size[uint64_fmt(size, chunk->size)] = 0;
+  return session_reply(s, "250 2.0.0 Ok: ", size, " octets received");
+}
+
+int receive_bdat(session *s, smtp_command const *command)
+{
+  receive_chunk chunk;
+  enum chunk_verdict verdict = chunk_scan(&chunk, command);
+  char const *refusal;
+  if (verdict == CHUNK_HUGE) s->end = SESSION_ASTRAY;
+  if (verdict == CHUNK_HUGE || verdict == CHUNK_UNSIZED)
+    return session_refuse(s, "501 5.5.4 Syntax: BDAT count [LAST]") && verdict == CHUNK_UNSIZED;
+  refusal = chunk_refusal(s, verdict);
+  if (!refusal) return chunk_take(s, &chunk);
+  return chunk_read(s, chunk.size, 1) && chunk_refuse(s, &chunk, refusal);
+}

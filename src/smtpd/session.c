@@ -1,0 +1,329 @@
+#include "smtpd/smtpd-internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+#include <skalibs/djbunix.h>
+#include <skalibs/strerr.h>
+#include <skalibs/types.h>
+
+#include "base/instance.h"
+#include "base/log.h"
+#include "smtp/chars.h"
+#include "smtp/reply.h"
+
+/* --- replies --- */
+
+static void reply_build(session *s, char const *const *text)
+{
+  size_t room = sizeof s->reply - 1;
+  s->replylen = 0;
+  for (; *text; text++)
+  {
+    size_t len = strnlen(*text, room - s->replylen);
+    memcpy(s->reply + s->replylen, *text, len);
+    s->replylen += len;
+  }
+  smtp_text_clean(s->reply, s->replylen);
+  s->reply[s->replylen] = 0;
+}
+
+static int reply_put(session *s)
+{
+  return wire_put(&s->wire, s->reply, s->replylen) && wire_put(&s->wire, "\r\n", 2);
+}
+
+int session_reply_pieces(session *s, char const *const *text)
+{
+  reply_build(s, text);
+  return reply_put(s);
+}
+
+int session_refuse_pieces(session *s, char const *const *text)
+{
+  reply_build(s, text);
+  if (++s->errors > SESSION_ERRORS_SOFT && !wire_pause(&s->wire, SESSION_TARPIT_S)) return 0;
+  return reply_put(s);
+}
+
+void session_log_reject(session *s, char const *stage, char const *to)
+{
+  log_line("reject: ", stage, " from unknown[", s->client.ip, "]: ", s->reply, "; from=<", s->sender.s,
+           to ? "> to=<" : "", to ? to : "", "> proto=", session_protocol(s), " helo=<", s->helo, ">");
+}
+
+/* --- state --- */
+
+void session_reset(session *s)
+{
+  message_abort(&s->writer);
+  s->mail = 0;
+  s->smtputf8 = 0;
+  s->rcpts.len = 0;
+  s->nrcpts = 0;
+  s->rcpt_tried = 0;
+  s->content = CONTENT_NONE;
+  s->chunk_refused = 0;
+}
+
+/* Is it the host that is short of something, rather than a setting that is wrong? */
+static int shortage(int e)
+{
+  return e == ENOMEM || e == EMFILE || e == ENFILE || e == EIO;
+}
+
+int session_broken(session *s)
+{
+  int e = errno;
+  char const *why = s->policy.why ? s->policy.why : conf_why();
+  s->end = shortage(e) ? SESSION_SHORT : SESSION_BROKEN;
+  strerr_warn(PROG, ": fatal: ", e != ENOMEM && *why ? why : strerror(e));
+  return 0;
+}
+
+char const *session_protocol(session const *s)
+{
+  return s->smtputf8 ? "UTF8SMTP" : s->esmtp ? "ESMTP" : "SMTP";
+}
+
+int session_queue(session *s)
+{
+  if (s->queue == -1) s->queue = instance_openat(s->instance, "queue");
+  return s->queue != -1;
+}
+
+/* --- HELO and EHLO --- */
+
+/*
+ * A domain name or an address literal, loosely: many a client says what its host happens to be
+ * called.  It goes into the trace header: no white space, nothing that would end a comment.
+ */
+static int helo_ok(char const *s, size_t len)
+{
+  size_t i = 0;
+  if (!len || len >= SESSION_HELO_MAX) return 0;
+  if (s[0] == '[' && s[len - 1] == ']')
+  {
+    s++;
+    len -= 2;
+    if (!len) return 0;
+  }
+  while (i < len && (smtp_letter(s[i]) || smtp_digit(s[i]) || strchr("-._:", s[i]))) i++;
+  return i == len;
+}
+
+static int ehlo_reply(session *s)
+{
+  static char const *const extensions[] =
+  {
+    "250-PIPELINING", "250-ETRN", "250-ENHANCEDSTATUSCODES", "250-8BITMIME", "250-DSN", "250-SMTPUTF8",
+    "250-CHUNKING", "250 HELP"
+  };
+  char size[UINT64_FMT];
+  uint64_t databytes;
+  unsigned int i;
+  if (!conf_databytes(s->conf, &databytes)) return session_broken(s);
+  size[uint64_fmt(size, databytes)] = 0;
+  if (!session_reply(s, "250-", s->me.s) || !session_reply(s, "250-SIZE ", size)) return 0;
+  for (i = 0; i < sizeof extensions / sizeof *extensions; i++)
+    if (!session_reply(s, extensions[i])) return 0;
+  return 1;
+}
+
+static int helo(session *s, smtp_command const *command)
+{
+  int esmtp = command->verb == SMTP_EHLO;
+  if (!helo_ok(command->argument, command->argumentlen))
+    return session_refuse(s, "501 5.5.4 Syntax: ", esmtp ? "EHLO" : "HELO", " hostname");
+  session_reset(s);
+  memcpy(s->helo, command->argument, command->argumentlen);
+  s->helo[command->argumentlen] = 0;
+  s->esmtp = esmtp;
+  return esmtp ? ehlo_reply(s) : session_reply(s, "250 ", s->me.s);
+}
+
+/* --- small verbs --- */
+
+static int no_argument(session *s, char const *verb)
+{
+  return session_refuse(s, "501 5.5.4 Syntax: ", verb);
+}
+
+static int rset(session *s, smtp_command const *command)
+{
+  if (command->argumentlen) return no_argument(s, "RSET");
+  session_reset(s);
+  return session_reply(s, "250 2.0.0 Ok");
+}
+
+static int noop(session *s, smtp_command const *command)
+{
+  (void)command;
+  return session_reply(s, "250 2.0.0 Ok");
+}
+
+static int vrfy(session *s, smtp_command const *command)
+{
+  if (!command->argumentlen) return session_refuse(s, "501 5.5.4 Syntax: VRFY address");
+  return session_reply(s, "252 2.0.0 Cannot VRFY user, but will accept message and attempt delivery");
+}
+
+static int expn(session *s, smtp_command const *command)
+{
+  (void)command;
+  return session_refuse(s, "502 5.5.1 Error: command not implemented");
+}
+
+static int help(session *s, smtp_command const *command)
+{
+  (void)command;
+  return session_reply(s, "214 2.0.0 Commands: HELO EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP ETRN QUIT");
+}
+
+static int quit(session *s, smtp_command const *command)
+{
+  if (command->argumentlen) return no_argument(s, "QUIT");
+  s->end = SESSION_QUIT;
+  session_reply(s, "221 2.0.0 Bye");
+  return 0;
+}
+
+static int unknown(session *s, smtp_command const *command)
+{
+  (void)command;
+  return session_refuse(s, "500 5.5.2 Error: command not recognized");
+}
+
+/* --- the dialogue --- */
+
+typedef struct session_verb
+{
+  char const *name;
+  int (*function)(session *s, smtp_command const *command);
+} session_verb;
+
+static session_verb const verbs[] =
+{
+  [SMTP_HELO] = { "HELO", &helo },
+  [SMTP_EHLO] = { "EHLO", &helo },
+  [SMTP_MAIL] = { "MAIL", &envelope_mail },
+  [SMTP_RCPT] = { "RCPT", &envelope_rcpt },
+  [SMTP_DATA] = { "DATA", &receive_data },
+  [SMTP_BDAT] = { "BDAT", &receive_bdat },
+  [SMTP_RSET] = { "RSET", &rset },
+  [SMTP_NOOP] = { "NOOP", &noop },
+  [SMTP_VRFY] = { "VRFY", &vrfy },
+  [SMTP_EXPN] = { "EXPN", &expn },
+  [SMTP_HELP] = { "HELP", &help },
+  [SMTP_QUIT] = { "QUIT", &quit },
+  [SMTP_ETRN] = { "ETRN", &etrn_verb },
+  [SMTP_UNKNOWN] = { "UNKNOWN", &unknown }
+};
+
+/* Control characters have no place in any command; a NUL least of all. */
+static int line_clean(wire_line const *line)
+{
+  size_t i = 0;
+  while (i < line->len && (unsigned char)line->s[i] >= ' ' && line->s[i] != 0x7f) i++;
+  return i == line->len;
+}
+
+static int session_command(session *s)
+{
+  wire_line const *line = &s->line;
+  smtp_command command;
+  s->verb = "UNKNOWN";
+  if (line->faults & WIRE_LONG) return session_refuse(s, "500 5.5.2 Error: line too long");
+  if (line->faults & WIRE_BARE) return session_refuse(s, "500 5.5.2 Error: bare <CR> or <LF> received");
+  if (!line_clean(line)) return session_refuse(s, "500 5.5.2 Error: control character in command");
+  smtp_command_scan(line->s, line->len, &command);
+  s->verb = verbs[command.verb].name;
+  return verbs[command.verb].function(s, &command);
+}
+
+static int session_talk(session *s)
+{
+  unsigned int command_s = s->timeout[CONF_TIMEOUT_COMMAND];
+  for (;;)
+  {
+    wire_step(&s->wire, command_s);
+    if (!wire_line_read(&s->wire, &s->line)) return 0;
+    wire_step(&s->wire, command_s);
+    if (!session_command(s)) return 0;
+    if (s->errors < SESSION_ERRORS_HARD) continue;
+    s->end = SESSION_ERRORS;
+    return 0;
+  }
+}
+
+/* --- beginning and end --- */
+
+static int strings_empty(session *s)
+{
+  return stralloc_0(&s->sender) && stralloc_0(&s->parameters) && stralloc_0(&s->me);
+}
+
+static int instance_missing(session *s, char const *instance)
+{
+  s->end = SESSION_BROKEN;
+  strerr_warnsys(PROG, ": fatal: unable to open instance ", instance);
+  return 0;
+}
+
+/* What every session needs of the settings. */
+static int session_begin(session *s, char const *instance)
+{
+  s->end = SESSION_WIRE;
+  s->queue = -1;
+  s->writer.fd = -1;
+  s->verb = "CONNECT";
+  if (!strings_empty(s)) return session_broken(s);
+  s->instance = instance_open(instance);
+  if (s->instance == -1) return instance_missing(s, instance);
+  s->conf = conf_open(s->instance);
+  if (s->conf == -1 || !conf_me(s->conf, &s->me) || !conf_timeouts(s->conf, s->timeout)) return session_broken(s);
+  s->policy = (policy){ .conf = s->conf, .socket = buffer_fd(&s->wire.in), .client = &s->client, .me = s->me.s };
+  return 1;
+}
+
+typedef struct session_parting
+{
+  char const *code;    /* NULL: nothing is left to say to the client */
+  char const *text;
+  char const *why;     /* for the log; NULL: nothing worth a line */
+} session_parting;
+
+static session_parting const wire_partings[] =
+{
+  [WIRE_OPEN] = { 0, 0, 0 },
+  [WIRE_LOST] = { 0, 0, "lost connection" },
+  [WIRE_TIMEOUT] = { "421 4.4.2 ", " Error: timeout exceeded", "timeout" },
+  [WIRE_STOPPED] = { "421 4.3.2 ", " Service shutting down", "told to stop" }
+};
+
+static session_parting const partings[] =
+{
+  [SESSION_QUIT] = { 0, 0, 0 },
+  [SESSION_ERRORS] = { "421 4.7.0 ", " Error: too many errors", "too many errors" },
+  [SESSION_ASTRAY] = { "421 4.7.0 ", " Error: lost track of the dialogue", "size too large to follow" },
+  [SESSION_SHORT] = { "421 4.3.0 ", " Error: temporary lack of resources", 0 },
+  [SESSION_BROKEN] = { "421 4.3.5 ", " Error: server configuration error", 0 }
+};
+
+static void session_part(session *s)
+{
+  session_parting const *p = s->end == SESSION_WIRE ? wire_partings + s->wire.state : partings + s->end;
+  message_abort(&s->writer);
+  if (p->code) session_reply(s, p->code, s->me.s, p->text);
+  if (p->why) log_line(p->why, " after ", s->verb, " from unknown[", s->client.ip, "]");
+  wire_close(&s->wire);
+  log_line("disconnect from unknown[", s->client.ip, "]");
+}
+
+int session_run(session *s, char const *instance)
+{
+  log_line("connect from unknown[", s->client.ip, "]");
+  if (session_begin(s, instance) && session_reply(s, "220 ", s->me.s, " ESMTP sluice")) session_talk(s);
+  session_part(s);
+  return s->end == SESSION_BROKEN || s->end == SESSION_SHORT ? 111 : 0;
+}

@@ -1,0 +1,86 @@
+/* smtpd-etrn: SMTP with one client on descriptors 0 and 1; takes mail, answers ETRN. */
+
+#include "smtpd/smtpd-internal.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <skalibs/djbunix.h>
+#include <skalibs/selfpipe.h>
+#include <skalibs/sgetopt.h>
+#include <skalibs/sig.h>
+#include <skalibs/strerr.h>
+#include <skalibs/tai.h>
+
+#include "base/instance.h"
+
+#define USAGE "smtpd-etrn [-C DIR]"
+#define dieusage() strerr_die(100, "usage: ", USAGE)
+
+char const *PROG = "smtpd-etrn";
+
+static char const *options_read(int argc, char const *const *argv)
+{
+  subgetopt scan = SUBGETOPT_ZERO;
+  char const *instance = 0;
+  int c;
+  scan.err = 0;
+  while ((c = subgetopt_r(argc, argv, "C:", &scan)) != -1)
+  {
+    if (c != 'C') dieusage();
+    instance = scan.arg;
+  }
+  if (scan.ind != argc) dieusage();
+  return instance_path(instance);
+}
+
+/*
+ * Stopping the super-server is to stop us, too, though it does not send us anything: the kernel
+ * does.  Not so where init is the super-server: it stops its services itself.
+ */
+static void parent_watch(void)
+{
+  if (getppid() != 1) prctl(PR_SET_PDEATHSIG, SIGTERM);
+}
+
+/*
+ * inetd makes the connection descriptor 2 as well.  What is for the log is not for the client:
+ * it goes nowhere, unless whoever starts us says where.
+ */
+static void log_init(void)
+{
+  struct stat in, err;
+  int null;
+  if (!fd_sanitize()) strerr_diefusys(111, "open /dev/null");
+  if (fstat(0, &in) == -1 || fstat(2, &err) == -1) strerr_diefusys(111, "look at descriptors 0 and 2");
+  if (!S_ISSOCK(in.st_mode) || in.st_dev != err.st_dev || in.st_ino != err.st_ino) return;
+  null = open("/dev/null", O_WRONLY);
+  if (null == -1 || fd_move(2, null) == -1) _exit(111);
+}
+
+/* A descriptor that becomes readable on SIGTERM. */
+static int stop_init(void)
+{
+  int fd = selfpipe_init();
+  if (fd == -1 || !selfpipe_trap(SIGTERM)) strerr_diefusys(111, "trap signals");
+  /* errors of write(2) instead: the client is gone, the file too large */
+  if (!sig_ignore(SIGPIPE) || !sig_ignore(SIGXFSZ)) strerr_diefusys(111, "ignore signals");
+  parent_watch();
+  return fd;
+}
+
+int main(int argc, char const *const *argv)
+{
+  static session s;
+  char const *instance = options_read(argc, argv);
+  int stop;
+  log_init();
+  umask(007);
+  if (!tain_now_set_stopwatch_g()) strerr_diefusys(111, "read the clock");
+  stop = stop_init();
+  if (!peer_read(&s.client, 0)) strerr_diefusys(111, "tell who the client is");
+  if (!wire_init(&s.wire, 0, 1, stop)) strerr_diefusys(111, "use descriptors 0 and 1");
+  return session_run(&s, instance);
+}

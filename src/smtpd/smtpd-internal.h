@@ -1,0 +1,162 @@
+#ifndef SMTPD_INTERNAL_H
+#define SMTPD_INTERNAL_H
+
+/*
+ * What the files of smtpd-etrn share: one session, and the verbs by file.
+ *
+ * A verb's function returns 1 to go on with the next command, 0 when the session is over;
+ * session.end then says why.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <skalibs/stralloc.h>
+
+#include "conf/conf.h"
+#include "queue/message.h"
+#include "smtp/command.h"
+#include "smtp/content.h"
+#include "smtp/path.h"
+#include "smtpd/peer.h"
+#include "smtpd/policy.h"
+#include "smtpd/wire.h"
+
+/* --- session.c ----------------------------------------------------------------------- */
+
+/* Room for what a client calls itself: a domain name or a literal, and the terminator. */
+#define SESSION_HELO_MAX 256
+/* Recipients of one message: RFC 5321 section 4.5.3.1.8 asks for 100 at least. */
+#define SESSION_RCPTS_MAX 1000
+/* After so many errors, each one more costs the client time; after so many, the connection. */
+#define SESSION_ERRORS_SOFT 10
+#define SESSION_ERRORS_HARD 20
+#define SESSION_TARPIT_S 1
+
+enum session_end
+{
+  SESSION_WIRE,     /* the wire's state says it */
+  SESSION_QUIT,
+  SESSION_ERRORS,   /* too many */
+  SESSION_ASTRAY,   /* no telling where the next command begins */
+  SESSION_SHORT,    /* memory or descriptors are: already said on stderr */
+  SESSION_BROKEN    /* a setting is unusable: already said on stderr */
+};
+
+/* How far the content of a transaction has come, with BDAT. */
+enum session_content { CONTENT_NONE, CONTENT_CHUNKS, CONTENT_REFUSED };
+
+typedef struct session
+{
+  wire wire;
+  wire_line line;             /* the command in hand; its arguments point into it */
+  enum session_end end;
+  peer client;
+  policy policy;
+  int instance;               /* descriptors; queue is -1 until needed */
+  int conf;
+  int queue;
+  stralloc me;
+  unsigned int timeout[CONF_TIMEOUTS];
+  unsigned int errors;
+  char const *verb;           /* where we are, for the log */
+  char helo[SESSION_HELO_MAX];
+  int esmtp;                  /* greeted with EHLO */
+
+  /* the transaction */
+  int mail;                   /* there is one */
+  int smtputf8;
+  stralloc sender;            /* strings; without angle brackets */
+  stralloc parameters;
+  stralloc rcpts;             /* domain, address, parameters: three strings each */
+  unsigned int nrcpts;
+  int rcpt_tried;
+
+  /* its content */
+  enum session_content content;
+  int chunk_refused;          /* a BDAT was refused: the next ones are no news */
+  unsigned int fault;         /* receive.c's */
+  smtp_content scan;
+  uint64_t octets;
+  uint64_t databytes;
+  int fsyncdir;
+  message_writer writer;      /* large, and not touched before there is content */
+
+  stralloc domain;            /* the recipient or node in hand; strings */
+  stralloc address;
+  stralloc parameters_rcpt;
+  size_t replylen;
+  char reply[SMTP_COMMAND_MAX];
+} session;
+
+/*
+ * Talk with one client; wire and client are there, all else is zero.
+ *   instance  path of its directory
+ * Returns the exit code.
+ */
+extern int session_run(session *s, char const *instance);
+
+/* Pieces of text; the last one is NULL. */
+#define pieces(...) ((char const *const []){ __VA_ARGS__, 0 })
+
+/* Reply; the pieces are one line. */
+extern int session_reply_pieces(session *s, char const *const *text);
+#define session_reply(s, ...) session_reply_pieces((s), pieces(__VA_ARGS__))
+
+/* The same, for what was the client's fault: counts, and takes its time when there were many. */
+extern int session_refuse_pieces(session *s, char const *const *text);
+#define session_refuse(s, ...) session_refuse_pieces((s), pieces(__VA_ARGS__))
+
+/* "reject: STAGE from unknown[IP]: REPLY; from=<...> to=<...> ..." in the log, of the last reply; to may be NULL. */
+extern void session_log_reject(session *s, char const *stage, char const *to);
+
+/* No transaction any more. */
+extern void session_reset(session *s);
+
+/* A setting could not be used, or memory is short (errno): say so on stderr; the session is over.  0. */
+extern int session_broken(session *s);
+
+/* "ESMTP" and so on: RFC 3848 and RFC 6531 section 4.3. */
+extern char const *session_protocol(session const *s);
+
+/* The queue directory, opened when first needed.  1, or 0 with errno. */
+extern int session_queue(session *s);
+
+/* --- envelope.c ---------------------------------------------------------------------- */
+
+extern int envelope_mail(session *s, smtp_command const *command);
+extern int envelope_rcpt(session *s, smtp_command const *command);
+
+/* --- parameters.c -------------------------------------------------------------------- */
+
+/* What MAIL said with its parameters, beyond the text that is kept. */
+typedef struct parameters_mail
+{
+  uint64_t size;
+  int smtputf8;
+} parameters_mail;
+
+enum parameters_verdict
+{
+  PARAMETERS_GOOD,
+  PARAMETERS_SYNTAX,    /* 501 */
+  PARAMETERS_UNKNOWN,   /* 555 */
+  PARAMETERS_MEMORY
+};
+
+/*
+ * Read the parameters of MAIL, of RCPT; *text is set to them as they are kept, a string: key and
+ * fixed words in upper case, single spaces between them, in the order they came.
+ */
+extern enum parameters_verdict parameters_mail_read(parameters_mail *mail, stralloc *text, char const *s, size_t len);
+extern enum parameters_verdict parameters_rcpt_read(stralloc *text, char const *s, size_t len);
+
+/* --- receive.c ----------------------------------------------------------------------- */
+
+extern int receive_data(session *s, smtp_command const *command);
+extern int receive_bdat(session *s, smtp_command const *command);
+
+/* --- etrn.c -------------------------------------------------------------------------- */
+
+extern int etrn_verb(session *s, smtp_command const *command);
+
+#endif

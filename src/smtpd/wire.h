@@ -1,0 +1,81 @@
+#ifndef SMTPD_WIRE_H
+#define SMTPD_WIRE_H
+
+/*
+ * The two ends of the connection: buffered, non-blocking, every wait with a deadline.
+ *
+ * The peer is given what it is owed before we wait for it, and not sooner: replies to a
+ * pipelined batch leave in one write.  A wait also ends when we are told to stop (SIGTERM).
+ *
+ * Functions that return 1 or 0: with 0, state says why, and the connection is over.
+ */
+
+#include <stddef.h>
+#include <skalibs/buffer.h>
+#include <skalibs/tai.h>
+
+#include "smtp/command.h"
+
+#define WIRE_IN_MAX 16384
+#define WIRE_OUT_MAX 4096
+
+enum wire_state { WIRE_OPEN, WIRE_LOST, WIRE_TIMEOUT, WIRE_STOPPED };
+
+typedef struct wire
+{
+  enum wire_state state;
+  int stop;               /* readable when we are told to stop; -1: nobody can tell us */
+  tain deadline;          /* of the present step */
+  buffer in;
+  buffer out;
+  char in_store[WIRE_IN_MAX + 1];
+  char out_store[WIRE_OUT_MAX + 1];
+} wire;
+
+/* A line of the client's, without its CRLF. */
+typedef struct wire_line
+{
+  size_t len;
+  unsigned int faults;    /* enum wire_fault, or-ed; with any of them, s is not the line */
+  char s[SMTP_COMMAND_MAX];
+} wire_line;
+
+enum wire_fault
+{
+  WIRE_LONG = 1,          /* over SMTP_COMMAND_MAX octets */
+  WIRE_BARE = 2           /* a CR or an LF that is not part of a CRLF: these end no line */
+};
+
+/* Read from one descriptor, write to another; both become non-blocking.  1, or 0 with errno. */
+extern int wire_init(wire *w, int in, int out, int stop);
+
+/* A new step begins: it has to be over in so many seconds. */
+extern void wire_step(wire *w, unsigned int seconds);
+
+/* Queue octets for the peer; waits for it only when there is no more room. */
+extern int wire_put(wire *w, char const *s, size_t len);
+
+/* Give the peer what is queued. */
+extern int wire_flush(wire *w);
+
+/* Have something in the input buffer: what is there already, or what the peer sends next. */
+extern int wire_fill(wire *w);
+
+/* What is in the input buffer, as far as it lies in one piece; of what wire_fill() found, never empty. */
+extern char const *wire_peek(wire *w, size_t *len);
+/* So much of it was used. */
+extern void wire_taken(wire *w, size_t len);
+
+/* Read up to the next CRLF, however long that takes within the step. */
+extern int wire_line_read(wire *w, wire_line *line);
+
+/* Give the peer what is queued, then do nothing for a while. */
+extern int wire_pause(wire *w, unsigned int seconds);
+
+/*
+ * The last words: send what is queued, whatever the state, for a second at the most, then wait as
+ * long for the peer's end of file: a connection closed over unread input loses them.
+ */
+extern void wire_close(wire *w);
+
+#endif

@@ -1,0 +1,834 @@
+#!/bin/sh
+# smtpd-etrn over pipes: what a client says, all at once, and every reply to it.
+. tests/lib.sh
+
+setUp() {
+  rm -rf "${T:?}/i"
+  instance i
+  conf me mx.sluice.example
+  conf relaydomains customer.example .customer.example other.example
+  conf relayclients 192.0.2.0/24 2001:db8::/32
+  unset TCPREMOTEIP TCPLOCALIP REMOTE_ADDR
+}
+
+# --- helpers ------------------------------------------------------------------------
+
+crlf() { sed 's/$/\r/'; }
+
+# serve: the server, stdin and stdout as they are.  Its log is $T/err.  It may open as many as
+# $DESCRIPTORS, where that is set.
+serve() {
+  (
+    # shellcheck disable=SC3045 # every sh there is has it
+    [ -z "${DESCRIPTORS-}" ] || ulimit -n "$DESCRIPTORS"
+    exec "$BIN/smtpd-etrn" -C "$I"
+  ) 2>"$T/err"
+}
+
+# plain: replies without CR, ids and dates.  What has no CRLF at its end shows.
+plain() {
+  sed -e 's/\([^\r]\)$/\1 (no CR)/' -e 's/\r$//' -e 's/queued as [0-9a-v]\{14\}$/queued as ID/'
+}
+
+# dialogue: a table on stdin: "< " what the client sends, "> " what it is to get; the greeting
+# need not be said.  A line "< " with a backslash at its end goes without CRLF.
+dialogue() {
+  cat >"$T/table"
+  { echo '220 mx.sluice.example ESMTP sluice' && sed -n 's/^> \{0,1\}//p' "$T/table"; } >"$T/wanted"
+  sed -n 's/^< \{0,1\}//p' "$T/table" | crlf | sed ':a;/\\\r$/{N;s/\\\r\n//;ba}' | serve >"$T/got"
+  assertEquals 'exit code' 0 $?
+  plain <"$T/got" >"$T/got.plain"
+  assertEquals "$(cat "$T/wanted")" "$(cat "$T/got.plain")"
+}
+
+# replies ARGUMENT...: the codes (and enhanced codes) that printf's output gets, on one line.
+replies() {
+  # shellcheck disable=SC2059 # that is what it is for
+  printf "$@" | serve | plain | grep -v '^[0-9]*-' |
+    sed -E 's/^([0-9]+)( [245]\.[0-9]+\.[0-9]+)?.*/\1\2/' | tr '\n' ',' | sed 's/,$//; s/,/, /g'
+}
+
+# codes WANTED ARGUMENT...: of a session with EHLO before it and QUIT behind it.
+codes() {
+  codes_wanted=$1
+  codes_text=$2
+  shift 2
+  assertEquals "$codes_text" "220, 250, $codes_wanted" "$(replies "EHLO c.example\r\n$codes_text" "$@")"
+}
+
+message() { find "$I/queue/new" -type f; }
+messages() { message | wc -l; }
+# content FILE: what a queue file holds below the trace header.
+content() {
+  content_head=$((44 + $(head -c 20 "$1" | cut -d' ' -f2 | sed 's/^0*//')))
+  tail -c "+$((content_head + 1))" "$1" | sed '1,/^\t.*+0000\r$/d'
+}
+assert_nothing_kept() { assertEquals 'left in the queue' '' "$(find "$I/queue/tmp" "$I/queue/new" -type f)"; }
+asked_names() { (cd "$I/queue/asked" && find . -type f | cut -c 3- | sort | tr '\n' ' ' | sed 's/ $//'); }
+said() { assertContains "$(cat "$T/err")" "$1"; }
+long() { head -c "$1" /dev/zero | tr '\0' "${2-x}"; }
+
+MAIL='MAIL FROM:<a@b.example>\r\n'
+RCPT='RCPT TO:<x@customer.example>\r\n'
+
+# --- greeting and small verbs -------------------------------------------------------
+
+testEhlo() {
+  dialogue <<'END'
+< EHLO client.example
+> 250-mx.sluice.example
+> 250-SIZE 104857600
+> 250-PIPELINING
+> 250-ETRN
+> 250-ENHANCEDSTATUSCODES
+> 250-8BITMIME
+> 250-DSN
+> 250-SMTPUTF8
+> 250-CHUNKING
+> 250 HELP
+< quit
+> 221 2.0.0 Bye
+END
+  conf databytes 0
+  assertContains "$(printf 'ehlo [192.0.2.1]\r\n' | serve)" '250-SIZE 0'
+}
+
+testHelo() {
+  dialogue <<'END'
+< HELO
+> 501 5.5.4 Syntax: HELO hostname
+< EHLO
+> 501 5.5.4 Syntax: EHLO hostname
+< MAIL FROM:<a@b.example>
+> 503 5.5.1 Error: send HELO or EHLO first
+< ETRN customer.example
+> 503 5.5.1 Error: send HELO or EHLO first
+< helo Host_1.example
+> 250 mx.sluice.example
+< HELO [IPv6:2001:db8::1]
+> 250 mx.sluice.example
+< HELO a b
+> 501 5.5.4 Syntax: HELO hostname
+< HELO a(b)
+> 501 5.5.4 Syntax: HELO hostname
+< HELO []
+> 501 5.5.4 Syntax: HELO hostname
+< MAIL FROM:<a@b.example>
+> 250 2.1.0 Ok
+< QUIT
+> 221 2.0.0 Bye
+END
+  assertEquals '220, 501 5.5.4, 503 5.5.1' "$(replies "HELO $(long 256)\r\n$MAIL")"
+  assertEquals '220, 250, 250 2.1.0' "$(replies "HELO $(long 255)\r\n$MAIL")"
+}
+
+testSmallVerbs() {
+  dialogue <<'END'
+< NOOP
+> 250 2.0.0 Ok
+< noop whatever it is
+> 250 2.0.0 Ok
+< RSET
+> 250 2.0.0 Ok
+< RSET x
+> 501 5.5.4 Syntax: RSET
+< VRFY someone
+> 252 2.0.0 Cannot VRFY user, but will accept message and attempt delivery
+< VRFY
+> 501 5.5.4 Syntax: VRFY address
+< EXPN list
+> 502 5.5.1 Error: command not implemented
+< HELP
+> 214 2.0.0 Commands: HELO EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP ETRN QUIT
+< HELP MAIL
+> 214 2.0.0 Commands: HELO EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP ETRN QUIT
+< XYZZY
+> 500 5.5.2 Error: command not recognized
+< 
+> 500 5.5.2 Error: command not recognized
+< QUIT now
+> 501 5.5.4 Syntax: QUIT
+< QUIT
+> 221 2.0.0 Bye
+< NOOP
+END
+}
+
+testSequence() {
+  dialogue <<'END'
+< HELO c.example
+> 250 mx.sluice.example
+< RCPT TO:<x@customer.example>
+> 503 5.5.1 Error: need MAIL command
+< DATA
+> 503 5.5.1 Error: need MAIL command
+< MAIL FROM:<a@b.example>
+> 250 2.1.0 Ok
+< MAIL FROM:<a@b.example>
+> 503 5.5.1 Error: nested MAIL command
+< DATA
+> 503 5.5.1 Error: need RCPT command
+< RCPT TO:<x@elsewhere.example>
+> 554 5.7.1 <x@elsewhere.example>: Relay access denied
+< DATA
+> 554 5.5.1 Error: no valid recipients
+< ETRN customer.example
+> 503 5.5.1 Error: MAIL transaction in progress
+< RCPT TO:<x@customer.example>
+> 250 2.1.5 Ok
+< DATA now
+> 501 5.5.4 Syntax: DATA
+< RSET
+> 250 2.0.0 Ok
+< DATA
+> 503 5.5.1 Error: need MAIL command
+< MAIL FROM:<a@b.example>
+> 250 2.1.0 Ok
+< HELO c.example
+> 250 mx.sluice.example
+< RCPT TO:<x@customer.example>
+> 503 5.5.1 Error: need MAIL command
+< QUIT
+> 221 2.0.0 Bye
+END
+}
+
+# --- lines --------------------------------------------------------------------------
+
+testBareLineEnds() {
+  codes '500 5.5.2, 250 2.0.0' 'NOOP\nQUIT\r\nNOOP\r\n'
+  codes '500 5.5.2, 250 2.0.0' 'NOOP\rQUIT\r\nNOOP\r\n'
+  codes '500 5.5.2, 250 2.0.0' 'NOOP\r\r\nNOOP\r\n'
+  codes '500 5.5.2, 250 2.0.0' '\nNOOP\r\nNOOP\r\n'
+  codes '500 5.5.2, 250 2.0.0' 'NOOP\n\r\nNOOP\r\n'
+}
+
+testControlCharacters() {
+  codes '500 5.5.2, 500 5.5.2, 500 5.5.2, 500 5.5.2, 250 2.0.0' \
+    'NOOP \001\r\nNOOP \177\r\nNO\000OP\r\nNOOP\t\r\nNOOP\r\n'
+  assertEquals '220, 500 5.5.2' "$(replies 'HELO a\000b\r\n')"
+}
+
+testLongLines() {
+  codes '250 2.0.0, 500 5.5.2, 500 5.5.2, 250 2.0.0' \
+    "NOOP $(long 2041)\r\nNOOP $(long 2042)\r\nNOOP $(long 100000)\r\nNOOP\r\n"
+}
+
+testNoLineAtTheEnd() {
+  codes '250 2.0.0' 'NOOP\r\nQUIT'
+  said 'lost connection after NOOP from unknown[127.0.0.1]'
+  assertEquals '220' "$(replies '')"
+  said 'lost connection after CONNECT'
+}
+
+# --- MAIL and RCPT ------------------------------------------------------------------
+
+testMailSyntax() {
+  for good in '<>' '<a@b.example>' ' <a@b.example>' '<"a b"@b.example>' '<@r.example,@s.example:a@b.example>' \
+    '<a@[192.0.2.1]>' '<a@[IPv6:2001:db8::1]>' '<a@b.example> ' '<a@b.example>  SIZE=1'; do
+    codes '250 2.1.0' "mail from:$good\r\n"
+  done
+  for bad in 'a@b.example' '<a@b.example' '<a>' '<a@>' '<@b.example>' '<a@b..example>' '<a b@b.example>' '' \
+    '<a@b.example\\>' '<a@b.example>>' '<postmaster>' "<$(long 250)@b.example>"; do
+    case $bad in *'>>') wanted='501 5.5.4' ;; *) wanted='501 5.1.7' ;; esac
+    codes "$wanted" "MAIL FROM:$bad\r\n"
+  done
+  codes '501 5.5.4, 501 5.5.4, 501 5.5.4' 'MAIL\r\nMAIL TO:<a@b.example>\r\nMAIL FROM <a@b.example>\r\n'
+}
+
+testMailParameters() {
+  for good in SIZE=0 size=104857600 BODY=7bit BODY=8BITMIME SMTPUTF8 RET=full RET=HDRS ENVID=a+2Bb \
+    'SIZE=1 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=x'; do
+    codes '250 2.1.0' "MAIL FROM:<a@b.example> $good\r\n"
+  done
+  for bad in SIZE SIZE= SIZE=x SIZE=-1 SIZE=123456789012345678901 BODY BODY=BINARYMIME SMTPUTF8=1 RET RET=x ENVID \
+    ENVID=a+2 ENVID=a=b 'SIZE=1 SIZE=1' 'RET=FULL ret=HDRS' '=1' "ENVID=$(long 101)"; do
+    codes '501 5.5.4' "MAIL FROM:<a@b.example> $bad\r\n"
+  done
+  codes '501 5.5.4' 'MAIL FROM:<a@b.example>SIZE=1\r\n'
+  for bad in AUTH=x X X=1 NOTIFY=NEVER MT-PRIORITY=3; do
+    codes '555 5.5.4' "MAIL FROM:<a@b.example> $bad\r\n"
+  done
+}
+
+testMailSize() {
+  conf databytes 1000
+  codes '552 5.3.4, 250 2.1.0' 'MAIL FROM:<a@b.example> SIZE=1001\r\nMAIL FROM:<a@b.example> SIZE=1000\r\n'
+  said 'reject: MAIL from unknown[127.0.0.1]: 552 5.3.4'
+  codes '552 5.3.4' 'MAIL FROM:<a@b.example> SIZE=99999999999999999999\r\n'
+  conf databytes 0
+  codes '250 2.1.0' 'MAIL FROM:<a@b.example> SIZE=99999999999999999999\r\n'
+}
+
+testRcptSyntax() {
+  for good in '<x@customer.example>' ' <X@CUSTOMER.example>' '<"x y"@customer.example>' '<@a.example:x@customer.example>' \
+    '<x@sub.customer.example>' '<postmaster>' '<POSTMASTER>'; do
+    codes '250 2.1.0, 250 2.1.5' "${MAIL}rcpt to:$good\r\n"
+  done
+  for bad in 'x@customer.example' '<>' '<x>' '<x@customer.example' '<x y@customer.example>' '' '<@a.example:>' \
+    '<x@customer.example.>' '<x@-customer.example>' '<x@1.2>'; do
+    codes '250 2.1.0, 501 5.1.3' "${MAIL}RCPT TO:$bad\r\n"
+  done
+  codes '250 2.1.0, 501 5.5.4, 501 5.5.4' "${MAIL}RCPT\r\nRCPT FROM:<x@customer.example>\r\n"
+}
+
+testRcptParameters() {
+  for good in NOTIFY=never NOTIFY=SUCCESS,DELAY,FAILURE 'ORCPT=rfc822;x+2Bq@customer.example' 'NOTIFY=DELAY ORCPT=x;y'; do
+    codes '250 2.1.0, 250 2.1.5' "${MAIL}RCPT TO:<x@customer.example> $good\r\n"
+  done
+  for bad in NOTIFY NOTIFY= NOTIFY=NEVER,DELAY NOTIFY=x ORCPT=x ORCPT=rfc822 'ORCPT=rfc822;a=b' \
+    'NOTIFY=NEVER NOTIFY=NEVER' "ORCPT=rfc822;$(long 500)"; do
+    codes '250 2.1.0, 501 5.5.4' "${MAIL}RCPT TO:<x@customer.example> $bad\r\n"
+  done
+  codes '250 2.1.0, 555 5.5.4, 555 5.5.4' "${MAIL}RCPT TO:<x@customer.example> SIZE=1\r\nRCPT TO:<x@customer.example> X\r\n"
+}
+
+testSmtpUtf8() {
+  codes '553 5.6.7' 'MAIL FROM:<j\303\266@b.example>\r\n'
+  codes '250 2.1.0' 'MAIL FROM:<j\303\266@b\303\266.example> SMTPUTF8\r\n'
+  codes '501 5.1.7' 'MAIL FROM:<j\303@b.example> SMTPUTF8\r\n'
+  codes '250 2.1.0, 553 5.6.7' "${MAIL}RCPT TO:<j\303\266@customer.example>\r\n"
+  conf relaydomains 'bücher.example'
+  codes '250 2.1.0, 250 2.1.5, 250 2.1.5, 250 2.1.5, 354, 250 2.0.0' "MAIL FROM:<j\303\266@b.example> SMTPUTF8\r\nRCPT TO:<x@B\303\274cher.example>\r
+RCPT TO:<y@xn--bcher-kva.example>\r\nRCPT TO:<j\303\266@xn--bcher-kva.example>\r\nDATA\r\n.\r\n"
+  assertContains "$(cat "$(message)")" 'rcpt xn--bcher-kva.example <x@Bücher.example>'
+  assertContains "$(head -n 1 "$(message)")" ' -u--'
+}
+
+testParametersAreKept() {
+  codes '250 2.1.0, 250 2.1.5, 250 2.1.5, 354, 250 2.0.0' 'MAIL FROM:<@r.example:A@B.example>  ret=hdrs size=7 envid=Qq\r
+RCPT TO:<X@Customer.Example> notify=success,delay  orcpt=rfc822;Z@z\r\nRCPT TO:<"a > b"@other.example>\r\nDATA\r\n.\r\n'
+  assertEquals 'from <A@B.example> RET=HDRS SIZE=7 ENVID=Qq
+client c.example [127.0.0.1] ESMTP
+rcpt customer.example <X@Customer.Example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Z@z
+rcpt other.example <"a > b"@other.example>' "$(sed -n '2,6p' "$(message)" | grep -v ^arrival)"
+}
+
+testTooManyRecipients() {
+  all=$(i=0; while [ $i -lt 1002 ]; do printf 'RCPT TO:<x%d@customer.example>\\r\\n' $i; i=$((i + 1)); done)
+  assertEquals "1000 250 2.1.5, 2 452 4.5.3" \
+    "$(replies "HELO x\r\n$MAIL${all}DATA\r\n.\r\nQUIT\r\n" | tr ',' '\n' | sed 's/^ //' | sort | uniq -c | sed 's/^ *//' |
+      grep -E ' (250 2.1.5|452)' | tr '\n' ',' | sed 's/,$//; s/,/, /')"
+  assertEquals 1000 "$(grep -c '^rcpt ' "$(message)")"
+}
+
+# --- who may send where -------------------------------------------------------------
+
+testRelay() {
+  rcpts='RCPT TO:<x@customer.example>\r\nRCPT TO:<x@a.customer.example>\r\nRCPT TO:<x@acustomer.example>\r
+RCPT TO:<x@a.other.example>\r\nRCPT TO:<x@[192.0.2.1]>\r\n'
+  stranger='250 2.1.5, 250 2.1.5, 554 5.7.1, 554 5.7.1, 554 5.7.1'
+  friend='250 2.1.5, 250 2.1.5, 250 2.1.5, 250 2.1.5, 550 5.1.2'
+  for ip in 203.0.113.5 ::ffff:203.0.113.5 2001:db9::1; do
+    TCPREMOTEIP=$ip codes "250 2.1.0, $stranger" "$MAIL$rcpts"
+  done
+  said "reject: RCPT from unknown[2001:db9::1]: 554 5.7.1 <x@a.other.example>: Relay access denied; from=<a@b.example> to=<x@a.other.example> proto=ESMTP helo=<c.example>"
+  codes "250 2.1.0, $stranger" "$MAIL$rcpts"
+  for ip in 192.0.2.5 ::ffff:192.0.2.5 2001:db8::5 2001:db8::5%eth0; do
+    TCPREMOTEIP=$ip codes "250 2.1.0, $friend" "$MAIL$rcpts"
+  done
+  REMOTE_ADDR=192.0.2.7 codes "250 2.1.0, $friend" "$MAIL$rcpts"
+  REMOTE_ADDR=192.0.2.7 TCPREMOTEIP=203.0.113.5 codes "250 2.1.0, $stranger" "$MAIL$rcpts"
+}
+
+testRecipients() {
+  conf recipients alice@customer.example @a.customer.example
+  codes '250 2.1.0, 250 2.1.5, 550 5.1.1, 250 2.1.5, 250 2.1.5, 250 2.1.5' "${MAIL}RCPT TO:<Alice@CUSTOMER.example>\r
+RCPT TO:<bob@customer.example>\r\nRCPT TO:<bob@a.customer.example>\r\nRCPT TO:<bob@other.example>\r\nRCPT TO:<PostMaster@customer.example>\r\n"
+  said '550 5.1.1 <bob@customer.example>: Recipient address rejected: User unknown'
+}
+
+testPostmaster() {
+  conf postmaster admin@other.example
+  export TCPREMOTEIP=203.0.113.5 TCPLOCALIP=198.51.100.9
+  codes '250 2.1.0, 250 2.1.5, 250 2.1.5, 250 2.1.5, 554 5.7.1, 554 5.7.1, 554 5.7.1, 250 2.1.5, 354, 250 2.0.0' \
+    "${MAIL}RCPT TO:<PostMaster>\r\nRCPT TO:<postmaster@[198.51.100.9]>\r\nRCPT TO:<postmaster@MX.sluice.example>\r
+RCPT TO:<postmaster@[198.51.100.8]>\r\nRCPT TO:<postmaster@elsewhere.example>\r\nRCPT TO:<x@mx.sluice.example>\r
+RCPT TO:<Postmaster@customer.example>\r\nDATA\r\n.\r\n"
+  assertEquals 'rcpt other.example <admin@other.example>
+rcpt other.example <admin@other.example>
+rcpt other.example <admin@other.example>
+rcpt customer.example <Postmaster@customer.example>' "$(grep -a '^rcpt ' "$(message)")"
+}
+
+# --- DATA ---------------------------------------------------------------------------
+
+testData() {
+  TCPREMOTEIP=192.0.2.7 codes '250 2.1.0, 250 2.1.5, 354, 250 2.0.0, 250 2.0.0' \
+    "$MAIL${RCPT}DATA\r\nSubject: x\r\n\r\n..dot\r\n.dat\r\n..\r\nend\r\n.\r\nNOOP\r\n"
+  assertEquals "$(printf 'Subject: x\r\n\r\n.dot\r\ndat\r\n.\r\nend\r\n' | od -c)" "$(content "$(message)" | od -c)"
+  id=$(basename "$(message)")
+  assertContains "$(cat "$(message)")" "$(printf 'Received: from c.example ([192.0.2.7])\r\n\tby mx.sluice.example with ESMTP id %s\r\n\tfor <x@customer.example>; ' "$id")"
+  said "$id: client=unknown[192.0.2.7], from=<a@b.example>, size="
+  said ', nrcpt=1, proto=ESMTP, helo=<c.example>'
+  assertContains "$(head -n 1 "$(message)")" ' --d-'
+  assertEquals 660 "$(stat -c %a "$(message)")"
+}
+
+testTraceHeader() {
+  export TCPREMOTEIP=2001:db8::7
+  assertEquals '220, 250, 250 2.1.0, 250 2.1.5, 250 2.1.5, 354, 250 2.0.0' \
+    "$(replies "HELO [192.0.2.1]\r\n$MAIL${RCPT}RCPT TO:<y@customer.example>\r\nDATA\r\n.\r\n")"
+  trace=$(sed -n '/^Received/,$p' "$(message)" | tr -d '\r')
+  assertContains "$trace" 'Received: from [192.0.2.1] ([IPv6:2001:db8::7])'
+  assertContains "$trace" 'by mx.sluice.example with SMTP id'
+  assertNotContains "$trace" 'for <'
+  assertEquals 3 "$(echo "$trace" | wc -l)"
+  rm "$(message)"
+  codes '250 2.1.0, 250 2.1.5, 354, 250 2.0.0' "MAIL FROM:<> SMTPUTF8\r\n${RCPT}DATA\r\n.\r\n"
+  assertContains "$(cat "$(message)")" 'with UTF8SMTP id'
+}
+
+testSeveralMessages() {
+  one="$MAIL${RCPT}DATA\r\nx\r\n.\r\n"
+  codes '250 2.1.0, 250 2.1.5, 354, 250 2.0.0, 250 2.1.0, 250 2.1.5, 354, 250 2.0.0, 221 2.0.0' "$one${one}QUIT\r\n"
+  assertEquals 2 "$(messages)"
+}
+
+testPipelinedRefusal() {
+  codes '250 2.1.0, 554 5.7.1, 554 5.5.1, 250 2.0.0, 250 2.1.0, 250 2.1.5, 354, 250 2.0.0' \
+    "${MAIL}RCPT TO:<x@no.example>\r\nDATA\r\nRSET\r\n$MAIL${RCPT}DATA\r\nx\r\n.\r\n"
+}
+
+# Whatever another server may take for the end of a message, or of a line, is refused as a whole.
+testSmuggling() {
+  for end in '\n.\n' '\n.\r\n' '\r\n.\n' '\r.\r' '\r.\r\n' '\r\n.\r' '\r\r\n.\r\r\n' '\n\r\n.\n' '\r\n.\r\r\n' '\n.\r' '\r\n\000.\n' '\r\n.\r.\r\n'; do
+    codes '250 2.1.0, 250 2.1.5, 354, 550 5.5.2, 250 2.0.0' \
+      "$MAIL${RCPT}DATA\r\nx${end}MAIL FROM:<evil@b.example>\r\n${RCPT}DATA\r\nevil\r\n.\r\nNOOP\r\n"
+  done
+  assert_nothing_kept
+  codes '250 2.1.0, 250 2.1.5, 250 2.0.0, 550 5.5.2, 250 2.0.0' "$MAIL${RCPT}BDAT 2\r\na\rBDAT 1 LAST\r\nbNOOP\r\n"
+  codes '250 2.1.0, 250 2.1.5, 550 5.5.2, 250 2.0.0' "$MAIL${RCPT}BDAT 3 LAST\r\na\nbNOOP\r\n"
+  codes '250 2.1.0, 250 2.1.5, 550 5.5.2, 250 2.0.0' "$MAIL${RCPT}BDAT 2 LAST\r\na\rNOOP\r\n"
+  codes '250 2.1.0, 250 2.1.5, 250 2.0.0, 250 2.0.0, 250 2.0.0' "$MAIL${RCPT}BDAT 2\r\na\rBDAT 1 LAST\r\n\nNOOP\r\n"
+}
+
+testHops() {
+  hops() { i=0; while [ $i -lt "$1" ]; do printf 'rEceived: by x%d\\r\\n' $i; i=$((i + 1)); done; }
+  codes '250 2.1.0, 250 2.1.5, 354, 250 2.0.0' "$MAIL${RCPT}DATA\r\n$(hops 100)\r\nReceived: in the body\r\n.\r\n"
+  codes '250 2.1.0, 250 2.1.5, 354, 554 5.4.6' "$MAIL${RCPT}DATA\r\n$(hops 101)\r\n.\r\n"
+  assertEquals 1 "$(messages)"
+}
+
+testSizeLimit() {
+  conf databytes 1000
+  codes '250 2.1.0, 250 2.1.5, 354, 250 2.0.0' "$MAIL${RCPT}DATA\r\n.$(long 995 .)\r\n..\r\n.\r\n" # the dot is not counted
+  rm -f "$I"/queue/new/*
+  codes '250 2.1.0, 250 2.1.5, 354, 250 2.0.0' "$MAIL${RCPT}DATA\r\n$(long 998)\r\n.\r\n"
+  rm -f "$I"/queue/new/*
+  codes '250 2.1.0, 250 2.1.5, 354, 552 5.3.4, 250 2.0.0' "$MAIL${RCPT}DATA\r\n$(long 999)\r\n.\r\nNOOP\r\n"
+  codes '250 2.1.0, 250 2.1.5, 354, 552 5.3.4, 250 2.0.0' "$MAIL${RCPT}DATA\r\n$(long 200000)\r\n.\r\nNOOP\r\n"
+  codes '250 2.1.0, 250 2.1.5, 552 5.3.4, 250 2.0.0' "$MAIL${RCPT}BDAT 1001 LAST\r\n$(long 1001)NOOP\r\n"
+  codes '250 2.1.0, 250 2.1.5, 250 2.0.0, 552 5.3.4, 503 5.5.1, 250 2.0.0' \
+    "$MAIL${RCPT}BDAT 1000\r\n$(long 1000)BDAT 1\r\nxBDAT 0 LAST\r\nNOOP\r\n"
+  assert_nothing_kept
+}
+
+testLostInData() {
+  assertEquals '220, 250, 250 2.1.0, 250 2.1.5, 354' "$(replies "HELO x\r\n$MAIL${RCPT}DATA\r\nfoo\r\n")"
+  said 'lost connection after DATA'
+  assertEquals '220, 250, 250 2.1.0, 250 2.1.5, 250 2.0.0' "$(replies "HELO x\r\n$MAIL${RCPT}BDAT 1\r\nxBDAT 9 LAST\r\nfoo\r\n")"
+  assert_nothing_kept
+}
+
+# --- BDAT ---------------------------------------------------------------------------
+
+testBdat() {
+  dialogue <<'END'
+< EHLO [192.0.2.1]
+> 250-mx.sluice.example
+> 250-SIZE 104857600
+> 250-PIPELINING
+> 250-ETRN
+> 250-ENHANCEDSTATUSCODES
+> 250-8BITMIME
+> 250-DSN
+> 250-SMTPUTF8
+> 250-CHUNKING
+> 250 HELP
+< MAIL FROM:<a@b.example>
+> 250 2.1.0 Ok
+< RCPT TO:<x@customer.example>
+> 250 2.1.5 Ok
+< BDAT 0
+> 250 2.0.0 Ok: 0 octets received
+< bdat 12
+> 250 2.0.0 Ok: 12 octets received
+< Subject: x
+< RCPT TO:<y@customer.example>
+> 503 5.5.1 Error: RCPT after BDAT
+< DATA
+> 503 5.5.1 Error: DATA after BDAT
+< MAIL FROM:<a@b.example>
+> 503 5.5.1 Error: nested MAIL command
+< ETRN customer.example
+> 503 5.5.1 Error: MAIL transaction in progress
+< NOOP
+> 250 2.0.0 Ok
+< BDAT 11  last
+> 250 2.0.0 Ok: queued as ID
+< 
+< .
+< QUIT
+< NOOP
+> 250 2.0.0 Ok
+END
+  assertEquals "$(printf 'Subject: x\r\n\r\n.\r\nQUIT\r\n' | od -c)" "$(content "$(message)" | od -c)"
+}
+
+testBdatWithoutEnd() {
+  codes '250 2.1.0, 250 2.1.5, 250 2.0.0' "$MAIL${RCPT}BDAT 3 LAST\r\nabc"
+  assertEquals abc "$(content "$(message)")"
+  assertContains "$(head -n 1 "$(message)")" ' ---e'
+  rm "$(message)"
+  codes '250 2.1.0, 250 2.1.5, 250 2.0.0' "$MAIL${RCPT}BDAT 0 LAST\r\n"
+  assertEquals '' "$(content "$(message)")"
+}
+
+# The octets of a refused chunk are never taken for commands.
+testBdatRefused() {
+  codes '503 5.5.1, 250 2.0.0' 'BDAT 6\r\nQUIT\r\nNOOP\r\n'
+  codes '250 2.1.0, 503 5.5.1, 503 5.5.1, 503 5.5.1, 250 2.0.0, 250 2.1.0' \
+    "${MAIL}BDAT 6\r\nQUIT\r\n${RCPT}BDAT 6\r\nQUIT\r\nRSET\r\n$MAIL"
+  codes '250 2.1.0, 554 5.7.1, 554 5.5.1, 503 5.5.1, 250 2.1.0' \
+    "${MAIL}RCPT TO:<x@no.example>\r\nBDAT 6\r\nQUIT\r\nBDAT 6 LAST\r\nQUIT\r\n$MAIL"
+  codes '250 2.1.0, 250 2.1.5, 501 5.5.4, 503 5.5.1, 250 2.1.0' \
+    "$MAIL${RCPT}BDAT 6 LAXT\r\nQUIT\r\nBDAT 6 LAST\r\nQUIT\r\n$MAIL"
+  codes '250 2.1.0, 250 2.1.5, 501 5.5.4, 501 5.5.4, 501 5.5.4, 501 5.5.4, 501 5.5.4, 250 2.0.0' \
+    "$MAIL${RCPT}BDAT\r\nBDAT LAST\r\nBDAT x\r\nBDAT -1\r\nBDAT 1LAST\r\nBDAT 0 LAST\r\n"
+}
+
+testBdatHuge() {
+  codes '250 2.1.0, 250 2.1.5, 501 5.5.4, 421 4.7.0' "$MAIL${RCPT}BDAT 99999999999999999999999\r\nQUIT\r\n"
+}
+
+# A client that has sent hundreds of chunks before it hears of the first one's fate is no nuisance.
+testBdatManyRefused() {
+  many=$(i=0; while [ $i -lt 50 ]; do printf 'BDAT 3\\r\\nabc'; i=$((i + 1)); done)
+  assertEquals '1 220, 1 250, 51 503 5.5.1, 1 250 2.0.0' "$(replies "HELO x\r\n${many}BDAT 3 LAST\r\nabcNOOP\r\n" |
+    sed 's/, /\n/g' | uniq -c | sed 's/^ *//' | tr '\n' ',' | sed 's/,$//; s/,/, /g')"
+}
+
+# --- ETRN ---------------------------------------------------------------------------
+
+testEtrn() {
+  conf queues 'all customer.example other.example' 'foreign other.example elsewhere.example'
+  dialogue <<'END'
+< HELO c.example
+> 250 mx.sluice.example
+< ETRN customer.example
+> 250 OK, queuing for node customer.example started
+< etrn Other.Example.
+> 250 OK, queuing for node Other.Example. started
+< ETRN @Customer.example
+> 250 OK, queuing for node @Customer.example started
+< ETRN #all
+> 250 OK, queuing for node #all started
+< ETRN a.customer.example
+> 250 OK, queuing for node a.customer.example started
+< ETRN
+> 500 Syntax: ETRN domain
+< ETRN a.example b.example
+> 500 Syntax: ETRN domain
+< ETRN elsewhere.example
+> 459 <elsewhere.example>: service unavailable
+< ETRN @example
+> 459 <@example>: service unavailable
+< ETRN #foreign
+> 459 <#foreign>: service unavailable
+< ETRN #none
+> 459 <#none>: service unavailable
+< ETRN acustomer.example
+> 459 <acustomer.example>: service unavailable
+< QUIT
+> 221 2.0.0 Bye
+END
+  assertEquals '@customer.example a.customer.example customer.example other.example' "$(asked_names)"
+  said 'etrn @Customer.example from [127.0.0.1]: 250 OK, queuing for node @Customer.example started'
+  said 'etrn #none from [127.0.0.1]: 459 <#none>: service unavailable'
+}
+
+testEtrnSyntax() {
+  for bad in @ '#' @@customer.example '#a/b' ../customer.example customer..example .customer.example '[192.0.2.1]' \
+    -customer.example '<customer.example>' "$(long 64).example" 192.0.2.1 '=1j0olc3or3kego' '*' 'a\377.example'; do
+    assertEquals "$bad" '220, 250, 501' "$(replies "HELO x\r\nETRN $bad\r\n")"
+  done
+  assertEquals '' "$(asked_names)"
+}
+
+testEtrnNames() {
+  conf relaydomains 'bücher.example'
+  assertContains "$(printf 'HELO x\r\nETRN B\303\234cher.example\r\n' | serve)" '250 OK, queuing for node xn--bcher-kva.example started'
+  assertContains "$(printf 'HELO x\r\nETRN @b\303\274cher.example\r\n' | serve)" '250 OK, queuing for node @xn--bcher-kva.example started'
+  assertEquals '@xn--bcher-kva.example xn--bcher-kva.example' "$(asked_names)"
+}
+
+testEtrnClients() {
+  for ip in 127.0.0.1 127.3.2.1 ::1 192.0.2.1 2001:db8::1; do
+    assertEquals "$ip" '220, 250, 250' "$(TCPREMOTEIP=$ip replies 'HELO x\r\nETRN customer.example\r\n')"
+  done
+  for ip in 203.0.113.1 ::2 198.51.100.1; do
+    assertEquals "$ip" '220, 250, 459' "$(TCPREMOTEIP=$ip replies 'HELO x\r\nETRN customer.example\r\n')"
+  done
+  conf flushclients 203.0.113.1
+  assertEquals '220, 250, 250' "$(TCPREMOTEIP=203.0.113.1 replies 'HELO x\r\nETRN customer.example\r\n')"
+  assertEquals '220, 250, 459' "$(TCPREMOTEIP=127.0.0.1 replies 'HELO x\r\nETRN customer.example\r\n')"
+}
+
+testEtrnDomains() {
+  conf flushdomains other.example
+  assertEquals '220, 250, 250, 459' "$(replies 'HELO x\r\nETRN other.example\r\nETRN customer.example\r\n')"
+}
+
+testEtrnCounts() {
+  conf etrncounts 1
+  conf queues 'q customer.example other.example'
+  printf '1j0olc3or3kego\n1j0olc3or3kegp\n' >"$I/queue/flush/customer.example"
+  printf '1j0olc3or3kegq\n' >"$I/queue/claim/customer.example"
+  printf '1j0olc3or3kegq\n' >"$I/queue/claim/a.customer.example"
+  dialogue <<'END'
+< HELO c.example
+> 250 mx.sluice.example
+< ETRN customer.example
+> 253 OK, 3 pending messages for node customer.example started
+< ETRN @customer.example
+> 253 OK, 4 pending messages for node @customer.example started
+< ETRN other.example
+> 251 OK, no messages waiting for node other.example
+< ETRN #q
+> 253 OK, 3 pending messages for node #q started
+< QUIT
+> 221 2.0.0 Bye
+END
+}
+
+testEtrnNotDurable() {
+  rmdir "$I/queue/asked"
+  dialogue <<'END'
+< HELO c.example
+> 250 mx.sluice.example
+< ETRN customer.example
+> 458 Unable to queue messages for node customer.example
+< QUIT
+> 221 2.0.0 Bye
+END
+  said 'unable to ask for a flush of customer.example: No such file or directory'
+}
+
+# --- errors, waits, signals ---------------------------------------------------------
+
+testErrors() {
+  bad=$(i=0; while [ $i -lt 22 ]; do printf 'X\\r\\n'; i=$((i + 1)); done)
+  began=$(date +%s)
+  got=$(replies "HELO x\r\n$bad")
+  took=$(($(date +%s) - began))
+  assertEquals "1 220
+1 250
+20 500 5.5.2
+1 421 4.7.0" "$(echo "$got" | sed 's/, /\n/g' | uniq -c | sed 's/^ *//')"
+  assertTrue "took $took s" "[ $took -ge 9 ]"
+  said 'too many errors after UNKNOWN'
+}
+
+# A message taken shows good will.
+testErrorsForgiven() {
+  bad=$(i=0; while [ $i -lt 9 ]; do printf 'X\\r\\n'; i=$((i + 1)); done)
+  good="$MAIL${RCPT}DATA\r\n.\r\n"
+  began=$(date +%s)
+  replies "HELO x\r\n$bad$good$bad$good${bad}QUIT\r\n" >"$T/got"
+  took=$(($(date +%s) - began))
+  assertTrue "took $took s" "[ $took -lt 9 ]"
+  assertContains "$(cat "$T/got")" '221 2.0.0'
+}
+
+# slowly TEXT...: printf's output of each, half a second apart, then nothing for long.
+slowly() {
+  for text; do
+    # shellcheck disable=SC2059
+    printf "$text" && sleep 0.5
+  done
+  exec sleep 20
+}
+
+# gives_up WHAT TEXT...: the server, with timeouts of a second, must give up on such a client.
+gives_up() {
+  what=$1
+  shift
+  mkfifo "$T/fifo"
+  slowly "$@" >"$T/fifo" 2>/dev/null &
+  slow=$!
+  began=$(date +%s)
+  serve <"$T/fifo" >"$T/got"
+  assertEquals "$what: exit code" 0 $?
+  took=$(($(date +%s) - began))
+  kill "$slow" 2>/dev/null
+  wait "$slow" 2>/dev/null
+  rm "$T/fifo"
+  assertContains "$what" "$(tail -n 1 "$T/got")" '421 4.4.2 mx.sluice.example'
+  assertTrue "$what: took $took s" "[ $took -lt 8 ]"
+  said 'timeout after'
+  assert_nothing_kept
+}
+
+testTimeouts() {
+  conf timeouts 'command 1' 'receive 1'
+  gives_up 'says nothing' ''
+  gives_up 'after HELO' 'HELO x\r\n'
+  gives_up 'an octet now and then' N O O P ' ' x x x x x x x x x x x x
+  gives_up DATA "HELO x\r\n$MAIL${RCPT}DATA\r\n"
+  gives_up 'DATA, a line now and then' "HELO x\r\n$MAIL${RCPT}DATA\r\n" 'x\r\n' 'x\r\n' 'x\r\n' 'x\r\n' 'x\r\n' 'x\r\n' 'x\r\n' 'x\r\n'
+  gives_up BDAT "HELO x\r\n$MAIL${RCPT}BDAT 100\r\n" x x x x x x x x x x x x
+  gives_up 'BDAT refused' "HELO x\r\nBDAT 100\r\n" x x x x x x x x x x x x
+}
+
+said_last() { grep -q "^$1" "$T/got"; }
+
+# stopped WHAT REPLY TEXT: SIGTERM once REPLY was given to TEXT.
+stopped() {
+  mkfifo "$T/fifo"
+  slowly "$3" >"$T/fifo" &
+  slow=$!
+  "$BIN/smtpd-etrn" -C "$I" <"$T/fifo" >"$T/got" 2>"$T/err" &
+  server=$!
+  wait_for 10 said_last "$2"
+  kill -TERM "$server"
+  wait "$server"
+  assertEquals "$1: exit code" 0 $?
+  kill "$slow" 2>/dev/null
+  wait "$slow" 2>/dev/null
+  rm "$T/fifo"
+  assertContains "$1" "$(tail -n 1 "$T/got")" '421 4.3.2 mx.sluice.example'
+  assert_nothing_kept
+}
+
+testStop() {
+  stopped greeting 220 ''
+  stopped command 250 'HELO x\r\n'
+  stopped DATA 354 "HELO x\r\n$MAIL${RCPT}DATA\r\nfoo\r\n"
+  stopped BDAT '250 2.0.0' "HELO x\r\n$MAIL${RCPT}BDAT 1\r\nxBDAT 10 LAST\r\nx"
+  stopped tarpit 250 "HELO x\r\n$(i=0; while [ $i -lt 11 ]; do printf 'X\\r\\n'; i=$((i + 1)); done)"
+}
+
+testSuperServerStops() {
+  free_port PORT
+  SLUICE=$I tcpserver -H -R -l 0 127.0.0.1 "$PORT" "$BIN/smtpd-etrn" 2>"$T/err" &
+  super=$!
+  wait_for 10 greets
+  mkfifo "$T/fifo"
+  socat - "TCP:127.0.0.1:$PORT" <"$T/fifo" >"$T/got" &
+  talker=$!
+  exec 9>"$T/fifo"
+  printf 'NOOP\r\n' >&9
+  wait_for 10 said_last '250 2.0.0'
+  kill "$super"
+  wait "$super" 2>/dev/null
+  wait_for 10 said_last '421 4.3.2'
+  assertContains "$(cat "$T/got")" '421 4.3.2 mx.sluice.example'
+  assertTrue 'the session goes on' "wait_for 5 no_session"
+  exec 9>&-
+  wait "$talker"
+  rm "$T/fifo"
+}
+no_session() {
+  running=$(tests/peer/running "$T") # first: grep itself would be among them
+  ! echo "$running" | grep -qF "$BIN/smtpd-etrn "
+}
+
+# All of 0, 1 and 2 the connection, as inetd has it; and a UNIX socket: somebody on this host.
+testInetd() {
+  printf 'HELO x\r\nMAIL FROM:<>\r\nXYZZY\r\nETRN customer.example\r\nRSET\r\nETRN customer.example\r\nQUIT\r\n' |
+    socat -t 10 - "EXEC:$BIN/smtpd-etrn -C $I,stderr" | plain >"$T/got"
+  assertEquals '220 mx.sluice.example ESMTP sluice
+250 mx.sluice.example
+250 2.1.0 Ok
+500 5.5.2 Error: command not recognized
+503 5.5.1 Error: MAIL transaction in progress
+250 2.0.0 Ok
+250 OK, queuing for node customer.example started
+221 2.0.0 Bye' "$(cat "$T/got")"
+}
+
+# --- trouble of our own -------------------------------------------------------------
+
+testBrokenSettings() {
+  conf timeouts 'command soon'
+  got=$(printf 'NOOP\r\n' | serve)
+  assertEquals 'exit code' 111 "$(printf 'NOOP\r\n' | { serve >/dev/null; echo $?; })"
+  assertContains "$got" '421 4.3.5'
+  assertNotContains "$got" 220
+  assertEquals 1 "$(grep -c 'fatal: conf/timeouts' "$T/err")"
+
+  conf timeouts
+  conf relaydomains customer.example 'not a domain!'
+  assertEquals '220, 250, 250 2.1.0, 421 4.3.5' "$(replies "HELO x\r\n$MAIL${RCPT}NOOP\r\n")"
+  assertContains "$(grep fatal: "$T/err")" 'conf/relaydomains'
+  assertEquals '220, 250, 421 4.3.5' "$(replies 'HELO x\r\nETRN customer.example\r\n')"
+
+  conf relaydomains customer.example
+  conf postmaster 'x@[192.0.2.1]'
+  assertEquals '220, 250, 250 2.1.0, 421 4.3.5' "$(replies "HELO x\r\n${MAIL}RCPT TO:<postmaster>\r\n")"
+  said 'fatal: conf/postmaster'
+
+  assertContains "$("$BIN/smtpd-etrn" -C "$T/none" 2>"$T/err" </dev/null)" '421 4.3.5'
+  said "unable to open instance $T/none: No such file or directory"
+}
+
+testUsage() {
+  for arguments in -x -C 'a b' -h; do
+    # shellcheck disable=SC2086
+    "$BIN/smtpd-etrn" $arguments </dev/null >"$T/got" 2>"$T/err"
+    assertEquals "$arguments" 100 $?
+    assertEquals 'usage: smtpd-etrn [-C DIR]' "$(cat "$T/err")"
+    assertEquals '' "$(cat "$T/got")"
+  done
+}
+
+testNoPeer() {
+  TCPREMOTEIP=nonsense "$BIN/smtpd-etrn" -C "$I" </dev/null >"$T/got" 2>"$T/err"
+  assertEquals 111 $?
+  said 'unable to tell who the client is'
+}
+
+testQueueTrouble() {
+  rmdir "$I/queue/tmp"
+  codes '250 2.1.0, 250 2.1.5, 451 4.3.0, 250 2.0.0' "$MAIL${RCPT}DATA\r\nNOOP\r\n"
+  said 'unable to write message into queue: No such file or directory'
+  codes '250 2.1.0, 250 2.1.5, 451 4.3.0, 503 5.5.1, 250 2.0.0' "$MAIL${RCPT}BDAT 6\r\nQUIT\r\nBDAT 6 LAST\r\nQUIT\r\nNOOP\r\n"
+  mkdir "$I/queue/tmp"
+  rmdir "$I/queue/new"
+  codes '250 2.1.0, 250 2.1.5, 354, 451 4.3.0, 250 2.0.0' "$MAIL${RCPT}DATA\r\n.\r\nNOOP\r\n"
+  assertEquals '' "$(ls "$I/queue/tmp")"
+}
+
+testDiskFull() {
+  text="$MAIL${RCPT}DATA\r\n$(long 100000)\r\n.\r\n$MAIL${RCPT}BDAT 100000 LAST\r\n$(long 100000)NOOP\r\n"
+  (ulimit -f 64; codes '250 2.1.0, 250 2.1.5, 354, 452 4.3.1, 250 2.1.0, 250 2.1.5, 452 4.3.1, 250 2.0.0' "$text")
+  said 'unable to write message into queue: File too large'
+  assert_nothing_kept
+}
+
+testNoDescriptors() {
+  case $BIN in
+    *asan*) skip 'the sanitizers need descriptors of their own' && return ;;
+  esac
+  text="HELO x\r\n$MAIL${RCPT}DATA\r\nNOOP\r\n"
+  # 0 to 2, the signals', the instance's, conf's: nothing left for a setting
+  assertEquals '421 4.3.0' "$(DESCRIPTORS=6 replies "$text")"
+  assertEquals 1 "$(grep -c 'fatal: conf/.*Too many open files' "$T/err")"
+  # one left, which the queue takes
+  assertEquals '220, 250, 250 2.1.0, 250 2.1.5, 451 4.3.0, 250 2.0.0' "$(DESCRIPTORS=7 replies "$text")"
+  said 'unable to write message into queue: Too many open files'
+}
+
+testManyClientsAtOnce() {
+  for i in 1 2 3 4 5 6 7 8; do
+    # shellcheck disable=SC2059
+    printf "HELO x\r\n$MAIL${RCPT}DATA\r\nx\r\n.\r\n$MAIL${RCPT}DATA\r\nx\r\n.\r\nQUIT\r\n" |
+      "$BIN/smtpd-etrn" -C "$I" >"$T/got.$i" 2>"$T/err" &
+  done
+  wait
+  assertEquals 16 "$(messages)"
+  assertEquals 16 "$(cat "$T"/got.? | grep -c 'queued as')"
+}
+
+. shunit2
