@@ -147,7 +147,7 @@ extern int conf_check_queue(char const *s, size_t len);
 extern int conf_check_recipient(char const *s, size_t len);
 
 /* ADDRESS:PORT in the normal form, a string; 1, or 0 with conf_say().
-     any   ADDRESS may be empty or "0" for all: "0:PORT"
+     any   ADDRESS may be empty or "0" for all: "[::]:PORT"
      port  when it is left out; 0: it may not be */
 extern int conf_endpoint_fold(stralloc *out, char const *s, size_t len, int any, unsigned int port);
 

@@ -39,7 +39,7 @@ extern int conf_me(int conf, stralloc *name);
 /* postmaster: mailbox for <postmaster>; default postmaster@me.  A string. */
 extern int conf_postmaster(int conf, stralloc *mailbox);
 
-/* listen: ADDRESS:PORT of our server; default 127.0.0.1:2525.  A string. */
+/* listen: ADDRESS:PORT of our server, [::]:PORT for all; default 127.0.0.1:2525.  A string. */
 extern int conf_listen(int conf, stralloc *listen);
 
 /* nameserver: ADDRESS:PORT, "" where resolv.conf rules.  A string. */

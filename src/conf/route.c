@@ -70,7 +70,7 @@ int conf_endpoint_fold(stralloc *out, char const *s, size_t len, int any, unsign
   if (!port) return conf_say("no port", all, alllen);
   if (bracketed) s++, len = (size_t)(end - s);
   else len = (size_t)(p - s);
-  if (any && !bracketed && (!len || (len == 1 && *s == '0'))) r = stralloc_copyb(out, "0", 1);
+  if (any && !bracketed && (!len || (len == 1 && *s == '0'))) r = stralloc_copys(out, "[::]");
   else
   {
     r = address_fold(out, s, len);

@@ -1,0 +1,340 @@
+/* conf-check: say which settings are in force, and which lines make no sense. */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <skalibs/buffer.h>
+#include <skalibs/sgetopt.h>
+#include <skalibs/stralloc.h>
+#include <skalibs/strerr.h>
+#include <skalibs/types.h>
+
+#include "base/instance.h"
+#include "base/log.h"
+#include "conf/conf-internal.h"
+
+#define USAGE "conf-check [-C dir] [-v] [name...]"
+#define dieusage() strerr_dieusage(100, USAGE)
+
+char const *PROG = "conf-check";
+
+typedef struct checker
+{
+  int conf;
+  int values;      /* -v: the values alone, for scripts */
+  int wrong;       /* something makes no sense */
+  int unreadable;  /* something could not be read */
+  stralloc text;   /* of the file being looked at */
+  stralloc from;   /* where the value came from, a string */
+} checker;
+
+/* --- saying what is wrong ------------------------------------------------------------------ */
+
+/* What conf_why() tells, while errno is that of the reader. */
+static void complain(void *data)
+{
+  checker *c = data;
+  if (errno == EINVAL) c->wrong = 1;
+  else c->unreadable = 1;
+  log_line(conf_why());
+}
+
+static void warn(char const *name, char const *suffix, char const *what)
+{
+  log_line("warning: conf/", name, suffix, ": ", what);
+}
+
+static void die_memory(void)
+{
+  strerr_diefusys(111, "check the configuration");
+}
+
+/* --- printing ------------------------------------------------------------------------------ */
+
+static void put(char const *s, size_t len)
+{
+  if (buffer_put(buffer_1, s, len) < 0) strerr_diefusys(111, "write to standard output");
+}
+
+static void put_string(char const *s)
+{
+  put(s, strlen(s));
+}
+
+static void put_setting(checker const *c, conf_setting const *setting, char const *value, size_t len)
+{
+  if (!c->values)
+  {
+    put_string(setting->name);
+    put_string(" = ");
+  }
+  if (len || c->values) put(value, len);
+  else put_string("(none)");
+  if (!c->values)
+  {
+    put_string("  (");
+    put_string(c->from.s);
+    put_string(")");
+  }
+  put_string("\n");
+}
+
+static void from_set(checker *c, char const *directory, char const *name, char const *suffix)
+{
+  c->from.len = 0;
+  if (!stralloc_cats(&c->from, directory) || !stralloc_cats(&c->from, name)
+   || !stralloc_cats(&c->from, suffix) || !stralloc_0(&c->from)) die_memory();
+}
+
+/* --- one value ------------------------------------------------------------------------------ */
+
+typedef int reader(int conf, stralloc *out);
+
+/* What tells a value that is not the file's line as it stands; NULL where it is. */
+static reader *reader_find(char const *name)
+{
+  static struct { char const *name; reader *read; } const readers[] =
+  {
+    { "me", &conf_me }, { "postmaster", &conf_postmaster },
+    { "listen", &conf_listen }, { "nameserver", &conf_nameserver }
+  };
+  size_t i = 0;
+  for (; i < sizeof readers / sizeof *readers; i++)
+    if (!strcmp(readers[i].name, name)) return readers[i].read;
+  return 0;
+}
+
+static void check_value(checker *c, conf_setting const *setting)
+{
+  stralloc value = STRALLOC_ZERO;
+  reader *read = reader_find(setting->name);
+  conf_line line;
+  if (!conf_value_read(c->conf, setting, &c->text, &line))
+  {
+    complain(c);
+    return;
+  }
+  if (line.number) from_set(c, "conf/", setting->name, "");
+  else from_set(c, "default", "", "");
+  if (line.number && !(*setting->check)(line.s, line.len))
+  {
+    conf_say_where(setting->name, line.number);
+    complain(c);
+  }
+  else if (!read) put_setting(c, setting, line.s, line.len);
+  else if ((*read)(c->conf, &value)) put_setting(c, setting, value.s, value.len);
+  else complain(c);
+  stralloc_free(&value);
+}
+
+/* --- several lines -------------------------------------------------------------------------- */
+
+/* What is in force, also of those the file does not name. */
+static void put_timeouts(checker *c, conf_setting const *setting)
+{
+  stralloc all = STRALLOC_ZERO;
+  unsigned int seconds[CONF_TIMEOUTS], i = 0;
+  char number[UINT_FMT];
+  if (!conf_timeouts(c->conf, seconds))
+  {
+    complain(c);
+    return;
+  }
+  for (; i < CONF_TIMEOUTS; i++)
+    if ((i && !stralloc_cats(&all, c->values ? "\n" : ", "))
+     || !stralloc_cats(&all, conf_timeout_name(i)) || !stralloc_cats(&all, " ")
+     || !stralloc_catb(&all, number, uint_fmt(number, seconds[i]))) die_memory();
+  put_setting(c, setting, all.s, all.len);
+  stralloc_free(&all);
+}
+
+/* -v: the entries themselves. */
+static void put_entries(conf_setting const *setting, stralloc const *text)
+{
+  conf_line line = { .number = 0 };
+  size_t pos = 0;
+  while (conf_line_next(setting, text, &pos, &line) > 0)
+  {
+    put(line.s, line.len);
+    put_string("\n");
+  }
+}
+
+static void put_count(checker const *c, conf_setting const *setting, size_t entries)
+{
+  char count[UINT64_FMT];
+  stralloc text = STRALLOC_ZERO;
+  if (!stralloc_catb(&text, count, uint64_fmt(count, entries))
+   || !stralloc_cats(&text, entries == 1 ? " entry" : " entries")) die_memory();
+  put_setting(c, setting, text.s, text.len);
+  stralloc_free(&text);
+}
+
+/*
+ * Is the compiled form of the list what programs ask?  Says so when there is one and it is not.
+ * 1, 0, -1 after a complaint.
+ */
+static int compiled_used(checker *c, conf_setting const *setting, int there)
+{
+  conf_list list = CONF_LIST_ZERO;
+  int used;
+  if (!conf_list_open(c->conf, setting->name, &list))
+  {
+    complain(c);
+    return -1;
+  }
+  used = list.form == CONF_LIST_CDB;
+  conf_list_close(&list);
+  from_set(c, "", setting->name, ".cdb");
+  if (!used && !faccessat(c->conf, c->from.s, F_OK, 0))
+    warn(setting->name, ".cdb", there ? "not used: older than the list; run conf-cdb"
+                                      : "not used: the list itself is missing");
+  return used;
+}
+
+/* Entries from which on a look-up takes the better part of a millisecond. */
+#define LONG_LIST 2000
+
+static void check_lines(checker *c, conf_setting const *setting)
+{
+  size_t entries = 0;
+  int there = conf_file_read(c->conf, setting, &c->text), compiled = 0;
+  if (there < 0)
+  {
+    complain(c);
+    return;
+  }
+  if (there && !conf_lines_check(setting, &c->text, &entries, &complain, c)) return;
+  if (setting->kind == CONF_COMPILED && (compiled = compiled_used(c, setting, there)) < 0) return;
+  if (setting->kind == CONF_COMPILED && !compiled && entries >= LONG_LIST)
+    warn(setting->name, "", "a long list: conf-cdb makes it quick to look up");
+  if (there) from_set(c, "conf/", setting->name, compiled ? ".cdb" : "");
+  else from_set(c, "default", "", "");
+
+  if (setting->kind == CONF_LINES) put_timeouts(c, setting);
+  else if (c->values)
+  {
+    if (there) put_entries(setting, &c->text);
+  }
+  else if (there) put_count(c, setting, entries);
+  else put_setting(c, setting, setting->fallback, strlen(setting->fallback));
+}
+
+static void check_setting(checker *c, conf_setting const *setting)
+{
+  if (setting->kind == CONF_VALUE) check_value(c, setting);
+  else check_lines(c, setting);
+}
+
+/* --- what is right and still not meant so ------------------------------------------------------ */
+
+static int is_set(checker const *c, char const *name)
+{
+  return !faccessat(c->conf, name, F_OK, AT_SYMLINK_NOFOLLOW);
+}
+
+/* Is there an entry for every client in the world? */
+static int clients_everybody(checker *c, char const *name)
+{
+  conf_setting const *setting = conf_setting_find(name);
+  conf_line line = { .number = 0 };
+  size_t pos = 0;
+  if (conf_file_read(c->conf, setting, &c->text) <= 0) return 0;
+  while (conf_line_next(setting, &c->text, &pos, &line) > 0)
+    if (line.len > 2 && !memcmp(line.s + line.len - 2, "/0", 2)) return 1;
+  return 0;
+}
+
+static void check_sense(checker *c)
+{
+  stralloc me = STRALLOC_ZERO;
+  if (!is_set(c, "relaydomains"))
+    warn("relaydomains", "", is_set(c, "relayclients") ? "missing: mail is taken from relayclients alone"
+                                                       : "missing: mail is taken for no domain");
+  if (!is_set(c, "postmaster")) warn("postmaster", "", "missing: mail for <postmaster> goes to postmaster@me");
+  if (clients_everybody(c, "relayclients")) warn("relayclients", "", "anybody may send mail anywhere (an open relay)");
+  if (clients_everybody(c, "flushclients")) warn("flushclients", "", "anybody may use ETRN");
+  if (conf_me(c->conf, &me) && !memchr(me.s, '.', me.len))
+    warn("me", "", "a name without a dot: other servers may not like it");
+  stralloc_free(&me);
+}
+
+/* Is it a setting's file, or the compiled form of a list? */
+static int name_known(char const *name)
+{
+  char list[32];
+  size_t len = strlen(name), suffix = sizeof ".cdb" - 1;
+  conf_setting const *setting = conf_setting_find(name);
+  if (setting) return 1;
+  if (len <= suffix || len - suffix >= sizeof list || strcmp(name + len - suffix, ".cdb")) return 0;
+  memcpy(list, name, len - suffix);
+  list[len - suffix] = 0;
+  setting = conf_setting_find(list);
+  return setting && setting->kind == CONF_COMPILED;
+}
+
+/* A misspelt name is a setting that silently does nothing. */
+static void check_names(checker *c)
+{
+  int fd = openat(c->conf, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *dir = fd == -1 ? 0 : fdopendir(fd);
+  struct dirent const *d;
+  if (!dir) strerr_diefusys(111, "list conf");
+  while (errno = 0, (d = readdir(dir)))
+    if (d->d_name[0] != '.' && !name_known(d->d_name)) warn(d->d_name, "", "no setting has this name");
+  if (errno) strerr_diefusys(111, "list conf");
+  closedir(dir);
+}
+
+/* --- main ------------------------------------------------------------------------------------------ */
+
+static int options_read(int argc, char const *const *argv, char const **dir, int *values)
+{
+  subgetopt scan = SUBGETOPT_ZERO;
+  int c;
+  while ((c = subgetopt_r(argc, argv, "C:v", &scan)) != -1)
+    switch (c)
+    {
+      case 'C': *dir = scan.arg; break;
+      case 'v': *values = 1; break;
+      default: dieusage();
+    }
+  return scan.ind;
+}
+
+static int conf_find(char const *dir)
+{
+  char const *path = instance_path(dir);
+  int conf, instance = instance_open(path);
+  if (instance == -1) strerr_diefusys(111, "open instance ", path);
+  conf = conf_open(instance);
+  if (conf == -1) strerr_dief(111, path, ": ", conf_why());
+  close(instance);
+  return conf;
+}
+
+int main(int argc, char const *const *argv)
+{
+  checker c = { .text = STRALLOC_ZERO, .from = STRALLOC_ZERO };
+  char const *dir = 0;
+  size_t i;
+  argv += options_read(argc, argv, &dir, &c.values);
+  for (i = 0; argv[i]; i++)
+    if (!conf_setting_find(argv[i])) strerr_dief(100, "no such setting: ", argv[i]);
+  c.conf = conf_find(dir);
+
+  for (i = 0; argv[i]; i++) check_setting(&c, conf_setting_find(argv[i]));
+  if (!i)
+  {
+    for (; i < conf_settings_count; i++) check_setting(&c, conf_settings + i);
+    check_sense(&c);
+    check_names(&c);
+  }
+  if (!buffer_flush(buffer_1)) strerr_diefusys(111, "write to standard output");
+  stralloc_free(&c.text);
+  stralloc_free(&c.from);
+  return c.wrong ? 100 : c.unreadable ? 111 : 0;
+}

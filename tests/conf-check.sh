@@ -1,0 +1,236 @@
+# conf-check: what is in force, what makes no sense; conf-cdb: compiled lists.
+. tests/lib.sh
+
+setUp() {
+  made=$((${made-0} + 1))
+  I=$T/one$made
+  "$BIN/sluice-init" "$I"
+  conf me mail.example
+  conf relaydomains customer.tld
+  conf postmaster root@mail.example
+}
+
+check() { "$BIN/conf-check" -C "$I" "$@" >"$T/out" 2>"$T/err"; }
+compile() { "$BIN/conf-cdb" -C "$I" "$@" 2>"$T/err"; }
+out() { cat "$T/out"; }
+err() { cat "$T/err"; }
+
+# says LINE: is it among what was printed?
+says() { assertContains "$(out)" "$1"; }
+
+# wrong NAME MESSAGE LINE...: a file of these lines is refused with these words.
+wrong() {
+  wrong_name=$1 wrong_message=$2
+  shift 2
+  conf "$wrong_name" "$@"
+  check
+  assertEquals "$wrong_name $*: exit code" 100 $?
+  assertEquals "conf-check: conf/$wrong_name: $wrong_message" "$(grep -v 'warning:' "$T/err")"
+  assertNull "$(grep "^$wrong_name =" "$T/out")"
+  conf "$wrong_name"
+}
+
+testDefaults() {
+  check
+  assertEquals 'exit code' 0 $?
+  assertNull "$(err)" "$(err)"
+  says 'me = mail.example  (conf/me)'
+  says 'listen = 127.0.0.1:2525  (default)'
+  says 'databytes = 104857600  (default)'
+  says 'lifetime = 5d  (default)'
+  says 'backoff = 60 3600  (default)'
+  says 'concurrency = 20 1000  (default)'
+  says 'relaydomains = 1 entry  (conf/relaydomains)'
+  says 'flushdomains = (relaydomains)  (default)'
+  says 'timeouts = connect 30, greeting 300, '
+  assertEquals 'a line for each setting' 20 "$(out | wc -l)"
+}
+
+testValues() {
+  conf backoff '# quick' '' '  5 50  # while we test'
+  conf relayclients 10.0.0.0/8 2001:db8::/32
+  check -v backoff relayclients listen flushdomains
+  assertEquals 'exit code' 0 $?
+  assertEquals "$(printf '%s\n' '5 50' 10.0.0.0/8 2001:db8::/32 127.0.0.1:2525)" "$(out)"
+}
+
+testNamed() {
+  conf backoff nonsense
+  check listen lifetime
+  assertEquals 'exit code' 0 $?
+  assertEquals 2 "$(out | wc -l)"
+  check backoff
+  assertEquals 'exit code' 100 $?
+}
+
+testWrongValues() {
+  wrong me 'line 1: not a domain name: a b' 'a b'
+  wrong postmaster 'line 1: not a mailbox: root' root
+  wrong listen 'line 1: no port: 127.0.0.1' 127.0.0.1
+  wrong nameserver 'line 1: not an IP address: dns.example' dns.example
+  wrong databytes 'line 1: not a number: 10M' 10M
+  wrong etrncounts 'line 1: neither 1 nor 0: yes' yes
+  wrong fsyncdir 'line 1: neither 1 nor 0: 2' 2
+  wrong lifetime 'line 1: not a time (such as 300s, 12h, 5d): 5y' 5y
+  wrong backoff 'line 2: MIN is over MAX: 60 5' '# quick' '60 5'
+  wrong concurrency 'line 1: PERSITE is over TOTAL: 20 10' '20 10'
+  wrong concurrencyincoming 'line 1: too small: 0' 0
+  wrong lifetime 'line 2: more than one value: 6d' 5d 6d
+  wrong lifetime 'no value' '# 5d'
+}
+
+testWrongLists() {
+  wrong timeouts 'line 2: unknown timeout: foo' 'connect 5' 'foo 5'
+  wrong relaydomains 'line 2: not a domain name: -b.tld' a.tld -b.tld c.tld
+  wrong relayclients 'line 1: address has bits behind its prefix: 10.0.0.1/8' 10.0.0.1/8
+  wrong relayclients 'line 1: prefix length too large: 10.0.0.0/33' 10.0.0.0/33
+  wrong flushdomains 'line 1: not a domain name: @a.tld' @a.tld
+  wrong flushclients 'line 1: not an address: localhost' localhost
+  wrong flushusers 'line 1: not a user: a b' 'a b'
+  wrong routes 'line 1: unknown option: parc' 'a.tld - parc'
+  wrong routes 'line 3: a second route for: a.tld' 'a.tld -' '* -' 'A.tld. b.tld'
+  wrong queues 'line 1: queue without domains: night' night
+  wrong recipients 'line 1: not a mailbox: alice' alice
+}
+
+testAllOfThemAreReported() {
+  conf relaydomains a..tld b.tld c..tld
+  conf backoff 1
+  conf routes 'a.tld' 'b.tld - x'
+  check
+  assertEquals 'exit code' 100 $?
+  assertEquals "$(err)" 5 "$(grep -c -v 'warning:' "$T/err")"
+}
+
+testUsersAndQueues() {
+  conf flushusers alice 1000 www-data '_x$' '# bob'
+  conf queues 'night a.tld b.tld' 'day c.tld'
+  check
+  assertEquals "$(err)" 0 $?
+  says 'flushusers = 4 entries  (conf/flushusers)'
+  says 'queues = 2 entries  (conf/queues)'
+}
+
+testWarnings() {
+  conf relaydomains
+  conf postmaster
+  conf me mail
+  conf relayclients 0.0.0.0/0
+  conf realydomains x.tld
+  : >"$I/conf/recipients.cdb"
+  check
+  assertEquals "$(err)" 0 $?
+  for warning in 'relaydomains: missing' 'postmaster: missing' 'me: a name without a dot' 'open relay' \
+    'realydomains: no setting has this name' 'recipients.cdb: not used: the list itself is missing'; do
+    assertContains "$(err)" "$warning"
+  done
+}
+
+testUnreadable() {
+  "$BIN/conf-check" -C "$T/nowhere" 2>"$T/err"
+  assertEquals 'no instance' 111 $?
+  assertEquals "conf-check: fatal: unable to open instance $T/nowhere: No such file or directory" "$(err)"
+  ln -s nowhere "$I/conf/lifetime"
+  check
+  assertEquals 'a link to nowhere' 111 $?
+  assertEquals 'conf-check: conf/lifetime: No such file or directory' "$(err)"
+  says 'backoff = 60 3600  (default)'
+  [ "$(id -u)" != 0 ] || return 0
+  rm "$I/conf/lifetime"
+  chmod 0 "$I/conf/me"
+  check
+  assertEquals 'no permission' 111 $?
+  assertContains "$(err)" 'conf-check: conf/me: Permission denied'
+}
+
+testUsage() {
+  for arguments in -x '-C' '-v -y'; do
+    # shellcheck disable=SC2086 # several
+    "$BIN/conf-check" $arguments >"$T/out" 2>"$T/err"
+    assertEquals "$arguments" 100 $?
+    assertContains "$(err)" 'conf-check: usage: conf-check [-C dir] [-v] [name...]'
+  done
+  check nonsense
+  assertEquals 'unknown setting' 100 $?
+  assertEquals 'conf-check: fatal: no such setting: nonsense' "$(err)"
+  "$BIN/conf-check" -C "$I" >/dev/full 2>"$T/err"
+  assertEquals 'full disk' 111 $?
+}
+
+testEnvironment() {
+  SLUICE=$I "$BIN/conf-check" -v me >"$T/out"
+  assertEquals mail.example "$(out)"
+}
+
+# --- conf-cdb -----------------------------------------------------------------------
+
+testCompile() {
+  conf routes 'a.tld [1.2.3.4]:26 park # for now' '* -'
+  conf recipients alice@a.tld bob@a.tld @b.tld
+  compile routes recipients relaydomains
+  assertEquals "$(err)" 0 $?
+  check
+  says 'routes = 2 entries  (conf/routes.cdb)'
+  says 'recipients = 3 entries  (conf/recipients.cdb)'
+  says 'relaydomains = 1 entry  (conf/relaydomains.cdb)'
+  assertEquals 'nothing else' '' "$(find "$I/conf" -name '.*' -type f)"
+  assertEquals 'like the list' "$(stat -c '%a %Y' "$I/conf/routes")" "$(stat -c '%a %Y' "$I/conf/routes.cdb")"
+}
+
+testEditedAtOnce() {
+  for i in 1 2 3 4 5 6 7 8; do
+    conf relaydomains "a$i.tld"
+    compile relaydomains
+    conf relaydomains "b$i.tld" "c$i.tld"
+    check relaydomains
+    assertEquals 'relaydomains = 2 entries  (conf/relaydomains)' "$(out)"
+    assertContains "$(err)" 'relaydomains.cdb: not used: older than the list'
+  done
+}
+
+testCompileRefuses() {
+  compile relaydomains
+  before=$(cksum "$I/conf/relaydomains.cdb")
+  conf relaydomains a.tld b..tld c..tld
+  compile relaydomains
+  assertEquals 'exit code' 100 $?
+  assertEquals 'conf-cdb: conf/relaydomains: line 2: not a domain name: b..tld
+conf-cdb: conf/relaydomains: line 3: not a domain name: c..tld
+conf-cdb: fatal: conf/relaydomains is not compiled' "$(err)"
+  assertEquals 'the old one stays' "$before" "$(cksum "$I/conf/relaydomains.cdb")"
+  compile relayclients
+  assertEquals 'not a list to compile' 100 $?
+  compile routes
+  assertEquals 'no such list' 100 $?
+  compile
+  assertEquals 'no name' 100 $?
+  assertContains "$(err)" 'conf-cdb: usage: conf-cdb [-C dir] name...'
+}
+
+testCompileNoSpace() {
+  strace -o /dev/null -e inject=fsync:error=ENOSPC "$BIN/conf-cdb" -C "$I" relaydomains 2>"$T/err"
+  assertEquals 'exit code' 111 $?
+  assertEquals 'conf-cdb: fatal: unable to write conf/relaydomains.cdb: No space left on device' "$(err)"
+  assertEquals 'nothing is left' "$(printf '%s\n' me postmaster relaydomains)" "$(find "$I/conf" -type f -printf '%f\n' | sort)"
+}
+
+testDamaged() {
+  compile relaydomains
+  dd if=/dev/urandom of="$I/conf/relaydomains.cdb" bs=100 count=1 conv=notrunc 2>/dev/null
+  touch "$I/conf/relaydomains.cdb"
+  check
+  assertEquals 'exit code' 100 $?
+  assertContains "$(err)" 'conf-check: conf/relaydomains.cdb: not made by conf-cdb, or damaged'
+}
+
+testLong() {
+  seq -f 'user%g@big.example' 100000 >"$I/conf/recipients"
+  check recipients
+  assertEquals 'conf-check: warning: conf/recipients: a long list: conf-cdb makes it quick to look up' "$(err)"
+  compile recipients
+  assertEquals "$(err)" 0 $?
+  check recipients
+  assertEquals 'recipients = 100000 entries  (conf/recipients.cdb)' "$(out)"
+}
+
+. shunit2

@@ -1,0 +1,602 @@
+/*
+ * The settings: values, defaults, lists as text and compiled, and what makes no sense.
+ * Runs conf-cdb of $BIN to compile.
+ */
+
+#include "conf/conf-internal.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <skalibs/djbunix.h>
+
+#include "check.h"
+
+char const *PROG = "conf";
+
+static char dir[] = "/tmp/conf.XXXXXX";
+static int conf;
+
+/* --- files of the test ---------------------------------------------------------------------- */
+
+static void unset(char const *name)
+{
+  unlinkat(conf, name, 0);
+}
+
+static void set_mode(char const *name, char const *text, mode_t mode)
+{
+  int fd;
+  unset(name);
+  fd = openat(conf, name, O_WRONLY | O_CREAT | O_EXCL, mode);
+  if (fd == -1 || write(fd, text, strlen(text)) != (ssize_t)strlen(text)) perror(name);
+  close(fd);
+}
+
+static void set(char const *name, char const *text)
+{
+  set_mode(name, text, 0644);
+}
+
+static int compiles(char const *name)
+{
+  char command[300];
+  char const *bin = getenv("BIN");
+  snprintf(command, sizeof command, "exec %s/conf-cdb -C %s %s 2>/dev/null", bin ? bin : "bin", dir, name);
+  return system(command) == 0;
+}
+
+static void uncompile(char const *name)
+{
+  char file[64];
+  snprintf(file, sizeof file, "%s.cdb", name);
+  unset(file);
+}
+
+/* Did a reader fail for this reason? */
+static int failed(int r, char const *why)
+{
+  int good = !r && !strcmp(conf_why(), why);
+  if (!good) printf("# %d: %s\n", r, conf_why());
+  return good;
+}
+
+/* --- values ----------------------------------------------------------------------------------- */
+
+static int string_is(int r, stralloc *s, char const *text)
+{
+  int good = r && s->len == strlen(text) && !memcmp(s->s, text, s->len + 1);
+  if (!good) printf("# %s\n", r ? s->s : conf_why());
+  return good;
+}
+
+static void check_me(void)
+{
+  stralloc s = STRALLOC_ZERO;
+  char host[256];
+  gethostname(host, sizeof host);
+  CHECK("me: the host's name", conf_me(conf, &s) && !strcasecmp(s.s, host));
+  set("me", "# we\n\n  Mail.Customer.TLD.  # really\n");
+  CHECK("me", string_is(conf_me(conf, &s), &s, "mail.customer.tld"));
+  CHECK("postmaster by me", string_is(conf_postmaster(conf, &s), &s, "postmaster@mail.customer.tld"));
+  set("postmaster", "\"Post Master\"@Example.ORG\r\n");
+  CHECK("postmaster", string_is(conf_postmaster(conf, &s), &s, "\"Post Master\"@Example.ORG"));
+  set("postmaster", "postmaster\n");
+  CHECK("postmaster is a mailbox", failed(conf_postmaster(conf, &s), "conf/postmaster: line 1: not a mailbox: postmaster"));
+  set("me", "\n\nno domain\n");
+  CHECK("me is a domain", failed(conf_me(conf, &s), "conf/me: line 3: not a domain name: no domain"));
+  CHECK("EINVAL for words", errno == EINVAL);
+  set("me", "a.tld\nb.tld\n");
+  CHECK("one value", failed(conf_me(conf, &s), "conf/me: line 2: more than one value: b.tld"));
+  set("me", "# nothing\n");
+  CHECK("a file says something", failed(conf_me(conf, &s), "conf/me: no value"));
+  set("me", "a\001b\n");
+  CHECK("no control characters", failed(conf_me(conf, &s), "conf/me: line 1: control character: a?b"));
+  unset("me");
+  unset("postmaster");
+  stralloc_free(&s);
+}
+
+typedef struct endpoint_case
+{
+  char const *text;
+  char const *folded; /* NULL: makes no sense */
+} endpoint_case;
+
+static endpoint_case const listens[] =
+{
+  { "127.0.0.1:25", "127.0.0.1:25" }, { "[2001:DB8::0:1]:25", "[2001:db8::1]:25" },
+  { ":25", "[::]:25" }, { "0:25", "[::]:25" }, { "[::]:25", "[::]:25" }, { "0.0.0.0:2525", "0.0.0.0:2525" },
+  { "127.0.0.1", 0 }, { "127.0.0.1:", 0 }, { "127.0.0.1:0", 0 }, { "127.0.0.1:65536", 0 }, { "::1:25", 0 },
+  { "[::1]", 0 }, { "[::1]25", 0 }, { "[127.0.0.1]:25", 0 }, { "localhost:25", 0 }, { "1.2.3.256:25", 0 },
+  { "[::1:25", 0 }, { "25", 0 }, { "127.0.0.1:smtp", 0 }, { "[]:25", 0 }
+};
+
+static endpoint_case const nameservers[] =
+{
+  { "127.0.0.1", "127.0.0.1:53" }, { "127.0.0.1:5353", "127.0.0.1:5353" }, { "::1", "[::1]:53" },
+  { "[::1]", "[::1]:53" }, { "[::1]:5353", "[::1]:5353" }, { "0:53", 0 }, { ":53", 0 }, { "ns.example", 0 }
+};
+
+static void check_endpoints(void)
+{
+  stralloc s = STRALLOC_ZERO;
+  size_t i = 0;
+  CHECK("listen: default", string_is(conf_listen(conf, &s), &s, "127.0.0.1:2525"));
+  CHECK("nameserver: default", string_is(conf_nameserver(conf, &s), &s, ""));
+  for (; i < sizeof listens / sizeof *listens; i++)
+  {
+    set("listen", listens[i].text);
+    if (listens[i].folded) CHECK(listens[i].text, string_is(conf_listen(conf, &s), &s, listens[i].folded));
+    else CHECK(listens[i].text, !conf_listen(conf, &s) && errno == EINVAL);
+  }
+  for (i = 0; i < sizeof nameservers / sizeof *nameservers; i++)
+  {
+    set("nameserver", nameservers[i].text);
+    if (nameservers[i].folded) CHECK(nameservers[i].text, string_is(conf_nameserver(conf, &s), &s, nameservers[i].folded));
+    else CHECK(nameservers[i].text, !conf_nameserver(conf, &s) && errno == EINVAL);
+  }
+  unset("listen");
+  unset("nameserver");
+  stralloc_free(&s);
+}
+
+static void check_numbers(void)
+{
+  uint64_t n;
+  int on;
+  CHECK("databytes: default", conf_databytes(conf, &n) && n == 104857600);
+  set("databytes", "0\n");
+  CHECK("databytes: none", conf_databytes(conf, &n) && !n);
+  set("databytes", "20000000000");
+  CHECK("databytes: no LF at the end", conf_databytes(conf, &n) && n == 20000000000);
+  set("databytes", "10M\n");
+  CHECK("databytes: a number", failed(conf_databytes(conf, &n), "conf/databytes: line 1: not a number: 10M"));
+  set("databytes", "99999999999999999999\n");
+  CHECK("databytes: one that fits", !conf_databytes(conf, &n));
+  unset("databytes");
+
+  CHECK("switch: default", conf_switch(conf, "etrncounts", &on) && !on);
+  set("etrncounts", "1\n");
+  CHECK("switch: on", conf_switch(conf, "etrncounts", &on) && on == 1);
+  set("etrncounts", "0\n");
+  CHECK("switch: off", conf_switch(conf, "etrncounts", &on) && !on);
+  set("etrncounts", "yes\n");
+  CHECK("switch: 1 or 0", failed(conf_switch(conf, "etrncounts", &on), "conf/etrncounts: line 1: neither 1 nor 0: yes"));
+  CHECK("switch: no other setting", !conf_switch(conf, "databytes", &on) && !conf_switch(conf, "nonsense", &on));
+  unset("etrncounts");
+
+  CHECK("lifetime: default", conf_lifetime(conf, &n) && n == 432000);
+  set("lifetime", "12h\n");
+  CHECK("lifetime", conf_lifetime(conf, &n) && n == 43200);
+  set("lifetime", "0\n");
+  CHECK("lifetime: some", !conf_lifetime(conf, &n) && errno == EINVAL);
+  unset("lifetime");
+}
+
+static void check_pairs(void)
+{
+  conf_backoff b;
+  conf_concurrency c;
+  CHECK("backoff: default", conf_backoff_read(conf, &b) && b.min == 60 && b.max == 3600);
+  set("backoff", "1\t 2h # quick\n");
+  CHECK("backoff", conf_backoff_read(conf, &b) && b.min == 1 && b.max == 7200);
+  set("backoff", "7 5\n");
+  CHECK("backoff: MIN first", failed(conf_backoff_read(conf, &b), "conf/backoff: line 1: MIN is over MAX: 7 5"));
+  set("backoff", "7\n");
+  CHECK("backoff: both", failed(conf_backoff_read(conf, &b), "conf/backoff: line 1: not MIN MAX: 7"));
+  set("backoff", "1 2 3\n");
+  CHECK("backoff: no more", !conf_backoff_read(conf, &b));
+  set("backoff", "0 3\n");
+  CHECK("backoff: over 0", !conf_backoff_read(conf, &b));
+  unset("backoff");
+
+  CHECK("concurrency: default", conf_concurrency_read(conf, &c) && c.site == 20 && c.total == 1000);
+  set("concurrency", "5 50\n");
+  CHECK("concurrency", conf_concurrency_read(conf, &c) && c.site == 5 && c.total == 50);
+  set("concurrency", "5\n");
+  CHECK("concurrency: PERSITE alone", conf_concurrency_read(conf, &c) && c.site == 5 && c.total == 1000);
+  set("concurrency", "2000\n");
+  CHECK("concurrency: TOTAL is no less", conf_concurrency_read(conf, &c) && c.total == 2000);
+  set("concurrency", "50 5\n");
+  CHECK("concurrency: PERSITE over TOTAL", !conf_concurrency_read(conf, &c));
+  set("concurrency", "0\n");
+  CHECK("concurrency: at least one", !conf_concurrency_read(conf, &c));
+  unset("concurrency");
+}
+
+static void check_timeouts(void)
+{
+  unsigned int t[CONF_TIMEOUTS];
+  CHECK("timeouts: defaults", conf_timeouts(conf, t) && t[CONF_TIMEOUT_GREETING] == 300
+    && t[CONF_TIMEOUT_DATAINIT] == 120 && t[CONF_TIMEOUT_DATABLOCK] == 180 && t[CONF_TIMEOUT_DATADONE] == 600);
+  set("timeouts", "greeting 10\n# one more\ncommand\t2m\n");
+  CHECK("timeouts", conf_timeouts(conf, t) && t[CONF_TIMEOUT_GREETING] == 10
+    && t[CONF_TIMEOUT_COMMAND] == 120 && t[CONF_TIMEOUT_MAIL] == 300);
+  set("timeouts", "greeting 10\nfoo 10\n");
+  CHECK("timeouts: a name we know", failed(conf_timeouts(conf, t), "conf/timeouts: line 2: unknown timeout: foo"));
+  set("timeouts", "greeting 0\n");
+  CHECK("timeouts: some time", !conf_timeouts(conf, t));
+  set("timeouts", "greeting 2d\n");
+  CHECK("timeouts: not days", !conf_timeouts(conf, t));
+  unset("timeouts");
+}
+
+/* --- lists of domains ------------------------------------------------------------------------------ */
+
+static int relays(char const *domain)
+{
+  int yes = -1;
+  return conf_relaydomain(conf, domain, strlen(domain), &yes) ? yes : -1;
+}
+
+static int flushes(char const *domain)
+{
+  int yes = -1;
+  return conf_flushdomain(conf, domain, strlen(domain), &yes) ? yes : -1;
+}
+
+static void check_relaydomains(char const *form)
+{
+  CHECK(form, relays("customer.tld") == 1);
+  CHECK(form, relays("a.customer.tld") == 0);
+  CHECK(form, relays("acustomer.tld") == 0);
+  CHECK(form, relays("below.tld") == 0);
+  CHECK(form, relays("a.below.tld") == 1);
+  CHECK(form, relays("b.a.below.tld") == 1);
+  CHECK(form, relays("abelow.tld") == 0);
+  CHECK(form, relays("xn--bcher-kva.tld") == 1);
+  CHECK(form, relays("last.tld") == 1);
+  CHECK(form, relays("tld") == 0);
+}
+
+static void check_domains(void)
+{
+  CHECK("relaydomains: default none", relays("customer.tld") == 0);
+  CHECK("flushdomains: default's default", flushes("customer.tld") == 0);
+  set("relaydomains", "Customer.TLD.\n# no.tld\n.Below.tld\t# all below\r\nB\303\274cher.tld\n\nlast.tld");
+  check_relaydomains("relaydomains, text");
+  CHECK("relaydomains compile", compiles("relaydomains"));
+  check_relaydomains("relaydomains, compiled");
+  CHECK("flushdomains: default relaydomains", flushes("customer.tld") == 1);
+  set("flushdomains", "");
+  CHECK("flushdomains: empty is none", flushes("customer.tld") == 0);
+  unset("flushdomains");
+
+  set("relaydomains", "other.tld\n");
+  CHECK("an edited list is the newer", relays("customer.tld") == 0 && relays("other.tld") == 1);
+  set("relaydomains", "customer.tld\nbad_\377.tld\n");
+  CHECK("a bad line behind the match", failed(relays("customer.tld") == 1, "conf/relaydomains: line 2: not a domain name: bad_?.tld"));
+  CHECK("is not compiled", !compiles("relaydomains"));
+  uncompile("relaydomains");
+  unset("relaydomains");
+}
+
+/* --- lists of clients ------------------------------------------------------------------------------- */
+
+static int client(int (*ask)(int, conf_address const *, int *), char const *text)
+{
+  conf_address address;
+  int yes = -1;
+  if (!conf_address_scan(text, &address)) return -2;
+  return (*ask)(conf, &address, &yes) ? yes : -1;
+}
+
+static void client_bad(char const *line)
+{
+  char text[100];
+  snprintf(text, sizeof text, "10.0.0.0/8\n%s\n", line);
+  set("relayclients", text);
+  CHECK(line, client(&conf_relayclient, "10.0.0.1") == -1 && errno == EINVAL && strstr(conf_why(), "conf/relayclients: line 2: "));
+}
+
+static void check_clients(void)
+{
+  CHECK("relayclients: default none", client(&conf_relayclient, "127.0.0.1") == 0);
+  CHECK("flushclients: default loopback", client(&conf_flushclient, "127.0.0.1") == 1
+    && client(&conf_flushclient, "127.9.9.9") == 1 && client(&conf_flushclient, "::1") == 1
+    && client(&conf_flushclient, "::ffff:127.0.0.1") == 1);
+  CHECK("flushclients: default nobody else", client(&conf_flushclient, "192.0.2.1") == 0);
+  set("relayclients", "192.0.2.0/25\n10.1.2.3 # one\n2001:db8::/33\n::2/127\n203.0.113.0/32\n");
+  CHECK("in a network", client(&conf_relayclient, "192.0.2.127") == 1);
+  CHECK("beside it", client(&conf_relayclient, "192.0.2.128") == 0);
+  CHECK("one address", client(&conf_relayclient, "10.1.2.3") == 1 && client(&conf_relayclient, "10.1.2.2") == 0);
+  CHECK("mapped", client(&conf_relayclient, "::ffff:10.1.2.3") == 1);
+  CHECK("IPv6", client(&conf_relayclient, "2001:db8:7fff::1") == 1 && client(&conf_relayclient, "2001:db8:8000::1") == 0);
+  CHECK("IPv6, two", client(&conf_relayclient, "::3") == 1 && client(&conf_relayclient, "::4") == 0);
+  CHECK("/32", client(&conf_relayclient, "203.0.113.0") == 1 && client(&conf_relayclient, "203.0.113.1") == 0);
+  CHECK("flushclients: relayclients too", client(&conf_flushclient, "10.1.2.3") == 1);
+  set("flushclients", "10.9.9.9\n");
+  CHECK("flushclients: these alone", client(&conf_flushclient, "10.9.9.9") == 1
+    && client(&conf_flushclient, "127.0.0.1") == 0 && client(&conf_flushclient, "10.1.2.3") == 0);
+  unset("flushclients");
+
+  set("relayclients", "0.0.0.0/0\n");
+  CHECK("all of IPv4", client(&conf_relayclient, "1.2.3.4") == 1 && client(&conf_relayclient, "2001:db8::1") == 0);
+  set("relayclients", "::/0\n");
+  CHECK("all of IPv6", client(&conf_relayclient, "1.2.3.4") == 0 && client(&conf_relayclient, "2001:db8::1") == 1);
+  set("relayclients", "::ffff:10.0.0.0/104\n");
+  CHECK("IPv4 as IPv6", client(&conf_relayclient, "10.2.3.4") == 1 && client(&conf_relayclient, "11.0.0.1") == 0);
+
+  client_bad("10.0.0.1/8");
+  client_bad("1.2.3.256");
+  client_bad("1.2.3.4/33");
+  client_bad("1.2.3.4/");
+  client_bad("1.2.3.0/024x");
+  client_bad("1.2.3.0/-1");
+  client_bad("2001:db8::/129");
+  client_bad("2001:db8::1/64");
+  client_bad("fe80::1%eth0");
+  client_bad("localhost");
+  client_bad("10.0.0.0 255.0.0.0");
+  client_bad("1.2.3");
+  unset("relayclients");
+  CHECK("no address", client(&conf_relayclient, "") == -2 && client(&conf_relayclient, "1.2.3.256") == -2);
+}
+
+/* --- recipients ------------------------------------------------------------------------------------ */
+
+static int receives(char const *mailbox)
+{
+  int yes = -1;
+  return conf_recipient(conf, mailbox, strlen(mailbox), &yes) ? yes : -1;
+}
+
+static void check_recipients_listed(char const *form)
+{
+  CHECK(form, receives("alice@customer.tld") == 1);
+  CHECK(form, receives("ALICE@Customer.TLD") == 1);
+  CHECK(form, receives("bob@customer.tld") == 0);
+  CHECK(form, receives("two words@customer.tld") == 1 || receives("\"two words\"@customer.tld") == 1);
+  CHECK(form, receives("\"a\\@b\"@customer.tld") == 1);
+  CHECK(form, receives("\"alice\"@customer.tld") == 1);
+  CHECK(form, receives("anybody@all.tld") == 1);
+  CHECK(form, receives("one@all.tld") == 1);
+  CHECK(form, receives("anybody@other.tld") == 1);
+  CHECK(form, receives("anybody@a.customer.tld") == 1);
+  CHECK(form, receives("a@xn--bcher-kva.tld") == 1);
+  CHECK(form, receives("b@xn--bcher-kva.tld") == 0);
+  CHECK(form, receives("b@b\303\274cher.tld") == 0);
+}
+
+static void check_recipients(void)
+{
+  CHECK("recipients: default any", receives("bob@customer.tld") == 1);
+  set("recipients", "Alice@Customer.tld\n\"Two Words\"@customer.tld\n\"a@b\"@customer.tld\none@all.tld\n@all.tld\na@b\303\274cher.tld\n");
+  check_recipients_listed("recipients, text");
+  CHECK("recipients compile", compiles("recipients"));
+  check_recipients_listed("recipients, compiled");
+  set("recipients", "alice\n");
+  CHECK("recipients: a mailbox", failed(receives("a@b.tld") == 1, "conf/recipients: line 1: not a mailbox: alice"));
+  set("recipients", "@\n");
+  CHECK("recipients: a domain", receives("a@b.tld") == -1);
+  uncompile("recipients");
+  unset("recipients");
+}
+
+/* --- queues ------------------------------------------------------------------------------------------ */
+
+static int queue_is(char const *name, char const *domains, size_t len)
+{
+  stralloc s = STRALLOC_ZERO;
+  int found = 0, r = conf_queue(conf, name, strlen(name), &s, &found);
+  r = r && found == !!len && s.len == len && !memcmp(s.s ? s.s : "", domains, len);
+  stralloc_free(&s);
+  return r;
+}
+
+static void check_queues(void)
+{
+  stralloc s = STRALLOC_ZERO;
+  int found;
+  CHECK("queues: default none", queue_is("night", "", 0));
+  set("queues", "night A.example\tb.example.\nday c.example\nnight d.example\nnightly e.example\n");
+  CHECK("queue", queue_is("day", "c.example", 10));
+  CHECK("queue on two lines", queue_is("night", "a.example\0b.example\0d.example", 30));
+  CHECK("queue in capitals", queue_is("NIGHTLY", "e.example", 10));
+  CHECK("no such queue", queue_is("nigh", "", 0));
+  set("queues", "night\n");
+  CHECK("queue: some domain", failed(conf_queue(conf, "x", 1, &s, &found), "conf/queues: line 1: queue without domains: night"));
+  set("queues", "a/b c.example\n");
+  CHECK("queue: a name", failed(conf_queue(conf, "x", 1, &s, &found), "conf/queues: line 1: not a queue's name: a/b"));
+  set("queues", "a c.example .d.example\n");
+  CHECK("queue: domains", failed(conf_queue(conf, "x", 1, &s, &found), "conf/queues: line 1: not a domain name: .d.example"));
+  unset("queues");
+}
+
+/* --- routes --------------------------------------------------------------------------------------------- */
+
+static int route_is(char const *domain, char const *site, int parked, uint64_t lifetime, uint64_t concurrency)
+{
+  static conf_route route = CONF_ROUTE_ZERO;
+  int r = conf_route_find(conf, domain, strlen(domain), &route);
+  int good = r && !strcmp(route.site.s, site) && route.site.len == strlen(site)
+    && route.parked == parked && route.lifetime == lifetime && route.concurrency == concurrency;
+  return good;
+}
+
+static void check_routes_found(char const *form)
+{
+  CHECK(form, route_is("customer.tld", "[mailhost.customer.tld]:25", 1, 2592000, 20));
+  CHECK(form, route_is("a.customer.tld", "[2001:db8::1]:2525", 0, 432000, 3));
+  CHECK(form, route_is("b.a.customer.tld", "[2001:db8::1]:2525", 0, 432000, 3));
+  CHECK(form, route_is("b.deep.customer.tld", "relay.tld:26", 0, 432000, 20));
+  CHECK(form, route_is("deep.customer.tld", "[2001:db8::1]:2525", 0, 432000, 3));
+  CHECK(form, route_is("acustomer.tld", "relay.tld", 0, 432000, 20));
+  CHECK(form, route_is("mx.tld", "mx.tld", 1, 432000, 20));
+  CHECK(form, route_is("xn--bcher-kva.tld", "[xn--bcher-kva.tld]:25", 0, 432000, 20));
+}
+
+static void route_bad(char const *line, char const *why)
+{
+  char text[2048], expected[512];
+  snprintf(text, sizeof text, "* -\n%s\n", line);
+  snprintf(expected, sizeof expected, "conf/routes: line 2: %s", why);
+  set("routes", text);
+  CHECK(line, failed(route_is("a.tld", "a.tld", 0, 432000, 20), expected));
+}
+
+static void check_routes(void)
+{
+  static char const routes[] =
+    "customer.tld  [mailhost.customer.tld]:25  park lifetime=30d\n"
+    ".Customer.tld [2001:DB8:0::1]:2525 concurrency=3\n"
+    ".deep.customer.tld relay.tld:26\n"
+    "mx.tld - park\n"
+    "B\303\274cher.tld [b\303\274cher.TLD]\n"
+    "* Relay.tld:25\n";
+  char label[400], site[420];
+  CHECK("routes: default the domain's MX", route_is("customer.tld", "customer.tld", 0, 432000, 20));
+  set("routes", routes);
+  check_routes_found("routes, text");
+  CHECK("routes compile", compiles("routes"));
+  check_routes_found("routes, compiled");
+  set("lifetime", "1d\n");
+  set("concurrency", "7\n");
+  CHECK("what the route does not say", route_is("mx.tld", "mx.tld", 1, 86400, 7));
+  unset("lifetime");
+  unset("concurrency");
+  uncompile("routes");
+
+  route_bad("a.tld", "no next hop");
+  route_bad("a.tld b.tld parked", "unknown option: parked");
+  route_bad("a.tld b.tld park park", "said twice: park");
+  route_bad("a.tld b.tld lifetime=1d lifetime=2d", "said twice: lifetime=2d");
+  route_bad("a.tld b.tld lifetime=", "not a time (such as 300s, 12h, 5d): lifetime=");
+  route_bad("a.tld b.tld lifetime=0", "not a time (such as 300s, 12h, 5d): lifetime=0");
+  route_bad("a.tld b.tld concurrency=0", "not a number from 1 to 10000: concurrency=0");
+  route_bad("a.tld b.tld concurrency=4294967297", "not a number from 1 to 10000: concurrency=4294967297");
+  route_bad("a.tld [b.tld", "no closing bracket: [b.tld");
+  route_bad("a.tld []", "neither host name nor IP address: ");
+  route_bad("a.tld [b.tld]25", "not [HOST]:PORT, [HOST], DOMAIN, DOMAIN:PORT: [b.tld]25");
+  route_bad("a.tld b.tld:0", "not [HOST]:PORT, [HOST], DOMAIN, DOMAIN:PORT: b.tld:0");
+  route_bad("a.tld b.tld:65536", "not [HOST]:PORT, [HOST], DOMAIN, DOMAIN:PORT: b.tld:65536");
+  route_bad("a.tld b.tld:", "not [HOST]:PORT, [HOST], DOMAIN, DOMAIN:PORT: b.tld:");
+  route_bad("a.tld 192.0.2.1", "not a domain name (an address stands in brackets): 192.0.2.1");
+  route_bad("a.tld ../x", "not a domain name (an address stands in brackets): ../x");
+  route_bad("* b.tld", "a second route for: *");
+  route_bad("..a.tld -", "not a domain name: ..a.tld");
+
+  memset(label, 'a', sizeof label);
+  for (size_t i = 50; i < 250; i += 50) label[i] = '.';
+  label[253] = 0;
+  snprintf(site, sizeof site, "[%s]:25", label);
+  CHECK("a next hop is a file's name", !conf_site_ok(site, strlen(site)));
+  CHECK("site: host", conf_site_ok("[a.tld]:25", 10) && conf_site_ok("a.tld", 5));
+  CHECK("site: no path", !conf_site_ok("../a", 4) && !conf_site_ok("", 0) && !conf_site_ok(".", 1) && !conf_site_ok("-", 1));
+  unset("routes");
+}
+
+/* --- files ------------------------------------------------------------------------------------------------ */
+
+static void check_files(void)
+{
+  uint64_t n;
+  int fd;
+  stralloc s = STRALLOC_ZERO;
+  static char large[70000];
+  symlinkat("nowhere", conf, "lifetime");
+  CHECK("a link to nowhere is no default", failed(conf_lifetime(conf, &n), "conf/lifetime: No such file or directory"));
+  unset("lifetime");
+  set("elsewhere", "1d\n");
+  symlinkat("elsewhere", conf, "lifetime");
+  CHECK("a link is followed", conf_lifetime(conf, &n) && n == 86400);
+  unset("lifetime");
+  unset("elsewhere");
+  mkdirat(conf, "lifetime", 0700);
+  CHECK("a directory is no setting", failed(conf_lifetime(conf, &n), "conf/lifetime: not a regular file"));
+  unlinkat(conf, "lifetime", AT_REMOVEDIR);
+  mkfifoat(conf, "lifetime", 0600);
+  CHECK("a FIFO does not hold us", failed(conf_lifetime(conf, &n), "conf/lifetime: not a regular file"));
+  unset("lifetime");
+  memset(large, '\n', sizeof large - 1);
+  set("lifetime", large);
+  CHECK("a value is small", failed(conf_lifetime(conf, &n), "conf/lifetime: file too large"));
+  memset(large, 'x', sizeof large - 1);
+  large[5000] = 0;
+  set("lifetime", large);
+  CHECK("a line is short", failed(conf_lifetime(conf, &n), "conf/lifetime: line 1: line too long"));
+  unset("lifetime");
+  if (geteuid())
+  {
+    set_mode("lifetime", "1d\n", 0);
+    CHECK("what cannot be read is no default", failed(conf_lifetime(conf, &n), "conf/lifetime: Permission denied") && errno == EACCES);
+    unset("lifetime");
+  }
+
+  set("relaydomains", "a.tld\n");
+  set("relaydomains.cdb", "not one");
+  CHECK("a damaged compiled list", failed(relays("a.tld") == 1, "conf/relaydomains.cdb: not made by conf-cdb, or damaged"));
+  set("relaydomains.cdb", "");
+  CHECK("an empty compiled list", failed(relays("a.tld") == 1, "conf/relaydomains.cdb: damaged"));
+  set("routes", "a.tld -\n");
+  if (!compiles("routes")) perror("conf-cdb");
+  unset("relaydomains.cdb");
+  renameat(conf, "routes.cdb", conf, "relaydomains.cdb");
+  CHECK("another list's compiled", failed(relays("a.tld") == 1, "conf/relaydomains.cdb: not made by conf-cdb, or damaged"));
+  unset("relaydomains");
+  CHECK("a compiled list alone is none", relays("a.tld") == 0);
+  unset("relaydomains.cdb");
+  unset("routes");
+
+  fd = open("/dev", O_RDONLY | O_DIRECTORY);
+  CHECK("no conf", conf_open(fd) == -1 && errno == ENOENT && !strcmp(conf_why(), "unable to open conf: No such file or directory"));
+  close(fd);
+  stralloc_free(&s);
+}
+
+/* --- domains ------------------------------------------------------------------------------------------------ */
+
+static int folds(char const *domain, char const *folded)
+{
+  static stralloc s = STRALLOC_ZERO;
+  int r = conf_domain_fold(&s, domain, strlen(domain));
+  return folded ? string_is(r, &s, folded) : !r && errno == EINVAL;
+}
+
+static void check_fold(void)
+{
+  CHECK("fold: case and dot", folds("Customer.TLD.", "customer.tld"));
+  CHECK("fold: U-label", folds("B\303\234CHER.tld", "xn--bcher-kva.tld"));
+  CHECK("fold: decomposed U-label", folds("bu\314\210cher.tld", "xn--bcher-kva.tld"));
+  CHECK("fold: sharp s is itself", folds("stra\303\237e.tld", "xn--strae-oqa.tld"));
+  CHECK("fold: ideographic dot", folds("\344\276\213\343\200\202tld", "xn--fsq.tld"));
+  CHECK("fold: not UTF-8", folds("b\374cher.tld", 0));
+  CHECK("fold: two dots", folds("a.tld..", 0) && folds("a..tld", 0));
+  CHECK("fold: no path", folds("a/b", 0) && folds("..", 0) && folds("", 0) && folds(".", 0));
+  CHECK("fold: U-label with a slash", folds("\303\274/../x", 0));
+  CHECK("fold: literal", folds("[192.0.2.1]", 0) && folds("192.0.2.1", 0));
+}
+
+int main(void)
+{
+  char below[64];
+  int fd;
+  if (!mkdtemp(dir)) perror(dir);
+  snprintf(below, sizeof below, "%s/conf", dir);
+  mkdir(below, 0700);
+  fd = open(dir, O_RDONLY | O_DIRECTORY);
+  conf = conf_open(fd);
+  CHECK("conf opens", conf >= 0);
+
+  check_me();
+  check_endpoints();
+  check_numbers();
+  check_pairs();
+  check_timeouts();
+  check_domains();
+  check_clients();
+  check_recipients();
+  check_queues();
+  check_routes();
+  check_files();
+  check_fold();
+
+  rm_rf(dir);
+  CHECK_END();
+}
