@@ -66,6 +66,7 @@ testNamed() {
 testWrongValues() {
   wrong me 'line 1: not a domain name: a b' 'a b'
   wrong postmaster 'line 1: not a mailbox: root' root
+  wrong postmaster 'line 1: not at a domain: root@[192.0.2.1]' 'root@[192.0.2.1]'
   wrong listen 'line 1: no port: 127.0.0.1' 127.0.0.1
   wrong nameserver 'line 1: not an IP address: dns.example' dns.example
   wrong databytes 'line 1: not a number: 10M' 10M

@@ -367,7 +367,9 @@ static int check_domain(char const *s, size_t len)
 static int check_mailbox(char const *s, size_t len)
 {
   smtp_path path;
-  return smtp_mailbox_scan(s, len, SMTP_PATH_UTF8, &path) ? 1 : conf_say("not a mailbox", s, len);
+  if (!smtp_mailbox_scan(s, len, SMTP_PATH_UTF8, &path)) return conf_say("not a mailbox", s, len);
+  /* an address literal has no list to wait in */
+  return *path.domain != '[' ? 1 : conf_say("not at a domain", s, len);
 }
 
 static int check_endpoint(char const *s, size_t len, int any, unsigned int port)
