@@ -1,0 +1,406 @@
+#include "send/host.h"
+
+#include <arpa/inet.h>
+#include <arpa/nameser.h>
+#include <ifaddrs.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <resolv.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "send/clock.h"
+#include "send/text.h"
+
+/* As much of an answer as a name server sends over UDP with EDNS0, and more than any sane one over TCP. */
+#define ANSWER_MAX 16384
+/* Aliases that are followed one after the other; resolvers allow about as many. */
+#define ALIASES_MAX 8
+/* MX that are looked at; RFC 5321 asks for two, and no site is better off with more. */
+#define EXCHANGERS_MAX 20
+/* Addresses of one family that are looked at for one name. */
+#define NAME_ADDRESSES_MAX 8
+/* Addresses of one name that are tried while there are other names. */
+#define NAME_SHARE 3
+
+enum answer
+{
+  ANSWER_DATA,     /* records of the type asked for */
+  ANSWER_NONE,     /* the name is there, such records are not */
+  ANSWER_NO_NAME,
+  ANSWER_LATER
+};
+
+typedef struct exchanger
+{
+  unsigned int preference;
+  unsigned int lot; /* decides among equal preferences */
+  char name[SMTP_DOMAIN_MAX + 1];
+} exchanger;
+
+typedef struct exchanger_list
+{
+  size_t count;
+  int null;  /* a null MX was among them (RFC 7505) */
+  exchanger exchanger[EXCHANGERS_MAX];
+} exchanger_list;
+
+typedef struct finder
+{
+  struct __res_state resolver;
+  struct sockaddr_in6 nameserver6; /* the resolver points here, and frees what it points to: see resolver_close */
+  site const *where;
+  struct ifaddrs *interfaces;
+  host_list *list;
+  int doubt;               /* a look-up ended without an answer: what is missing may be there */
+  enum answer last;        /* how the last look-up of addresses ended */
+  exchanger_list exchangers;
+  unsigned char answer[ANSWER_MAX];
+} finder;
+
+/* --- the resolver ------------------------------------------------------------------- */
+
+static void resolver_ask_at(finder *f, site_address const *server)
+{
+  res_state r = &f->resolver;
+  r->nscount = 1;
+  if (server->socket.ss_family == AF_INET)
+  {
+    memcpy(&r->nsaddr_list[0], &server->socket, sizeof r->nsaddr_list[0]);
+    return;
+  }
+  /* glibc's way to name an IPv6 server: no family in the old list, the address in the new one. */
+  memcpy(&f->nameserver6, &server->socket, sizeof f->nameserver6);
+  r->nsaddr_list[0].sin_family = 0;
+  r->_u._ext.nscount = 1;
+  r->_u._ext.nssocks[0] = -1;
+  r->_u._ext.nsaddrs[0] = &f->nameserver6;
+}
+
+static int resolver_open(finder *f)
+{
+  if (res_ninit(&f->resolver) == -1) return 0;
+  f->resolver.retrans = HOST_WAIT_S;
+  f->resolver.retry = HOST_TRIES;
+  f->resolver.options |= RES_USE_EDNS0;
+  if (f->where->nameserver.size) resolver_ask_at(f, &f->where->nameserver);
+  return 1;
+}
+
+static void resolver_close(finder *f)
+{
+  if (f->resolver._u._ext.nsaddrs[0] == &f->nameserver6) f->resolver._u._ext.nsaddrs[0] = 0;
+  res_nclose(&f->resolver);
+}
+
+static enum answer resolver_error(finder const *f)
+{
+  switch (f->resolver.res_h_errno)
+  {
+    case HOST_NOT_FOUND: return ANSWER_NO_NAME;
+    case NO_DATA: return ANSWER_NONE;
+    default: return ANSWER_LATER;
+  }
+}
+
+/* What to do with a record of the type asked for. */
+typedef void record_fn(void *data, ns_msg *message, ns_rr *record);
+
+/* Walk through an answer: give records of the type to fn, the name of the last CNAME to alias. */
+static enum answer answer_read(finder *f, int len, ns_type type, char alias[NS_MAXDNAME], record_fn *fn, void *data)
+{
+  enum answer found = ANSWER_NONE;
+  ns_msg message;
+  int i;
+  if (ns_initparse(f->answer, len, &message) == -1) return ANSWER_LATER;
+  for (i = 0; i < ns_msg_count(message, ns_s_an); i++)
+  {
+    ns_rr record;
+    if (ns_parserr(&message, ns_s_an, i, &record) == -1) return ANSWER_LATER;
+    if (ns_rr_type(record) == ns_t_cname)
+    {
+      if (dn_expand(ns_msg_base(message), ns_msg_end(message), ns_rr_rdata(record), alias, NS_MAXDNAME) == -1)
+        return ANSWER_LATER;
+    }
+    else if (ns_rr_type(record) == type)
+    {
+      fn(data, &message, &record);
+      found = ANSWER_DATA;
+    }
+  }
+  return found;
+}
+
+/*
+ * Ask for a name's records.  A recursive server follows aliases itself; one that is only
+ * authoritative may end its answer with a CNAME, which is then asked for in turn.
+ */
+static enum answer records_find(finder *f, char const *name, ns_type type, record_fn *fn, void *data)
+{
+  char asked[NS_MAXDNAME];
+  char alias[NS_MAXDNAME];
+  unsigned int i;
+  text_join(asked, sizeof asked, name);
+  for (i = 0; i < ALIASES_MAX; i++)
+  {
+    enum answer found;
+    int len = res_nquery(&f->resolver, asked, ns_c_in, (int)type, f->answer, sizeof f->answer);
+    if (len == -1) return resolver_error(f);
+    alias[0] = 0;
+    found = answer_read(f, len < ANSWER_MAX ? len : ANSWER_MAX, type, alias, fn, data);
+    if (found != ANSWER_NONE || !alias[0]) return found;
+    memcpy(asked, alias, sizeof asked);
+  }
+  return ANSWER_LATER;
+}
+
+/* --- addresses of a name ------------------------------------------------------------ */
+
+typedef struct address_set
+{
+  uint16_t port;
+  size_t count;
+  site_address address[NAME_ADDRESSES_MAX];
+} address_set;
+
+static void address_take(void *data, ns_msg *message, ns_rr *record)
+{
+  address_set *set = data;
+  ns_type type = ns_rr_type(*record);
+  char text[SITE_ADDRESS_MAX];
+  (void)message;
+  if (set->count == NAME_ADDRESSES_MAX) return;
+  if (ns_rr_rdlen(*record) != (type == ns_t_a ? 4 : 16)) return;
+  if (!inet_ntop(type == ns_t_a ? AF_INET : AF_INET6, ns_rr_rdata(*record), text, sizeof text)) return;
+  if (site_address_make(&set->address[set->count], text, set->port)) set->count++;
+}
+
+static void addresses_ask(finder *f, char const *name, ns_type type, address_set *set)
+{
+  enum answer found = records_find(f, name, type, address_take, set);
+  if (found == ANSWER_LATER) f->doubt = 1;
+  if (found != ANSWER_DATA || f->last != ANSWER_DATA) f->last = found;
+}
+
+static int localhost_is(char const *name)
+{
+  return smtp_domain_below(name, strlen(name), "localhost", 9);
+}
+
+/* All addresses of a name: a first set and a second one, of which the first is to be preferred. */
+static void addresses_find(finder *f, char const *name, address_set *first, address_set *second)
+{
+  first->count = second->count = 0;
+  first->port = second->port = f->where->port;
+  if (site_address_make(&first->address[0], name, first->port)) first->count = 1;
+  else if (localhost_is(name))
+  {
+    first->count = (size_t)site_address_make(&first->address[0], "127.0.0.1", first->port);
+    second->count = (size_t)site_address_make(&second->address[0], "::1", second->port);
+  }
+  else
+  {
+    addresses_ask(f, name, ns_t_aaaa, first);
+    addresses_ask(f, name, ns_t_a, second);
+  }
+}
+
+/* --- ourselves ---------------------------------------------------------------------- */
+
+static int wildcard_is(struct sockaddr_storage const *a)
+{
+  static struct in6_addr const any = IN6ADDR_ANY_INIT;
+  return a->ss_family == AF_INET
+    ? ((struct sockaddr_in const *)a)->sin_addr.s_addr == htonl(INADDR_ANY)
+    : !memcmp(&((struct sockaddr_in6 const *)a)->sin6_addr, &any, sizeof any);
+}
+
+static int address_same(struct sockaddr const *a, struct sockaddr const *b)
+{
+  if (a->sa_family != b->sa_family) return 0;
+  if (a->sa_family == AF_INET)
+    return ((struct sockaddr_in const *)a)->sin_addr.s_addr == ((struct sockaddr_in const *)b)->sin_addr.s_addr;
+  return !memcmp(&((struct sockaddr_in6 const *)a)->sin6_addr, &((struct sockaddr_in6 const *)b)->sin6_addr,
+                 sizeof(struct in6_addr));
+}
+
+/* The wildcard listens on every interface, and on all of 127.0.0.0/8. */
+static int interface_is(finder *f, struct sockaddr const *address)
+{
+  struct ifaddrs *i;
+  if (address->sa_family == AF_INET
+   && ntohl(((struct sockaddr_in const *)address)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET) return 1;
+  if (!f->interfaces && getifaddrs(&f->interfaces) == -1) return 0;
+  for (i = f->interfaces; i; i = i->ifa_next)
+    if (i->ifa_addr && address_same(i->ifa_addr, address)) return 1;
+  return 0;
+}
+
+static int ourselves_is(finder *f, site_address const *address)
+{
+  site_address const *listen = &f->where->listen;
+  struct sockaddr const *asked = (struct sockaddr const *)&address->socket;
+  if (!listen->size || site_address_port(listen) != site_address_port(address)) return 0;
+  if (wildcard_is(&listen->socket)) return interface_is(f, asked);
+  return address_same(asked, (struct sockaddr const *)&listen->socket);
+}
+
+static int set_ourselves(finder *f, address_set const *set)
+{
+  size_t i;
+  for (i = 0; i < set->count; i++) if (ourselves_is(f, &set->address[i])) return 1;
+  return 0;
+}
+
+/* --- the list ----------------------------------------------------------------------- */
+
+static void list_add(host_list *list, char const *name, site_address const *address)
+{
+  host_address *a;
+  if (list->count == HOST_ADDRESSES_MAX) return;
+  a = &list->address[list->count++];
+  text_join(a->name, sizeof a->name, name);
+  a->address = *address;
+}
+
+/* Add addresses of a name, one of each set in turn, share of them at the most. */
+static void list_add_name(host_list *list, char const *name, address_set const *first, address_set const *second, size_t share)
+{
+  size_t end = list->count + share;
+  size_t i;
+  for (i = 0; i < first->count || i < second->count; i++)
+  {
+    if (i < first->count && list->count < end) list_add(list, name, &first->address[i]);
+    if (i < second->count && list->count < end) list_add(list, name, &second->address[i]);
+  }
+}
+
+static enum host_outcome list_refuse(host_list *list, enum host_outcome outcome, char const *code, char const *text, char const *name)
+{
+  list->count = 0;
+  list->code = code;
+  text_join(list->text, sizeof list->text, text, name);
+  return outcome;
+}
+
+static enum host_outcome loops_back(finder *f)
+{
+  text_join(f->list->text, sizeof f->list->text, "mail for ", f->where->host, " loops back to myself");
+  f->list->count = 0;
+  f->list->code = "5.4.6";
+  return HOST_NEVER;
+}
+
+/* Nothing was found; why? */
+static enum host_outcome list_empty(finder *f, enum answer found)
+{
+  char const *name = f->where->host;
+  if (f->doubt || found == ANSWER_LATER)
+    return list_refuse(f->list, HOST_LATER, "4.4.3", "Host or domain name not found, try again: no answer about ", name);
+  if (found == ANSWER_NO_NAME)
+    return list_refuse(f->list, HOST_NEVER, "5.4.4", "Host or domain name not found: ", name);
+  return list_refuse(f->list, HOST_NEVER, "5.4.4", "Host or domain name found, but it has no address: ", name);
+}
+
+/* The host itself, without its MX. */
+static enum host_outcome host_alone(finder *f)
+{
+  address_set first, second;
+  addresses_find(f, f->where->host, &first, &second);
+  if (set_ourselves(f, &first) || set_ourselves(f, &second)) return loops_back(f);
+  list_add_name(f->list, f->where->host, &first, &second, HOST_ADDRESSES_MAX);
+  return f->list->count ? HOST_FOUND : list_empty(f, f->last);
+}
+
+/* --- MX ----------------------------------------------------------------------------- */
+
+static void exchanger_take(void *data, ns_msg *message, ns_rr *record)
+{
+  exchanger_list *list = data;
+  exchanger *e = &list->exchanger[list->count];
+  char name[NS_MAXDNAME];
+  unsigned char const *octets = ns_rr_rdata(*record);
+  if (list->count == EXCHANGERS_MAX || ns_rr_rdlen(*record) < 3) return;
+  if (dn_expand(ns_msg_base(*message), ns_msg_end(*message), octets + 2, name, sizeof name) == -1) return;
+  if (!name[0] || !strcmp(name, "."))
+  {
+    list->null = 1;
+    return;
+  }
+  if (!smtp_domain_ok(name, strlen(name))) return; /* what is no host name has no address */
+  e->preference = ns_get16(octets);
+  e->lot = (unsigned int)rand();
+  e->name[smtp_domain_fold(e->name, name, strlen(name))] = 0;
+  list->count++;
+}
+
+static int exchanger_compare(void const *a, void const *b)
+{
+  exchanger const *x = a;
+  exchanger const *y = b;
+  if (x->preference != y->preference) return x->preference < y->preference ? -1 : 1;
+  return (x->lot > y->lot) - (x->lot < y->lot);
+}
+
+/* Add one MX's addresses.  0: it is ourselves. */
+static int exchanger_add(finder *f, exchanger const *e, size_t share)
+{
+  address_set first, second;
+  if (!strcasecmp(e->name, f->where->me)) return 0;
+  addresses_find(f, e->name, &first, &second);
+  if (set_ourselves(f, &first) || set_ourselves(f, &second)) return 0;
+  list_add_name(f->list, e->name, &first, &second, share);
+  return 1;
+}
+
+/* Go through the sorted MX, a preference at a time: a whole one is left out when we are in it. */
+static enum host_outcome exchangers_try(finder *f)
+{
+  exchanger_list const *list = &f->exchangers;
+  size_t share = list->count > 1 ? NAME_SHARE : HOST_ADDRESSES_MAX;
+  size_t i = 0;
+  while (i < list->count && f->list->count < HOST_ADDRESSES_MAX)
+  {
+    size_t before = f->list->count;
+    unsigned int preference = list->exchanger[i].preference;
+    for (; i < list->count && list->exchanger[i].preference == preference; i++)
+      if (!exchanger_add(f, &list->exchanger[i], share))
+      {
+        f->list->count = before;
+        return before ? HOST_FOUND : f->doubt ? list_empty(f, ANSWER_LATER) : loops_back(f);
+      }
+  }
+  return f->list->count ? HOST_FOUND : list_empty(f, f->last);
+}
+
+static enum host_outcome host_exchangers(finder *f)
+{
+  exchanger_list *list = &f->exchangers;
+  enum answer found = records_find(f, f->where->host, ns_t_mx, exchanger_take, list);
+  if (found == ANSWER_LATER || found == ANSWER_NO_NAME) return list_empty(f, found);
+  if (list->count)
+  {
+    qsort(list->exchanger, list->count, sizeof list->exchanger[0], exchanger_compare);
+    return exchangers_try(f);
+  }
+  if (list->null) return list_refuse(f->list, HOST_NEVER, "5.1.10", "Domain does not accept mail (null MX): ", f->where->host);
+  if (found == ANSWER_NONE) return host_alone(f); /* the implicit MX */
+  return list_empty(f, ANSWER_NONE);
+}
+
+enum host_outcome host_find(host_list *list, site const *where)
+{
+  finder f;
+  enum host_outcome outcome;
+  memset(&f, 0, sizeof f);
+  f.where = where;
+  f.list = list;
+  f.last = ANSWER_NONE;
+  list->count = 0;
+  srand((unsigned int)clock_us());
+  if (!resolver_open(&f)) return list_refuse(list, HOST_LATER, "4.3.0", "resolver does not start", "");
+  outcome = where->exchangers && !localhost_is(where->host) ? host_exchangers(&f) : host_alone(&f);
+  resolver_close(&f);
+  if (f.interfaces) freeifaddrs(f.interfaces);
+  return outcome;
+}

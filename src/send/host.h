@@ -1,0 +1,50 @@
+#ifndef SEND_HOST_H
+#define SEND_HOST_H
+
+/* From a next hop to the addresses to be tried, by DNS (RFC 5321 section 5). */
+
+#include <stddef.h>
+
+#include "job/job.h"
+#include "send/site.h"
+#include "smtp/domain.h"
+
+/* Addresses that are tried for one site. */
+#define HOST_ADDRESSES_MAX 5
+
+typedef struct host_address
+{
+  char name[SMTP_DOMAIN_MAX + 1];
+  site_address address;
+} host_address;
+
+/*
+ *   HOST_FOUND   there are addresses, best first
+ *   HOST_LATER   nothing can be said now: no answer, SERVFAIL
+ *   HOST_NEVER   mail cannot go there: no such domain, null MX, or we are its best MX
+ */
+enum host_outcome { HOST_FOUND, HOST_LATER, HOST_NEVER };
+
+typedef struct host_list
+{
+  size_t count;
+  host_address address[HOST_ADDRESSES_MAX];
+  /* when nothing was found: enhanced status code and reason, strings */
+  char const *code;
+  char text[JOB_TEXT_MAX];
+} host_list;
+
+/*
+ * Find the addresses of a site.  Takes as long as the resolver does: HOST_WAIT_S for each of
+ * HOST_TRIES questions that get no answer, for each name server.
+ *
+ * The MX are sorted by preference, equal ones shuffled.  Where one of them is ourselves
+ * (site->me, or the address site->listen; a wildcard there stands for the addresses of our
+ * interfaces), it and all that are no better are left out (RFC 5321 section 5.1).
+ * "localhost" and what is below it is the loopback, without a question (RFC 6761 section 6.3).
+ */
+#define HOST_WAIT_S 3
+#define HOST_TRIES 3
+extern enum host_outcome host_find(host_list *list, site const *where);
+
+#endif

@@ -1,0 +1,184 @@
+#include "send/report.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "send/clock.h"
+#include "send/text.h"
+#include "smtp/reply.h"
+
+void report_init(report *r, int fd, int by_hand)
+{
+  memset(r, 0, sizeof *r);
+  r->fd = fd;
+  r->by_hand = by_hand;
+  strcpy(r->relay, "none");
+}
+
+/* --- to qmgr ------------------------------------------------------------------------ */
+
+/* Without memory a line is lost, as if qmgr had gone: it will read the journal. */
+static void out_add(report *r, char const *s, size_t len)
+{
+  if (!stralloc_catb(&r->out, s, len)) r->gone = 1;
+}
+
+static void out_join(report *r, char const *const *words)
+{
+  for (; *words; words++) out_add(r, *words, strlen(*words));
+}
+#define out_line(r, ...) out_join((r), (char const *const []){ __VA_ARGS__, "\n", 0 })
+
+static ssize_t out_write(report *r, char const *s, size_t len)
+{
+  return r->by_hand ? write(r->fd, s, len) : job_send(r->fd, s, len, -1);
+}
+
+void report_flush(report *r)
+{
+  size_t done = 0;
+  while (!r->gone && done < r->out.len)
+  {
+    ssize_t n = out_write(r, r->out.s + done, r->out.len - done);
+    if (n >= 0) done += (size_t)n;
+    else if (errno != EINTR) r->gone = 1;
+  }
+  r->out.len = 0;
+}
+
+/* --- the journal -------------------------------------------------------------------- */
+
+/*
+ * Was the last line torn, by a full disk or a crash?  Then it needs its LF, or ours would become
+ * a part of it and count for nothing.
+ */
+static int journal_torn(work_job const *job)
+{
+  uint64_t begin = job->offset + job->length;
+  struct stat st;
+  char last;
+  if (fstat(job->fd, &st) == -1 || (uint64_t)st.st_size <= begin) return 0;
+  return pread(job->fd, &last, 1, st.st_size - 1) == 1 && last != '\n';
+}
+
+static void journal_write(work_job const *job, uint64_t now_us, job_result const *result)
+{
+  char line[1 + JOB_LINE_MAX] = "\n";
+  size_t len = job_journal_format(line + 1, sizeof line - 1, now_us, result);
+  int torn = journal_torn(job);
+  char const *begin = torn ? line : line + 1;
+  ssize_t n;
+  if (torn) len++;
+  n = write(job->fd, begin, len);
+  if (n == (ssize_t)len) return;
+  text_log(job->id, ": unable to write to the journal: ", n == -1 ? strerror(errno) : "short write");
+}
+
+/* --- the log ------------------------------------------------------------------------ */
+
+static uint64_t since(uint64_t earlier, uint64_t later)
+{
+  return later > earlier ? later - earlier : 0;
+}
+
+/*
+ * Postfix's four: before it came here, waiting here, setting up the connection (only for who
+ * waited for it), and the transmission.
+ */
+typedef struct delays
+{
+  char total[TEXT_SECONDS_MAX];
+  char before[TEXT_SECONDS_MAX];
+  char here[TEXT_SECONDS_MAX];
+  char connect[TEXT_SECONDS_MAX];
+  char transmit[TEXT_SECONDS_MAX];
+} delays;
+
+static void delays_make(delays *d, report const *r, work_job const *job, uint64_t now_us)
+{
+  uint64_t begun = job->state == WORK_BEGUN ? job->begun_us : now_us;
+  uint64_t open = r->open_us ? r->open_us : now_us;
+  uint64_t set_up = r->connect_us ? since(r->connect_us > job->handed_us ? r->connect_us : job->handed_us, open) : 0;
+  uint64_t here = since(job->handed_us, begun);
+  text_seconds(d->total, since(job->arrival_us, now_us));
+  text_seconds(d->before, since(job->arrival_us, job->handed_us));
+  text_seconds(d->here, since(set_up, here));
+  text_seconds(d->connect, set_up);
+  text_seconds(d->transmit, since(begun, now_us));
+}
+
+static void result_log(report const *r, work_job const *job, char const *address, uint64_t now_us,
+                       enum job_status status, char const *code, char const *text)
+{
+  static char const *const words[] = { "sent", "deferred", "bounced" };
+  delays d;
+  delays_make(&d, r, job, now_us);
+  text_log(job->id, ": to=<", address, ">, relay=", r->relay, ", delay=", d.total,
+           ", delays=", d.before, "/", d.here, "/", d.connect, "/", d.transmit,
+           ", dsn=", code, ", status=", words[status], " (", text, ")");
+}
+
+/* --- results ------------------------------------------------------------------------ */
+
+static void result_tell(report *r, work_job const *job, char const *address, job_result const *result)
+{
+  char line[JOB_LINE_MAX];
+  size_t len = job_result_format(line, sizeof line, result);
+  char const *text = line;
+  if (!len) return;
+  line[len] = 0;
+  if (r->by_hand)
+  {
+    text = memchr(line, ' ', len); /* the address says more than the number */
+    if (text) out_line(r, "<", address, ">", text);
+  }
+  else out_line(r, "rcpt ", job->id, " ", text);
+}
+
+void report_rcpt(report *r, work_job *job, size_t rcpt, enum job_status status, char const *code, char const *text)
+{
+  work_rcpt *to = work_rcptp(job, rcpt);
+  char const *address = work_string(job, to->address);
+  uint64_t now_us = clock_us();
+  char clean[JOB_TEXT_MAX];
+  job_result result = { .recipient = to->number, .status = status };
+  size_t len = text_join(clean, sizeof clean, text);
+
+  smtp_text_clean(clean, len);
+  result.code = (job_field){ code, strlen(code) };
+  result.relay = (job_field){ r->relay, strlen(r->relay) };
+  result.text = (job_field){ clean, len };
+
+  to->state = WORK_SETTLED;
+  if (status == JOB_DEFERRED) r->any_deferred = 1;
+  if (status == JOB_FAILED) r->any_failed = 1;
+  journal_write(job, now_us, &result);
+  result_tell(r, job, address, &result);
+  result_log(r, job, address, now_us, status, code, clean);
+}
+
+void report_rest(report *r, work_job *job, enum job_status status, char const *code, char const *text)
+{
+  size_t i;
+  for (i = 0; i < job->rcpts_len; i++)
+    if (work_rcptp(job, i)->state != WORK_SETTLED) report_rcpt(r, job, i, status, code, text);
+}
+
+void report_done(report *r, work_job const *job)
+{
+  if (!r->by_hand) out_line(r, "done ", job->id);
+}
+
+void report_up(report *r, char const *text)
+{
+  if (!r->by_hand) out_line(r, "up ", r->relay, " ", text);
+}
+
+void report_down(report *r, char const *code, char const *text)
+{
+  char clean[JOB_TEXT_MAX];
+  smtp_text_clean(clean, text_join(clean, sizeof clean, text));
+  if (!r->by_hand) out_line(r, "down ", code, " ", clean);
+}

@@ -1,0 +1,47 @@
+#ifndef SEND_REPORT_H
+#define SEND_REPORT_H
+
+/* What became of it: into the message's journal, to qmgr, and into the log, in this order. */
+
+#include <stdint.h>
+#include <stralloc.h>
+
+#include "job/job.h"
+#include "send/work.h"
+#include "smtp/domain.h"
+
+/* Room for "host[address]:port". */
+#define REPORT_RELAY_MAX (SMTP_DOMAIN_MAX + 64)
+
+typedef struct report
+{
+  int fd;               /* of the job socket; by hand: of the report */
+  int by_hand;          /* 1: recipients' lines only, with their addresses */
+  int gone;             /* nobody reads what we say */
+  stralloc out;         /* not yet written */
+  char relay[REPORT_RELAY_MAX]; /* of the connection, or "none" */
+  uint64_t connect_us;  /* when it was begun */
+  uint64_t open_us;     /* when it was ready for mail; 0: not yet */
+  int any_deferred;
+  int any_failed;
+} report;
+
+extern void report_init(report *r, int fd, int by_hand);
+
+/* A recipient's result; settles it.  text is cleaned. */
+extern void report_rcpt(report *r, work_job *job, size_t rcpt, enum job_status status,
+                        char const *code, char const *text);
+
+/* The same for all of a job's recipients that are not settled. */
+extern void report_rest(report *r, work_job *job, enum job_status status, char const *code, char const *text);
+
+/* No more about this job. */
+extern void report_done(report *r, work_job const *job);
+
+extern void report_up(report *r, char const *text);
+extern void report_down(report *r, char const *code, char const *text);
+
+/* Write it all.  What cannot be written is lost: qmgr reads the journals. */
+extern void report_flush(report *r);
+
+#endif

@@ -1,0 +1,496 @@
+#include "send/session-internal.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "send/clock.h"
+#include "send/text.h"
+#include "smtp/reply.h"
+
+/* A slow link is no dead one: this much in each "data block" timeout is enough. */
+#define BLOCK_OCTETS 16384
+/* A peer that was told QUIT is owed no long wait for its goodbye. */
+#define QUIT_WAIT_MS 2000
+
+/* How each step is called in log lines (Postfix's words), and how long it may take. */
+static struct step
+{
+  char const *during;   /* "lost connection with HOST while ..." */
+  char const *command;  /* "in reply to ..." */
+  enum site_timeout timeout;
+} const steps[] =
+{
+  [EXPECTED_GREETING] = { "receiving the initial server greeting", "", SITE_TIMEOUT_GREETING },
+  [EXPECTED_EHLO] = { "performing the EHLO handshake", "EHLO", SITE_TIMEOUT_HELO },
+  [EXPECTED_HELO] = { "performing the HELO handshake", "HELO", SITE_TIMEOUT_HELO },
+  [EXPECTED_MAIL] = { "sending MAIL FROM", "MAIL FROM", SITE_TIMEOUT_MAIL },
+  [EXPECTED_RCPT] = { "sending RCPT TO", "RCPT TO", SITE_TIMEOUT_RCPT },
+  [EXPECTED_DATA] = { "sending DATA command", "DATA", SITE_TIMEOUT_DATAINIT },
+  [EXPECTED_CONTENT] = { "sending end of data -- message may be sent more than once", "end of DATA", SITE_TIMEOUT_DATADONE },
+  [EXPECTED_BDAT] = { "sending BDAT -- message may be sent more than once", "BDAT", SITE_TIMEOUT_DATADONE },
+  [EXPECTED_RSET] = { "sending RSET", "RSET", SITE_TIMEOUT_MAIL },
+  [EXPECTED_QUIT] = { "sending QUIT", "QUIT", SITE_TIMEOUT_QUIT },
+  [EXPECTED_NOTHING] = { "sending message body", "", SITE_TIMEOUT_DATABLOCK },
+};
+
+char const *session_command(enum expected_kind kind)
+{
+  return steps[kind].command;
+}
+
+static void step_begins(session *s)
+{
+  s->since_ms = clock_ms();
+  s->since_sent = 0;
+}
+
+/* --- the end -------------------------------------------------------------------------- */
+
+void session_job_close(session *s, work_job *job)
+{
+  report_done(s->out, job);
+  work_forget(s->jobs, job);
+}
+
+/* Messages that were on the wire: done when all is known of them already, else as if never begun. */
+static void session_end(session *s, enum session_end end)
+{
+  work_job *job;
+  work_job *next;
+  wire_close(&s->wire);
+  s->state = SESSION_ENDED;
+  s->end = end;
+  s->writing = 0;
+  for (job = s->jobs->first; job; job = next)
+  {
+    next = job->next;
+    if (job->state != WORK_BEGUN) continue;
+    if (work_owed(job)) work_again(job);
+    else session_job_close(s, job);
+  }
+}
+
+/* End with s->text as the reason; the blamed message, if any, is deferred for it, no other one. */
+static void session_fail(session *s, work_job *blamed, char const *code)
+{
+  s->code = code;
+  if (blamed) report_rest(s->out, blamed, JOB_DEFERRED, code, s->text);
+  session_end(s, blamed ? SESSION_END_MESSAGE : SESSION_END_SITE);
+}
+
+/* The message whose turn it is in the dialogue: the first with a reply outstanding, else the one being written. */
+static work_job *job_at_head(session const *s)
+{
+  expected const *e = expected_head(&s->owed);
+  if (e) return e->job;
+  return s->writing && s->writing->step != WORK_MAIL ? s->writing : 0;
+}
+
+/*
+ * Is a lost connection the message's doing?  Not when the peer had not said a word about it on
+ * a connection that had served before: then it most likely was about to close it anyway.
+ */
+static work_job *job_to_blame(session const *s)
+{
+  work_job *job = job_at_head(s);
+  return job && (job->mail_answered || !s->carried_out) ? job : 0;
+}
+
+static enum expected_kind kind_at_present(session const *s)
+{
+  expected const *e = expected_head(&s->owed);
+  return e && !(e->kind == EXPECTED_BDAT && wire_pending(&s->wire)) ? e->kind : EXPECTED_NOTHING;
+}
+
+static char const *words_at_present(session const *s)
+{
+  return steps[kind_at_present(s)].during;
+}
+
+static void connection_lost(session *s)
+{
+  if (s->state == SESSION_QUITTING || !(expected_head(&s->owed) || s->writing || work_ready(s->jobs)))
+  {
+    session_end(s, SESSION_END_QUIT);
+    return;
+  }
+  text_join(s->text, sizeof s->text, "lost connection with ", s->peer, " while ", words_at_present(s));
+  session_fail(s, job_to_blame(s), "4.4.2");
+}
+
+static void connect_failed(session *s, char const *why)
+{
+  text_join(s->text, sizeof s->text, "connect to ", s->out->relay, ": ", why);
+  session_fail(s, 0, "4.4.1");
+}
+
+static void timed_out(session *s)
+{
+  if (s->state == SESSION_CONNECTING) connect_failed(s, strerror(ETIMEDOUT));
+  else if (s->state == SESSION_QUITTING) session_end(s, SESSION_END_QUIT);
+  else
+  {
+    text_join(s->text, sizeof s->text, "conversation with ", s->peer, " timed out while ", words_at_present(s));
+    session_fail(s, job_to_blame(s), "4.4.2");
+  }
+}
+
+char const *session_code(char out[SMTP_STATUS_MAX], session const *s, char class)
+{
+  text_join(out, SMTP_STATUS_MAX, s->reply.status);
+  out[0] = class;
+  return out;
+}
+
+int session_reply_positive(session const *s)
+{
+  return s->reply.code / 100 == 2;
+}
+
+/* The site, not a message, was refused: whatever the code, that is no word about any message. */
+static void site_refused(session *s, enum expected_kind kind)
+{
+  char const *command = session_command(kind);
+  if (kind == EXPECTED_GREETING)
+    text_join(s->text, sizeof s->text, "host ", s->peer, " refused to talk to me: ", s->reply.text);
+  else if (!*command)
+    text_join(s->text, sizeof s->text, "host ", s->peer, " said: ", s->reply.text);
+  else
+    text_join(s->text, sizeof s->text, "host ", s->peer, " said: ", s->reply.text, " (in reply to ", command, " command)");
+  session_fail(s, 0, session_code(s->code_text, s, '4'));
+}
+
+/* --- writing -------------------------------------------------------------------------- */
+
+int session_expect(session *s, enum expected_kind kind, work_job *job, size_t rcpt)
+{
+  expected entry = { kind, job, rcpt };
+  if (!expected_head(&s->owed)) step_begins(s);
+  if (!expected_push(&s->owed, &entry))
+  {
+    text_join(s->text, sizeof s->text, "out of memory");
+    session_fail(s, 0, "4.3.0");
+    return 0;
+  }
+  if (job) job->replies++;
+  return 1;
+}
+
+/* Put commands while they may be put. */
+static void session_fill(session *s)
+{
+  enum wire_result r;
+  do r = s->state == SESSION_OPEN && !s->broken ? wire_ready(&s->wire) : WIRE_BLOCKED;
+  while (r == WIRE_OK && transaction_write(s));
+  if (r == WIRE_FILE) transaction_break(s);
+}
+
+static void progress(session *s, size_t sent)
+{
+  s->since_sent += sent;
+  if (s->since_sent >= BLOCK_OCTETS || !wire_pending(&s->wire)) step_begins(s);
+}
+
+static void session_write(session *s)
+{
+  for (;;)
+  {
+    enum wire_result r;
+    size_t sent;
+    session_fill(s);
+    if (s->state == SESSION_ENDED) return;
+    r = wire_write(&s->wire, &sent);
+    if (r == WIRE_FILE) transaction_break(s);
+    if (r != WIRE_OK) return; /* a broken connection is found out by reading it to its end */
+    progress(s, sent);
+  }
+}
+
+/* --- greeting and EHLO ----------------------------------------------------------------- */
+
+static void hello_write(session *s, enum expected_kind kind)
+{
+  wire_puts(&s->wire, steps[kind].command);
+  wire_puts(&s->wire, " ");
+  wire_puts(&s->wire, s->where->me);
+  wire_puts(&s->wire, "\r\n");
+  session_expect(s, kind, 0, 0);
+}
+
+static void session_opens(session *s)
+{
+  s->state = SESSION_OPEN;
+  s->out->open_us = clock_us();
+  report_up(s->out, s->reply.text);
+}
+
+static void hello_replied(session *s, enum expected_kind kind)
+{
+  if (session_reply_positive(s)) session_opens(s);
+  else if (kind == EXPECTED_EHLO && s->reply.code / 100 == 5)
+  {
+    s->extensions = 0;
+    hello_write(s, EXPECTED_HELO);
+  }
+  else site_refused(s, kind);
+}
+
+static void greeting_replied(session *s)
+{
+  if (session_reply_positive(s)) hello_write(s, EXPECTED_EHLO);
+  else site_refused(s, EXPECTED_GREETING);
+}
+
+/* --- reading --------------------------------------------------------------------------- */
+
+static void reply_take(session *s)
+{
+  expected e;
+  if (!expected_head(&s->owed))
+  {
+    /* Out of turn: 421 before it closes, or nonsense. Nobody is harmed while nothing is unanswered. */
+    site_refused(s, EXPECTED_NOTHING);
+    return;
+  }
+  e = expected_pop(&s->owed);
+  if (e.job) e.job->replies--;
+  step_begins(s);
+  if (s->reply.code == 421 && e.kind != EXPECTED_QUIT)
+  {
+    site_refused(s, e.kind);
+    return;
+  }
+  switch (e.kind)
+  {
+    case EXPECTED_GREETING: greeting_replied(s); break;
+    case EXPECTED_EHLO: case EXPECTED_HELO: hello_replied(s, e.kind); break;
+    case EXPECTED_RSET: if (!session_reply_positive(s)) site_refused(s, e.kind); break;
+    case EXPECTED_QUIT: session_end(s, SESSION_END_QUIT); break;
+    default: transaction_replied(s, &e); break;
+  }
+}
+
+static void reply_begin(session *s)
+{
+  s->reply.lines = 0;
+  s->reply.len = 0;
+  s->reply.text[0] = 0;
+}
+
+static void reply_add(session *s, char const *line, size_t len, smtp_reply_line const *parsed)
+{
+  session_reply *reply = &s->reply;
+  size_t room = sizeof reply->text - 1 - reply->len;
+  if (reply->len && room)
+  {
+    reply->text[reply->len++] = ' ';
+    room--;
+  }
+  if (len > room) len = room;
+  memcpy(reply->text + reply->len, line, len);
+  reply->len += len;
+  smtp_text_clean(reply->text, reply->len);
+  reply->text[reply->len] = 0;
+  reply->code = parsed->code;
+  smtp_status_scan(reply->status, parsed->code, parsed->text, parsed->textlen);
+}
+
+static void nonsense(session *s, char const *line, size_t len)
+{
+  char said[200];
+  size_t n = len < sizeof said - 1 ? len : sizeof said - 1;
+  memcpy(said, line, n);
+  said[n] = 0;
+  smtp_text_clean(said, n);
+  text_join(s->text, sizeof s->text, "host ", s->peer, " does not speak SMTP: ", said);
+  session_fail(s, job_to_blame(s), "4.5.0");
+}
+
+static void line_take(session *s, char const *line, size_t len)
+{
+  smtp_reply_line parsed;
+  expected const *e = expected_head(&s->owed);
+  if (!smtp_reply_scan(line, len, &parsed) || s->reply.lines == SMTP_REPLY_LINES_MAX)
+  {
+    nonsense(s, line, len);
+    return;
+  }
+  if (e && e->kind == EXPECTED_EHLO && s->reply.lines)
+    s->extensions |= smtp_extension_scan(parsed.text, parsed.textlen, &s->size_max);
+  reply_add(s, line, len, &parsed);
+  s->reply.lines++;
+  if (!parsed.last) return;
+  reply_take(s);
+  reply_begin(s);
+}
+
+/* The only thing left on the wire is a message that cannot be ended. */
+static int broken_alone(session const *s)
+{
+  expected const *e = expected_head(&s->owed);
+  return s->broken && (!e || e->job == s->broken);
+}
+
+static void lines_take(session *s)
+{
+  char const *line;
+  size_t len;
+  while (s->state != SESSION_ENDED && wire_line(&s->wire, &line, &len)) line_take(s, line, len);
+}
+
+static void session_read(session *s)
+{
+  enum wire_result r = WIRE_OK;
+  while (s->state != SESSION_ENDED && r == WIRE_OK)
+  {
+    r = wire_read(&s->wire);
+    if (r == WIRE_OK) lines_take(s);
+    else if (r == WIRE_END) connection_lost(s);
+  }
+}
+
+/* --- the connection -------------------------------------------------------------------- */
+
+void session_init(session *s, site const *where, work *jobs, report *out)
+{
+  memset(s, 0, offsetof(session, wire));
+  s->where = where;
+  s->jobs = jobs;
+  s->out = out;
+  s->state = SESSION_ENDED;
+  wire_init(&s->wire, -1);
+}
+
+static void names_make(session *s, host_address const *to)
+{
+  char address[SITE_ADDRESS_MAX];
+  char port[TEXT_NUMBER_MAX];
+  site_address_format(address, &to->address);
+  text_join(s->peer, sizeof s->peer, to->name, "[", address, "]");
+  text_join(s->out->relay, sizeof s->out->relay, s->peer, ":", text_number(port, site_address_port(&to->address)));
+}
+
+void session_begin(session *s, host_address const *to)
+{
+  int one = 1;
+  expected_list owed = s->owed;
+  session_init(s, s->where, s->jobs, s->out);
+  s->owed = owed;
+  expected_clear(&s->owed);
+  s->state = SESSION_CONNECTING;
+  s->stop_ms = -1;
+  s->out->connect_us = clock_us();
+  s->out->open_us = 0;
+  names_make(s, to);
+  reply_begin(s);
+  step_begins(s);
+  s->wire.fd = socket(to->address.socket.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (s->wire.fd == -1)
+  {
+    connect_failed(s, strerror(errno));
+    return;
+  }
+  /* Everything is written in pieces as large as can be: nothing is gained by waiting for more. */
+  setsockopt(s->wire.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  if (connect(s->wire.fd, (struct sockaddr const *)&to->address.socket, to->address.size) == -1 && errno != EINPROGRESS)
+    connect_failed(s, strerror(errno));
+}
+
+static void connect_finish(session *s)
+{
+  int error = 0;
+  socklen_t len = sizeof error;
+  if (getsockopt(s->wire.fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1) error = errno;
+  if (error)
+  {
+    connect_failed(s, strerror(error));
+    return;
+  }
+  s->state = SESSION_GREETING;
+  session_expect(s, EXPECTED_GREETING, 0, 0);
+}
+
+/* --- stopping, waiting ------------------------------------------------------------------ */
+
+void session_stop(session *s, int64_t ms)
+{
+  int64_t at = clock_ms() + ms;
+  if (!s->stopping || at < s->stop_ms) s->stop_ms = at;
+  s->stopping = 1;
+  if (s->writing && s->writing->step == WORK_MAIL) s->writing = 0;
+}
+
+static void quit_write(session *s)
+{
+  s->state = SESSION_QUITTING;
+  wire_puts(&s->wire, "QUIT\r\n");
+  session_expect(s, EXPECTED_QUIT, 0, 0);
+}
+
+/* Stopping: QUIT once nothing is on the wire; do not wait for a peer that has not even said hello. */
+static void stop_continue(session *s)
+{
+  if (s->state == SESSION_CONNECTING || s->state == SESSION_GREETING) session_end(s, SESSION_END_QUIT);
+  else if (s->state == SESSION_OPEN && !expected_head(&s->owed) && !s->writing) quit_write(s);
+}
+
+static int64_t step_deadline(session const *s)
+{
+  enum site_timeout which = s->state == SESSION_CONNECTING ? SITE_TIMEOUT_CONNECT
+    : wire_pending(&s->wire) ? SITE_TIMEOUT_DATABLOCK
+    : steps[kind_at_present(s)].timeout;
+  int64_t ms = (int64_t)s->where->timeout_s[which] * 1000;
+  if (s->state == SESSION_QUITTING && ms > QUIT_WAIT_MS) ms = QUIT_WAIT_MS;
+  return s->since_ms + ms;
+}
+
+static int resting(session const *s)
+{
+  return s->state == SESSION_OPEN && !expected_head(&s->owed) && !wire_pending(&s->wire) && !s->writing;
+}
+
+int64_t session_deadline(session const *s)
+{
+  int64_t deadline;
+  if (s->state == SESSION_ENDED) return -1;
+  if (resting(s)) return s->stopping ? 0 : -1;
+  deadline = step_deadline(s);
+  return s->stopping && s->state != SESSION_QUITTING && s->stop_ms < deadline ? s->stop_ms : deadline;
+}
+
+void session_poll(session const *s, struct pollfd *p)
+{
+  p->fd = s->wire.fd;
+  p->revents = 0;
+  if (s->state == SESSION_CONNECTING) p->events = POLLOUT;
+  else p->events = (short)(POLLIN | (wire_pending(&s->wire) ? POLLOUT : 0));
+}
+
+static void deadline_check(session *s)
+{
+  int64_t deadline = session_deadline(s);
+  if (deadline == -1 || clock_ms() < deadline) return;
+  if (s->stopping && s->stop_ms <= deadline && s->state != SESSION_QUITTING) session_end(s, SESSION_END_QUIT);
+  else timed_out(s);
+}
+
+void session_step(session *s, short revents)
+{
+  if (s->state == SESSION_CONNECTING && revents) connect_finish(s);
+  if (s->state != SESSION_CONNECTING && s->state != SESSION_ENDED)
+  {
+    if (revents & (POLLIN | POLLHUP | POLLERR)) session_read(s);
+    if (s->state != SESSION_ENDED) session_write(s);
+  }
+  if (s->state != SESSION_ENDED && s->stopping) stop_continue(s);
+  if (s->state == SESSION_QUITTING) session_write(s);
+  if (s->state != SESSION_ENDED && broken_alone(s))
+  {
+    s->carried_out++; /* the site is not to blame */
+    session_end(s, SESSION_END_QUIT);
+  }
+  if (s->state != SESSION_ENDED) deadline_check(s);
+}

@@ -1,0 +1,176 @@
+#include "send/site.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "job/job.h"
+
+#define PORT_SMTP 25
+
+void site_init(site *out)
+{
+  static unsigned int const seconds[SITE_TIMEOUTS] = { 30, 300, 300, 300, 300, 120, 180, 600, 300 };
+  memset(out, 0, sizeof *out);
+  out->port = PORT_SMTP;
+  memcpy(out->timeout_s, seconds, sizeof seconds);
+  if (gethostname(out->me, sizeof out->me - 1) == -1 || !out->me[0]) strcpy(out->me, "localhost");
+}
+
+/* --- addresses ---------------------------------------------------------------------- */
+
+int site_address_make(site_address *out, char const *text, uint16_t port)
+{
+  struct sockaddr_in *v4 = (struct sockaddr_in *)&out->socket;
+  struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&out->socket;
+  memset(out, 0, sizeof *out);
+  if (!strncasecmp(text, "IPv6:", 5)) text += 5;
+  if (inet_pton(AF_INET, text, &v4->sin_addr) == 1)
+  {
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons(port);
+    out->size = sizeof *v4;
+    return 1;
+  }
+  if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1)
+  {
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(port);
+    out->size = sizeof *v6;
+    return 1;
+  }
+  return 0;
+}
+
+char const *site_address_format(char out[SITE_ADDRESS_MAX], site_address const *address)
+{
+  int family = address->socket.ss_family;
+  void const *octets = family == AF_INET
+    ? (void const *)&((struct sockaddr_in const *)&address->socket)->sin_addr
+    : (void const *)&((struct sockaddr_in6 const *)&address->socket)->sin6_addr;
+  if (!inet_ntop(family, octets, out, SITE_ADDRESS_MAX)) out[0] = 0;
+  return out;
+}
+
+uint16_t site_address_port(site_address const *address)
+{
+  return ntohs(address->socket.ss_family == AF_INET
+    ? ((struct sockaddr_in const *)&address->socket)->sin_port
+    : ((struct sockaddr_in6 const *)&address->socket)->sin6_port);
+}
+
+/* --- pieces of text ----------------------------------------------------------------- */
+
+static int number_scan(char const *s, size_t len, uint64_t max, uint64_t *number)
+{
+  job_field field = { s, len };
+  return job_field_number(&field, number) && *number <= max;
+}
+
+static int port_scan(char const *s, size_t len, uint16_t *port)
+{
+  uint64_t number;
+  if (!number_scan(s, len, 65535, &number) || !number) return 0;
+  *port = (uint16_t)number;
+  return 1;
+}
+
+static int string_copy(char *out, size_t max, char const *s, size_t len)
+{
+  if (!len || len >= max) return 0;
+  memcpy(out, s, len);
+  out[len] = 0;
+  return 1;
+}
+
+int site_address_scan(site_address *out, char const *s, size_t len)
+{
+  char text[SITE_ADDRESS_MAX];
+  uint16_t port;
+  char const *colon = memrchr(s, ':', len);
+  size_t hostlen;
+  if (!colon) return 0;
+  hostlen = (size_t)(colon - s);
+  if (!port_scan(colon + 1, len - hostlen - 1, &port)) return 0;
+  if (hostlen > 2 && s[0] == '[' && s[hostlen - 1] == ']') { s++; hostlen -= 2; }
+  return string_copy(text, sizeof text, s, hostlen) && site_address_make(out, text, port);
+}
+
+/* --- the site line ------------------------------------------------------------------ */
+
+/* An IP address in brackets, or a host name; "IPv6:" is left out of what is kept. */
+static int host_take(site *out, char const *s, size_t len)
+{
+  site_address address;
+  if (!string_copy(out->host, sizeof out->host, s, len)) return 0;
+  if (!out->exchangers && site_address_make(&address, out->host, out->port))
+  {
+    site_address_format(out->host, &address);
+    return 1;
+  }
+  len = smtp_domain_fold(out->host, out->host, len);
+  out->host[len] = 0;
+  return smtp_domain_ok(out->host, len);
+}
+
+int site_nexthop_scan(site *out, char const *s, size_t len)
+{
+  char const *end;
+  size_t hostlen;
+  out->exchangers = !len || s[0] != '[';
+  end = out->exchangers ? memchr(s, ':', len) : memchr(s, ']', len);
+  if (!out->exchangers)
+  {
+    if (!end) return 0;
+    hostlen = (size_t)(end - s) + 1;
+    if (hostlen < len && (s[hostlen] != ':' || !port_scan(s + hostlen + 1, len - hostlen - 1, &out->port))) return 0;
+    return host_take(out, s + 1, hostlen - 2);
+  }
+  hostlen = end ? (size_t)(end - s) : len;
+  if (end && !port_scan(end + 1, len - hostlen - 1, &out->port)) return 0;
+  return host_take(out, s, hostlen);
+}
+
+/* Numbers parted by commas; where there are fewer, the last holds for the rest. */
+static int timeouts_scan(unsigned int timeout_s[SITE_TIMEOUTS], char const *s, size_t len)
+{
+  size_t i;
+  for (i = 0; i < SITE_TIMEOUTS; i++)
+  {
+    char const *comma = memchr(s, ',', len);
+    size_t n = comma ? (size_t)(comma - s) : len;
+    uint64_t seconds;
+    if (!number_scan(s, n, 1000000, &seconds) || !seconds) return 0;
+    timeout_s[i] = (unsigned int)seconds;
+    if (!comma) break;
+    s += n + 1;
+    len -= n + 1;
+  }
+  while (++i < SITE_TIMEOUTS) timeout_s[i] = timeout_s[i - 1];
+  return 1;
+}
+
+int site_option_scan(site *out, char const *s, size_t len)
+{
+  char const *equals = memchr(s, '=', len);
+  job_field key = { s, equals ? (size_t)(equals - s) : len };
+  char const *value = equals ? equals + 1 : s + len;
+  size_t valuelen = (size_t)(s + len - value);
+  if (!valuelen) return 1; /* a setting that is empty is none */
+  if (job_field_is(&key, "me")) return string_copy(out->me, sizeof out->me, value, valuelen);
+  if (job_field_is(&key, "listen")) return site_address_scan(&out->listen, value, valuelen);
+  if (job_field_is(&key, "nameserver")) return site_address_scan(&out->nameserver, value, valuelen);
+  if (job_field_is(&key, "timeouts")) return timeouts_scan(out->timeout_s, value, valuelen);
+  return 1;
+}
+
+int site_scan(site *out, char const *s, size_t len)
+{
+  job_field field;
+  if (!job_field_next(&s, &len, &field) || !site_nexthop_scan(out, field.s, field.len)) return 0;
+  while (job_field_next(&s, &len, &field))
+    if (!site_option_scan(out, field.s, field.len)) return 0;
+  return 1;
+}

@@ -1,0 +1,65 @@
+#ifndef SEND_SITE_H
+#define SEND_SITE_H
+
+/* Where to send, and how: the "site" line of job.h, taken apart. */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "smtp/domain.h"
+
+/* In the order of the site line's timeouts=; RFC 5321 section 4.5.3.2 but for the first. */
+enum site_timeout
+{
+  SITE_TIMEOUT_CONNECT, SITE_TIMEOUT_GREETING, SITE_TIMEOUT_HELO, SITE_TIMEOUT_MAIL,
+  SITE_TIMEOUT_RCPT, SITE_TIMEOUT_DATAINIT, SITE_TIMEOUT_DATABLOCK, SITE_TIMEOUT_DATADONE,
+  SITE_TIMEOUT_QUIT,
+  SITE_TIMEOUTS
+};
+
+/* An address and port; size 0 where there is none. */
+typedef struct site_address
+{
+  socklen_t size;
+  struct sockaddr_storage socket;
+} site_address;
+
+typedef struct site
+{
+  char host[SMTP_DOMAIN_MAX + 1];  /* a domain, or an IP address in text */
+  int exchangers;                  /* 1: the MX of host; 0: host itself ("[HOST]") */
+  uint16_t port;
+  char me[SMTP_DOMAIN_MAX + 1];
+  site_address listen;
+  site_address nameserver;
+  unsigned int timeout_s[SITE_TIMEOUTS];
+} site;
+
+/* All defaults: our own host name, port 25, the RFC's timeouts. */
+extern void site_init(site *out);
+
+/*
+ * "[HOST]", "[HOST]:PORT", "DOMAIN" or "DOMAIN:PORT".  1, or 0 when it is none of these.
+ */
+extern int site_nexthop_scan(site *out, char const *s, size_t len);
+
+/* One word KEY=VALUE.  A key that is not known is passed over.  0: the value makes no sense. */
+extern int site_option_scan(site *out, char const *s, size_t len);
+
+/* What follows "site " in the line.  1 or 0. */
+extern int site_scan(site *out, char const *s, size_t len);
+
+/* "192.0.2.1:25", "[2001:db8::1]:25" or "2001:db8::1:25": the last colon parts the port.  1 or 0. */
+extern int site_address_scan(site_address *out, char const *s, size_t len);
+
+/* An IP address in text, with or without "IPv6:" before it, and a port.  1 or 0. */
+extern int site_address_make(site_address *out, char const *text, uint16_t port);
+
+/* The IP address in text. */
+#define SITE_ADDRESS_MAX 48
+extern char const *site_address_format(char out[SITE_ADDRESS_MAX], site_address const *address);
+
+extern uint16_t site_address_port(site_address const *address);
+
+#endif

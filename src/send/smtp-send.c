@@ -1,0 +1,397 @@
+/*
+ * smtp-send: one SMTP connection to one site.
+ *
+ * From qmgr it is given messages over a socket (job.h), as descriptors; by hand, one message on
+ * standard input.  A poll loop over two descriptors, the job socket and the session's.
+ */
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "job/job.h"
+#include "send/clock.h"
+#include "send/hand.h"
+#include "send/host.h"
+#include "send/report.h"
+#include "send/session.h"
+#include "send/site.h"
+#include "send/text.h"
+#include "send/work.h"
+
+#define USAGE "smtp-send [-n NAMESERVER] [-H NAME] [-t TIMEOUTS] NEXTHOP SENDER RECIPIENT..."
+
+/* What is on the wire is finished within this, when qmgr has gone and when we are told to go. */
+#define STOP_MS 60000
+#define TERM_MS 5000
+/* A qmgr that does not read its reports for so long has gone. */
+#define REPORT_WAIT_S 30
+
+enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 100, EXIT_DEFERRED = 111 };
+
+typedef struct agent
+{
+  int by_hand;
+  int site_known;
+  int looked_up;
+  int refused;            /* mail cannot go there: hosts.code and hosts.text say why */
+  int jobs_ended;         /* no more lines come */
+  int over;
+  int sigterm_fd;
+  int terminated;
+  int status;             /* to exit with */
+  size_t in_len;
+  char in[2 * JOB_LINE_MAX];
+  site where;
+  work jobs;
+  report out;
+  host_list hosts;
+  size_t host_next;
+  session line;
+} agent;
+
+/* --- SIGTERM ---------------------------------------------------------------------------- */
+
+/* Blocked, and read from a descriptor, but for while the resolver works: nothing is on the wire then. */
+static sigset_t sigterm;
+
+static void leave(int signal)
+{
+  (void)signal;
+  _exit(EXIT_DONE);
+}
+
+/* Returns a descriptor that is readable once SIGTERM has come, or -1. */
+static int signals_init(void)
+{
+  sigemptyset(&sigterm);
+  sigaddset(&sigterm, SIGTERM);
+  sigprocmask(SIG_BLOCK, &sigterm, 0);
+  signal(SIGTERM, leave);
+  signal(SIGPIPE, SIG_IGN); /* the journal is written also when nobody reads the report */
+  /* With the super-server's end ours has come too; under init there is none. */
+  if (getppid() != 1) prctl(PR_SET_PDEATHSIG, SIGTERM);
+  return signalfd(-1, &sigterm, SFD_CLOEXEC);
+}
+
+/* --- the way to the site ---------------------------------------------------------------- */
+
+static void agent_down(agent *a, char const *code, char const *text)
+{
+  work_job *job;
+  report_down(&a->out, code, text);
+  if (a->by_hand)
+    for (job = a->jobs.first; job; job = job->next) report_rest(&a->out, job, JOB_DEFERRED, code, text);
+  a->over = 1;
+}
+
+static void agent_look_up(agent *a)
+{
+  enum host_outcome outcome;
+  sigprocmask(SIG_UNBLOCK, &sigterm, 0);
+  outcome = host_find(&a->hosts, &a->where);
+  sigprocmask(SIG_BLOCK, &sigterm, 0);
+  a->looked_up = 1;
+  a->refused = outcome == HOST_NEVER;
+  if (outcome == HOST_FOUND) return;
+  text_log(a->hosts.text);
+  if (outcome == HOST_LATER) agent_down(a, a->hosts.code, a->hosts.text);
+}
+
+/* There is no way to the site: nothing that comes for it will ever do better. */
+static void agent_refuse(agent *a)
+{
+  work_job *job;
+  while ((job = work_ready(&a->jobs)))
+  {
+    report_rest(&a->out, job, JOB_FAILED, a->hosts.code, a->hosts.text);
+    report_done(&a->out, job);
+    work_forget(&a->jobs, job);
+  }
+}
+
+/*
+ * The session has come to its end.  Before anything was carried out there is the next address;
+ * after, a new connection is qmgr's business, who has all that is not done.
+ */
+static void agent_session_ended(agent *a)
+{
+  session const *s = &a->line;
+  int unblamed = s->end == SESSION_END_SITE;
+  if (unblamed) text_log(s->text);
+  if (s->end == SESSION_END_QUIT || s->carried_out || a->jobs_ended) a->over = 1;
+  else if (!unblamed || a->host_next == a->hosts.count) agent_down(a, s->code, s->text);
+}
+
+static void agent_connect(agent *a)
+{
+  session_begin(&a->line, &a->hosts.address[a->host_next++]);
+}
+
+/* --- job lines --------------------------------------------------------------------------- */
+
+static int line_clean(char const *s, size_t len)
+{
+  size_t i;
+  for (i = 0; i < len; i++) if ((unsigned char)s[i] < ' ' || s[i] == 127) return 0;
+  return 1;
+}
+
+static enum work_line line_take(agent *a, char const *s, size_t len)
+{
+  if (!line_clean(s, len)) return WORK_LINE_SENSELESS;
+  if (a->site_known) return work_take(&a->jobs, s, len);
+  if (len < 5 || memcmp(s, "site ", 5) || !site_scan(&a->where, s + 5, len - 5)) return WORK_LINE_SENSELESS;
+  a->site_known = 1;
+  return WORK_LINE_OK;
+}
+
+/* Let go of what has not been begun: its locks are wanted by the next qmgr. */
+static void jobs_drop(agent *a)
+{
+  work_job *job;
+  work_job *next;
+  for (job = a->jobs.first; job; job = next)
+  {
+    next = job->next;
+    if (job->state != WORK_BEGUN) work_forget(&a->jobs, job);
+  }
+  a->jobs.reading = 0;
+}
+
+/* No more jobs; those that are on the wire are finished. */
+static void jobs_end(agent *a, int64_t ms)
+{
+  a->jobs_ended = 1;
+  if (a->line.state == SESSION_ENDED) a->over = 1;
+  else session_stop(&a->line, ms);
+  if (!a->by_hand) jobs_drop(a);
+}
+
+static void line_refuse(agent *a, enum work_line why, char const *line)
+{
+  if (why == WORK_LINE_NO_MEMORY)
+  {
+    text_log("fatal: unable to take a job: ", strerror(ENOMEM));
+    a->status = EXIT_DEFERRED;
+  }
+  else
+  {
+    text_log("fatal: job line makes no sense: ", line);
+    a->status = EXIT_FAILED;
+  }
+  jobs_end(a, STOP_MS);
+}
+
+static void lines_take(agent *a)
+{
+  char *s = a->in;
+  char *end;
+  while (!a->jobs_ended && (end = memchr(s, '\n', a->in_len - (size_t)(s - a->in))))
+  {
+    enum work_line r = line_take(a, s, (size_t)(end - s));
+    *end = 0;
+    if (r != WORK_LINE_OK) line_refuse(a, r, s);
+    s = end + 1;
+  }
+  a->in_len -= (size_t)(s - a->in);
+  memmove(a->in, s, a->in_len);
+  if (a->in_len >= JOB_LINE_MAX && !a->jobs_ended) line_refuse(a, WORK_LINE_SENSELESS, "longer than any");
+}
+
+static void jobs_receive(agent *a)
+{
+  int fd;
+  ssize_t n = job_receive(0, a->in + a->in_len, sizeof a->in - a->in_len, &fd);
+  if (n == -1 && (errno == EINTR || errno == EAGAIN)) return;
+  if (fd != -1 && !work_take_fd(&a->jobs, fd)) close(fd);
+  if (n <= 0)
+  {
+    jobs_end(a, STOP_MS);
+    return;
+  }
+  a->in_len += (size_t)n;
+  lines_take(a);
+}
+
+static int jobs_wanted(agent const *a)
+{
+  return !a->by_hand && !a->jobs_ended && a->jobs.held < WORK_MAX;
+}
+
+/* Read what is there: several messages at once can share packets. */
+static void jobs_read(agent *a)
+{
+  struct pollfd p = { .fd = 0, .events = POLLIN };
+  do jobs_receive(a);
+  while (jobs_wanted(a) && poll(&p, 1, 0) == 1);
+}
+
+/* --- the loop ---------------------------------------------------------------------------- */
+
+static void agent_act(agent *a)
+{
+  if (a->by_hand && !a->jobs.held) jobs_end(a, STOP_MS);
+  if (!a->jobs_ended && !a->looked_up && work_ready(&a->jobs)) agent_look_up(a);
+  if (a->refused) agent_refuse(a);
+  while (!a->over && a->line.state == SESSION_ENDED && !a->refused && work_ready(&a->jobs))
+  {
+    agent_connect(a);
+    if (a->line.state == SESSION_ENDED) agent_session_ended(a);
+  }
+}
+
+static void session_act(agent *a, short revents)
+{
+  if (a->line.state == SESSION_ENDED) return;
+  session_step(&a->line, revents);
+  if (a->line.state == SESSION_ENDED) agent_session_ended(a);
+}
+
+static int time_left_ms(agent const *a)
+{
+  int64_t deadline = session_deadline(&a->line);
+  int64_t ms = deadline - clock_ms();
+  if (deadline == -1) return -1;
+  return ms < 0 ? 0 : ms > INT_MAX ? INT_MAX : (int)ms;
+}
+
+enum wait_for { WAIT_JOBS, WAIT_SESSION, WAIT_SIGTERM, WAIT_ALL };
+
+static void agent_wait(agent *a, struct pollfd p[WAIT_ALL])
+{
+  p[WAIT_JOBS] = (struct pollfd){ .fd = jobs_wanted(a) ? 0 : -1, .events = POLLIN };
+  p[WAIT_SIGTERM] = (struct pollfd){ .fd = a->terminated ? -1 : a->sigterm_fd, .events = POLLIN };
+  session_poll(&a->line, &p[WAIT_SESSION]);
+  if (poll(p, WAIT_ALL, time_left_ms(a)) == -1)
+    p[WAIT_JOBS].revents = p[WAIT_SESSION].revents = p[WAIT_SIGTERM].revents = 0;
+}
+
+static void agent_run(agent *a)
+{
+  struct pollfd p[WAIT_ALL] = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 } };
+  for (;;)
+  {
+    if (p[WAIT_SIGTERM].revents)
+    {
+      a->terminated = 1;
+      jobs_end(a, TERM_MS);
+    }
+    else if (p[WAIT_JOBS].revents) jobs_read(a);
+    agent_act(a);
+    session_act(a, p[WAIT_SESSION].revents);
+    agent_act(a);
+    report_flush(&a->out);
+    if (a->out.gone && !a->jobs_ended) jobs_end(a, STOP_MS);
+    if (a->over) return;
+    agent_wait(a, p);
+  }
+}
+
+static void agent_init(agent *a, int by_hand)
+{
+  a->by_hand = by_hand;
+  site_init(&a->where);
+  work_init(&a->jobs);
+  report_init(&a->out, by_hand ? 1 : 0, by_hand);
+  session_init(&a->line, &a->where, &a->jobs, &a->out);
+}
+
+/* --- by hand ----------------------------------------------------------------------------- */
+
+static void die_usage(void)
+{
+  text_log("usage: ", USAGE);
+  exit(EXIT_FAILED);
+}
+
+static int option_set(site *where, char const *key, char const *value)
+{
+  char word[512];
+  size_t len = text_join(word, sizeof word, key, "=", value);
+  return *value && len < sizeof word - 1 && site_option_scan(where, word, len);
+}
+
+static int nameserver_set(site *where, char const *value)
+{
+  return site_address_make(&where->nameserver, value, 53) || option_set(where, "nameserver", value);
+}
+
+static int options_read(site *where, int argc, char *const *argv)
+{
+  int c;
+  opterr = 0;
+  while ((c = getopt(argc, argv, "+n:H:t:")) != -1)
+  {
+    int good = c == 'n' ? nameserver_set(where, optarg)
+      : c == 'H' ? option_set(where, "me", optarg)
+      : c == 't' ? option_set(where, "timeouts", optarg)
+      : 0;
+    if (!good) die_usage();
+  }
+  return optind;
+}
+
+static void message_take(work *jobs, char const *sender, char const *const *recipients)
+{
+  char const *what;
+  switch (hand_take(jobs, 0, sender, recipients, &what))
+  {
+    case HAND_OK: return;
+    case HAND_BAD_ADDRESS:
+      text_log("fatal: not a mailbox: ", what);
+      exit(EXIT_FAILED);
+    case HAND_BARE_CR:
+      text_log("fatal: message holds a CR that ends no line");
+      exit(EXIT_FAILED);
+    case HAND_ERROR:
+      text_log("fatal: unable to ", what, ": ", strerror(errno));
+      exit(EXIT_DEFERRED);
+  }
+}
+
+/* What was neither sent nor refused, after a connection that had begun well. */
+static void report_left(agent *a)
+{
+  work_job *job;
+  for (job = a->jobs.first; job; job = job->next)
+    report_rest(&a->out, job, JOB_DEFERRED, "4.4.2", a->line.text[0] ? a->line.text : "ended before all was sent");
+}
+
+static int run_by_hand(agent *a, int argc, char *const *argv)
+{
+  int first = options_read(&a->where, argc, argv);
+  if (argc - first < 3) die_usage();
+  argv += first;
+  if (!site_nexthop_scan(&a->where, argv[0], strlen(argv[0]))) die_usage();
+  message_take(&a->jobs, argv[1], (char const *const *)(argv + 2));
+  agent_run(a);
+  report_left(a);
+  report_flush(&a->out);
+  return a->out.any_failed ? EXIT_FAILED : a->out.any_deferred ? EXIT_DEFERRED : EXIT_DONE;
+}
+
+static int run_for_qmgr(agent *a)
+{
+  struct timeval wait = { .tv_sec = REPORT_WAIT_S };
+  setsockopt(0, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
+  agent_run(a);
+  return a->status;
+}
+
+int main(int argc, char **argv)
+{
+  static agent a;
+  int by_hand = argc > 1;
+  agent_init(&a, by_hand);
+  a.sigterm_fd = signals_init();
+  return by_hand ? run_by_hand(&a, argc, argv) : run_for_qmgr(&a);
+}

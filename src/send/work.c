@@ -1,0 +1,170 @@
+#include "send/work.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "send/clock.h"
+
+void work_init(work *w)
+{
+  memset(w, 0, sizeof *w);
+}
+
+work_rcpt *work_rcptp(work_job const *job, size_t i)
+{
+  return (work_rcpt *)array_start(&job->rcpts) + i;
+}
+
+/* Keep a field as a string in the job's text, after a prefix; its offset, or -1 without memory. */
+static int string_keep(work_job *job, char const *prefix, job_field const *field, size_t *offset)
+{
+  *offset = job->text.len;
+  return stralloc_cats(&job->text, prefix)
+    && stralloc_catb(&job->text, field->s, field->len)
+    && stralloc_0(&job->text);
+}
+
+/* A space before the parameters makes them ready for a command line, and for smtp_parameter_next(). */
+static int parameters_keep(work_job *job, job_field const *field, size_t *offset)
+{
+  return string_keep(job, field->len ? " " : "", field, offset);
+}
+
+/* --- the list ----------------------------------------------------------------------- */
+
+static void list_append(work *w, work_job *job)
+{
+  job->next = 0;
+  if (w->last) w->last->next = job;
+  else w->first = job;
+  w->last = job;
+}
+
+static void list_remove(work *w, work_job *job)
+{
+  work_job **p = &w->first;
+  work_job *before = 0;
+  while (*p != job)
+  {
+    before = *p;
+    p = &before->next;
+  }
+  *p = job->next;
+  if (w->last == job) w->last = before;
+}
+
+static work_job *slot_find(work *w)
+{
+  size_t i;
+  for (i = 0; i < WORK_MAX; i++) if (w->slot[i].state == WORK_FREE) return &w->slot[i];
+  return 0;
+}
+
+work_job *work_ready(work const *w)
+{
+  work_job *job = w->first;
+  while (job && job->state != WORK_READY) job = job->next;
+  return job;
+}
+
+int work_owed(work_job const *job)
+{
+  size_t i;
+  for (i = 0; i < job->rcpts_len; i++) if (work_rcptp(job, i)->state != WORK_SETTLED) return 1;
+  return 0;
+}
+
+void work_again(work_job *job)
+{
+  size_t i;
+  for (i = 0; i < job->rcpts_len; i++)
+  {
+    work_rcpt *rcpt = work_rcptp(job, i);
+    if (rcpt->state != WORK_SETTLED) rcpt->state = WORK_OWED;
+  }
+  job->state = WORK_READY;
+  job->step = WORK_MAIL;
+  job->rcpt_next = job->rcpts_asked = job->rcpts_accepted = 0;
+  job->replies = 0;
+  job->mail_answered = job->mail_refused = job->data_refused = job->data_wanted = 0;
+}
+
+void work_move_last(work *w, work_job *job)
+{
+  list_remove(w, job);
+  list_append(w, job);
+}
+
+void work_forget(work *w, work_job *job)
+{
+  list_remove(w, job);
+  close(job->fd);
+  job->state = WORK_FREE;
+  w->held--;
+}
+
+/* --- the lines ---------------------------------------------------------------------- */
+
+int work_take_fd(work *w, int fd)
+{
+  if (w->fds_len == WORK_FDS_MAX) return 0;
+  w->fds[w->fds_len++] = fd;
+  return 1;
+}
+
+static enum work_line mail_take(work *w, char const *s, size_t len)
+{
+  job_mail mail;
+  work_job *job = slot_find(w);
+  if (w->reading || !job || !w->fds_len || !job_mail_scan(s, len, &mail)) return WORK_LINE_SENSELESS;
+  if (!mail.id.len || mail.id.len > JOB_ID_MAX) return WORK_LINE_SENSELESS;
+  memcpy(job->id, mail.id.s, mail.id.len);
+  job->id[mail.id.len] = 0;
+  job->arrival_us = mail.arrival_us;
+  job->offset = mail.offset;
+  job->length = mail.length;
+  job->flags = mail.flags;
+  job->text.len = 0;
+  job->rcpts_len = 0;
+  if (!string_keep(job, "", &mail.sender, &job->sender)
+   || !parameters_keep(job, &mail.parameters, &job->parameters)) return WORK_LINE_NO_MEMORY;
+  job->fd = w->fds[0];
+  memmove(w->fds, w->fds + 1, --w->fds_len * sizeof w->fds[0]);
+  job->state = WORK_READING;
+  w->reading = job;
+  w->held++;
+  list_append(w, job);
+  return WORK_LINE_OK;
+}
+
+static enum work_line rcpt_take(work_job *job, char const *s, size_t len)
+{
+  job_rcpt line;
+  work_rcpt *rcpt;
+  if (!job || !job_rcpt_scan(s, len, &line)) return WORK_LINE_SENSELESS;
+  rcpt = array_allocate(&job->rcpts, sizeof *rcpt, (int64_t)job->rcpts_len);
+  if (!rcpt) return WORK_LINE_NO_MEMORY;
+  rcpt->number = line.number;
+  if (!string_keep(job, "", &line.address, &rcpt->address)
+   || !parameters_keep(job, &line.parameters, &rcpt->parameters)) return WORK_LINE_NO_MEMORY;
+  rcpt->state = WORK_OWED;
+  job->rcpts_len++;
+  return WORK_LINE_OK;
+}
+
+static enum work_line go_take(work *w)
+{
+  if (!w->reading || !w->reading->rcpts_len) return WORK_LINE_SENSELESS;
+  w->reading->handed_us = clock_us();
+  work_again(w->reading);
+  w->reading = 0;
+  return WORK_LINE_OK;
+}
+
+enum work_line work_take(work *w, char const *s, size_t len)
+{
+  if (len > 5 && !memcmp(s, "mail ", 5)) return mail_take(w, s + 5, len - 5);
+  if (len > 5 && !memcmp(s, "rcpt ", 5)) return rcpt_take(w->reading, s + 5, len - 5);
+  if (len == 2 && !memcmp(s, "go", 2)) return go_take(w);
+  return WORK_LINE_SENSELESS;
+}

@@ -1,0 +1,117 @@
+#ifndef SEND_WORK_H
+#define SEND_WORK_H
+
+/* The messages in our hands: read from job lines, given back one by one. */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <array.h>
+#include <stralloc.h>
+
+#include "job/job.h"
+
+/* Messages held at once; more are left in the socket. */
+#define WORK_MAX 256
+
+/* Descriptors that can come before their lines are read: one with a line's first half, one with the rest. */
+#define WORK_FDS_MAX 4
+
+enum work_rcpt_state
+{
+  WORK_OWED,      /* nothing known yet */
+  WORK_ACCEPTED,  /* RCPT answered 2xx: shares the fate of the content */
+  WORK_LATER,     /* too many recipients for this transaction (RFC 5321 section 4.5.3.1.10): the next */
+  WORK_SETTLED    /* reported */
+};
+
+typedef struct work_rcpt
+{
+  uint64_t number;
+  size_t address;     /* offsets of strings in the job's text */
+  size_t parameters;  /* begins with a space, or is empty */
+  enum work_rcpt_state state;
+} work_rcpt;
+
+enum work_state
+{
+  WORK_FREE,      /* the slot holds nothing */
+  WORK_READING,   /* its recipients are not complete */
+  WORK_READY,
+  WORK_BEGUN      /* the session has it on the wire */
+};
+
+/* What the session writes next for a job; the order of a transaction. */
+enum work_step { WORK_MAIL, WORK_RCPT, WORK_BODY, WORK_CONTENT, WORK_END, WORK_WRITTEN };
+
+typedef struct work_job
+{
+  struct work_job *next;
+  enum work_state state;
+  int fd;
+  char id[JOB_ID_MAX + 1];
+  uint64_t arrival_us;
+  uint64_t handed_us;     /* when the job was complete here */
+  uint64_t offset;
+  uint64_t length;
+  unsigned int flags;     /* job_flag */
+  size_t sender;          /* offsets of strings in text */
+  size_t parameters;      /* begins with a space, or is empty */
+  stralloc text;
+  array rcpts;            /* of work_rcpt */
+  size_t rcpts_len;
+
+  /* The session's, from here on. */
+  enum work_step step;
+  size_t rcpt_next;       /* whose RCPT is written next */
+  size_t rcpts_asked;     /* RCPTs not answered yet */
+  size_t rcpts_accepted;
+  unsigned int replies;   /* of any command of this job, not read yet */
+  int mail_answered;
+  int mail_refused;
+  int data_refused;
+  int data_wanted;        /* 354 was read */
+  uint64_t begun_us;
+} work_job;
+
+#define work_string(job, offset) ((job)->text.s + (offset))
+
+typedef struct work
+{
+  work_job *first;        /* in the order they came */
+  work_job *last;
+  work_job *reading;      /* the job whose rcpt lines come now, or NULL */
+  size_t held;
+  size_t fds_len;
+  int fds[WORK_FDS_MAX];  /* came before their mail lines were complete, in the order of those */
+  work_job slot[WORK_MAX];
+} work;
+
+extern void work_init(work *w);
+
+extern work_rcpt *work_rcptp(work_job const *job, size_t i);
+
+enum work_line { WORK_LINE_OK, WORK_LINE_SENSELESS, WORK_LINE_NO_MEMORY };
+
+/* Take a descriptor that came with octets; its line comes next.  0: no line for it can follow. */
+extern int work_take_fd(work *w, int fd);
+
+/*
+ * Take a line "mail ...", "rcpt ..." or "go", without its LF.
+ * A mail line takes the oldest descriptor; there must be room (w->held under WORK_MAX).
+ */
+extern enum work_line work_take(work *w, char const *s, size_t len);
+
+/* The first job that nobody has begun, or NULL. */
+extern work_job *work_ready(work const *w);
+
+/* Is anything of the job not settled? */
+extern int work_owed(work_job const *job);
+
+/* Make a job as if it had just come, but for what is settled; and, last, behind all others. */
+extern void work_again(work_job *job);
+extern void work_move_last(work *w, work_job *job);
+
+/* Close its descriptor, and forget it. */
+extern void work_forget(work *w, work_job *job);
+
+#endif

@@ -1,0 +1,690 @@
+# smtp-send against a server that does what it is told (tests/sink/smtp-sink.c), with
+# tests/sink/qmgr as its qmgr, and by hand.
+# shellcheck disable=SC1091,SC2154
+. tests/lib.sh
+# shellcheck source=tests/peer/dns.sh
+. tests/peer/dns.sh
+
+case $BIN in
+  */build/asan/bin) SINKBIN=${BIN%/bin}/tests/sink/smtp-sink ;;
+  *) SINKBIN=$(pwd)/build/tests/sink/smtp-sink ;;
+esac
+
+STEP=''
+PIPE='-e PIPELINING -e ENHANCEDSTATUSCODES'
+CHUNK="$PIPE -e CHUNKING"
+
+# --- helpers ------------------------------------------------------------------------
+
+setUp() {
+  rm -rf "$T/peer" "$T/work"
+  mkdir "$T/work"
+  peer_pid=
+}
+
+tearDown() {
+  [ -z "$peer_pid" ] || peer_stop
+}
+
+# peer EXTENSIONS OPTION...: the server; EXTENSIONS is one of the words above.
+peer() {
+  mkdir -p "$T/peer"
+  free_port PEERPORT
+  peer_extensions=$1
+  shift
+  # shellcheck disable=SC2086
+  "$SINKBIN" $peer_extensions "$@" "127.0.0.1:$PEERPORT" "$T/peer" </dev/null >"$T/peer/out" 2>&1 &
+  peer_pid=$!
+  wait_for 10 test -e "$T/peer/listening" || fail "no peer: $(cat "$T/peer/out")"
+  SITE="site [127.0.0.1]:$PEERPORT me=relay.example"
+}
+
+peer_stop() {
+  kill "$peer_pid" 2>/dev/null
+  wait "$peer_pid" 2>/dev/null
+  peer_pid=
+}
+
+# commands: what the peer was told, without the process ids, in order.
+commands() { sed -n 's/^[0-9]* C //p' "$T/peer/log"; }
+log_has() { grep -q "^[0-9]* $1" "$T/peer/log"; }
+log_count() { grep -c "^[0-9]* $1" "$T/peer/log"; }
+messages_kept() { find "$T/peer" -name 'msg.*' | wc -l; }
+# kept N: the path of the Nth message of the only connection
+kept() { echo "$T"/peer/msg.*."$1"; }
+
+# message ID [TEXT]: a message's file, the content alone.
+message() {
+  printf '%b' "${2:-Subject: $1\r\n\r\nbody of $1\r\n}" >"$T/work/$1"
+  wc -c <"$T/work/$1" >"$T/work/$1.length"
+}
+
+# job ID FLAGS RECIPIENT...: the lines that hand over $T/work/ID.
+job() {
+  job_id=$1
+  job_flags=$2
+  shift 2
+  echo "@$T/work/$job_id mail $job_id $(date +%s)000000 0 $(cat "$T/work/$job_id.length") $job_flags <$job_id@sender.example>$job_parameters"
+  job_n=0
+  for job_to; do
+    echo "rcpt $job_n <$job_to>$job_rcpt_parameters"
+    job_n=$((job_n + 1))
+  done
+  echo go
+}
+job_parameters=
+job_rcpt_parameters=
+
+# send: the agent, with the script on stdin; what it said is in $T/said, its log in $T/log.
+send() {
+  timeout 100 tests/sink/qmgr "$BIN/smtp-send" >"$T/said" 2>"$T/log"
+}
+
+said() { cat "$T/said"; }
+# journal ID: what was added to the message's file, without the times.
+journal() {
+  tail -c "+$(($(cat "$T/work/$1.length") + 1))" "$T/work/$1" | sed 's/^[0-9.]* //'
+}
+
+relay() { echo "127.0.0.1[127.0.0.1]:$PEERPORT"; }
+host() { echo 'host 127.0.0.1[127.0.0.1]'; }
+
+# same ID N: is the Nth message kept what was sent?
+same() {
+  head -c "$(cat "$T/work/$1.length")" "$T/work/$1" >"$T/work/expected"
+  assertTrue "$1 has changed on its way" "cmp '$T/work/expected' '$(kept "$2")'"
+}
+
+# each_way TEST: runs a function with each of the three ways to talk.
+each_way() {
+  for way in "$STEP" "$PIPE" "$CHUNK"; do
+    tearDown
+    setUp
+    "$1" "$way"
+    assertFalse "spoke too early: $way" 'log_has early'
+    tearDown
+  done
+}
+
+# --- sending ------------------------------------------------------------------------
+
+way_sends() {
+  peer "$1"
+  for id in m1 m2 m3; do message $id; done
+  { echo "$SITE"; for id in m1 m2 m3; do job $id - alice@customer.tld bob@customer.tld; done
+    echo '=wait done m3'; echo '=end'; } | send
+  assertEquals "exit code $1" 0 $?
+  for n in 1 2 3; do
+    same "m$n" "$n"
+    assertEquals "$(printf '%s sent 2.0.0 %s 250 2.0.0 ok\n' 0 "$(relay)" 1 "$(relay)")" "$(journal "m$n")"
+  done
+  assertEquals 1 "$(log_count connect)"
+  assertEquals 'messages begun' 3 "$(commands | grep -c '^MAIL FROM:<m[123]@sender.example>$')"
+  assertEquals 'the first word' "up $(relay)" "$(said | head -n 1 | cut -d' ' -f1,2)"
+  assertEquals "rcpt m2 1 sent 2.0.0 $(relay) 250 2.0.0 ok" "$(said | grep '^rcpt m2 1')"
+  assertEquals 'done m1 done m2 done m3' "$(said | grep '^done' | xargs)"
+  assertEquals QUIT "$(commands | tail -n 1)"
+}
+testSends() { each_way way_sends; }
+
+testLogLine() {
+  peer "$CHUNK"
+  message m1
+  { echo "$SITE"; job m1 - alice@customer.tld; echo '=wait done'; echo '=end'; } | send
+  assertTrue "$(cat "$T/log")" "grep -qE '^smtp-send: m1: to=<alice@customer.tld>, relay=127\\.0\\.0\\.1\\[127\\.0\\.0\\.1\\]:$PEERPORT, delay=[0-9.]+, delays=[0-9.]+/[0-9.]+/[0-9.]+/[0-9.]+, dsn=2\\.0\\.0, status=sent \\(250 2\\.0\\.0 ok\\)\$' '$T/log'"
+}
+
+testPipelinedDotSharesAPacket() {
+  peer "$PIPE" -w 50
+  for id in m1 m2 m3 m4 m5; do message $id; done
+  { echo "$SITE"; for id in m1 m2 m3 m4 m5; do job $id - alice@customer.tld; done
+    echo '=wait done m5'; echo '=end'; } | send
+  assertEquals 5 "$(messages_kept)"
+  # greeting, EHLO, MAIL RCPT DATA, four dots with the next message, the last dot, QUIT
+  assertTrue "turns: $(log_count turn)" "[ $(log_count turn) -le 8 ]"
+}
+
+testManyMessagesTakeFewRoundTrips() {
+  peer "$CHUNK" -w 100
+  text=$(awk 'BEGIN { for (i = 0; i < 102; i++) printf "a line of forty octets, all told, no more\\r\\n" }')
+  { echo "$SITE"; n=0; while [ $((n = n + 1)) -le 200 ]; do message "m$n" "$text"; job "m$n" - alice@customer.tld; done
+    echo '=wait done m200'; echo '=end'; } >"$T/script"
+  send <"$T/script"
+  assertEquals 200 "$(messages_kept)"
+  assertTrue "turns: $(log_count turn)" "[ $(log_count turn) -le 40 ]"
+}
+
+way_big() {
+  peer "$1" -s 8192
+  head -c 20000000 /dev/urandom | base64 -w 76 | sed 's/$/\r/; s/^\(A\)/.\1/' >"$T/work/m1"
+  wc -c <"$T/work/m1" >"$T/work/m1.length"
+  message m2
+  { echo "$SITE"; job m1 --d- alice@customer.tld; job m2 ---- alice@customer.tld; echo '=wait done m2'; echo '=end'; } | send
+  assertEquals "exit code $1" 0 $?
+  same m1 1
+  same m2 2
+}
+testBigMessage() { each_way way_big; }
+
+testBigMessageWithoutDots() {
+  peer "$PIPE"
+  head -c 3000000 /dev/urandom | base64 -w 76 | sed 's/$/\r/' >"$T/work/m1"
+  wc -c <"$T/work/m1" >"$T/work/m1.length"
+  { echo "$SITE"; job m1 - alice@customer.tld; echo '=wait done'; echo '=end'; } | send
+  same m1 1
+}
+
+way_odd() {
+  peer "$1"
+  message dots '.\r\n..\r\n.a\r\n\r\n.\r\n'
+  message empty ''
+  : >"$T/work/empty"
+  echo 0 >"$T/work/empty.length"
+  message last
+  { echo "$SITE"; job dots --d- a@customer.tld; job empty - a@customer.tld; job last - a@customer.tld
+    echo '=wait done last'; echo '=end'; } | send
+  same dots 1
+  same empty 2
+  same last 3
+}
+testDotsAndEmpty() { each_way way_odd; }
+
+testUnended() {
+  message open 'no line end'
+  peer "$CHUNK"
+  { echo "$SITE"; job open ---e a@customer.tld; echo '=wait done'; echo '=end'; } | send
+  same open 1
+  tearDown
+  setUp
+  message open 'no line end'
+  peer "$PIPE"
+  { echo "$SITE"; job open ---e a@customer.tld; echo '=wait done'; echo '=end'; } | send
+  assertEquals 'no line end' "$(tr -d '\r' <"$(kept 1)")"
+  assertEquals 13 "$(wc -c <"$(kept 1)")"
+}
+
+# --- parameters ---------------------------------------------------------------------
+
+parameters_are() {
+  message m1
+  job_parameters=' SIZE=99 BODY=8BITMIME RET=HDRS ENVID=q+3D1 AUTH=<> SMTPUTF8'
+  job_rcpt_parameters=' NOTIFY=SUCCESS,DELAY ORCPT=rfc822;alice@customer.tld'
+  { echo "$SITE"; job m1 8--- alice@customer.tld; echo '=wait done'; echo '=end'; } | send
+  job_parameters=
+  job_rcpt_parameters=
+  assertEquals "$1" "$(commands | grep ^MAIL)"
+  assertEquals "$2" "$(commands | grep ^RCPT)"
+}
+
+testParametersWithoutExtensions() {
+  peer "$PIPE"
+  parameters_are 'MAIL FROM:<m1@sender.example>' 'RCPT TO:<alice@customer.tld>'
+}
+
+testParametersWithExtensions() {
+  peer "$PIPE" -e 8BITMIME -e DSN -e 'SIZE 100000' -e SMTPUTF8
+  parameters_are 'MAIL FROM:<m1@sender.example> SIZE=27 BODY=8BITMIME RET=HDRS ENVID=q+3D1' \
+    'RCPT TO:<alice@customer.tld> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;alice@customer.tld'
+}
+
+testEightBitIsDeclared() {
+  peer "$PIPE" -e 8BITMIME
+  message m1
+  { echo "$SITE"; job m1 8--- alice@customer.tld; echo '=wait done'; echo '=end'; } | send
+  assertEquals 'MAIL FROM:<m1@sender.example> BODY=8BITMIME' "$(commands | grep ^MAIL)"
+}
+
+testTooBigForThePeer() {
+  peer "$PIPE" -e 'SIZE 10'
+  message m1
+  message m2 'short\r\n'
+  { echo "$SITE"; job m1 - alice@customer.tld; job m2 - alice@customer.tld; echo '=wait done m2'; echo '=end'; } | send
+  assertEquals "0 failed 5.3.4 $(relay) message size 27 exceeds size limit 10 of server 127.0.0.1[127.0.0.1]" "$(journal m1)"
+  same m2 1
+  assertEquals 1 "$(commands | grep -c ^MAIL)"
+}
+
+testUtf8() {
+  peer "$PIPE"
+  message m1
+  { echo "$SITE"; job m1 -u-- alice@customer.tld; echo '=wait done'; echo '=end'; } | send
+  assertEquals "0 failed 5.6.7 $(relay) SMTPUTF8 is required, but was not offered by host 127.0.0.1[127.0.0.1]" "$(journal m1)"
+  tearDown
+  setUp
+  peer "$PIPE" -e SMTPUTF8
+  message m1
+  { echo "$SITE"; job m1 -u-- alice@customer.tld; echo '=wait done'; echo '=end'; } | send
+  assertEquals 'MAIL FROM:<m1@sender.example> SMTPUTF8' "$(commands | grep ^MAIL)"
+}
+
+# --- refusals -----------------------------------------------------------------------
+
+way_partly() {
+  peer "$1" -r 'RCPT*<bob@*=>550 5.1.1 no such user' -r 'RCPT*<carol@*=>450 4.2.1 later'
+  message m1
+  message m2
+  { echo "$SITE"; job m1 - alice@x.tld bob@x.tld carol@x.tld; job m2 - alice@x.tld; echo '=wait done m2'; echo '=end'; } | send
+  assertEquals "$1" "1 failed 5.1.1 $(relay) $(host) said: 550 5.1.1 no such user (in reply to RCPT TO command)
+2 deferred 4.2.1 $(relay) $(host) said: 450 4.2.1 later (in reply to RCPT TO command)
+0 sent 2.0.0 $(relay) 250 2.0.0 ok" "$(journal m1)"
+  same m1 1
+  same m2 2
+  assertTrue "$(cat "$T/log")" "grep -q 'm1: to=<bob@x.tld>.*status=bounced' '$T/log'"
+}
+testSomeRecipientsRefused() { each_way way_partly; }
+
+way_all() {
+  peer "$1" -r 'RCPT*<bob@*=>550-5.1.1 no such user\n550 5.1.1 at all'
+  for id in m1 m2 m3; do message $id; done
+  { echo "$SITE"; job m1 - bob@x.tld; job m2 - bob@x.tld bob@x.tld; job m3 - alice@x.tld; echo '=wait done m3'; echo '=end'; } | send
+  assertEquals "0 failed 5.1.1 $(relay) $(host) said: 550-5.1.1 no such user 550 5.1.1 at all (in reply to RCPT TO command)" "$(journal m1)"
+  assertEquals 2 "$(journal m2 | grep -c failed)"
+  assertEquals "0 sent 2.0.0 $(relay) 250 2.0.0 ok" "$(journal m3)"
+  assertEquals 'messages kept' 1 "$(messages_kept)"
+  assertEquals 'done m1 done m2 done m3' "$(said | grep '^done' | xargs)"
+  assertFalse 'MAIL in a transaction' 'log_has "S 503 5.5.1 nested"'
+}
+testAllRecipientsRefused() { each_way way_all; }
+
+way_mail() {
+  peer "$1" -r 'MAIL*<m1@*=>550 5.7.1 not you' -r 'MAIL*<m2@*=>451 4.3.0 not now'
+  for id in m1 m2 m3; do message $id; done
+  { echo "$SITE"; for id in m1 m2 m3; do job $id - alice@x.tld bob@x.tld; done; echo '=wait done m3'; echo '=end'; } | send
+  assertEquals "0 failed 5.7.1 $(relay) $(host) said: 550 5.7.1 not you (in reply to MAIL FROM command)" "$(journal m1 | head -n 1)"
+  assertEquals 2 "$(journal m1 | grep -c failed)"
+  assertEquals 2 "$(journal m2 | grep -c 'deferred 4.3.0')"
+  assertEquals 2 "$(journal m3 | grep -c sent)"
+  assertEquals 'messages kept' 1 "$(messages_kept)"
+}
+testSenderRefused() { each_way way_mail; }
+
+way_content() {
+  peer "$1" -r '1/CONTENT=>554 5.7.1 spam' -r '1/CONTENT=>451 4.3.0 full'
+  for id in m1 m2 m3; do message $id; done
+  { echo "$SITE"; for id in m1 m2 m3; do job $id - alice@x.tld; done; echo '=wait done m3'; echo '=end'; } | send
+  assertEquals 1 "$(journal m1 | grep -cE 'failed 5.7.1 .*\(in reply to (end of DATA|BDAT) command\)$')"
+  assertEquals 1 "$(journal m2 | grep -c 'deferred 4.3.0')"
+  assertEquals "0 sent 2.0.0 $(relay) 250 2.0.0 ok" "$(journal m3)"
+}
+testContentRefused() { each_way way_content; }
+
+testDataRefused() {
+  for way in "$STEP" "$PIPE"; do
+    peer "$way" -r '1/DATA=>450 4.7.1 greylisted'
+    message m1
+    message m2
+    { echo "$SITE"; job m1 - alice@x.tld; job m2 - alice@x.tld; echo '=wait done m2'; echo '=end'; } | send
+    assertEquals "0 deferred 4.7.1 $(relay) $(host) said: 450 4.7.1 greylisted (in reply to DATA command)" "$(journal m1)"
+    same m2 1
+    assertEquals 1 "$(commands | grep -c RSET)"
+    tearDown
+    setUp
+  done
+}
+
+testDataAcceptedWithoutRecipients() {
+  peer "$PIPE" -r 'RCPT*<bob@*=>550 5.1.1 no' -r '1/DATA=>354 go on all the same'
+  message m1
+  message m2
+  { echo "$SITE"; job m1 - bob@x.tld; job m2 - alice@x.tld; echo '=wait done m2'; echo '=end'; } | send
+  assertEquals 1 "$(journal m1 | grep -c 'failed 5.1.1')"
+  assertEquals "0 sent 2.0.0 $(relay) 250 2.0.0 ok" "$(journal m2)"
+  assertEquals 1 "$(messages_kept)"
+}
+
+# RFC 5321 section 4.5.3.1.10
+way_toomany() {
+  peer "$1" -r '3/RCPT*=>452 4.5.3 too many' -r '3/RCPT*=>452 4.5.3 too many'
+  message m1
+  { echo "$SITE"; job m1 - a@x.tld b@x.tld c@x.tld d@x.tld; echo '=wait done'; echo '=end'; } | send
+  assertEquals 4 "$(journal m1 | grep -c sent)"
+  assertEquals 2 "$(messages_kept)"
+  assertEquals 1 "$(said | grep -c '^done')"
+}
+testTooManyRecipients() { each_way way_toomany; }
+
+# --- the site is away ---------------------------------------------------------------
+
+# down_is TEXT: one job, and that is the last word; nobody is told anything about the message.
+down_is() {
+  message m1
+  { echo "$SITE timeouts=1"; job m1 - alice@x.tld; } | send
+  assertEquals "$1" "$(said | tail -n 1)"
+  assertFalse 'reported' 'said | grep -q ^rcpt'
+  assertEquals '' "$(journal m1)"
+}
+
+testConnectionRefused() {
+  free_port PEERPORT
+  SITE="site [127.0.0.1]:$PEERPORT"
+  down_is "down 4.4.1 connect to $(relay): Connection refused"
+  assertEquals "smtp-send: connect to $(relay): Connection refused" "$(cat "$T/log")"
+}
+
+testGreetingRefused() {
+  peer "$PIPE" -r 'CONNECT=>554 5.3.2 go away'
+  down_is "down 4.3.2 $(host) refused to talk to me: 554 5.3.2 go away"
+}
+
+testGreeting421() {
+  peer "$PIPE" -r 'CONNECT=>421 busy'
+  down_is "down 4.0.0 $(host) refused to talk to me: 421 busy"
+}
+
+testGreetingDropped() {
+  peer "$PIPE" -r 'CONNECT=>drop'
+  down_is 'down 4.4.2 lost connection with 127.0.0.1[127.0.0.1] while receiving the initial server greeting'
+}
+
+testGreetingMute() {
+  peer "$PIPE" -r 'CONNECT=>mute'
+  down_is 'down 4.4.2 conversation with 127.0.0.1[127.0.0.1] timed out while receiving the initial server greeting'
+}
+
+testNotSmtp() {
+  peer "$PIPE" -r 'CONNECT=>SSH-2.0-OpenSSH'
+  down_is "down 4.5.0 $(host) does not speak SMTP: SSH-2.0-OpenSSH"
+}
+
+testEhlo() {
+  peer "$PIPE" -r 'EHLO*=>450 4.0.0 not now'
+  down_is "down 4.0.0 $(host) said: 450 4.0.0 not now (in reply to EHLO command)"
+}
+
+testHelo() {
+  peer "$PIPE" -r 'EHLO*=>502 what'
+  message m1
+  { echo "$SITE"; job m1 - alice@x.tld; echo '=wait done'; echo '=end'; } | send
+  same m1 1
+  assertEquals 'HELO relay.example' "$(commands | grep HELO)"
+  assertFalse 'spoke too early' 'log_has early'
+}
+
+# 421 as the answer to a command is no word about the message.
+way_421() {
+  for command in MAIL RCPT; do
+    tearDown
+    setUp
+    peer "$1" -r "$command*=>421 4.3.2 closing"
+    down_is "down 4.3.2 $(host) said: 421 4.3.2 closing (in reply to $command $([ $command = MAIL ] && echo FROM || echo TO) command)"
+  done
+}
+test421() { each_way way_421; }
+
+way_421later() {
+  peer "$1" -r '2/MAIL*=>421 4.3.2 enough'
+  message m1
+  message m2
+  { echo "$SITE"; job m1 - alice@x.tld; echo '=wait done m1'; job m2 - alice@x.tld; } | send
+  assertEquals 'done m1' "$(said | tail -n 1)"
+  assertEquals '' "$(journal m2)"
+}
+test421AfterSuccessIsNotDown() { each_way way_421later; }
+
+# --- lost in the middle -------------------------------------------------------------
+
+way_lost() {
+  for event in 'MAIL*' 'RCPT*' CONTENT; do
+    for how in drop mute; do
+      tearDown
+      setUp
+      peer "$1" -r "$event=>$how"
+      message m1
+      message m2
+      { echo "$SITE timeouts=1"; job m1 - alice@x.tld bob@x.tld; job m2 - alice@x.tld; } | send
+      assertEquals "$1 $event $how" 2 "$(journal m1 | grep -cE "deferred 4.4.2 .*(lost connection with|timed out while)")"
+      assertEquals "$1 $event $how" '' "$(journal m2)"
+      assertEquals "$1 $event $how" 'done m1 down 4.4.2' "$(said | tail -n 2 | cut -d' ' -f1,2 | xargs)"
+    done
+  done
+}
+testLostInTheMiddle() { each_way way_lost; }
+
+way_lostlater() {
+  peer "$1" -r '2/CONTENT=>drop'
+  for id in m1 m2 m3; do message $id; done
+  { echo "$SITE"; for id in m1 m2 m3; do job $id - alice@x.tld; done; } | send
+  assertEquals "0 sent 2.0.0 $(relay) 250 2.0.0 ok" "$(journal m1)"
+  assertEquals 1 "$(journal m2 | grep -c 'deferred 4.4.2')"
+  assertEquals '' "$(journal m3)"
+  assertEquals 'done m2' "$(said | tail -n 1)"
+}
+testLostAfterSuccessIsNotDown() { each_way way_lostlater; }
+
+way_lostcontent() {
+  peer "$1" -d 100000
+  head -c 2000000 /dev/zero | tr '\0' a | fold -w 70 | sed 's/$/\r/' >"$T/work/m1"
+  wc -c <"$T/work/m1" >"$T/work/m1.length"
+  { echo "$SITE"; job m1 - alice@x.tld; } | send
+  assertEquals "$1: $(journal m1)" 1 "$(journal m1 | grep -c 'deferred 4.4.2')"
+}
+testLostInTheContent() { each_way way_lostcontent; }
+
+testIdleConnectionClosed() {
+  peer "$PIPE" -r '2/MAIL*=>drop'
+  message m1
+  message m2
+  { echo "$SITE"; job m1 - a@x.tld; echo '=wait done m1'; job m2 - a@x.tld; } | send
+  assertEquals 'not blamed' '' "$(journal m2)"
+  assertEquals 'done m1' "$(said | tail -n 1)"
+}
+
+# A peer that writes a lot before it reads again, through narrow buffers.
+testNoDeadlock() {
+  long=$(awk 'BEGIN { for (i = 0; i < 20; i++) printf "250-%0900d\\n", i; print "250 ok" }')
+  peer "$CHUNK" -s 4096 -r "RCPT*=>$long"
+  head -c 300000 /dev/zero | tr '\0' a | fold -w 70 | sed 's/$/\r/' >"$T/work/m1"
+  wc -c <"$T/work/m1" >"$T/work/m1.length"
+  recipients=$(awk 'BEGIN { for (i = 0; i < 200; i++) print "user" i "@x.tld" }')
+  # shellcheck disable=SC2086
+  { echo "$SITE timeouts=20"; job m1 - $recipients; echo '=wait done'; echo '=end'; } | send
+  assertEquals 200 "$(journal m1 | grep -c ' sent ')"
+}
+
+# --- stopping -----------------------------------------------------------------------
+
+testEndWithNothingToDo() {
+  echo '=end' | send
+  assertEquals 0 $?
+  assertEquals '' "$(cat "$T/said" "$T/log")"
+}
+
+testTermWhenIdle() {
+  peer "$PIPE"
+  message m1
+  { echo "$SITE"; job m1 - a@x.tld; echo '=wait done'; echo '=term'; } | send
+  assertEquals 0 $?
+  assertEquals QUIT "$(commands | tail -n 1)"
+}
+
+testTermWhileOnTheWire() {
+  peer "$CHUNK" -w 1000
+  message m1
+  message m2
+  { echo "$SITE"; job m1 - a@x.tld; echo "=go while ! grep -q 'C BDAT' $T/peer/log; do sleep 0.1; done"
+    echo '=term'; job m2 - a@x.tld; } | send
+  assertEquals 0 $?
+  assertEquals "0 sent 2.0.0 $(relay) 250 2.0.0 ok" "$(journal m1)"
+  assertEquals '' "$(journal m2)"
+}
+
+testTermIsNotHeldUp() {
+  peer "$CHUNK" -r 'CONTENT=>mute'
+  message m1
+  began=$(date +%s)
+  { echo "$SITE"; job m1 - a@x.tld; echo "=go while ! grep -q mute $T/peer/log; do sleep 0.1; done"; echo '=term'; } | send
+  assertEquals 0 $?
+  assertTrue 'took too long' "[ $(($(date +%s) - began)) -le 8 ]"
+  assertEquals 'nobody is to blame' '' "$(journal m1)"
+}
+
+testQmgrDies() {
+  peer "$CHUNK" -w 500
+  message m1
+  { echo "$SITE"; job m1 - a@x.tld; echo "=go while ! grep -q 'C BDAT' $T/peer/log; do sleep 0.1; done"; echo '=close'; } | send
+  assertEquals 0 $?
+  assertEquals "0 sent 2.0.0 $(relay) 250 2.0.0 ok" "$(journal m1)"
+}
+
+# --- what is wrong here -------------------------------------------------------------
+
+testShortFile() {
+  peer "$CHUNK"
+  message m1
+  message m2
+  echo 1000 >"$T/work/m1.length"
+  { echo "$SITE"; job m1 - a@x.tld; job m2 - a@x.tld; echo '=wait done m2'; echo '=end'; } | send
+  assertEquals "rcpt m1 0 deferred 4.3.0 $(relay) message file is too short" "$(said | grep '^rcpt m1')"
+  same m2 1
+}
+
+testTornJournal() {
+  peer "$CHUNK" -r 'RCPT*<b@*=>550 5.1.1 no'
+  message m1
+  printf '1763711153.000001 0 defer' >>"$T/work/m1"
+  { echo "$SITE"; job m1 - a@x.tld b@x.tld; echo '=wait done'; echo '=end'; } | send
+  assertEquals 'lines of the journal' 3 "$(journal m1 | wc -l)"
+  assertEquals "0 sent 2.0.0 $(relay) 250 2.0.0 ok" "$(journal m1 | tail -n 1)"
+}
+
+# A journal that cannot be written is said, and does not keep the report from qmgr.
+testJournalFull() {
+  peer "$CHUNK"
+  message m1
+  { echo "$SITE"; sed "s,@$T/work/m1,@/dev/full," <<EOT
+$(job m1 - a@x.tld)
+EOT
+    echo '=wait done'; echo '=end'; } | send
+  assertEquals 'done m1' "$(said | tail -n 1)"
+  assertTrue "$(cat "$T/log")" "grep -q '^smtp-send: m1: unable to write to the journal: No space left on device' '$T/log'"
+}
+
+testSenselessLine() {
+  peer "$CHUNK"
+  message m1
+  { echo "$SITE"; job m1 - a@x.tld; echo '=wait done'; echo 'nonsense'; } | send
+  assertEquals 100 $?
+  assertEquals 'smtp-send: fatal: job line makes no sense: nonsense' "$(tail -n 1 "$T/log")"
+}
+
+testMailWithoutDescriptor() {
+  printf 'site [127.0.0.1]:1\nmail m1 1 0 0 - <a@b.tld>\n' | send
+  assertEquals 100 $?
+}
+
+# --- looking for the host -----------------------------------------------------------
+
+# never_is DOMAIN RESULT: refused for good, without a connection, whenever it comes.
+never_is() {
+  message m1
+  message m2
+  { echo "site $1:$PEERPORT me=relay.example listen=127.0.0.1:$PEERPORT nameserver=127.0.0.1:$DNSPORT"
+    job m1 - a@x.tld; echo '=wait done m1'; job m2 - a@x.tld; echo '=wait done m2'; echo '=end'; } | send
+  assertEquals "0 failed $2" "$(journal m1)"
+  assertEquals "0 failed $2" "$(journal m2)"
+  assertFalse "$(said)" 'said | grep -q ^down'
+}
+
+testHosts() {
+  free_port PEERPORT
+  dns_start <<EOT
+null MX 0 .
+us MX 10 relay
+us MX 20 other
+usaddress MX 10 loop
+usaddress MX 20 other
+relay A 127.0.0.77
+loop A 127.0.0.1
+other A 127.0.0.88
+nothing TXT "nothing"
+nohost MX 10 missing
+dead MX 10 other
+dead MX 5 gone
+gone A 127.0.0.89
+dead MX 20 never
+never A 127.0.0.91
+chain CNAME chain2
+chain2 CNAME dead
+EOT
+  never_is null.example '5.1.10 none Domain does not accept mail (null MX): null.example'
+  never_is us.example '5.4.6 none mail for us.example loops back to myself'
+  never_is usaddress.example '5.4.6 none mail for usaddress.example loops back to myself'
+  never_is nosuch.example '5.4.4 none Host or domain name not found: nosuch.example'
+  never_is nothing.example '5.4.4 none Host or domain name found, but it has no address: nothing.example'
+  message m1
+  { echo "site dead.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; } | send
+  assertEquals 'all in order of preference' '127.0.0.89 127.0.0.88 127.0.0.91' \
+    "$(sed -n 's/.*connect to .*\[\(.*\)\]:.*refused/\1/p' "$T/log" | xargs)"
+  assertEquals "down 4.4.1 connect to never.example[127.0.0.91]:$PEERPORT: Connection refused" "$(said | tail -n 1)"
+  { echo "site chain.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; } | send
+  assertEquals "down 4.4.1 connect to never.example[127.0.0.91]:$PEERPORT: Connection refused" "$(said | tail -n 1)"
+  { echo "site servfail.broken:$PEERPORT nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; } | send
+  assertEquals 'down 4.4.3' "$(said | tail -n 1 | cut -d' ' -f1,2)"
+  dns_stop
+}
+
+testNextAddress() {
+  peer "$CHUNK"
+  dns_start <<EOT
+site MX 10 away
+site MX 20 here
+away A 127.0.0.99
+here A 127.0.0.1
+EOT
+  message m1
+  { echo "site site.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
+  same m1 1
+  assertEquals "up here.example[127.0.0.1]:$PEERPORT" "$(said | head -n 1 | cut -d' ' -f1,2)"
+  dns_stop
+}
+
+testLocalhostNeedsNoServer() {
+  peer "$CHUNK"
+  message m1
+  { echo "site [localhost]:$PEERPORT nameserver=127.0.0.1:1"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
+  same m1 1
+}
+
+testOurselves() {
+  free_port PEERPORT
+  message m1
+  { echo "site [127.0.0.1]:$PEERPORT listen=0.0.0.0:$PEERPORT"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
+  assertEquals '0 failed 5.4.6 none mail for 127.0.0.1 loops back to myself' "$(journal m1)"
+}
+
+# --- by hand ------------------------------------------------------------------------
+
+by_hand() { "$BIN/smtp-send" "$@" >"$T/said" 2>"$T/log"; }
+
+testByHand() {
+  peer "$PIPE" -r 'RCPT*<bob@*=>550 5.1.1 no' -r 'RCPT*<carol@*=>450 4.2.1 later'
+  printf 'Subject: x\n\n.dot\r\nlast' | by_hand -H hand.example "[127.0.0.1]:$PEERPORT" '' alice@x.tld
+  assertEquals 0 $?
+  assertEquals "<alice@x.tld> sent 2.0.0 $(relay) 250 2.0.0 ok" "$(said)"
+  assertEquals 'Subject: x\r\n\r\n.dot\r\nlast\r\n' "$(sed 's/\r$/\\r\\n/' "$(kept 1)" | tr -d '\n')"
+  assertEquals 'MAIL FROM:<>' "$(commands | grep MAIL)"
+  assertEquals 'EHLO hand.example' "$(commands | grep EHLO)"
+  echo x | by_hand "[127.0.0.1]:$PEERPORT" a@b.tld alice@x.tld carol@x.tld
+  assertEquals deferred 111 $?
+  echo x | by_hand "[127.0.0.1]:$PEERPORT" a@b.tld carol@x.tld bob@x.tld
+  assertEquals failed 100 $?
+}
+
+testByHandWrong() {
+  free_port PEERPORT
+  echo x | by_hand "[127.0.0.1]:$PEERPORT" a@b.tld alice@x.tld
+  assertEquals 'connection refused' 111 $?
+  assertEquals "<alice@x.tld> deferred 4.4.1 $(relay) connect to $(relay): Connection refused" "$(said)"
+  for arguments in '-x' '-t' '-t 0 [::1] a@b.tld c@d.tld' '-n x [::1] a@b.tld c@d.tld' '[::1]' '[::1] a@b.tld' '[::1 a@b.tld c@d.tld' 'a..b a@b.tld c@d.tld' 'x:0 a@b.tld c@d.tld'; do
+    # shellcheck disable=SC2086
+    echo x | by_hand $arguments
+    assertEquals "$arguments" 100 $?
+    assertTrue "$arguments" "grep -q '^smtp-send: usage: ' '$T/log'"
+  done
+  echo x | by_hand '[::1]' 'no mailbox' a@b.tld
+  assertEquals 100 $?
+  printf 'a\rb' | by_hand '[::1]' a@b.tld c@d.tld
+  assertEquals 100 $?
+}
+
+. shunit2

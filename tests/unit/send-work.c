@@ -1,0 +1,80 @@
+#include "send/work.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check.h"
+
+static work w;
+
+static enum work_line take(char const *line)
+{
+  return work_take(&w, line, strlen(line));
+}
+
+static int null_fd(void)
+{
+  return open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
+static work_job *job_make(char const *mail)
+{
+  work_take_fd(&w, null_fd());
+  if (take(mail) != WORK_LINE_OK || take("rcpt 0 <alice@customer.tld>") != WORK_LINE_OK
+   || take("rcpt 3 <bob@customer.tld> NOTIFY=NEVER") != WORK_LINE_OK || take("go") != WORK_LINE_OK) return 0;
+  return w.last;
+}
+
+int main(void)
+{
+  work_job *one;
+  work_job *two;
+  int fd;
+  size_t i;
+  work_init(&w);
+  CHECK("nothing to do", !work_ready(&w));
+  CHECK("mail without a descriptor", take("mail m1 1 0 0 - <>") == WORK_LINE_SENSELESS);
+  CHECK("rcpt before mail", take("rcpt 0 <a@b.tld>") == WORK_LINE_SENSELESS);
+  CHECK("go before mail", take("go") == WORK_LINE_SENSELESS);
+  CHECK("not a line", take("") == WORK_LINE_SENSELESS && take("mail") == WORK_LINE_SENSELESS && take("gone") == WORK_LINE_SENSELESS);
+
+  one = job_make("mail m1 1763711153000000 44 4711 8-d- <bob@b.tld> SIZE=4711 RET=HDRS");
+  CHECK("a job", one && w.held == 1 && work_ready(&w) == one);
+  CHECK("its line", one->offset == 44 && one->length == 4711 && one->flags == (JOB_8BIT | JOB_DOT));
+  CHECK("its sender", !strcmp(work_string(one, one->sender), "bob@b.tld"));
+  CHECK("its parameters", !strcmp(work_string(one, one->parameters), " SIZE=4711 RET=HDRS"));
+  CHECK("its recipients", one->rcpts_len == 2 && work_rcptp(one, 1)->number == 3
+    && !strcmp(work_string(one, work_rcptp(one, 1)->address), "bob@customer.tld")
+    && !strcmp(work_string(one, work_rcptp(one, 1)->parameters), " NOTIFY=NEVER")
+    && !strcmp(work_string(one, work_rcptp(one, 0)->parameters), ""));
+
+  two = job_make("mail m2 1 0 0 - <>");
+  CHECK("in order", two && work_ready(&w) == one);
+  one->state = WORK_BEGUN;
+  CHECK("the next", work_ready(&w) == two);
+  work_rcptp(one, 0)->state = WORK_SETTLED;
+  work_rcptp(one, 1)->state = WORK_LATER;
+  work_again(one);
+  CHECK("again", work_ready(&w) == one && work_rcptp(one, 0)->state == WORK_SETTLED && work_rcptp(one, 1)->state == WORK_OWED);
+  work_move_last(&w, one);
+  CHECK("last", work_ready(&w) == two && w.last == one);
+  fd = one->fd;
+  work_forget(&w, one);
+  CHECK("closed", fcntl(fd, F_GETFD) == -1 && w.held == 1 && w.last == two);
+  work_forget(&w, two);
+  CHECK("all gone", !w.first && !w.last && !w.held);
+
+  work_take_fd(&w, null_fd());
+  CHECK("no recipients", take("mail m3 1 0 0 - <>") == WORK_LINE_OK && take("go") == WORK_LINE_SENSELESS);
+  work_forget(&w, w.first);
+  w.reading = 0;
+
+  for (i = 0; i < WORK_MAX; i++) if (!job_make("mail m4 1 0 0 - <>")) break;
+  CHECK("as many as there is room for", i == WORK_MAX);
+  work_take_fd(&w, null_fd());
+  CHECK("no room", take("mail m5 1 0 0 - <>") == WORK_LINE_SENSELESS);
+  for (i = 1; i < WORK_FDS_MAX; i++) work_take_fd(&w, -1);
+  CHECK("no room for descriptors", !work_take_fd(&w, -1));
+  return CHECK_END();
+}
