@@ -40,7 +40,7 @@ object = $(patsubst %,$(O)/src/%.o,$(1))
 
 SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content smtp/reply)
 JOB := $(call object,job/job job/socket)
-SEND := $(call object,send/session send/wire send/report send/work send/hand send/host send/site send/text send/clock) $(JOB) $(SMTP)
+SEND := $(call object,send/session send/transaction send/envelope send/expected send/wire send/report send/work send/hand send/host send/site send/text send/clock) $(JOB) $(SMTP)
 BASE := $(call object,base/instance base/log base/duration base/wallclock)
 CONF := $(call object,conf/conf conf/list conf/route) $(BASE) $(SMTP)
 QUEUE := $(call object,queue/id queue/queuedir queue/message) $(JOB) $(CONF)
@@ -66,13 +66,13 @@ $(BIN)/flush-record: $(call object,flush/flush-record) $(FLUSH)
 $(BIN)/flush-run: $(call object,flush/flush-run flush/watch flush/names) $(FLUSH)
 $(BIN)/flush-rebuild: $(call object,flush/flush-rebuild) $(FLUSH)
 $(BIN)/queue-put: $(call object,tools/queue-put) $(FLUSH)
-$(BIN)/queue-list: $(call object,tools/queue-list) $(FLUSH)
+$(BIN)/queue-list: $(call object,tools/queue-list tools/waiting) $(FLUSH)
 $(BIN)/queue-cat: $(call object,tools/queue-cat) $(QUEUE)
 $(BIN)/conf-check: $(call object,tools/conf-check) $(CONF)
 $(BIN)/conf-cdb: $(call object,tools/conf-cdb) $(CONF)
 $(BIN)/sluice-init: $(call object,tools/sluice-init) $(CONF)
 $(BIN)/smtp-send: $(call object,send/smtp-send) $(SEND)
-$(BIN)/etrn: $(call object,send/etrn) $(SMTP)
+$(BIN)/etrn: $(call object,send/etrn send/wire send/text send/clock) $(SMTP)
 
 # -----------------------------------------------------------------------------------
 
@@ -102,25 +102,111 @@ deps-check: deps
 	@tests/packages $(PACKAGES_CHECK)
 
 UNIT := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/*.c))
-TESTS ?= $(wildcard tests/*.sh)
+# Those that take long come first: two run at a time.
+TESTS_LONG := $(patsubst %,tests/%.sh,qmgr crash smtp-send smtpd-etrn)
+TESTS ?= $(TESTS_LONG) $(filter-out tests/lib.sh $(TESTS_LONG),$(wildcard tests/*.sh))
 
-$(UNIT): $(O)/%: $(O)/%.o $(FLUSH)
+# Unit tests of src/send are send-NAME.c: no program has both libraries.
+UNIT_SEND := $(filter $(O)/tests/unit/send-%,$(UNIT))
+SINK := $(O)/tests/sink/smtp-sink
+
+$(filter-out $(UNIT_SEND),$(UNIT)): $(O)/%: $(O)/%.o $(FLUSH)
 	$(LINK) -o $@ $^ $(SKALIBS) $(NAMES)
 
+$(O)/tests/unit/timer: $(call object,qmgr/timer)
+
+$(UNIT_SEND): $(O)/%: $(O)/%.o $(SEND)
+	$(LINK) -o $@ $^ $(OWFAT)
+
+$(SINK): %: %.o
+	$(LINK) -o $@ $^
+
 # TESTS="tests/etrn.sh ..." runs these alone.
-check: deps-check all $(UNIT)
-	@BIN=$(BIN) tests/run $(UNIT) $(filter-out tests/lib.sh,$(TESTS))
+check: deps-check all $(UNIT) $(SINK)
+	@BIN=$(BIN) tests/run $(TESTS) $(UNIT)
 
 check-asan:
 	@$(MAKE) --no-print-directory SANITIZE=address,undefined check
 
+# The programs that do one thing and end, each run of theirs under valgrind.
+VALGRIND := conf-check conf-cdb etrn flush-rebuild flush-record flush-run qmgr-trigger \
+  queue-put queue-list queue-cat sluice-init
 check-valgrind: deps-check all
-	@VALGRIND=1 BIN=$(BIN) tests/run $(filter-out tests/lib.sh,$(TESTS))
+	@VALGRIND="$(VALGRIND)" BIN=$(BIN) tests/run $(wildcard $(VALGRIND:%=tests/%.sh)) tests/etrn-client.sh
+
+# The parsers of what peers send, under libFuzzer, FUZZ_SECONDS each; what it finds lies in build/fuzz.
+FUZZ := $(patsubst tests/%.c,build/%,$(wildcard tests/fuzz/*.c))
+FUZZ_SECONDS ?= 20
+
+$(FUZZ): build/%: tests/%.c $(patsubst $(O)/%.o,%.c,$(SMTP) $(JOB)) | $(FIRST)
+	@mkdir -p $(@D)
+	clang -std=c99 $(CPPFLAGS) $(WARN) -O1 -g -fsanitize=fuzzer,address,undefined \
+	  -fno-sanitize-recover=all -o $@ $(filter %.c,$^)
+
+fuzz: $(FUZZ)
+	@for f in $(FUZZ); do echo "$$f"; $$f -dict=tests/fuzz/words -max_len=5000 -max_total_time=$(FUZZ_SECONDS) \
+	  -artifact_prefix=$$f- >$$f.log 2>&1 && tail -n 1 $$f.log || { cat $$f.log; exit 1; }; done
 
 demo: deps-demo all
 	@BIN=$(BIN) tests/demo
 
-.PHONY: deps deps-demo deps-check check check-asan check-valgrind demo
+.PHONY: deps deps-demo deps-check check check-asan check-valgrind fuzz demo
+
+# --- installing, users, lint, run ------------------------------------------------------
+
+BINDIR = $(DESTDIR)$(PREFIX)/bin
+MANDIR = $(DESTDIR)$(PREFIX)/share/man
+SHAREDIR = $(DESTDIR)$(PREFIX)/share/sluice
+DOCDIR = $(DESTDIR)$(PREFIX)/share/doc/sluice
+UNITDIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
+
+PAGES := $(wildcard src/*/*.[158])
+RUNS := $(wildcard service/*/run service/*/log/run)
+UNITS := $(wildcard service/systemd/*.service service/systemd/*.socket)
+
+# Installing for this machine and not into a package, root gets the users as well.
+install: all $(if $(DESTDIR),,$(if $(filter 0,$(shell id -u)),users))
+	install -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man8 $(DOCDIR)/conf $(UNITDIR)
+	install $(PROGRAMS:%=bin/%) $(BINDIR)
+	for p in $(PAGES); do install -m 644 "$$p" $(MANDIR)/man"$${p##*.}" || exit; done
+	for r in $(RUNS); do install -D "$$r" $(SHAREDIR)/"$$r" || exit; done
+	for s in $(dir $(wildcard service/*/run)); do install -m 644 $${s}notification-fd $(SHAREDIR)/"$$s" || exit; done
+	install -m 644 $(wildcard conf/*) $(DOCDIR)/conf
+	for d in README INSTALL NEWS LICENSE; do [ ! -e $$d ] || install -m 644 $$d $(DOCDIR) || exit; done
+	for u in $(UNITS); do sed 's|/usr/local/|$(PREFIX)/|; s|/var/lib/sluice|$(SLUICE_DIR)|' "$$u" >$(UNITDIR)/"$${u##*/}" || exit; done
+
+uninstall:
+	rm -f $(PROGRAMS:%=$(BINDIR)/%) $(patsubst service/systemd/%,$(UNITDIR)/%,$(UNITS))
+	for p in $(PAGES); do rm -f $(MANDIR)/man"$${p##*.}"/"$${p##*/}"; done
+	rm -rf $(SHAREDIR) $(DOCDIR)
+
+# What "sluice-init -U" wants: a group that shares the queue, and a user for each program.
+users:
+	getent group sluice >/dev/null || groupadd --system sluice
+	for u in sluice-in sluice-q; do \
+	  getent passwd $$u >/dev/null || useradd --system --no-create-home -d / -s /usr/sbin/nologin -g sluice $$u || exit; done
+	for u in sluice-out sluice-log; do \
+	  getent passwd $$u >/dev/null || useradd --system --no-create-home -d / -s /usr/sbin/nologin -U $$u || exit; done
+
+SHELLS = $(RUNS) $(wildcard tests/*.sh tests/run tests/demo tests/packages .ci/run) \
+  $(shell grep -l '^\#!/bin/sh' $(wildcard tests/peer/*) /dev/null)
+
+# SC3045: no standard gives ulimit and read their options, every sh does.
+lint:
+	@tests/packages shellcheck mandoc cppcheck
+	shellcheck -s sh -S warning -e SC3045 $(SHELLS)
+	mandoc -T lint -W warning $(PAGES)
+	cppcheck -q --error-exitcode=1 --std=c99 --enable=warning,portability --inline-suppr \
+	  --suppress=missingIncludeSystem -Isrc -D_GNU_SOURCE -DSLUICE_DIR='""' -DSLUICE_VERSION='""' src
+
+# An instance of one's own, in the foreground; Ctrl-C ends it.
+RUN ?= build/run
+run: all
+	@[ -d $(RUN)/service ] || bin/sluice-init $(RUN)
+	@echo "instance $(RUN), listening at $$(bin/conf-check -C $(RUN) -v listen)"
+	@exec s6-svscan $(RUN)/service
+
+.PHONY: install uninstall users lint run
 
 # -----------------------------------------------------------------------------------
 
