@@ -22,8 +22,8 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
-#include "base/instance.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "flush/flush.h"
 #include "flush/trigger.h"
 #include "queue/message.h"
@@ -312,15 +312,11 @@ int main(int argc, char const *const *argv)
   rebuild r = { .message = MESSAGE_ZERO, .names = STRALLOC_ZERO, .lists = GENALLOC_ZERO, .by_name = AVLTREE_ZERO };
   char boot[BOOT_LEN];
   char const *dir = 0;
-  int test = 0, instance, fd;
+  int test = 0, fd;
 
   if (options_read(argc, argv, &dir, &test) != argc) dieusage();
   umask(007);
-  dir = instance_path(dir);
-  instance = instance_open(dir);
-  if (instance == -1) strerr_diefusys(111, "open instance ", dir);
-  r.queue = instance_openat(instance, "queue");
-  if (r.queue == -1) strerr_diefusys(111, "open ", dir, "/queue");
+  r.queue = program_queue(&dir, 0);
   if (test) return needed(r.queue) ? 0 : 1;
 
   boot_running(boot);

@@ -5,43 +5,22 @@
 #include <sys/stat.h>
 
 #include <skalibs/buffer.h>
-#include <skalibs/sgetopt.h>
 #include <skalibs/skamisc.h>
 #include <skalibs/stralloc.h>
 #include <skalibs/strerr.h>
 
-#include "base/instance.h"
-#include "base/log.h"
+#include "base/program.h"
 #include "conf/conf.h"
 #include "flush/flush.h"
 
 #define USAGE "flush-record [-C dir] domain [id...]"
 #define dieusage() strerr_dieusage(100, USAGE)
 
-/* Of what was given so much is repeated in a message. */
-#define ENTRY_MAX 300
-
 char const *PROG = "flush-record";
-
-static int options_read(int argc, char const *const *argv, char const **dir)
-{
-  subgetopt scan = SUBGETOPT_ZERO;
-  int c;
-  while ((c = subgetopt_r(argc, argv, "C:", &scan)) != -1)
-    if (c == 'C') *dir = scan.arg;
-    else dieusage();
-  return scan.ind;
-}
-
-static void die_entry(char const *what, char const *s, size_t len)
-{
-  char clean[ENTRY_MAX];
-  strerr_dief(100, what, log_clean(clean, sizeof clean, s, len));
-}
 
 static void id_add(stralloc *ids, char const *s, size_t len)
 {
-  if (!id_ok(s, len)) die_entry("not an id: ", s, len);
+  if (!id_ok(s, len)) program_refuse("not an id: ", s, len);
   if (!stralloc_catb(ids, s, ID_LEN)) strerr_diefusys(111, "remember ids");
 }
 
@@ -67,7 +46,7 @@ int main(int argc, char const *const *argv)
 {
   char const *dir = 0;
   stralloc domain = STRALLOC_ZERO, ids = STRALLOC_ZERO;
-  int first = options_read(argc, argv, &dir), instance, queue;
+  int first = program_options(argc, argv, &dir, USAGE), queue;
 
   argc -= first;
   argv += first;
@@ -77,16 +56,12 @@ int main(int argc, char const *const *argv)
   if (!conf_domain_fold(&domain, argv[0], strlen(argv[0])))
   {
     if (errno == ENOMEM) strerr_diefusys(111, "fold a domain");
-    die_entry("not a domain: ", argv[0], strlen(argv[0]));
+    program_refuse("not a domain: ", argv[0], strlen(argv[0]));
   }
   if (argc == 1) ids_read(&ids);
   else while (*++argv) id_add(&ids, *argv, strlen(*argv));
 
-  dir = instance_path(dir);
-  instance = instance_open(dir);
-  if (instance == -1) strerr_diefusys(111, "open instance ", dir);
-  queue = instance_openat(instance, "queue");
-  if (queue == -1) strerr_diefusys(111, "open ", dir, "/queue");
+  queue = program_queue(&dir, 0);
   if (!flush_record(queue, domain.s, ids.s, ids.len / ID_LEN))
     strerr_diefusys(111, "record for ", domain.s, " in ", dir, "/queue/flush");
   stralloc_free(&domain);

@@ -14,8 +14,7 @@
 #include <skalibs/types.h>
 
 #include "base/duration.h"
-#include "base/instance.h"
-#include "base/log.h"
+#include "base/program.h"
 #include "base/wallclock.h"
 #include "flush/flush.h"
 #include "flush/trigger.h"
@@ -24,8 +23,6 @@
 #define USAGE "flush-run [-C dir] [-n | -w [-t time]] -a | -i id... | domain... | @domain... | #queue... | -"
 #define dieusage() strerr_dieusage(100, USAGE)
 
-/* Of what was given so much is repeated in a message. */
-#define ENTRY_MAX 300
 /* Between two looks at the queue. */
 #define POLL_MS 100
 /* Messages looked at each time. */
@@ -71,12 +68,6 @@ static int options_read(int argc, char const *const *argv, options *o)
 
 /* --- what is asked for: all of it is checked before anything is done ---------------------- */
 
-static void die_entry(char const *what, char const *s, size_t len)
-{
-  char clean[ENTRY_MAX];
-  strerr_dief(100, what, log_clean(clean, sizeof clean, s, len));
-}
-
 static void die_conf(void)
 {
   strerr_dief(conf_exit_code(), conf_why());
@@ -103,8 +94,8 @@ static int id_known(watch const *w, char const *s, size_t len)
 
 static void id_add(watch const *w, request *wanted, char const *s, size_t len)
 {
-  if (!id_ok(s, len)) die_entry("not an id: ", s, len);
-  if (!id_known(w, s, len)) die_entry("not in the queue: ", s, len);
+  if (!id_ok(s, len)) program_refuse("not an id: ", s, len);
+  if (!id_known(w, s, len)) program_refuse("not in the queue: ", s, len);
   name_add(&wanted->ids, '=', s, len);
 }
 
@@ -114,7 +105,7 @@ static void queue_add(watch const *w, request *wanted, char const *s, size_t len
   size_t at;
   int found;
   if (!conf_queue(w->conf, s, len, &domains, &found)) die_conf();
-  if (!found) die_entry("no such queue in conf/queues: ", s, len);
+  if (!found) program_refuse("no such queue in conf/queues: ", s, len);
   for (at = 0; at < domains.len; at += strlen(domains.s + at) + 1)
     name_add(&wanted->domains, 0, domains.s + at, strlen(domains.s + at));
   stralloc_free(&domains);
@@ -126,7 +117,7 @@ static void domain_add(request *wanted, char mark, char const *s, size_t len)
   if (!conf_domain_fold(&folded, s, len))
   {
     if (errno == ENOMEM) strerr_diefusys(111, "fold a domain");
-    die_entry("not a domain: ", s, len);
+    program_refuse("not a domain: ", s, len);
   }
   name_add(&wanted->domains, mark, folded.s, strlen(folded.s));
   stralloc_free(&folded);
@@ -389,11 +380,7 @@ int main(int argc, char const *const *argv)
   int first = options_read(argc, argv, &o), instance, code = 0;
 
   umask(007);
-  o.dir = instance_path(o.dir);
-  instance = instance_open(o.dir);
-  if (instance == -1) strerr_diefusys(111, "open instance ", o.dir);
-  w.queue = instance_openat(instance, "queue");
-  if (w.queue == -1) strerr_diefusys(111, "open ", o.dir, "/queue");
+  w.queue = program_queue(&o.dir, &instance);
   w.conf = conf_open(instance);
   if (w.conf == -1) strerr_dief(111, conf_why());
   w.request = &wanted;

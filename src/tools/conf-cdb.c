@@ -11,12 +11,11 @@
 
 #include <skalibs/cdbmake.h>
 #include <skalibs/genalloc.h>
-#include <skalibs/sgetopt.h>
 #include <skalibs/stralloc.h>
 #include <skalibs/strerr.h>
 
-#include "base/instance.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "conf/conf-internal.h"
 
 #define USAGE "conf-cdb [-C dir] name..."
@@ -211,16 +210,6 @@ static void compile(int conf, conf_setting const *setting)
 
 /* --------------------------------------------------------------------------------------------- */
 
-static int options_read(int argc, char const *const *argv, char const **dir)
-{
-  subgetopt scan = SUBGETOPT_ZERO;
-  int c;
-  while ((c = subgetopt_r(argc, argv, "C:", &scan)) != -1)
-    if (c == 'C') *dir = scan.arg;
-    else dieusage();
-  return scan.ind;
-}
-
 static conf_setting const *list_find(char const *name)
 {
   conf_setting const *setting = conf_setting_find(name);
@@ -234,12 +223,10 @@ int main(int argc, char const *const *argv)
   char const *dir = 0;
   int instance, conf;
   size_t i;
-  argv += options_read(argc, argv, &dir);
+  argv += program_options(argc, argv, &dir, USAGE);
   if (!*argv) dieusage();
   for (i = 0; argv[i]; i++) list_find(argv[i]);
-  dir = instance_path(dir);
-  instance = instance_open(dir);
-  if (instance == -1) strerr_diefusys(111, "open instance ", dir);
+  instance = program_instance(&dir);
   conf = conf_open(instance);
   if (conf == -1) strerr_dief(111, dir, ": ", conf_why());
   for (i = 0; argv[i]; i++) compile(conf, list_find(argv[i]));

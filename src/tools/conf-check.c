@@ -12,8 +12,8 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
-#include "base/instance.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "conf/conf-internal.h"
 
 #define USAGE "conf-check [-C dir] [-v] [name...]"
@@ -307,11 +307,9 @@ static int options_read(int argc, char const *const *argv, char const **dir, int
 
 static int conf_find(char const *dir)
 {
-  char const *path = instance_path(dir);
-  int conf, instance = instance_open(path);
-  if (instance == -1) strerr_diefusys(111, "open instance ", path);
-  conf = conf_open(instance);
-  if (conf == -1) strerr_dief(111, path, ": ", conf_why());
+  int instance = program_instance(&dir);
+  int conf = conf_open(instance);
+  if (conf == -1) strerr_dief(111, dir, ": ", conf_why());
   close(instance);
   return conf;
 }

@@ -7,11 +7,9 @@
 
 #include <skalibs/allreadwrite.h>
 #include <skalibs/buffer.h>
-#include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 
-#include "base/instance.h"
-#include "base/log.h"
+#include "base/program.h"
 #include "base/wallclock.h"
 #include "queue/message.h"
 #include "smtp/reply.h"
@@ -19,8 +17,6 @@
 #define USAGE "queue-cat [-C dir] id..."
 #define dieusage() strerr_dieusage(100, USAGE)
 
-/* Of what is no id so much is repeated in a message. */
-#define ENTRY_MAX 300
 #define PIECE_LEN 16384
 
 char const *PROG = "queue-cat";
@@ -196,38 +192,22 @@ static int message_show(shower *w, char const *id)
 
 /* --- */
 
-static int options_read(int argc, char const *const *argv, char const **dir)
-{
-  subgetopt scan = SUBGETOPT_ZERO;
-  int c;
-  while ((c = subgetopt_r(argc, argv, "C:", &scan)) != -1)
-    if (c == 'C') *dir = scan.arg;
-    else dieusage();
-  if (scan.ind == argc) dieusage();
-  return scan.ind;
-}
-
 static void ids_check(char const *const *ids)
 {
-  char clean[ENTRY_MAX];
   for (; *ids; ids++)
-    if (!id_ok(*ids, strlen(*ids)))
-      strerr_dief(100, "not an id: ", log_clean(clean, sizeof clean, *ids, strlen(*ids)));
+    if (!id_ok(*ids, strlen(*ids))) program_refuse("not an id: ", *ids, strlen(*ids));
 }
 
 int main(int argc, char const *const *argv)
 {
   static shower w = { .message = MESSAGE_ZERO, .last = '\n' };
   char const *dir = 0;
-  char const *const *ids = argv + options_read(argc, argv, &dir);
-  int instance, code = 0, r;
+  char const *const *ids = argv + program_options(argc, argv, &dir, USAGE);
+  int code = 0, r;
 
+  if (!*ids) dieusage();
   ids_check(ids);
-  dir = instance_path(dir);
-  instance = instance_open(dir);
-  if (instance == -1) strerr_diefusys(111, "open instance ", dir);
-  w.queue = instance_openat(instance, "queue");
-  if (w.queue == -1) strerr_diefusys(111, "open ", dir, "/queue");
+  w.queue = program_queue(&dir, 0);
   w.terminal = isatty(1);
 
   for (; *ids; ids++)

@@ -13,8 +13,7 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
-#include "base/instance.h"
-#include "base/log.h"
+#include "base/program.h"
 #include "conf/conf.h"
 #include "queue/message.h"
 #include "smtp/reply.h"
@@ -23,8 +22,6 @@
 #define USAGE "queue-list [-C dir] [-j] [id...]"
 #define dieusage() strerr_dieusage(100, USAGE)
 
-/* Of what is no id so much is repeated in a message. */
-#define ENTRY_MAX 300
 /* Ids listed from new/ that are remembered, lest they be listed again from cur/. */
 #define MOVED_MAX 65536
 #define SECOND_US 1000000u
@@ -430,18 +427,14 @@ static int options_read(int argc, char const *const *argv, char const **dir, int
 
 static void ids_check(char const *const *ids)
 {
-  char clean[ENTRY_MAX];
   for (; *ids; ids++)
-    if (!id_ok(*ids, strlen(*ids)))
-      strerr_dief(100, "not an id: ", log_clean(clean, sizeof clean, *ids, strlen(*ids)));
+    if (!id_ok(*ids, strlen(*ids))) program_refuse("not an id: ", *ids, strlen(*ids));
 }
 
 static void instance_use(listing *l, char const *path)
 {
-  int instance = instance_open(path), conf;
-  if (instance == -1) strerr_diefusys(111, "open instance ", path);
-  l->queue = instance_openat(instance, "queue");
-  if (l->queue == -1) strerr_diefusys(111, "open ", path, "/queue");
+  int instance, conf;
+  l->queue = program_queue(&path, &instance);
   conf = conf_open(instance);
   if (conf == -1 || !waiting_init(&l->waiting, l->queue, conf)) die_conf();
 }
@@ -453,7 +446,7 @@ int main(int argc, char const *const *argv)
   char const *const *ids = argv + options_read(argc, argv, &dir, &l.json);
 
   ids_check(ids);
-  instance_use(&l, instance_path(dir));
+  instance_use(&l, dir);
   if (!*ids) walk(&l);
   for (; *ids; ids++) message_named(&l, *ids);
   if (!l.json) text_end(&l);

@@ -13,8 +13,7 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
-#include "base/instance.h"
-#include "base/log.h"
+#include "base/program.h"
 #include "base/wallclock.h"
 #include "conf/conf.h"
 #include "flush/trigger.h"
@@ -26,8 +25,6 @@
 #define USAGE "queue-put [-C dir] [-f sender] [-r] recipient..."
 #define dieusage() strerr_dieusage(100, USAGE)
 
-/* Of an address that is none so much is repeated in a message. */
-#define ENTRY_MAX 300
 /* Read at once from standard input. */
 #define CHUNK_LEN 65536
 /* Received fields that a message may come with: RFC 5321 section 6.3. */
@@ -116,12 +113,6 @@ static void die_conf(void)
 
 /* --- the envelope --- */
 
-static void die_address(char const *what, char const *s)
-{
-  char clean[ENTRY_MAX];
-  strerr_dief(100, what, log_clean(clean, sizeof clean, s, strlen(s)));
-}
-
 static void sender_own(put *p)
 {
   char uid[UINT_FMT];
@@ -137,7 +128,7 @@ static void sender_set(put *p, char const *s)
   smtp_path path;
   if (!s) return sender_own(p);
   if (!strcmp(s, "<>")) s = "";
-  if (*s && !smtp_mailbox_scan(s, strlen(s), SMTP_PATH_UTF8, &path)) die_address("not a sender: ", s);
+  if (*s && !smtp_mailbox_scan(s, strlen(s), SMTP_PATH_UTF8, &path)) program_refuse("not a sender: ", s, strlen(s));
   if (!stralloc_copys(&p->sender, s)) strerr_diefusys(111, "remember the sender");
   p->utf8 |= smtp_domain_utf8(s, strlen(s));
 }
@@ -151,11 +142,11 @@ static void recipient_add(put *p, int conf, char const *s)
     if (!conf_postmaster(conf, &postmaster)) die_conf();
     s = postmaster.s;
   }
-  if (!smtp_mailbox_scan(s, strlen(s), SMTP_PATH_UTF8, &path)) die_address("not a recipient: ", s);
+  if (!smtp_mailbox_scan(s, strlen(s), SMTP_PATH_UTF8, &path)) program_refuse("not a recipient: ", s, strlen(s));
   if (!conf_domain_fold(&domain, path.domain, path.domainlen))
   {
     if (errno != EINVAL) strerr_diefusys(111, "read recipients");
-    die_address("not a domain that mail can wait for: ", s);
+    program_refuse("not a domain that mail can wait for: ", s, strlen(s));
   }
   if (!stralloc_catb(&p->recipients, domain.s, strlen(domain.s) + 1)
    || !stralloc_catb(&p->recipients, s, strlen(s) + 1)) strerr_diefusys(111, "remember recipients");
@@ -333,10 +324,8 @@ static void id_tell(put const *p)
 
 static void instance_use(put *p, char const *path, int *conf)
 {
-  int instance = instance_open(path);
-  if (instance == -1) strerr_diefusys(111, "open instance ", path);
-  p->queue = instance_openat(instance, "queue");
-  if (p->queue == -1) strerr_diefusys(111, "open ", path, "/queue");
+  int instance;
+  p->queue = program_queue(&path, &instance);
   *conf = conf_open(instance);
   if (*conf == -1 || !conf_me(*conf, &p->me) || !conf_databytes(*conf, &p->databytes)
    || !conf_switch(*conf, "fsyncdir", &p->fsyncdir)) die_conf();
@@ -349,7 +338,7 @@ int main(int argc, char const *const *argv)
   int first = options_read(argc, argv, &o), conf;
 
   umask(007);
-  instance_use(&p, instance_path(o.dir), &conf);
+  instance_use(&p, o.dir, &conf);
   sender_set(&p, o.sender);
   for (argv += first; *argv; argv++) recipient_add(&p, conf, *argv);
 
