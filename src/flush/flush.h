@@ -6,8 +6,8 @@
  *
  *   flush/DOMAIN   ids that wait for DOMAIN, one a line, oldest first
  *   claim/DOMAIN   the same, while qmgr carries out a flush or a retry: flush/DOMAIN, renamed.
- *                  Left behind by a qmgr that was killed, it counts as asked for.
- *   asked/NAME     empty: a flush was asked for.  NAME is
+ *                  Left behind by a qmgr that was killed, it is a list again.
+ *   asked/NAME     empty: a flush was asked for, and is not carried out yet.  NAME is
  *                    DOMAIN    that domain
  *                    @DOMAIN   that domain and all below it; "@" alone: everything
  *                    =ID       one message, whatever it owes
@@ -114,7 +114,7 @@ extern int flush_asked_ok(char const *name, size_t len);
  */
 extern int flush_ask(int queue, char const *name);
 
-/* Taken up, or carried out: remove asked/NAME.  0 (also when it was not there), or -1 with errno. */
+/* Carried out: remove asked/NAME.  0 (also when it was not there), or -1 with errno. */
 extern int flush_unask(int queue, char const *name);
 
 /*

@@ -19,6 +19,8 @@
 #define DEPTH 10
 /* A connection with nothing to do is kept for the next message this long. */
 #define IDLE_US SECOND_US
+/* While other sites go without one, a connection ends after so many messages. */
+#define CROWDED_MESSAGES 100
 
 /* --- connecting ----------------------------------------------------------------------------- */
 
@@ -75,6 +77,7 @@ static int agent_connect(qmgr *q, agent *a)
     return 0;
   }
   if (!agent_greet(q, a) || !genalloc_append(agent *, &q->agents, &a)) return 0;
+  timer_set(&q->timers, &a->idle, q->now_us + IDLE_US);
   agent_writable(q, a);
   return 1;
 }
@@ -99,21 +102,24 @@ static agent *agent_new(qmgr *q, site *s)
   return a;
 }
 
-static int agent_free_for_one(agent const *a)
+static int agent_free_for_one(qmgr const *q, agent const *a)
 {
-  if (a->out.len) return 0;
+  if (a->out.len || (q->crowd_first && a->done >= CROWDED_MESSAGES)) return 0;
   if (!a->up) return !a->jobs;
   return a->jobs < WINDOW_MESSAGES && a->bytes < WINDOW_BYTES;
 }
 
 /* A fifth of all connections is kept for sites that answer: mute ones cannot take them all. */
-static int connection_earned(qmgr const *q, site const *s)
+static int connection_earned(qmgr *q, site *s)
 {
   uint64_t total = q->settings.concurrency.total;
   uint64_t all = genalloc_len(agent *, &q->agents);
   unsigned int limit = s->state == SITE_UP ? s->limit : 1;
   if (s->state != SITE_UP && total > 4) total -= total / 5;
-  return s->agents_count < limit && s->agents_count < s->limit_max && all < total;
+  if (s->agents_count >= limit || s->agents_count >= s->limit_max) return 0;
+  if (all < total) return 1;
+  if (!s->agents_count) site_crowd(q, s);
+  return 0;
 }
 
 agent *agent_with_room(qmgr *q, site *s)
@@ -122,7 +128,7 @@ agent *agent_with_room(qmgr *q, site *s)
   agent *a;
   if (q->breathless) return 0;
   for (a = s->agents; a; a = a->site_next)
-    if (agent_free_for_one(a) && (!best || a->jobs < best->jobs)) best = a;
+    if (agent_free_for_one(q, a) && (!best || a->jobs < best->jobs)) best = a;
   if (best && best->jobs < DEPTH) return best;
   if (connection_earned(q, s) && (a = agent_new(q, s))) return a;
   return best;
@@ -228,6 +234,7 @@ static void agent_end(qmgr *q, agent *a, int retry)
     job_undone(q, j, retry);
     j = next;
   }
+  site_wake_crowd(q);
   site_wake(q, a->site);
   agent_bury(q, a);
 }
@@ -320,7 +327,7 @@ static void said_done(qmgr *q, agent *a, char const *s, size_t len)
   if (!j) return;
   jobs_take(a, j, link);
   a->done++;
-  if (!a->jobs) timer_set(&q->timers, &a->idle, q->now_us + IDLE_US);
+  if (!a->jobs) timer_set(&q->timers, &a->idle, q->now_us + (q->crowd_first ? 0 : IDLE_US));
   job_done(q, j);
   site_wake(q, a->site);
 }

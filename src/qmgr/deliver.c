@@ -15,17 +15,15 @@
 
 /* --- held messages --------------------------------------------------------------------- */
 
-static int held_compare(void const *a, void const *b)
+/* What is in these trees begins with its id. */
+static int id_compare(void const *a, void const *b)
 {
-  return memcmp(((held const *)a)->id, ((held const *)b)->id, ID_LEN);
+  return memcmp(a, b, ID_LEN);
 }
 
 static held *held_find(qmgr const *q, char const *id)
 {
-  held key;
-  held **found;
-  memcpy(key.id, id, ID_LEN + 1);
-  found = tfind(&key, &q->helds, held_compare);
+  held **found = tfind(id, &q->helds, id_compare);
   return found ? *found : 0;
 }
 
@@ -51,7 +49,7 @@ static held *held_get(qmgr *q, char const *id, enum queue_place place, message c
   h->owed = message_owed(m);
   h->failed = message_any_failed(m);
   h->keep_new = keep_new;
-  if (!tsearch(h, &q->helds, held_compare))
+  if (!tsearch(h, &q->helds, id_compare))
   {
     alloc_free(h);
     return 0;
@@ -77,11 +75,45 @@ static void message_to_cur(qmgr *q, char const *id)
 static void held_release(qmgr *q, held *h)
 {
   if (h->jobs) return;
-  tdelete(h, &q->helds, held_compare);
+  tdelete(h, &q->helds, id_compare);
   if (!h->owed) message_finish(q, h->id, h->place, h->failed);
   else if (h->place == QUEUE_NEW && !h->keep_new) message_to_cur(q, h->id);
   else if (h->place == QUEUE_NEW) q->intake.look_new = 1;
   alloc_free(h);
+}
+
+/* --- messages that were asked for -------------------------------------------------------------- */
+
+typedef struct asked_message
+{
+  char id[ID_LEN + 1];
+  size_t gates;              /* have yet to try it */
+} asked_message;
+
+static asked_message *asked_find(qmgr const *q, char const *id)
+{
+  asked_message **found = tfind(id, &q->asked_messages, id_compare);
+  return found ? *found : 0;
+}
+
+static asked_message *asked_get(qmgr *q, char const *id)
+{
+  asked_message *m = alloc(sizeof *m);
+  if (!m) return 0;
+  memcpy(m->id, id, ID_LEN + 1);
+  m->gates = 1;              /* until all are found */
+  if (tsearch(m, &q->asked_messages, id_compare)) return m;
+  alloc_free(m);
+  return 0;
+}
+
+/* As long as asked/=ID is there, it is taken up again. */
+static void asked_forget(qmgr *q, char const *id)
+{
+  asked_message *m = asked_find(q, id);
+  if (!m) return;
+  tdelete(m, &q->asked_messages, id_compare);
+  alloc_free(m);
 }
 
 /* --- opening ------------------------------------------------------------------------------ */
@@ -213,8 +245,8 @@ static void gate_take_back(qmgr *q, job *j, gate *g, int retry)
   unsigned int outcome = gate_outcome(q, j, g);
   if (!outcome) return;
   if (!gate_record(q, g, j->from, j->held->id, outcome & CAME_UNTRIED)) j->held->keep_new = 1;
-  if (outcome & CAME_ASKED_MEANWHILE) gate_again(q, g, j->held->id, 1);
-  else if (retry && (outcome & CAME_UNTRIED)) gate_again(q, g, j->held->id, 0);
+  if (outcome & CAME_ASKED_MEANWHILE) gate_again(q, g, j->held->id, URGE_AGAIN);
+  else if (retry && (outcome & CAME_UNTRIED)) gate_again(q, g, j->held->id, URGE_NONE);
 }
 
 static void job_end(qmgr *q, job *j, int retry)
@@ -225,6 +257,7 @@ static void job_end(qmgr *q, job *j, int retry)
   size_t i;
   for (i = 0; i < RECIPIENTS_COUNT(j); i++)
     if (last_of_gate(j, i)) gate_take_back(q, j, RECIPIENTS(j)[i].gate, retry);
+  if (j->urge == URGE_BY_ID) deliver_asked_tried(q, h->id);
   h->jobs--;
   held_release(q, h);
   job_free(j);
@@ -311,11 +344,11 @@ int deliver_expire(qmgr *q, gate *g, char const *id)
 
 /* --- one gate's recipients of a message from its list ----------------------------------------------- */
 
-static int due(qmgr *q, gate *g, message_recipient const *r, pass const *from, int asked)
+static int due(qmgr *q, gate *g, message_recipient const *r, pass const *from, enum urge urge)
 {
   uint64_t at;
-  if (!r->attempts || !from) return 1;
-  if (asked) return r->last_us < from->asked_us;
+  if (!r->attempts || !from || urge == URGE_AGAIN || urge == URGE_BY_ID) return 1;
+  if (from->kind == PASS_ASKED) return r->last_us < from->asked_us;
   at = r->last_us + settings_retry_us(&q->settings, r->attempts);
   if (at > q->now_us) gate_deferred(q, g, r->last_us, r->attempts);
   return at <= q->now_us;
@@ -324,7 +357,7 @@ static int due(qmgr *q, gate *g, message_recipient const *r, pass const *from, i
 /* What a look at the gate's recipients found, or-ed. */
 enum { LOOK_NOT_DUE = 1, LOOK_BUSY = 2, LOOK_SHORT = 4 };
 
-static unsigned int job_collect(qmgr *q, job *j, gate *g, int fd, int asked)
+static unsigned int job_collect(qmgr *q, job *j, gate *g, int fd)
 {
   unsigned int look = 0;
   size_t n;
@@ -332,7 +365,7 @@ static unsigned int job_collect(qmgr *q, job *j, gate *g, int fd, int asked)
   {
     int r;
     if (!owed_behind(&q->message, n, g)) continue;
-    if (!due(q, g, message_rcptp(&q->message, n), j->from, asked))
+    if (!due(q, g, message_rcptp(&q->message, n), j->from, j->urge))
     {
       look |= LOOK_NOT_DUE;
       continue;
@@ -345,30 +378,34 @@ static unsigned int job_collect(qmgr *q, job *j, gate *g, int fd, int asked)
 }
 
 /* A message of ours that is busy is out behind this very gate, and comes back by itself. */
-static void busy_later(qmgr *q, gate *g, char const *id, int asked)
+static enum delivery busy_later(qmgr *q, gate *g, char const *id, enum urge urge)
 {
-  if (held_find(q, id)) return;
-  if (asked) gate_ask_later(q, g);
-  else gate_deferred(q, g, q->now_us, 1);
+  if (held_find(q, id)) return DELIVERY_NOTHING;
+  if (urge == URGE_ASKED || urge == URGE_AGAIN) gate_ask_later(q, g);
+  else if (urge == URGE_NONE) gate_deferred(q, g, q->now_us, 1);
+  return DELIVERY_BUSY;
 }
 
 static enum delivery deliver_read(qmgr *q, gate *g, agent *a, char const *id, enum queue_place place,
-                                  int fd, pass *from, int asked)
+                                  int fd, pass *from, enum urge urge)
 {
+  enum delivery found = DELIVERY_NOTHING;
   job *j = job_new();
   unsigned int look;
   held *h;
   if (!j) goto stuck;
   j->from = from;
   j->from_gate = g;
-  look = job_collect(q, j, g, fd, asked);
-  if (look) gate_record(q, g, from, id, 0);
-  if (look & LOOK_BUSY) busy_later(q, g, id, asked);
+  j->urge = urge;
+  look = job_collect(q, j, g, fd);
+  if (look & LOOK_SHORT) qmgr_breathe(q, "lock ", id);
+  if (look) gate_record(q, g, from, id, look & LOOK_SHORT);
+  if (look & LOOK_BUSY) found = busy_later(q, g, id, urge);
   if (!RECIPIENTS_COUNT(j))
   {
     job_free(j);
     fd_close(fd);
-    return DELIVERY_NOTHING;
+    return found;
   }
   h = held_get(q, id, place, &q->message, place == QUEUE_NEW);
   if (!h) job_free(j);
@@ -381,7 +418,7 @@ static enum delivery deliver_read(qmgr *q, gate *g, agent *a, char const *id, en
   return DELIVERY_STUCK;
 }
 
-enum delivery deliver_listed(qmgr *q, gate *g, agent *a, char const *id, pass *from, int asked)
+static enum delivery deliver_one(qmgr *q, gate *g, agent *a, char const *id, pass *from, enum urge urge)
 {
   enum queue_place place;
   int fd = message_take(q, id, &place);
@@ -403,13 +440,23 @@ enum delivery deliver_listed(qmgr *q, gate *g, agent *a, char const *id, pass *f
     fd_close(fd);
     return DELIVERY_NOTHING;
   }
-  if (!asked && expired(q, g, id))
+  if (!urge && expired(q, g, id))
   {
     if (!expire_behind(q, g, id, place, fd)) gate_record(q, g, from, id, 0);
     fd_close(fd);
     return DELIVERY_NOTHING;
   }
-  return deliver_read(q, g, a, id, place, fd, from, asked);
+  return deliver_read(q, g, a, id, place, fd, from, urge);
+}
+
+enum delivery deliver_listed(qmgr *q, gate *g, agent *a, char const *id, pass *from, enum urge urge)
+{
+  enum delivery came = deliver_one(q, g, a, id, from, urge);
+  if (urge != URGE_BY_ID || came == DELIVERY_OUT) return came;
+  if (came == DELIVERY_NOTHING) deliver_asked_tried(q, id);
+  else asked_forget(q, id);
+  if (came == DELIVERY_STUCK) q->intake.look_asked = 1;
+  return came;
 }
 
 /* --- a new message -------------------------------------------------------------------------------------- */
@@ -435,7 +482,10 @@ static int fresh_gates(qmgr *q, fresh *f)
   return 1;
 }
 
-/* All recipients whose site is this one, in one job: they share the transaction. */
+/*
+ * All recipients whose site is this one, in one job: they share the transaction.  Those that
+ * were deferred (and could not be recorded then, or qmgr was killed) are left to their lists.
+ */
 static job *fresh_job(qmgr *q, fresh *f, site const *s, int fd)
 {
   gate **gates = genalloc_s(gate *, &f->gates);
@@ -443,7 +493,8 @@ static job *fresh_job(qmgr *q, fresh *f, site const *s, int fd)
   size_t n;
   if (!j) return 0;
   for (n = 0; n < genalloc_len(gate *, &f->gates); n++)
-    if (gates[n] && gates[n]->site == s && !gates[n]->parked && job_add(j, fd, &q->message, n, gates[n]) == 1)
+    if (gates[n] && gates[n]->site == s && !gates[n]->parked && !message_rcptp(&q->message, n)->attempts
+     && job_add(j, fd, &q->message, n, gates[n]) == 1)
       gates[n] = 0;
   if (RECIPIENTS_COUNT(j)) return j;
   job_free(j);
@@ -482,18 +533,21 @@ static void fresh_see_to(qmgr *q, fresh *f, size_t n)
     if (gates[later] == g) gates[later] = 0;
 }
 
-static void fresh_settle(qmgr *q, fresh const *f)
+static enum delivery fresh_settle(qmgr *q, fresh const *f)
 {
   held *h = held_find(q, f->id);
   if (f->unrecorded) qmgr_breathe(q, "record ", f->id);
   if (h) h->keep_new |= f->unrecorded;
-  else if (!f->unrecorded) message_to_cur(q, f->id);
+  else if (f->unrecorded) return DELIVERY_STUCK;
+  else message_to_cur(q, f->id);
+  return f->jobs ? DELIVERY_OUT : DELIVERY_NOTHING;
 }
 
 enum delivery deliver_new(qmgr *q, char const *id)
 {
   fresh f = { .id = id, .gates = GENALLOC_ZERO };
   enum queue_place place;
+  enum delivery came;
   size_t n;
   int fd;
   if (held_find(q, id)) return DELIVERY_NOTHING;
@@ -513,26 +567,59 @@ enum delivery deliver_new(qmgr *q, char const *id)
   }
   for (n = 0; n < genalloc_len(gate *, &f.gates); n++)
     if (genalloc_s(gate *, &f.gates)[n]) fresh_see_to(q, &f, n);
-  fresh_settle(q, &f);
+  came = fresh_settle(q, &f);
   genalloc_free(gate *, &f.gates);
-  return f.jobs ? DELIVERY_OUT : DELIVERY_NOTHING;
+  return came;
 }
 
 /* --- one message that was asked for ------------------------------------------------------------------------ */
 
-enum delivery deliver_asked(qmgr *q, char const *id)
+static void asked_over(qmgr *q, char const *id)
 {
-  enum queue_place place;
+  char name[1 + ID_LEN + 1] = "=";
+  memcpy(name + 1, id, ID_LEN + 1);
+  if (flush_unask(q->queue, name) == -1)
+    log_line("warning: unable to remove asked/", name, ": ", strerror(errno));
+}
+
+void deliver_asked_tried(qmgr *q, char const *id)
+{
+  asked_message *m = asked_find(q, id);
+  if (!m || --m->gates) return;
+  asked_over(q, id);
+  asked_forget(q, id);
+}
+
+/* Behind each gate that it owes something. */
+static void asked_again(qmgr *q, asked_message *m)
+{
   size_t n;
-  int fd = message_take(q, id, &place);
-  if (fd == -1) return errno ? DELIVERY_STUCK : DELIVERY_NOTHING;
-  fd_close(fd);
-  if (place != QUEUE_NEW && place != QUEUE_CUR) return DELIVERY_NOTHING;
   for (n = 0; n < message_rcpts(&q->message); n++)
   {
     message_recipient const *r = message_rcptp(&q->message, n);
     gate *g = r->settled ? 0 : gate_get(q, message_string(&q->message, r->domain));
-    if (g) gate_again(q, g, id, 1);
+    if (g && gate_again(q, g, m->id, URGE_BY_ID)) m->gates++;
   }
+}
+
+enum delivery deliver_asked(qmgr *q, char const *id)
+{
+  enum queue_place place;
+  asked_message *m;
+  int fd;
+  if (asked_find(q, id)) return DELIVERY_NOTHING;
+  log_line("flush =", id);
+  fd = message_take(q, id, &place);
+  if (fd == -1 && errno) return DELIVERY_STUCK;
+  if (fd != -1) fd_close(fd);
+  if (fd == -1 || (place != QUEUE_NEW && place != QUEUE_CUR))
+  {
+    asked_over(q, id);
+    return DELIVERY_NOTHING;
+  }
+  m = asked_get(q, id);
+  if (!m) return DELIVERY_STUCK;
+  asked_again(q, m);
+  deliver_asked_tried(q, m->id);
   return DELIVERY_OUT;
 }

@@ -36,12 +36,12 @@ static void site_join(gate *g, site *s)
   s->gates = g;
 }
 
-/* While it stands in the old site's turns it stays there: the route is looked at again later. */
 static int route_refresh(qmgr *q, gate *g)
 {
   conf_route route = CONF_ROUTE_ZERO;
+  int ready = g->ready;
   site *s;
-  if (g->route_generation == q->settings.generation || g->ready) return 1;
+  if (g->route_generation == q->settings.generation) return 1;
   if (!conf_route_find(q->conf, g->name, strlen(g->name), &route))
   {
     qmgr_complain(q, "find the route of ", g->name, conf_why());
@@ -50,8 +50,10 @@ static int route_refresh(qmgr *q, gate *g)
   s = site_get(q, route.site.s);
   if (s && s != g->site)
   {
+    if (ready) site_unready(g);
     site_leave(g);
     site_join(g, s);
+    if (ready) site_ready(q, g);
   }
   stralloc_free(&route.site);
   if (!s) return g->site != 0;
@@ -93,7 +95,7 @@ int gate_forced(gate const *g)
 {
   size_t n = genalloc_len(again, &g->agains);
   if (g->pass && g->pass->kind == PASS_ASKED && !g->pass->read_through) return 1;
-  return n && genalloc_s(again, &g->agains)[n - 1].asked;
+  return n && genalloc_s(again, &g->agains)[n - 1].urge;
 }
 
 /* --- the list ------------------------------------------------------------------------------ */
@@ -127,7 +129,7 @@ static int record(qmgr *q, gate *g, char const *ids, size_t n)
     g->waiting = 1;
     return 1;
   }
-  log_line("warning: unable to record in flush/", g->name, ": ", strerror(errno));
+  qmgr_complain(q, "record in flush/", g->name, strerror(errno));
   if (g->pass) g->pass->damaged = 1;
   return 0;
 }
@@ -140,47 +142,70 @@ void gate_deferred(qmgr *q, gate *g, uint64_t last_us, uint64_t attempts)
   timer_update(q, g);
 }
 
-void gate_again(qmgr *q, gate *g, char const *id, int asked)
+int gate_again(qmgr *q, gate *g, char const *id, enum urge urge)
 {
-  again entry = { .asked = asked };
+  again entry = { .urge = urge };
+  size_t n = genalloc_len(again, &g->agains);
+  if (n && !memcmp(genalloc_s(again, &g->agains)[n - 1].id, id, ID_LEN)) return 0;
   memcpy(entry.id, id, ID_LEN + 1);
-  if (genalloc_append(again, &g->agains, &entry)) site_ready(q, g);
+  if (!genalloc_append(again, &g->agains, &entry)) return 0;
+  site_ready(q, g);
+  return 1;
 }
 
-static void again_take(gate *g, char id[ID_LEN + 1], int *asked)
+static void agains_drop(qmgr *q, gate *g)
+{
+  again const *all = genalloc_s(again, &g->agains);
+  size_t n = genalloc_len(again, &g->agains);
+  while (n--)
+    if (all[n].urge == URGE_BY_ID) deliver_asked_tried(q, all[n].id);
+  genalloc_setlen(again, &g->agains, 0);
+}
+
+static void again_take(gate *g, char id[ID_LEN + 1], enum urge *urge)
 {
   again *all = genalloc_s(again, &g->agains);
   size_t n = genalloc_len(again, &g->agains) - 1;
   memcpy(id, all[n].id, ID_LEN + 1);
-  *asked = all[n].asked;
+  *urge = all[n].urge;
   genalloc_setlen(again, &g->agains, n);
 }
 
 /* --- passes --------------------------------------------------------------------------------- */
 
-/* The list becomes a claim; a claim that is there already is one a killed qmgr left. */
-static int claim_open(qmgr *q, gate const *g)
+/*
+ * The list becomes a claim.  A claim that is there already is one that could not be given back;
+ * *more: there is a list besides.
+ */
+static int claim_open(qmgr *q, gate const *g, int *more)
 {
   char path[sizeof "claim/" + FLUSH_NAME_MAX];
   int fd = flush_claim(q->queue, g->name);
+  *more = fd == -1 && errno == EEXIST;
   if (fd != -1 || (errno != EEXIST && errno != ENOENT)) return fd;
   strcpy(stpcpy(path, "claim/"), g->name);
   return openat(q->queue, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* 1; 0 when nothing waits, or when it cannot be said now. */
-static int pass_begin(qmgr *q, gate *g, enum pass_kind kind)
+enum begun
+{
+  BEGUN_PASS,
+  BEGUN_NOTHING,   /* nothing waits */
+  BEGUN_STUCK      /* out of descriptors or the like: later */
+};
+
+static enum begun pass_begin(qmgr *q, gate *g, enum pass_kind kind)
 {
   pass *p = alloc(sizeof *p);
-  int fd;
-  if (!p) return 0;
-  fd = claim_open(q, g);
+  int more = 0;
+  int fd = p ? claim_open(q, g, &more) : -1;
   if (fd == -1)
   {
-    if (errno == ENOENT) g->waiting = g->untried = 0;
+    int none = errno == ENOENT;
+    if (none) g->waiting = g->untried = 0;
     else qmgr_breathe(q, "claim the list of ", g->name);
     alloc_free(p);
-    return 0;
+    return none ? BEGUN_NOTHING : BEGUN_STUCK;
   }
   memset(p, 0, sizeof *p);
   flush_reader_init(&p->reader, fd);
@@ -189,10 +214,32 @@ static int pass_begin(qmgr *q, gate *g, enum pass_kind kind)
   p->asked_us = g->asked_us;
   p->oldest_us = g->oldest_us;
   g->pass = p;
-  g->waiting = g->untried = 0;
+  g->waiting = g->untried = more;
   g->oldest_us = UINT64_MAX;
   if (kind != PASS_EXPIRE) g->due_us = UINT64_MAX;
-  return 1;
+  return BEGUN_PASS;
+}
+
+static void asked_over(qmgr *q, gate *g)
+{
+  if (!g->asked) return;
+  g->asked = 0;
+  if (flush_unask(q->queue, g->name) == -1)
+    log_line("warning: unable to remove asked/", g->name, ": ", strerror(errno));
+}
+
+/* What was asked for is taken up; where it cannot be now, asked/ is looked at again. */
+static void pass_ask(qmgr *q, gate *g)
+{
+  switch (pass_begin(q, g, PASS_ASKED))
+  {
+    case BEGUN_PASS: site_ready(q, g); break;
+    case BEGUN_NOTHING: asked_over(q, g); break;
+    case BEGUN_STUCK:
+      g->asked = 0;
+      q->intake.look_asked = 1;
+      break;
+  }
 }
 
 static void pass_free(pass *p)
@@ -262,8 +309,9 @@ static void gate_continue(qmgr *q, gate *g)
   if (g->asked_again)
   {
     g->asked_again = 0;
-    pass_begin(q, g, PASS_ASKED);
+    pass_ask(q, g);
   }
+  else if (g->asked_later_us == UINT64_MAX) asked_over(q, g);
   g->expiry_after_us = 0;
   if (expiry_us(g) <= q->now_us) g->expiry_after_us = q->now_us + EXPIRY_AGAIN_US;
   timer_update(q, g);
@@ -303,15 +351,25 @@ static int pass_read(qmgr *q, gate *g, char id[ID_LEN + 1])
   return 0;
 }
 
-int gate_next(qmgr *q, gate *g, char id[ID_LEN + 1], pass **from, int *asked)
+/* A pass through what is due.  Where it cannot be begun now, the gate keeps its turn. */
+static int pass_retry(qmgr *q, gate *g)
 {
-  *from = 0;
+  enum begun begun;
+  if (g->parked || !g->untried) return 0;
+  begun = pass_begin(q, g, PASS_RETRY);
+  if (begun == BEGUN_STUCK) site_ready(q, g);
+  return begun == BEGUN_PASS;
+}
+
+int gate_next(qmgr *q, gate *g, char id[ID_LEN + 1], pass **from, enum urge *urge)
+{
+  *from = g->pass && g->pass->kind != PASS_EXPIRE ? g->pass : 0;
   if (genalloc_len(again, &g->agains))
   {
-    again_take(g, id, asked);
+    again_take(g, id, urge);
     return 1;
   }
-  if (!g->pass && (g->parked || !g->untried || !pass_begin(q, g, PASS_RETRY))) return 0;
+  if (!g->pass && !pass_retry(q, g)) return 0;
   if (g->pass->kind == PASS_EXPIRE)
   {
     pass_check(q, g);
@@ -319,7 +377,7 @@ int gate_next(qmgr *q, gate *g, char id[ID_LEN + 1], pass **from, int *asked)
   }
   if (!pass_read(q, g, id)) return 0;
   *from = g->pass;
-  *asked = g->pass->kind == PASS_ASKED;
+  *urge = g->pass->kind == PASS_ASKED ? URGE_ASKED : URGE_NONE;
   return 1;
 }
 
@@ -357,14 +415,13 @@ void gate_job_back(qmgr *q, gate *g, pass *from)
 
 /* --- opening and closing ------------------------------------------------------------------------ */
 
-int gate_ask(qmgr *q, gate *g)
+void gate_ask(qmgr *q, gate *g)
 {
+  g->asked = 1;
   g->asked_count++;
   g->asked_us = q->now_us;
   if (g->pass) g->asked_again = 1;
-  else if (pass_begin(q, g, PASS_ASKED)) site_ready(q, g);
-  else return !g->waiting;
-  return 1;
+  else pass_ask(q, g);
 }
 
 void gate_ask_later(qmgr *q, gate *g)
@@ -377,8 +434,8 @@ void gate_ask_later(qmgr *q, gate *g)
 static void asked_later(qmgr *q, gate *g)
 {
   g->asked_later_us = UINT64_MAX;
-  if (pass_begin(q, g, PASS_ASKED)) site_ready(q, g);
-  else timer_update(q, g);
+  pass_ask(q, g);
+  if (!g->pass) timer_update(q, g);
 }
 
 /* The first id is the oldest, or near enough to it for an expiry to be noticed. */
@@ -417,7 +474,12 @@ static void pass_take_back(qmgr *q, gate *g)
 {
   pass *p = g->pass;
   reader_close(p);
-  if (!claim_back(q, g)) return;
+  if (!claim_back(q, g))
+  {
+    p->damaged = p->read_through = 1;
+    pass_check(q, g);
+    return;
+  }
   g->waiting = 1;
   g->pass = 0;
   oldest_note(q, g, p->oldest_us);
@@ -427,7 +489,7 @@ static void pass_take_back(qmgr *q, gate *g)
 
 void gate_close(qmgr *q, gate *g)
 {
-  genalloc_setlen(again, &g->agains, 0);
+  agains_drop(q, g);
   if (g->pass && g->pass->kind == PASS_EXPIRE) return;
   if (g->pass) pass_take_back(q, g);
   if (!g->pass) gate_continue(q, g);
@@ -439,12 +501,12 @@ void gate_close(qmgr *q, gate *g)
 static void sweep_begin(qmgr *q, gate *g)
 {
   int untried = g->untried;
-  if (!pass_begin(q, g, PASS_EXPIRE))
+  if (pass_begin(q, g, PASS_EXPIRE) != BEGUN_PASS)
   {
     timer_set(&q->timers, &g->timer, q->now_us + EXPIRY_AGAIN_US);
     return;
   }
-  g->untried = untried;
+  g->untried |= untried;
   if (!genalloc_append(gate *, &q->sweeps, &g)) g->pass->read_through = 1;
 }
 
@@ -478,6 +540,7 @@ static void refresh_each(void const *node, VISIT visit, void *data)
   gate *g = *(gate *const *)node;
   if (visit != postorder && visit != leaf) return;
   route_refresh(q, g);
+  if (g->parked && g->pass && g->pass->kind == PASS_RETRY) gate_close(q, g);
   if (site_open(q, g->site)) gate_open(q, g);
   timer_update(q, g);
 }
@@ -490,7 +553,7 @@ void gates_refresh(qmgr *q)
 static void give_back_each(void const *node, VISIT visit, void *q)
 {
   gate *g = *(gate *const *)node;
-  if ((visit == postorder || visit == leaf) && g->pass && g->pass->kind != PASS_ASKED) pass_take_back(q, g);
+  if ((visit == postorder || visit == leaf) && g->pass) pass_take_back(q, g);
 }
 
 void gates_give_back(qmgr *q)

@@ -24,24 +24,36 @@ static void new_message(qmgr *q, char const *id)
 
 /* --- hints ------------------------------------------------------------------------------------ */
 
-/*
- * A request that came between an earlier one's being taken up and its file's removal has only
- * its hint left: make the file again.
- */
-static void asked_again(qmgr *q, char const *name, size_t len)
+static int asked_make(qmgr *q, char const *name)
 {
-  char path[sizeof "asked/" + TRIGGER_LINE_MAX];
+  char path[sizeof "asked/" + FLUSH_NAME_MAX];
   int fd;
-  memcpy(mempcpy(path, "asked/", 6), name, len);
-  path[6 + len] = 0;
+  strcpy(stpcpy(path, "asked/"), name);
   fd = openat(q->queue, path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0660);
   if (fd != -1) fd_close(fd);
+  return fd != -1;
+}
+
+/*
+ * A request that came between an earlier one's being carried out and its file's removal has
+ * only its hint left: make the file again.  One that came while an earlier one is under way
+ * found its file: take it up once more.
+ */
+static void asked_anew(qmgr *q, char const *s, size_t len)
+{
+  char name[TRIGGER_LINE_MAX];
+  gate *g;
+  memcpy(name, s, len);
+  name[len] = 0;
+  asked_make(q, name);
+  g = tree_find(&q->gates, name);
+  if (g) g->asked = 0;
 }
 
 /* A flush comes after whatever was accepted before it: new/ is read first. */
 static void hint_flush(qmgr *q, char const *name, size_t len)
 {
-  if (flush_asked_ok(name, len)) asked_again(q, name, len);
+  if (flush_asked_ok(name, len)) asked_anew(q, name, len);
   q->intake.look_new = 1;
   q->intake.look_asked = 1;
 }
@@ -91,7 +103,9 @@ void intake_hints(qmgr *q)
   in->line_len += (size_t)r;
   hints_split(q);
   if (in->line_len == sizeof in->line) in->line_len = 0;
-  if (full) intake_look(q);
+  if (!full) return;
+  in->hints_lost = 1;
+  intake_look(q);
 }
 
 /* --- new/ --------------------------------------------------------------------------------------- */
@@ -134,7 +148,10 @@ static void new_piece(qmgr *q)
 
 /* --- asked/ ----------------------------------------------------------------------------------------- */
 
-/* "@customer.tld", "@": every gate below it that has a list. */
+/*
+ * "@customer.tld", "@": every gate below it that has a list is asked for by its own name.
+ * Those with a claim first: it would be there also for those whose lists we take.
+ */
 typedef struct below
 {
   qmgr *q;
@@ -148,34 +165,38 @@ static int below_each(char const *name, void *data)
   gate *g;
   if (!smtp_domain_below(name, strlen(name), b->parent, strlen(b->parent))) return 1;
   g = gate_get(b->q, name);
-  if (!g || !gate_ask(b->q, g)) b->all = 0;
+  if (g && asked_make(b->q, name)) gate_ask(b->q, g);
+  else b->all = 0;
   return 1;
 }
 
 static int asked_below(qmgr *q, char const *parent)
 {
   below b = { .q = q, .parent = parent, .all = 1 };
-  return flush_each(q->queue, "flush", below_each, &b) != -1
-    && flush_each(q->queue, "claim", below_each, &b) != -1
+  return flush_each(q->queue, "claim", below_each, &b) != -1
+    && flush_each(q->queue, "flush", below_each, &b) != -1
     && b.all;
 }
 
-static int asked_domain(qmgr *q, char const *domain)
+static void asked_domain(qmgr *q, char const *domain)
 {
   gate *g = gate_get(q, domain);
-  return g && gate_ask(q, g);
+  if (g && g->asked && !q->intake.hints_lost) return;
+  log_line("flush ", domain, g ? "" : ": not yet");
+  if (g) gate_ask(q, g);
 }
 
 static int asked_each(char const *name, void *data)
 {
   qmgr *q = data;
-  int taken_up;
-  if (*name == '@') taken_up = asked_below(q, name + 1);
-  else if (*name == '=') taken_up = deliver_asked(q, name + 1) != DELIVERY_STUCK;
-  else taken_up = asked_domain(q, name);
-  log_line("flush ", name, taken_up ? "" : ": not yet");
-  if (taken_up && flush_unask(q->queue, name) == -1)
-    log_line("warning: unable to remove asked/", name, ": ", strerror(errno));
+  if (*name == '=') deliver_asked(q, name + 1);
+  else if (*name != '@') asked_domain(q, name);
+  else if (!asked_below(q, name + 1)) log_line("flush ", name, ": not yet");
+  else
+  {
+    log_line("flush ", name);
+    if (flush_unask(q->queue, name) == -1) log_line("warning: unable to remove asked/", name, ": ", strerror(errno));
+  }
   return 1;
 }
 
@@ -189,11 +210,12 @@ static int listed_each(char const *name, void *data)
   return 1;
 }
 
+/* A killed qmgr left it.  If it was asked for, asked/ says so. */
 static int claim_each(char const *name, void *data)
 {
   qmgr *q = data;
-  gate *g = gate_get(q, name);
-  if (g) gate_ask(q, g);
+  if (flush_unclaim(q->queue, name) == -1)
+    log_line("warning: unable to give back claim/", name, ": ", strerror(errno));
   return 1;
 }
 
@@ -229,6 +251,7 @@ int intake_run(qmgr *q)
   {
     in->look_asked = 0;
     look_in(q, "asked", asked_each);
+    in->hints_lost = 0;
   }
   return in->new_dir || in->look_new || in->look_lists || in->look_asked;
 }

@@ -11,7 +11,8 @@
  * What must survive is on disk before it is here:
  *   - a message stays in new/ until everything it owes stands in a list, or is done;
  *   - a pass renames the list to claim/ and removes it when nothing of it is left to do;
- *   - whatever comes back undelivered is recorded in the list anew.
+ *   - whatever comes back undelivered is recorded in the list anew;
+ *   - what was asked for stays in asked/ until it was carried out.
  * So every structure below can be lost at any moment.
  */
 
@@ -78,6 +79,8 @@ struct site
   gate *ready_last;
   site *runnable_next;
   int runnable;
+  site *crowd_next;
+  int crowded;
 };
 
 /* The site of this name, known from now on; NULL with errno. */
@@ -97,6 +100,12 @@ extern void site_ready(qmgr *q, gate *g);
 /* It may have work and room: look at it this turn. */
 extern void site_wake(qmgr *q, site *s);
 extern void site_wake_all(qmgr *q);
+/* Take a gate out of its site's turns: it goes to another site. */
+extern void site_unready(gate *g);
+/* It has to wait for another site's connection to end. */
+extern void site_crowd(qmgr *q, site *s);
+/* There is room for a connection: those that wait for one come first, in their order. */
+extern void site_wake_crowd(qmgr *q);
 /* Hand out work to a woken site's agents, a bounded piece. */
 extern void site_run(qmgr *q, site *s);
 
@@ -123,7 +132,15 @@ struct pass
   stralloc kept;             /* ids to record again at the end, ID_LEN octets each */
 };
 
-typedef struct again { char id[ID_LEN + 1]; int asked; } again;
+enum urge
+{
+  URGE_NONE,    /* it is its turn */
+  URGE_ASKED,   /* its domain was asked for */
+  URGE_AGAIN,   /* the same, while it was out */
+  URGE_BY_ID    /* the message itself was */
+};
+
+typedef struct again { char id[ID_LEN + 1]; enum urge urge; } again;
 
 struct gate
 {
@@ -141,6 +158,7 @@ struct gate
   timer timer;               /* the earlier of that and of an expiry */
   unsigned int asked_count;  /* flushes asked for so far */
   uint64_t asked_us;
+  int asked;                 /* asked/NAME is of a flush that is under way */
   int asked_again;           /* asked for while a pass was under way */
   pass *pass;
   genalloc agains;           /* of again: to be tried at once */
@@ -161,10 +179,10 @@ extern int gate_forced(gate const *g);
 extern int gate_record(qmgr *q, gate *g, pass *from, char const *id, int untried);
 /* A recipient of the id was deferred for the nth time at this moment. */
 extern void gate_deferred(qmgr *q, gate *g, uint64_t last_us, uint64_t attempts);
-/* Try this id at once. */
-extern void gate_again(qmgr *q, gate *g, char const *id, int asked);
-/* A flush was asked for.  1: it is under way, and survives a restart; 0: ask once more later. */
-extern int gate_ask(qmgr *q, gate *g);
+/* Try this id at once.  1; 0 when that is what comes next anyway, or without memory. */
+extern int gate_again(qmgr *q, gate *g, char const *id, enum urge urge);
+/* A flush was asked for, says asked/NAME, which is removed when it was carried out. */
+extern void gate_ask(qmgr *q, gate *g);
 /* Something asked for is in other hands (an agent that outlived its qmgr, an operator): look again soon. */
 extern void gate_ask_later(qmgr *q, gate *g);
 /* There is a list, as the directory says. */
@@ -176,10 +194,10 @@ extern void gate_close(qmgr *q, gate *g);
 extern void gate_timer(qmgr *q, gate *g);
 /* The settings were read anew. */
 extern void gates_refresh(qmgr *q);
-/* We stop: lists nobody asked for are lists again, and can be read as such. */
+/* We stop: lists are lists again, and can be read as such. */
 extern void gates_give_back(qmgr *q);
-/* Next id to try, in id; *from is the pass it came from or NULL.  1, or 0 when there is none. */
-extern int gate_next(qmgr *q, gate *g, char id[ID_LEN + 1], pass **from, int *asked);
+/* Next id to try, in id; *from is the pass under way, which records it if need be, or NULL.  1, or 0 when there is none. */
+extern int gate_next(qmgr *q, gate *g, char id[ID_LEN + 1], pass **from, enum urge *urge);
 /* A job of the pass came back. */
 extern void gate_job_back(qmgr *q, gate *g, pass *from);
 /* One bounded piece of the passes that only look for expired mail.  1 when there is more. */
@@ -213,6 +231,7 @@ struct job
   held *held;
   pass *from;
   gate *from_gate;
+  enum urge urge;
   uint64_t bytes;
   genalloc recipients;       /* of job_recipient */
 };
@@ -221,14 +240,17 @@ enum delivery
 {
   DELIVERY_OUT,      /* a job was handed out */
   DELIVERY_NOTHING,  /* nothing to do for it now */
+  DELIVERY_BUSY,     /* in other hands than ours: later */
   DELIVERY_STUCK     /* out of descriptors or the like: later */
 };
 /* Try what the message owes behind one gate. */
-extern enum delivery deliver_listed(qmgr *q, gate *g, agent *a, char const *id, pass *from, int asked);
+extern enum delivery deliver_listed(qmgr *q, gate *g, agent *a, char const *id, pass *from, enum urge urge);
 /* A message in new/: send what can go now, record the rest. */
 extern enum delivery deliver_new(qmgr *q, char const *id);
-/* One message was asked for, behind whatever gates. */
+/* One message was asked for, behind whatever gates.  Its asked/=ID is removed once each of them has tried it. */
 extern enum delivery deliver_asked(qmgr *q, char const *id);
+/* It was tried behind one of them. */
+extern void deliver_asked_tried(qmgr *q, char const *id);
 /* Look at a message's age alone.  1 when it is to be kept in the list. */
 extern int deliver_expire(qmgr *q, gate *g, char const *id);
 /* An agent's words about a job: one recipient's result; all is said; it was not carried out. */
@@ -277,6 +299,7 @@ typedef struct intake
   int look_new;              /* new/ must be read from the beginning */
   int look_asked;            /* asked/, after that */
   int look_lists;            /* flush/ */
+  int hints_lost;            /* what is in asked/ may have been asked for again */
 } intake;
 
 /* Read hints. */
@@ -306,12 +329,15 @@ struct qmgr
   void *sites;               /* trees of tsearch(3) */
   void *gates;
   void *helds;
+  void *asked_messages;
   genalloc agents;           /* of agent * */
   agent *agents_dead;
   genalloc polls;            /* of iopause_fd: signals, trigger, then polled */
   genalloc polled;           /* of agent *, as agents was when we began to wait */
   site *runnable_first;
   site *runnable_last;
+  site *crowd_first;         /* went without a connection: all there may be are taken */
+  site *crowd_last;
   genalloc sweeps;           /* of gate *: those with a PASS_EXPIRE */
   intake intake;
   message message;           /* the one being looked at; memory used again and again */

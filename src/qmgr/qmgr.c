@@ -82,6 +82,7 @@ static void settings_reread(qmgr *q)
     return;
   }
   gates_refresh(q);
+  intake_look(q);
 }
 
 static void minute_passed(qmgr *q)

@@ -74,11 +74,12 @@ static uint64_t line_number(char const *line, char const *key)
   return number;
 }
 
-/* Only what was down matters after a restart: its back-off goes on. */
+/* Only what was down matters after a restart: its back-off goes on.  No longer than any, whatever the clock was. */
 static void site_read(qmgr *q, site *s)
 {
   char path[strlen("site/") + FLUSH_NAME_MAX + 16];
   char line[SITE_FILE_MAX];
+  uint64_t latest_us = q->now_us + q->settings.backoff.max * SECOND_US;
   ssize_t r;
   int fd;
   site_path(path, s->name);
@@ -93,6 +94,7 @@ static void site_read(qmgr *q, site *s)
   s->since_s = line_number(line, " since=");
   s->failures = line_number(line, " failures=");
   s->next_us = line_number(line, " next=") * SECOND_US;
+  if (s->next_us > latest_us) s->next_us = latest_us;
 }
 
 /* --- knowing them ----------------------------------------------------------------------- */
@@ -206,6 +208,35 @@ void site_wake(qmgr *q, site *s)
   q->runnable_last = s;
 }
 
+void site_crowd(qmgr *q, site *s)
+{
+  if (s->crowded) return;
+  s->crowded = 1;
+  s->crowd_next = 0;
+  if (q->crowd_last) q->crowd_last->crowd_next = s;
+  else q->crowd_first = s;
+  q->crowd_last = s;
+}
+
+void site_wake_crowd(qmgr *q)
+{
+  site *first = q->runnable_first;
+  site *last = q->runnable_last;
+  site *s;
+  if (!q->crowd_first) return;
+  q->runnable_first = q->runnable_last = 0;
+  for (s = q->crowd_first; s; s = s->crowd_next)
+  {
+    s->crowded = 0;
+    site_wake(q, s);
+  }
+  q->crowd_first = q->crowd_last = 0;
+  if (!first) return;
+  if (q->runnable_last) q->runnable_last->runnable_next = first;
+  else q->runnable_first = first;
+  q->runnable_last = last;
+}
+
 static gate *ready_take(site *s, gate *before)
 {
   gate *g = before ? before->ready_next : s->ready_first;
@@ -228,6 +259,14 @@ static gate *ready_next(qmgr const *q, site *s)
   return 0;
 }
 
+void site_unready(gate *g)
+{
+  gate *before = 0;
+  gate *at = g->site->ready_first;
+  for (; at != g; before = at, at = at->ready_next) ;
+  ready_take(g->site, before);
+}
+
 static void ready_add(site *s, gate *g)
 {
   g->ready = 1;
@@ -244,7 +283,7 @@ void site_run(qmgr *q, site *s)
   {
     char id[ID_LEN + 1];
     pass *from;
-    int asked;
+    enum urge urge;
     agent *a;
     gate *g = ready_next(q, s);
     if (!g) return;
@@ -254,9 +293,9 @@ void site_run(qmgr *q, site *s)
       ready_add(s, g);
       return;
     }
-    if (!gate_next(q, g, id, &from, &asked)) continue;
+    if (!gate_next(q, g, id, &from, &urge)) continue;
     site_ready(q, g);
-    deliver_listed(q, g, a, id, from, asked);
+    deliver_listed(q, g, a, id, from, urge);
   }
   site_wake(q, s);
 }

@@ -82,7 +82,7 @@ uint64_t timers_next(timers const *all)
 timer *timers_take(timers *all, uint64_t now_us)
 {
   timer *t;
-  if (timers_next(all) > now_us) return 0;
+  if (!COUNT(all) || timers_next(all) > now_us) return 0;
   t = at(all, 1);
   timer_clear(all, t);
   return t;
