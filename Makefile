@@ -188,13 +188,14 @@ users:
 	for u in sluice-out sluice-log; do \
 	  getent passwd $$u >/dev/null || useradd --system --no-create-home -d / -s /usr/sbin/nologin -U $$u || exit; done
 
-SHELLS = $(RUNS) $(wildcard tests/*.sh tests/run tests/demo tests/packages .ci/run) \
+SHELLS = $(RUNS) $(wildcard tests/*.sh tests/run tests/demo tests/packages) \
   $(shell grep -l '^\#!/bin/sh' $(wildcard tests/peer/*) /dev/null)
 
 # SC3045: no standard gives ulimit and read their options, every sh does.
 lint:
 	@tests/packages shellcheck mandoc cppcheck
 	shellcheck -s sh -S warning -e SC3045 $(SHELLS)
+	shellcheck .ci/run
 	mandoc -T lint -W warning $(PAGES)
 	cppcheck -q --error-exitcode=1 --std=c99 --enable=warning,portability --inline-suppr \
 	  --suppress=missingIncludeSystem -Isrc -D_GNU_SOURCE -DSLUICE_DIR='""' -DSLUICE_VERSION='""' src

@@ -77,7 +77,7 @@ int peer_own(peer *own, int fd)
 int peer_is(peer const *it, char const *literal, size_t len)
 {
   size_t const tag = sizeof ipv6_tag - 1;
-  peer other;
+  peer other = { .ip = "" };
   if (len < 2 || literal[0] != '[' || literal[len - 1] != ']') return 0;
   literal++;
   len -= 2;
