@@ -177,6 +177,23 @@ testCounts() {
   conf etrncounts
 }
 
+# What qmgr has not seen yet is in no list: then no number is claimed, and never "nothing".
+testCountsBeforeAllIsRecorded() {
+  conf etrncounts 1
+  service qmgr p
+  submit -t x@early.example -n 3 >/dev/null
+  assertEquals '250 OK, queuing for node early.example started' "$(etrn early.example)"
+  service qmgr c
+  arrive early.example 3
+  hold early.example 2
+  service qmgr p
+  submit -t x@early.example >/dev/null
+  assertEquals '252 OK, pending messages for node early.example started' "$(etrn early.example)"
+  service qmgr c
+  arrive early.example 6
+  conf etrncounts
+}
+
 testSchedulerDown() {
   service qmgr 'wD -d'
   submit -t x@later.example >/dev/null

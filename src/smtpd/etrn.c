@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <skalibs/djbunix.h>
 #include <skalibs/strerr.h>
@@ -9,8 +10,13 @@
 
 #include "base/log.h"
 #include "flush/flush.h"
+#include "queue/queuedir.h"
 #include "smtp/chars.h"
 #include "smtp/domain.h"
+
+/* How long, and how often, qmgr is waited for to record what was accepted before: 100 ms at the most. */
+#define NEW_PAUSE_NS 5000000
+#define NEW_TRIES 20
 
 /* What the client wants flushed (RFC 1985 section 5.3). */
 enum node_kind { NODE_DOMAIN = 0, NODE_BELOW = '@', NODE_QUEUE = '#' };
@@ -148,7 +154,36 @@ static uint64_t count_waiting(session *s, etrn_node const *node)
   return count.sum;
 }
 
+static int stop_at_first(char const *id, void *data)
+{
+  (void)id;
+  (void)data;
+  return 0;
+}
+
+/*
+ * Has qmgr recorded all that was accepted?  It needs a moment for what came just now.  Where new/
+ * may not be listed (with users of their own), the lists are all that we can count.
+ */
+static int all_recorded(session *s)
+{
+  struct timespec const pause = { .tv_nsec = NEW_PAUSE_NS };
+  unsigned int tries;
+  for (tries = 0; tries < NEW_TRIES; tries++)
+  {
+    if (queuedir_each(s->queue, QUEUE_NEW, &stop_at_first, 0)) return 1;
+    nanosleep(&pause, 0);
+  }
+  return 0;
+}
+
 /* --- the verb --- */
+
+/* Where not all can be counted: what is in the lists waits, and more may. */
+static int accept_uncounted(session *s, etrn_node const *node, uint64_t waiting)
+{
+  return session_reply(s, waiting ? "252 OK, pending messages for node " : "250 OK, queuing for node ", node->name, " started");
+}
 
 static int accept_counted(session *s, etrn_node const *node, uint64_t waiting)
 {
@@ -161,13 +196,14 @@ static int accept_counted(session *s, etrn_node const *node, uint64_t waiting)
 /* The reply leaves only after the request is where a restart finds it.  Counted before: afterwards they may be gone. */
 static int node_flush(session *s, etrn_node const *node, int counts)
 {
-  uint64_t waiting = counts && session_queue(s) ? count_waiting(s, node) : 0;
+  int counted = counts && session_queue(s) && all_recorded(s);
+  uint64_t waiting = counts ? count_waiting(s, node) : 0;
   if (!ask(s, node))
   {
     strerr_warnwusys("ask for a flush of ", node->name);
     return session_reply(s, "458 Unable to queue messages for node ", node->name);
   }
-  if (counts) return accept_counted(s, node, waiting);
+  if (counts) return counted ? accept_counted(s, node, waiting) : accept_uncounted(s, node, waiting);
   return session_reply(s, "250 OK, queuing for node ", node->name, " started");
 }
 
