@@ -204,9 +204,14 @@ testBareLineEnds() {
 }
 
 testControlCharacters() {
-  codes '500 5.5.2, 500 5.5.2, 500 5.5.2, 500 5.5.2, 250 2.0.0' \
-    'NOOP \001\r\nNOOP \177\r\nNO\000OP\r\nNOOP\t\r\nNOOP\r\n'
+  codes '500 5.5.2, 500 5.5.2, 500 5.5.2, 250 2.0.0' 'NOOP \001\r\nNOOP \177\r\nNO\000OP\r\nNOOP\r\n'
   assertEquals '220, 500 5.5.2' "$(replies 'HELO a\000b\r\n')"
+}
+
+# RFC 5321 section 4.1.1: white space before the line end is tolerated.
+testTrailingWhiteSpace() {
+  codes '250 2.0.0, 250 2.0.0, 250 2.1.0, 250 2.1.5' \
+    'RSET\t\r\nNOOP \t \r\nMAIL FROM:<a@b.example>\t\r\nRCPT TO:<x@customer.example> \t\r\n'
 }
 
 testLongLines() {
@@ -494,8 +499,11 @@ testBdatRefused() {
     "${MAIL}RCPT TO:<x@no.example>\r\nBDAT 6\r\nQUIT\r\nBDAT 6 LAST\r\nQUIT\r\n$MAIL"
   codes '250 2.1.0, 250 2.1.5, 501 5.5.4, 503 5.5.1, 250 2.1.0' \
     "$MAIL${RCPT}BDAT 6 LAXT\r\nQUIT\r\nBDAT 6 LAST\r\nQUIT\r\n$MAIL"
-  codes '250 2.1.0, 250 2.1.5, 501 5.5.4, 501 5.5.4, 501 5.5.4, 501 5.5.4, 501 5.5.4, 250 2.0.0' \
-    "$MAIL${RCPT}BDAT\r\nBDAT LAST\r\nBDAT x\r\nBDAT -1\r\nBDAT 1LAST\r\nBDAT 0 LAST\r\n"
+  codes '250 2.1.0, 250 2.1.5, 501 5.5.4, 501 5.5.4, 501 5.5.4, 501 5.5.4, 250 2.0.0' \
+    "$MAIL${RCPT}BDAT\r\nBDAT LAST\r\nBDAT x\r\nBDAT -1\r\nBDAT 0 LAST\r\n"
+  for odd in 6LAST 6,LAST '6\tLAST' '6 LAST LAST'; do
+    codes '250 2.1.0, 250 2.1.5, 501 5.5.4, 250 2.0.0' "$MAIL${RCPT}BDAT $odd\r\nQUIT\r\nRSET\r\n"
+  done
 }
 
 testBdatHuge() {

@@ -235,7 +235,7 @@ int receive_data(session *s, smtp_command const *command)
 enum chunk_verdict
 {
   CHUNK_GOOD,
-  CHUNK_ODD,      /* it has a size, but what follows that is not LAST */
+  CHUNK_ODD,      /* it begins with a size, but what follows that is not LAST */
   CHUNK_UNSIZED,  /* it has none: nothing can be meant to follow */
   CHUNK_HUGE      /* it has one that we cannot count to */
 };
@@ -254,9 +254,10 @@ static enum chunk_verdict chunk_scan(receive_chunk *chunk, smtp_command const *c
   chunk->last = 0;
   while (n < len && smtp_digit(s[n])) n++;
   size.len = n;
-  if (!n || (n < len && s[n] != ' ')) return CHUNK_UNSIZED;
+  if (!n) return CHUNK_UNSIZED;
   if (!job_field_number(&size, &chunk->size)) return CHUNK_HUGE;
   if (n == len) return CHUNK_GOOD;
+  if (s[n] != ' ') return CHUNK_ODD;
   while (n < len && s[n] == ' ') n++;
   chunk->last = smtp_word_is(s + n, len - n, "LAST");
   return chunk->last ? CHUNK_GOOD : CHUNK_ODD;

@@ -220,11 +220,14 @@ static session_verb const verbs[] =
   [SMTP_UNKNOWN] = { "UNKNOWN", &unknown }
 };
 
-/* Control characters have no place in any command; a NUL least of all. */
+/*
+ * Control characters have no place in any command; a NUL least of all.  A tab is white space:
+ * tolerated at the end (RFC 5321 section 4.1.1), for the command's own syntax to refuse elsewhere.
+ */
 static int line_clean(wire_line const *line)
 {
   size_t i = 0;
-  while (i < line->len && (unsigned char)line->s[i] >= ' ' && line->s[i] != 0x7f) i++;
+  while (i < line->len && ((unsigned char)line->s[i] >= ' ' || line->s[i] == '\t') && line->s[i] != 0x7f) i++;
   return i == line->len;
 }
 
@@ -265,7 +268,7 @@ static int strings_empty(session *s)
 
 static int instance_missing(session *s, char const *instance)
 {
-  s->end = SESSION_BROKEN;
+  s->end = shortage(errno) ? SESSION_SHORT : SESSION_BROKEN;
   strerr_warnsys(PROG, ": fatal: unable to open instance ", instance);
   return 0;
 }
@@ -314,7 +317,7 @@ static void session_part(session *s)
 {
   session_parting const *p = s->end == SESSION_WIRE ? wire_partings + s->wire.state : partings + s->end;
   message_abort(&s->writer);
-  if (p->code) session_reply(s, p->code, s->me.s, p->text);
+  if (p->code) session_reply(s, p->code, *s->me.s ? s->me.s : "localhost", p->text);
   if (p->why) log_line(p->why, " after ", s->verb, " from unknown[", s->client.ip, "]");
   wire_close(&s->wire);
   log_line("disconnect from unknown[", s->client.ip, "]");

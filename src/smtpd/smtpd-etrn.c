@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <skalibs/djbunix.h>
@@ -15,6 +14,7 @@
 #include <skalibs/tai.h>
 
 #include "base/instance.h"
+#include "base/program.h"
 
 #define USAGE "smtpd-etrn [-C DIR]"
 #define dieusage() strerr_die(100, "usage: ", USAGE)
@@ -34,15 +34,6 @@ static char const *options_read(int argc, char const *const *argv)
   }
   if (scan.ind != argc) dieusage();
   return instance_path(instance);
-}
-
-/*
- * Stopping the super-server is to stop us, too, though it does not send us anything: the kernel
- * does.  Not so where init is the super-server: it stops its services itself.
- */
-static void parent_watch(void)
-{
-  if (getppid() != 1) prctl(PR_SET_PDEATHSIG, SIGTERM);
 }
 
 /*
@@ -67,7 +58,7 @@ static int stop_init(void)
   if (fd == -1 || !selfpipe_trap(SIGTERM)) strerr_diefusys(111, "trap signals");
   /* errors of write(2) instead: the client is gone, the file too large */
   if (!sig_ignore(SIGPIPE) || !sig_ignore(SIGXFSZ)) strerr_diefusys(111, "ignore signals");
-  parent_watch();
+  program_end_with_parent();
   return fd;
 }
 
