@@ -149,6 +149,18 @@ testBackOffDoublesUpToItsMaximum() {
   assertContains 'down since the first failure' "$(site customer)" "since=$since "
 }
 
+# A greeting is not enough to forget failures.
+testBackOffDoublesForASiteThatGreets() {
+  appears customer --mail '421 4.3.2 busy'
+  relay "* $(at customer)"
+  to a.example
+  assertTrue "$(site customer)" 'wait_for 20 failed_times customer 3'
+  goes customer
+  appears customer
+  gets customer 1
+  assertTrue "$(site customer)" "wait_for 10 is customer 'up since=[0-9]* failures=0 '"
+}
+
 # 30 s of back-off would have to pass; a qmgr that starts must not try before.
 testBackOffSurvivesARestart() {
   relay "* $(at customer)"
@@ -918,6 +930,31 @@ testStop() {
   qmgr_up
   assertTrue 'goes on' 'wait_for 20 has customer 3'
   assertEquals 'parked' 3 "$(waiting parked.example)"
+}
+
+testBrokenSettingsAtStart() {
+  relay "* $(at customer)"
+  qmgr_down
+  for setting in backoff routes lifetime; do
+    conf $setting 'nonsense nonsense nonsense'
+    "$BIN/qmgr" -C "$I" 2>"$T/broken"
+    assertEquals "$setting" 102 $?
+    assertContains "$(cat "$T/broken")" "conf/$setting: line 1: "
+    assertEquals 'one line' 1 "$(wc -l <"$T/broken")"
+    conf $setting
+  done
+}
+
+# Writers that were killed leave a file in tmp/; one that is at work may be slow.
+testLeftOversInTmp() {
+  relay "* $(at customer)"
+  qmgr_down
+  touch -d '2 days ago' "$I/queue/tmp/1abcdefgh12345"
+  touch "$I/queue/tmp/1abcdefgh12346"
+  qmgr_up
+  assertTrue 'logged' 'wait_for 10 logged qmgr "tmp/1abcdefgh12345: "'
+  assertEquals "$I/queue/tmp/1abcdefgh12346" "$(find "$I/queue/tmp" -type f)"
+  rm "$I/queue/tmp/1abcdefgh12346"
 }
 
 testTwoQmgrs() {

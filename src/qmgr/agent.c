@@ -304,7 +304,7 @@ static void said_up(qmgr *q, agent *a, char const *s, size_t len)
   site_wake(q, a->site);
 }
 
-static void said_rcpt(agent *a, char const *s, size_t len)
+static void said_rcpt(qmgr *q, agent *a, char const *s, size_t len)
 {
   job_field id;
   job_result result;
@@ -314,6 +314,7 @@ static void said_rcpt(agent *a, char const *s, size_t len)
   j = job_find(a, &id, &link);
   if (!j) return;
   job_answer(j, &result);
+  if (result.status != JOB_DEFERRED) site_served(q, a->site, &result);
   if (result.status == JOB_SENT && a->site->limit < a->site->limit_max) a->site->limit++;
 }
 
@@ -339,7 +340,7 @@ static int agent_line(qmgr *q, agent *a, char const *s, size_t len)
   job_field word;
   if (!job_field_next(&s, &len, &word)) return 1;
   if (job_field_is(&word, "up")) said_up(q, a, s, len);
-  else if (job_field_is(&word, "rcpt")) said_rcpt(a, s, len);
+  else if (job_field_is(&word, "rcpt")) said_rcpt(q, a, s, len);
   else if (job_field_is(&word, "done")) said_done(q, a, s, len);
   else if (job_field_is(&word, "down"))
   {

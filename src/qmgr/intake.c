@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <skalibs/allreadwrite.h>
@@ -15,6 +16,8 @@
 
 /* Messages of new/ looked at in one piece. */
 #define NEW_TURN 64
+/* A file in tmp/ that nobody wrote to for so long was left behind. */
+#define TMP_MAX_S 86400
 
 /* What there was no means for now is looked at again as soon as there may be. */
 static void new_message(qmgr *q, char const *id)
@@ -231,8 +234,26 @@ void intake_look(qmgr *q)
   q->intake.look_new = q->intake.look_asked = q->intake.look_lists = 1;
 }
 
+/* A writer that is still there then finds its file gone, and says 451: nothing is lost. */
+static int clean_each(char const *id, void *data)
+{
+  qmgr *q = data;
+  char path[QUEUE_PATH_MAX];
+  struct stat st;
+  queuedir_path(path, QUEUE_TMP, id);
+  if (fstatat(q->queue, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtim.tv_sec + TMP_MAX_S < (time_t)(q->now_us / SECOND_US)
+   && unlinkat(q->queue, path, 0) == 0) log_line("tmp/", id, ": left behind unfinished, removed");
+  return 1;
+}
+
+void intake_clean(qmgr *q)
+{
+  if (queuedir_each(q->queue, QUEUE_TMP, clean_each, q) == -1) qmgr_complain(q, "clean ", "tmp", strerror(errno));
+}
+
 void intake_start(qmgr *q)
 {
+  intake_clean(q);
   look_in(q, "claim", claim_each);
   intake_look(q);
 }

@@ -89,6 +89,8 @@ extern site *site_get(qmgr *q, char const *name);
 extern int site_open(qmgr const *q, site const *s);
 /* It answered: RELAY and text.  First success wakes all that waits for it. */
 extern void site_answered(qmgr *q, site *s, char const *relay);
+/* It took a message or refused it for good: its failures are over.  A greeting alone does not say so much. */
+extern void site_served(qmgr *q, site *s, job_result const *result);
 /* It cannot be talked to.  Takes back every pass; the back-off of a site that was only asked for stays. */
 extern void site_failed(qmgr *q, site *s, char const *why);
 /* The first mail that waits parked, so that its file says so. */
@@ -307,6 +309,8 @@ extern void intake_hints(qmgr *q);
 /* Look at claims left from before, then everywhere. */
 extern void intake_start(qmgr *q);
 extern void intake_look(qmgr *q);
+/* Take away what writers that were killed left in tmp/. */
+extern void intake_clean(qmgr *q);
 /* One bounded piece of looking.  1 when there is more. */
 extern int intake_run(qmgr *q);
 

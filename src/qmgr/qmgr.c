@@ -21,6 +21,7 @@
 
 #include "base/instance.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "base/wallclock.h"
 #include "flush/trigger.h"
 #include "qmgr/qmgr-internal.h"
@@ -89,6 +90,7 @@ static void minute_passed(qmgr *q)
 {
   timer_set(&q->timers, &q->minute, q->now_us + MINUTE_US);
   if (settings_changed(&q->settings, q->conf)) settings_reread(q);
+  intake_clean(q);
   intake_look(q);
 }
 
@@ -238,10 +240,8 @@ static void files_allow(void)
 
 static void directories_open(qmgr *q, char const *path)
 {
-  int instance = instance_open(path);
-  if (instance == -1) strerr_diefusys(111, "open instance ", path);
-  q->queue = instance_openat(instance, "queue");
-  if (q->queue == -1) strerr_diefusys(111, "open ", path, "/queue");
+  int instance;
+  q->queue = program_queue(&path, &instance);
   q->run = instance_openat(instance, "run");
   if (q->run == -1) strerr_diefusys(111, "open ", path, "/run");
   q->conf = conf_open(instance);
@@ -316,7 +316,8 @@ int main(int argc, char const *const *argv)
   umask(007);
   files_allow();
   signals = signals_open();
-  qmgr_open(&q, instance_path(directory));
+  program_end_with_parent();
+  qmgr_open(&q, directory);
   unlinkat(q.queue, "clean", 0);
   intake_start(&q);
   ready_say(ready_fd);

@@ -141,13 +141,20 @@ void site_answered(qmgr *q, site *s, char const *relay)
   if (s->state == SITE_DOWN) log_line("site ", s->name, ": up, ", relay);
   s->state = SITE_UP;
   s->since_s = q->now_us / SECOND_US;
-  s->failures = 0;
   s->next_us = 0;
   s->limit = SITE_LIMIT_FIRST;
   timer_clear(&q->timers, &s->probe);
   site_write(q, s, "up", relay);
   gates_open(q, s);
   site_wake(q, s);
+}
+
+void site_served(qmgr *q, site *s, job_result const *result)
+{
+  char relay[LOG_LINE_MAX];
+  if (s->state != SITE_UP || !s->failures) return;
+  s->failures = 0;
+  site_write(q, s, "up", log_clean(relay, sizeof relay, result->relay.s, result->relay.len));
 }
 
 /* Many sites that went down together (a lost link) come back spread over an eighth of the time. */
