@@ -57,6 +57,20 @@ testS6RestartsWhatDies() {
   stop
 }
 
+# A service whose supervisor was killed ends with it, so that the next one has the queue, the
+# socket and the port, and a stop leaves nobody behind.
+testS6SupervisorsAreKilled() {
+  fresh orphans
+  start
+  for service in smtpd qmgr send; do
+    pkill -9 -P "$(cat "$I.pid")" -f "s6-supervise $service\$" || fail "no s6-supervise $service"
+    assertTrue "$service is back" "wait_for 10 supervised $service"
+    works "after-$service.example"
+  done
+  stop
+}
+supervised() { s6-svok "$I/service/$1" && s6-svwait -U -t 1000 "$I/service/$1"; }
+
 # What was running may finish its message; a stop in the middle loses nothing.
 testS6StopInTheMiddle() {
   fresh middle

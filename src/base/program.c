@@ -1,5 +1,9 @@
 #include "base/program.h"
 
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
 #include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 
@@ -35,6 +39,11 @@ int program_queue(char const **path, int *instance)
   if (queue == -1) strerr_diefusys(111, "open ", *path, "/queue");
   if (instance) *instance = dir;
   return queue;
+}
+
+void program_end_with_parent(void)
+{
+  if (getppid() != 1) prctl(PR_SET_PDEATHSIG, SIGTERM);
 }
 
 void program_refuse(char const *what, char const *s, size_t len)

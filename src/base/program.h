@@ -22,6 +22,12 @@ extern int program_instance(char const **path);
 /* The same, and its queue: returns the queue's descriptor; *instance, unless NULL, is the instance's. */
 extern int program_queue(char const **path, int *instance);
 
+/*
+ * Take SIGTERM when the parent dies (prctl(2)): a super-server or supervisor that was stopped or killed
+ * leaves nobody behind.  Not so where init is the parent: it stops its services itself.
+ */
+extern void program_end_with_parent(void);
+
 /* Die 100: what is wrong with an argument or a line, and it, cleaned. */
 extern void program_refuse(char const *what, char const *s, size_t len) gccattr_noreturn;
 
