@@ -361,6 +361,7 @@ testWaitNoQmgr() {
   run -w customer.tld
   assertEquals 'exit code' 111 $?
   assertContains "$(err)" 'no qmgr'
+  assertContains 'says what waits' "$(out)" $A
   assertEquals 'asked all the same' customer.tld "$(asked)"
 }
 

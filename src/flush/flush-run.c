@@ -365,9 +365,11 @@ static int run(watch *w, request const *wanted, options const *o)
   names_ask(w, &wanted->ids);
   if (!listened(w, o->dir))
   {
-    if (o->wait) strerr_dief(111, "no qmgr runs in ", o->dir, ": the request is noted for when one does");
     strerr_warnw("no qmgr runs in ", o->dir, ": the request is noted for when one does");
-    return 0;
+    if (!o->wait) return 0;
+    out_messages(w, WATCH_LEFT, WATCH_WAITING);
+    out_flush();
+    return 111;
   }
   return o->wait ? watch_report(w, watch_on(w, o->limit_s)) : 0;
 }
