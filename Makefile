@@ -195,7 +195,7 @@ SHELLS = $(RUNS) $(wildcard tests/*.sh tests/run tests/demo tests/packages) \
 lint:
 	@tests/packages shellcheck mandoc cppcheck
 	shellcheck -s sh -S warning -e SC3045 $(SHELLS)
-	shellcheck .ci/run
+	shellcheck -S warning .ci/run
 	mandoc -T lint -W warning $(PAGES)
 	cppcheck -q --error-exitcode=1 --std=c99 --enable=warning,portability --inline-suppr \
 	  --suppress=missingIncludeSystem -Isrc -D_GNU_SOURCE -DSLUICE_DIR='""' -DSLUICE_VERSION='""' src
