@@ -727,17 +727,17 @@ testKillAtAnyStep() {
   while [ $((n += 1)) -le 100 ]; do
     mail -t "$n@asked.example" -t "$n@parked.example"
     flush asked.example 2>/dev/null
-    strace -o "$T/trace" -e "inject=$changes:signal=KILL:when=$n" "$BIN/qmgr" -C "$I" 2>/dev/null &
+    timeout -s KILL 60 strace -o "$T/trace" -e "inject=$changes:signal=KILL:when=$n" "$BIN/qmgr" -C "$I" 2>/dev/null &
     tracer=$!
     wait_for 10 killed_or_done $n
     gone "$tracer" && kills=$((kills + 1))
     kill -9 "$(tests/peer/running "$I" | grep "^[0-9]* $BIN/qmgr" | cut -d ' ' -f 1)" 2>/dev/null
     wait "$tracer" 2>/dev/null
-    "$BIN/qmgr" -C "$I" 2>/dev/null &
+    timeout -s KILL 60 "$BIN/qmgr" -C "$I" 2>/dev/null &
     plain=$!
     wait_for 10 all_got customer $n && wait_for 10 carried_out asked.example
     kill $plain
-    wait $plain
+    wait $plain || fail "$n: stopped with $?"
     all_got customer $n || fail "$n: $(got customer) arrived"
     [ "$(listed parked.example | sort -u | wc -l)" = $n ] || fail "$n: $(waiting parked.example) wait"
   done

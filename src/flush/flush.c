@@ -548,3 +548,27 @@ int flush_each(int queue, char const *directory, int (*fn)(char const *name, voi
   errno = e;
   return r;
 }
+
+static int sync_each(char const *name, void *data)
+{
+  int const *queue = data;
+  char path[PATH_LEN];
+  int fd, r;
+  if (!list_path(path, "flush", name)) return 1;
+  fd = list_open(*queue, path, O_RDONLY);
+  if (fd == -1) return errno == ENOENT;
+  r = fsync(fd);
+  close_keep(fd);
+  return r == 0;
+}
+
+int flush_sync(int queue)
+{
+  int fd, r;
+  if (flush_each(queue, "flush", sync_each, &queue) != 1) return -1;
+  fd = openat(queue, "flush", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd == -1) return -1;
+  r = fsync(fd);
+  close_keep(fd);
+  return r;
+}

@@ -82,6 +82,9 @@ extern int flush_discard(int queue, char const *domain, flush_seen const *seen);
 
 /* --- looking ------------------------------------------------------------------------- */
 
+/* Bring every list in flush/ to the disk; costs next to nothing for those that are there.  0, or -1 with errno. */
+extern int flush_sync(int queue);
+
 /* Lines in flush/DOMAIN and claim/DOMAIN by size of file: what waits at the most.  Never opens them. */
 extern uint64_t flush_count(int queue, char const *domain);
 

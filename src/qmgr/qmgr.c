@@ -258,14 +258,22 @@ static void queue_lock(qmgr const *q, char const *path)
   strerr_dief(1, "another qmgr has ", path, "/queue");
 }
 
+/* A flush-rebuild that the run script left behind is ours to bury, whether it ended before now or ends later. */
+static void children_ignore(void)
+{
+  int status;
+  if (!sig_ignore(SIGCHLD)) strerr_diefusys(111, "ignore signals");
+  while (wait_nohang(&status) > 0) ;
+}
+
 static int signals_open(void)
 {
   int fd = selfpipe_init();
   if (fd == -1) strerr_diefusys(111, "catch signals");
   if (!selfpipe_trap(SIGTERM) || !selfpipe_trap(SIGINT) || !selfpipe_trap(SIGHUP))
     strerr_diefusys(111, "catch signals");
-  /* A flush-rebuild that the run script left behind is ours to bury. */
-  if (!sig_ignore(SIGCHLD) || !sig_ignore(SIGPIPE)) strerr_diefusys(111, "ignore signals");
+  if (!sig_ignore(SIGPIPE)) strerr_diefusys(111, "ignore signals");
+  children_ignore();
   return fd;
 }
 
@@ -298,7 +306,7 @@ static void stop_cleanly(qmgr *q)
 {
   int fd;
   gates_give_back(q);
-  if (syncfs(q->queue) == -1) strerr_diefusys(111, "sync the queue");
+  if (flush_sync(q->queue) == -1) strerr_diefusys(111, "sync the lists");
   fd = openat(q->queue, "clean", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0660);
   if (fd == -1) strerr_diefusys(111, "make queue/clean");
   fd_close(fd);
