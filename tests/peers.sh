@@ -37,19 +37,17 @@ sunk() {
 testFetchmail() {
   hold fetchmail.example 2
   hold second.fetchmail.example 1
-  mkdir "$T/fetchmail"
-  echo "poll 127.0.0.1 service $PORT protocol ETRN fetchdomains fetchmail.example second.fetchmail.example" >"$T/fetchmail/rc"
-  chmod 600 "$T/fetchmail/rc"
-  FETCHMAILHOME=$T/fetchmail fetchmail -v -f "$T/fetchmail/rc" >"$T/fetchmail/out" 2>&1
-  assertEquals "$(cat "$T/fetchmail/out")" 2 "$(grep -c 'ETRN< 250 OK, queuing' "$T/fetchmail/out")"
+  fetchmail -v -p ETRN --service "$PORT" --fetchdomains fetchmail.example,second.fetchmail.example 127.0.0.1 \
+    >"$T/fetchmail" 2>&1
+  assertEquals "$(cat "$T/fetchmail")" 2 "$(grep -c 'ETRN< 250 OK, queuing' "$T/fetchmail")"
   arrive fetchmail.example 2
   arrive second.fetchmail.example 1
 }
 
 testFetchmailIsToldOfRefusals() {
-  FETCHMAILHOME=$T/fetchmail fetchmail -v -p ETRN --service "$PORT" --fetchdomains stranger.invalid 127.0.0.1 \
-    >"$T/fetchmail/out" 2>&1
-  assertContains "$(cat "$T/fetchmail/out")" '459'
+  fetchmail -v -p ETRN --service "$PORT" --fetchdomains stranger.invalid 127.0.0.1 \
+    >"$T/fetchmail" 2>&1
+  assertContains "$(cat "$T/fetchmail")" '459'
 }
 
 testMsmtp() {
