@@ -28,7 +28,7 @@ testStandardInput() {
 
 testManyAreFew() {
   seq -f '1h8q%010.0f' 0 19999 >"$T/ids"
-  strace -f -c -o "$T/count" "$BIN/flush-record" -C "$I" customer.tld <"$T/ids"
+  traced -f -c -o "$T/count" "$BIN/flush-record" -C "$I" customer.tld <"$T/ids"
   assertEquals 'exit code' 0 $?
   list customer.tld | cmp - "$T/ids"
   assertEquals 'all of them' 0 $?

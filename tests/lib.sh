@@ -95,6 +95,9 @@ skip() {
   startSkipping
 }
 
+# traced ...: strace(1), under which a sanitizer's search for leaks does not work.
+traced() { ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 strace "$@"; }
+
 # --- ports --------------------------------------------------------------------------
 
 # Below the ports that the kernel gives to clients, in a stretch of this process's own.

@@ -14,9 +14,6 @@ setUp() {
 
 list() { "$BIN/queue-list" -C "$I" "$@" 2>"$T/err"; }
 
-# Under strace(1) the search for leaks does not work.
-traced() { ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 strace "$@"; }
-
 # message PLACE ID SENDER ADDRESS...: a message file, 5 octets of content; its journal from stdin.
 message() {
   message_place=$1 message_id=$2 message_sender=$3

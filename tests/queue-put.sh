@@ -10,8 +10,6 @@ setUp() {
 }
 
 put() { "$BIN/queue-put" -C "$I" "$@" 2>"$T/err"; }
-# Under strace(1) the search for leaks does not work.
-traced() { ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 strace "$@"; }
 file() { cat "$I/queue/new/"*; }
 # What is in the file below the trace field, up to the journal that is not there.
 content() { file | sed '1,/^	id /d'; }
