@@ -231,7 +231,7 @@ static void agent_end(qmgr *q, agent *a, int retry)
   while (j)
   {
     job *next = j->next;
-    job_undone(q, j, retry);
+    job_back(q, j, retry);
     j = next;
   }
   site_wake_crowd(q);
@@ -329,7 +329,7 @@ static void said_done(qmgr *q, agent *a, char const *s, size_t len)
   jobs_take(a, j, link);
   a->done++;
   if (!a->jobs) timer_set(&q->timers, &a->idle, q->now_us + (q->crowd_first ? 0 : IDLE_US));
-  job_done(q, j);
+  job_back(q, j, 0);
   site_wake(q, a->site);
 }
 

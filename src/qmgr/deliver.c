@@ -121,7 +121,7 @@ static void asked_forget(qmgr *q, char const *id)
 static void message_put_aside(qmgr *q, char const *id, enum queue_place place)
 {
   log_line("warning: ", id, ": not a whole message, put aside in corrupt");
-  if (place == QUEUE_CORRUPT || queuedir_move(q->queue, id, place, QUEUE_CORRUPT) == 0) return;
+  if (queuedir_move(q->queue, id, place, QUEUE_CORRUPT) == 0) return;
   log_line("warning: unable to put aside ", id, ": ", strerror(errno));
 }
 
@@ -249,7 +249,7 @@ static void gate_take_back(qmgr *q, job *j, gate *g, int retry)
   else if (retry && (outcome & CAME_UNTRIED)) gate_again(q, g, j->held->id, URGE_NONE);
 }
 
-static void job_end(qmgr *q, job *j, int retry)
+void job_back(qmgr *q, job *j, int retry)
 {
   held *h = j->held;
   gate *from_gate = j->from_gate;
@@ -262,16 +262,6 @@ static void job_end(qmgr *q, job *j, int retry)
   held_release(q, h);
   job_free(j);
   if (from_gate) gate_job_back(q, from_gate, from);
-}
-
-void job_done(qmgr *q, job *j)
-{
-  job_end(q, j, 0);
-}
-
-void job_undone(qmgr *q, job *j, int retry)
-{
-  job_end(q, j, retry);
 }
 
 /* --- expiry ------------------------------------------------------------------------------------- */

@@ -210,7 +210,6 @@ static enum begun pass_begin(qmgr *q, gate *g, enum pass_kind kind)
   memset(p, 0, sizeof *p);
   flush_reader_init(&p->reader, fd);
   p->kind = kind;
-  p->started_us = q->now_us;
   p->asked_us = g->asked_us;
   p->oldest_us = g->oldest_us;
   g->pass = p;

@@ -123,7 +123,6 @@ enum pass_kind
 struct pass
 {
   enum pass_kind kind;
-  uint64_t started_us;
   uint64_t asked_us;
   uint64_t oldest_us;        /* of the list when it was claimed */
   flush_reader reader;
@@ -255,10 +254,13 @@ extern enum delivery deliver_asked(qmgr *q, char const *id);
 extern void deliver_asked_tried(qmgr *q, char const *id);
 /* Look at a message's age alone.  1 when it is to be kept in the list. */
 extern int deliver_expire(qmgr *q, gate *g, char const *id);
-/* An agent's words about a job: one recipient's result; all is said; it was not carried out. */
+/* An agent's word about one recipient of a job. */
 extern void job_answer(job *j, job_result const *result);
-extern void job_done(qmgr *q, job *j);
-extern void job_undone(qmgr *q, job *j, int retry);
+/*
+ * The job is back: carried out, or not, and then whatever was not answered for is still owed.
+ *   retry  what was not tried goes out again at once
+ */
+extern void job_back(qmgr *q, job *j, int retry);
 
 /* --- agent.c ---------------------------------------------------------------------------- */
 
