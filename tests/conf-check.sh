@@ -38,12 +38,13 @@ testDefaults() {
   says 'listen = 127.0.0.1:2525  (default)'
   says 'databytes = 104857600  (default)'
   says 'lifetime = 5d  (default)'
+  says 'delaywarning = 4h  (default)'
   says 'backoff = 60 3600  (default)'
   says 'concurrency = 20 1000  (default)'
   says 'relaydomains = 1 entry  (conf/relaydomains)'
   says 'flushdomains = (relaydomains)  (default)'
   says 'timeouts = connect 30, greeting 300, '
-  assertEquals 'a line for each setting' 20 "$(out | wc -l)"
+  assertEquals 'a line for each setting' 21 "$(out | wc -l)"
 }
 
 testValues() {

@@ -160,9 +160,11 @@ typedef struct conf_route_line
   stralloc site;         /* normal form; "-" for the domain's own MX; no string */
   int parked;
   uint64_t lifetime;     /* 0: not said */
+  uint64_t delaywarning; /* CONF_ROUTE_UNSAID: not said; 0: never */
   uint64_t concurrency;  /* 0: not said */
 } conf_route_line;
-#define CONF_ROUTE_LINE_ZERO { .pattern = STRALLOC_ZERO, .site = STRALLOC_ZERO }
+#define CONF_ROUTE_UNSAID UINT64_MAX
+#define CONF_ROUTE_LINE_ZERO { .pattern = STRALLOC_ZERO, .site = STRALLOC_ZERO, .delaywarning = CONF_ROUTE_UNSAID }
 
 /* 1, or 0 with conf_say(). */
 extern int conf_route_scan(conf_route_line *route, char const *s, size_t len);

@@ -278,10 +278,16 @@ static int number_within(char const *s, size_t len, uint64_t min, uint64_t max, 
   return 1;
 }
 
+/* 0 stands for never. */
+static int time_or_never_scan(char const *s, size_t len, uint64_t *seconds)
+{
+  return duration_scan(s, len, seconds) || conf_say("not a time (such as 300s, 12h, 5d)", s, len);
+}
+
 /* At least a second. */
 static int period_scan(char const *s, size_t len, uint64_t *seconds)
 {
-  if (!duration_scan(s, len, seconds)) return conf_say("not a time (such as 300s, 12h, 5d)", s, len);
+  if (!time_or_never_scan(s, len, seconds)) return 0;
   if (!*seconds) return conf_say("no time at all", s, len);
   return 1;
 }
@@ -405,6 +411,12 @@ static int check_switch(char const *s, size_t len)
   return number_scan(s, len, &on) && on <= 1 ? 1 : conf_say("neither 1 nor 0", s, len);
 }
 
+static int check_time_or_never(char const *s, size_t len)
+{
+  uint64_t seconds;
+  return time_or_never_scan(s, len, &seconds);
+}
+
 static int check_time(char const *s, size_t len)
 {
   uint64_t seconds;
@@ -440,8 +452,8 @@ static int check_timeout(char const *s, size_t len)
 /* In the order of conf_settings. */
 enum
 {
-  ME, POSTMASTER, LISTEN, NAMESERVER, DATABYTES, ETRNCOUNTS, FSYNCDIR, LIFETIME, BACKOFF, CONCURRENCY,
-  CONCURRENCYINCOMING, TIMEOUTS
+  ME, POSTMASTER, LISTEN, NAMESERVER, DATABYTES, ETRNCOUNTS, FSYNCDIR, LIFETIME, DELAYWARNING, BACKOFF,
+  CONCURRENCY, CONCURRENCYINCOMING, TIMEOUTS
 };
 
 conf_setting const conf_settings[] =
@@ -462,6 +474,8 @@ conf_setting const conf_settings[] =
     "1: sync directories too, for file systems that need it", &check_switch },
   [LIFETIME] = { "lifetime", CONF_VALUE, "5d",
     "how long a message may wait", &check_time },
+  [DELAYWARNING] = { "delaywarning", CONF_VALUE, "4h",
+    "when to tell a sender that the message still waits; 0: never", &check_time_or_never },
   [BACKOFF] = { "backoff", CONF_VALUE, "60 3600",
     "MIN MAX seconds between two tries", &check_backoff },
   [CONCURRENCY] = { "concurrency", CONF_VALUE, "20 1000",
@@ -481,7 +495,7 @@ conf_setting const conf_settings[] =
   { "flushusers", CONF_LIST, "(none)",
     "local users that may ask for a flush", &conf_check_user },
   { "routes", CONF_COMPILED, "(none: MX)",
-    "PATTERN NEXTHOP [park] [lifetime=TIME] [concurrency=N]", &conf_check_route },
+    "PATTERN NEXTHOP [park] [lifetime=TIME] [delaywarning=TIME] [concurrency=N]", &conf_check_route },
   { "queues", CONF_LIST, "(none)",
     "NAME DOMAIN... for ETRN #NAME", &conf_check_queue },
   { "recipients", CONF_COMPILED, "(any)",
@@ -610,6 +624,15 @@ int conf_lifetime(int conf, uint64_t *seconds)
   stralloc text = STRALLOC_ZERO;
   conf_line line;
   int r = value_read(conf, LIFETIME, &text, &line) && period_scan(line.s, line.len, seconds);
+  stralloc_free(&text);
+  return r;
+}
+
+int conf_delaywarning(int conf, uint64_t *seconds)
+{
+  stralloc text = STRALLOC_ZERO;
+  conf_line line;
+  int r = value_read(conf, DELAYWARNING, &text, &line) && time_or_never_scan(line.s, line.len, seconds);
   stralloc_free(&text);
   return r;
 }

@@ -16,6 +16,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <skalibs/stralloc.h>
 
 /* Why the last reader failed, a string: "conf/backoff: line 1: MIN is over MAX". */
@@ -53,6 +54,9 @@ extern int conf_switch(int conf, char const *name, int *on);
 
 /* lifetime: seconds a message may wait. */
 extern int conf_lifetime(int conf, uint64_t *seconds);
+
+/* delaywarning: seconds a message waits before its sender is told; 0: never. */
+extern int conf_delaywarning(int conf, uint64_t *seconds);
 
 /* backoff: MIN MAX in seconds. */
 typedef struct conf_backoff { uint64_t min; uint64_t max; } conf_backoff;
@@ -94,6 +98,12 @@ extern int conf_flushdomain(int conf, char const *domain, size_t len, int *yes);
 extern int conf_flushclient(int conf, conf_address const *address, int *yes);
 
 /*
+ * flushusers: local users, by number or by a name of /etc/passwd: programs that link the C library
+ * statically can ask no other place.
+ */
+extern int conf_flushuser(int conf, uid_t uid, int *yes);
+
+/*
  * recipients: mailboxes "alice@customer.tld", or "@customer.tld" for all of a domain.  A domain
  * none of whose mailboxes is listed takes any.  Mailboxes are compared without regard to case.
  */
@@ -106,7 +116,7 @@ extern int conf_recipient(int conf, char const *mailbox, size_t len, int *yes);
 extern int conf_queue(int conf, char const *name, size_t len, stralloc *domains, int *found);
 
 /*
- * routes: lines "PATTERN NEXTHOP [park] [lifetime=TIME] [concurrency=N]", PATTERN a domain,
+ * routes: lines "PATTERN NEXTHOP [park] [lifetime=TIME] [delaywarning=TIME] [concurrency=N]", PATTERN a domain,
  * ".domain" for all below it, or "*".  The exact domain wins, then the longest ".domain", then "*".
  * NEXTHOP is [HOST]:PORT, [HOST], DOMAIN, DOMAIN:PORT, or "-" for the MX of the domain itself.
  */
@@ -115,6 +125,7 @@ typedef struct conf_route
   stralloc site;        /* a string, the next hop as the job lines and site files have it; folded */
   int parked;
   uint64_t lifetime;    /* seconds; conf/lifetime where the route says nothing */
+  uint64_t delaywarning; /* seconds, 0: never; where the route says nothing, conf/delaywarning, or never when parked */
   uint64_t concurrency; /* connections; conf/concurrency where the route says nothing */
 } conf_route;
 #define CONF_ROUTE_ZERO { .site = STRALLOC_ZERO }

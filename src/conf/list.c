@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <idn2.h>
+#include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -571,4 +573,59 @@ int conf_check_user(char const *s, size_t len)
        || ((s[i] >= '0' && s[i] <= '9') || (i && (s[i] == '-' || s[i] == '.')))
        || (i && i == len - 1 && s[i] == '$'))) return conf_say("not a user", s, len);
   return len <= USER_MAX ? 1 : conf_say("not a user", s, len);
+}
+
+typedef struct user_question
+{
+  uid_t uid;
+  stralloc names;  /* the user's, each a string */
+  int yes;
+} user_question;
+
+/* getpwuid(3) would load the host's name services, which a static program should not. */
+static int user_names(user_question *q)
+{
+  FILE *file = fopen("/etc/passwd", "re");
+  struct passwd const *user;
+  int r = 1, e = errno;
+  if (!file)
+  {
+    conf_say("unable to read /etc/passwd", strerror(e), strlen(strerror(e)));
+    errno = e;
+    return conf_say_where("flushusers", 0);
+  }
+  while (r && (user = fgetpwent(file)))
+    if (user->pw_uid == q->uid) r = stralloc_catb(&q->names, user->pw_name, strlen(user->pw_name) + 1);
+  fclose(file);
+  return r || conf_say_system("flushusers");
+}
+
+static int user_named(user_question const *q, char const *s, size_t len)
+{
+  size_t at = 0;
+  for (; at < q->names.len; at += strlen(q->names.s + at) + 1)
+    if (strlen(q->names.s + at) == len && !memcmp(q->names.s + at, s, len)) return 1;
+  return 0;
+}
+
+static int user_match(void *data, char const *s, size_t len)
+{
+  user_question *q = data;
+  char number[UINT64_FMT];
+  size_t numberlen = uint64_fmt(number, q->uid);
+  if (!conf_check_user(s, len)) return 0;
+  q->yes |= (len == numberlen && !memcmp(s, number, len)) || user_named(q, s, len);
+  return 1;
+}
+
+int conf_flushuser(int conf, uid_t uid, int *yes)
+{
+  user_question q = { .uid = uid, .names = STRALLOC_ZERO };
+  conf_list list = CONF_LIST_ZERO;
+  int r = conf_list_open(conf, "flushusers", &list);
+  if (r && list.form != CONF_LIST_MISSING) r = user_names(&q) && list_each(&list, &user_match, &q);
+  *yes = q.yes;
+  conf_list_close(&list);
+  stralloc_free(&q.names);
+  return r;
 }

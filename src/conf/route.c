@@ -163,6 +163,12 @@ static int option_scan(conf_route_line *route, conf_word const *word)
     return (duration_scan(value, len, &route->lifetime) && route->lifetime)
       || conf_say("not a time (such as 300s, 12h, 5d)", word->s, word->len);
   }
+  if ((value = option_value(word, "delaywarning=", &len)))
+  {
+    if (route->delaywarning != CONF_ROUTE_UNSAID) return conf_say("said twice", word->s, word->len);
+    return duration_scan(value, len, &route->delaywarning)
+      || conf_say("not a time (such as 300s, 12h, 5d)", word->s, word->len);
+  }
   if ((value = option_value(word, "concurrency=", &len)))
   {
     if (route->concurrency) return conf_say("said twice", word->s, word->len);
@@ -178,6 +184,7 @@ static int target_scan(conf_route_line *route, char const *s, size_t len)
   conf_word word;
   route->parked = 0;
   route->lifetime = route->concurrency = 0;
+  route->delaywarning = CONF_ROUTE_UNSAID;
   if (!conf_word_next(&s, &len, &word)) return conf_say("no next hop", 0, 0);
   if (word.len == 1 && *word.s == '-')
   {
@@ -364,6 +371,15 @@ static int route_lookup(int conf, char const *domain, size_t len, conf_route_lin
   return r;
 }
 
+/* Who parks a domain expects its mail to wait: no warnings unless its route asks for them. */
+static int delaywarning_complete(int conf, conf_route_line const *line, conf_route *route)
+{
+  route->delaywarning = 0;
+  if (line->delaywarning == CONF_ROUTE_UNSAID) return line->parked || conf_delaywarning(conf, &route->delaywarning);
+  route->delaywarning = line->delaywarning;
+  return 1;
+}
+
 /* What the line says, and what the settings say where it is silent. */
 static int route_complete(int conf, char const *domain, size_t len, conf_route_line const *line, conf_route *route)
 {
@@ -376,6 +392,7 @@ static int route_complete(int conf, char const *domain, size_t len, conf_route_l
   route->lifetime = line->lifetime;
   route->concurrency = line->concurrency;
   if (!route->lifetime && !conf_lifetime(conf, &route->lifetime)) return 0;
+  if (!delaywarning_complete(conf, line, route)) return 0;
   if (route->concurrency) return 1;
   if (!conf_concurrency_read(conf, &concurrency)) return 0;
   route->concurrency = concurrency.site;

@@ -295,6 +295,28 @@ static void client_bad(char const *line)
   CHECK(line, client(&conf_relayclient, "10.0.0.1") == -1 && errno == EINVAL && strstr(conf_why(), "conf/relayclients: line 2: "));
 }
 
+/* 1, 0, -1 with conf_why(). */
+static int user(uid_t uid)
+{
+  int yes = -1;
+  return conf_flushuser(conf, uid, &yes) ? yes : -1;
+}
+
+static void check_users(void)
+{
+  CHECK("flushusers: default nobody", user(0) == 0 && user(1) == 0);
+  set("flushusers", "nobody\n1234 # some\nno-such-user\n");
+  CHECK("flushusers: by name", user(65534) == 1);
+  CHECK("flushusers: by number", user(1234) == 1);
+  CHECK("flushusers: nobody else", user(0) == 0 && user(1) == 0 && user(123) == 0 && user(12345) == 0);
+  set("flushusers", "# none\n");
+  CHECK("flushusers: empty", user(65534) == 0);
+  set("flushusers", "65534\nnot a user\n");
+  CHECK("flushusers: no sense", user(65534) == -1 && errno == EINVAL
+    && !strcmp(conf_why(), "conf/flushusers: line 2: not a user: not a user"));
+  unset("flushusers");
+}
+
 static void check_clients(void)
 {
   CHECK("relayclients: default none", client(&conf_relayclient, "127.0.0.1") == 0);
@@ -420,6 +442,20 @@ static int route_is(char const *domain, char const *site, int parked, uint64_t l
   return good;
 }
 
+static int delaywarning_is(char const *domain, uint64_t seconds)
+{
+  static conf_route route = CONF_ROUTE_ZERO;
+  return conf_route_find(conf, domain, strlen(domain), &route) && route.delaywarning == seconds;
+}
+
+static void check_delaywarnings(char const *form)
+{
+  CHECK(form, delaywarning_is("customer.tld", 0));
+  CHECK(form, delaywarning_is("a.customer.tld", 14400));
+  CHECK(form, delaywarning_is("mx.tld", 7200));
+  CHECK(form, delaywarning_is("b.deep.customer.tld", 0));
+}
+
 static void check_routes_found(char const *form)
 {
   CHECK(form, route_is("customer.tld", "[mailhost.customer.tld]:25", 1, 2592000, 20));
@@ -446,21 +482,26 @@ static void check_routes(void)
   static char const routes[] =
     "customer.tld  [mailhost.customer.tld]:25  park lifetime=30d\n"
     ".Customer.tld [2001:DB8:0::1]:2525 concurrency=3\n"
-    ".deep.customer.tld relay.tld:26\n"
-    "mx.tld - park\n"
+    ".deep.customer.tld relay.tld:26 delaywarning=0\n"
+    "mx.tld - park delaywarning=2h\n"
     "B\303\274cher.tld [b\303\274cher.TLD]\n"
     "* Relay.tld:25\n";
   char label[400], site[420];
   CHECK("routes: default the domain's MX", route_is("customer.tld", "customer.tld", 0, 432000, 20));
   set("routes", routes);
   check_routes_found("routes, text");
+  check_delaywarnings("delay warnings, text");
   CHECK("routes compile", compiles("routes"));
   check_routes_found("routes, compiled");
+  check_delaywarnings("delay warnings, compiled");
   set("lifetime", "1d\n");
   set("concurrency", "7\n");
   CHECK("what the route does not say", route_is("mx.tld", "mx.tld", 1, 86400, 7));
   unset("lifetime");
   unset("concurrency");
+  set("delaywarning", "0\n");
+  CHECK("no delay warnings", delaywarning_is("a.customer.tld", 0) && delaywarning_is("mx.tld", 7200));
+  unset("delaywarning");
   uncompile("routes");
 
   route_bad("a.tld", "no next hop");
@@ -469,6 +510,8 @@ static void check_routes(void)
   route_bad("a.tld b.tld lifetime=1d lifetime=2d", "said twice: lifetime=2d");
   route_bad("a.tld b.tld lifetime=", "not a time (such as 300s, 12h, 5d): lifetime=");
   route_bad("a.tld b.tld lifetime=0", "not a time (such as 300s, 12h, 5d): lifetime=0");
+  route_bad("a.tld b.tld delaywarning=1h delaywarning=0", "said twice: delaywarning=0");
+  route_bad("a.tld b.tld delaywarning=soon", "not a time (such as 300s, 12h, 5d): delaywarning=soon");
   route_bad("a.tld b.tld concurrency=0", "not a number from 1 to 10000: concurrency=0");
   route_bad("a.tld b.tld concurrency=4294967297", "not a number from 1 to 10000: concurrency=4294967297");
   route_bad("a.tld [b.tld", "no closing bracket: [b.tld");
@@ -591,6 +634,7 @@ int main(void)
   check_timeouts();
   check_domains();
   check_clients();
+  check_users();
   check_recipients();
   check_queues();
   check_routes();
