@@ -145,23 +145,44 @@ int job_rcpt_scan(char const *s, size_t len, job_rcpt *rcpt)
   return 1;
 }
 
-static char const *const statuses[] = { [JOB_SENT] = "sent", [JOB_DEFERRED] = "deferred", [JOB_FAILED] = "failed" };
-enum { STATUSES = sizeof statuses / sizeof *statuses };
+static char const *const statuses[] =
+  { [JOB_SENT] = "sent", [JOB_DEFERRED] = "deferred", [JOB_FAILED] = "failed", [JOB_RELAYED] = "relayed" };
+static char const *const events[] =
+  { [JOB_EVENT_FAILED] = "failed", [JOB_EVENT_DELAYED] = "delayed", [JOB_EVENT_RELAYED] = "relayed" };
+#define COUNT(words) (sizeof (words) / sizeof *(words))
 
 char const *job_status_name(enum job_status status)
 {
   return statuses[status];
 }
 
-static int status_next(char const **s, size_t *len, enum job_status *status)
+char const *job_event_name(enum job_event event)
+{
+  return events[event];
+}
+
+/* The next field is one of these words: which?  -1: none. */
+static int word_next(char const **s, size_t *len, char const *const *words, int count)
 {
   job_field field;
   int i = 0;
-  if (!job_field_next(s, len, &field)) return 0;
-  while (i < STATUSES && !job_field_is(&field, statuses[i])) i++;
-  if (i == STATUSES) return 0;
+  if (!job_field_next(s, len, &field)) return -1;
+  while (i < count && !job_field_is(&field, words[i])) i++;
+  return i < count ? i : -1;
+}
+
+static int status_next(char const **s, size_t *len, enum job_status *status)
+{
+  int i = word_next(s, len, statuses, COUNT(statuses));
   *status = (enum job_status)i;
-  return 1;
+  return i != -1;
+}
+
+static int event_next(char const **s, size_t *len, enum job_event *event)
+{
+  int i = word_next(s, len, events, COUNT(events));
+  *event = (enum job_event)i;
+  return i != -1;
 }
 
 int job_result_scan(char const *s, size_t len, job_result *result)
@@ -180,12 +201,12 @@ int job_result_scan(char const *s, size_t len, job_result *result)
 #define MICROS 1000000
 #define MICROS_DIGITS 6
 
-int job_journal_scan(char const *s, size_t len, uint64_t *time_us, job_result *result)
+static int time_next(char const **s, size_t *len, uint64_t *time_us)
 {
   job_field time, seconds, micros;
   uint64_t sec, us;
   char const *dot;
-  if (!job_field_next(&s, &len, &time)) return 0;
+  if (!job_field_next(s, len, &time)) return 0;
   dot = memchr(time.s, '.', time.len);
   if (!dot) return 0;
   seconds.s = time.s;
@@ -194,9 +215,25 @@ int job_journal_scan(char const *s, size_t len, uint64_t *time_us, job_result *r
   micros.len = time.len - seconds.len - 1;
   if (micros.len != MICROS_DIGITS || !job_field_number(&micros, &us)) return 0;
   if (!job_field_number(&seconds, &sec) || sec > (UINT64_MAX - us) / MICROS) return 0;
-  if (!job_result_scan(s, len, result)) return 0;
   *time_us = sec * MICROS + us;
   return 1;
+}
+
+int job_journal_scan(char const *s, size_t len, uint64_t *time_us, job_result *result)
+{
+  return time_next(&s, &len, time_us) && job_result_scan(s, len, result);
+}
+
+int job_notice_scan(char const *s, size_t len, uint64_t *time_us, job_notice *notice)
+{
+  job_field word;
+  return clean_ok(s, len)
+    && time_next(&s, &len, time_us)
+    && number_next(&s, &len, &notice->recipient)
+    && job_field_next(&s, &len, &word) && job_field_is(&word, "notice")
+    && event_next(&s, &len, &notice->event)
+    && job_field_next(&s, &len, &notice->id) && id_ok(&notice->id)
+    && !len;
 }
 
 /* --- formatting --- */
@@ -390,15 +427,34 @@ size_t job_result_format(char *out, size_t max, job_result const *result)
   return line_end(&l);
 }
 
+static void line_time(line *l, uint64_t time_us)
+{
+  line_number(l, time_us / MICROS, 1);
+  line_puts(l, ".");
+  line_number(l, time_us % MICROS, MICROS_DIGITS);
+  line_puts(l, " ");
+}
+
 size_t job_journal_format(char *out, size_t max, uint64_t time_us, job_result const *result)
 {
   line l = { out, 0, max, 0 };
   if (!result_ok(result)) return 0;
-  line_number(&l, time_us / MICROS, 1);
-  line_puts(&l, ".");
-  line_number(&l, time_us % MICROS, MICROS_DIGITS);
-  line_puts(&l, " ");
+  line_time(&l, time_us);
   line_result(&l, result);
+  line_puts(&l, "\n");
+  return line_end(&l);
+}
+
+size_t job_notice_format(char *out, size_t max, uint64_t time_us, job_notice const *notice)
+{
+  line l = { out, 0, max, 0 };
+  if (!id_ok(&notice->id)) return 0;
+  line_time(&l, time_us);
+  line_number(&l, notice->recipient, 1);
+  line_puts(&l, " notice ");
+  line_puts(&l, events[notice->event]);
+  line_puts(&l, " ");
+  line_field(&l, &notice->id);
   line_puts(&l, "\n");
   return line_end(&l);
 }

@@ -121,7 +121,14 @@ extern size_t job_rcpt_format(char *out, size_t max, job_rcpt const *rcpt);
  * The same text stands in the message's journal (there after the time) and in the agent's
  * report (there after "rcpt ID ").
  */
-enum job_status { JOB_SENT, JOB_DEFERRED, JOB_FAILED };
+enum job_status
+{
+  JOB_SENT, JOB_DEFERRED, JOB_FAILED,
+  JOB_RELAYED  /* sent, to a host that knows no DSN, while the sender asked for NOTIFY=SUCCESS (RFC 3461 section 5.2.3) */
+};
+
+/* Is nothing owed to the recipient any more? */
+#define job_status_settled(status) ((status) != JOB_DEFERRED)
 
 typedef struct job_result
 {
@@ -136,7 +143,7 @@ extern int job_result_scan(char const *s, size_t len, job_result *result);
 /* No LF at the end.  Text beyond JOB_TEXT_MAX is cut.  0 when it does not fit. */
 extern size_t job_result_format(char *out, size_t max, job_result const *result);
 
-/* "sent", "deferred", "failed". */
+/* "sent", "deferred", "failed", "relayed". */
 extern char const *job_status_name(enum job_status status);
 
 /*
@@ -147,6 +154,26 @@ extern char const *job_status_name(enum job_status status);
 extern size_t job_journal_format(char *out, size_t max, uint64_t time_us, job_result const *result);
 /* One line without its LF; 1 or 0. */
 extern int job_journal_scan(char const *s, size_t len, uint64_t *time_us, job_result *result);
+
+/*
+ * The journal's other kind of line: the sender was told of what became of a recipient.
+ * "N notice EVENT ID" behind the time, ID of the message that tells, or "none" where the sender is
+ * not to be told (the null sender, NOTIFY=NEVER).
+ */
+enum job_event { JOB_EVENT_FAILED, JOB_EVENT_DELAYED, JOB_EVENT_RELAYED };
+
+typedef struct job_notice
+{
+  uint64_t recipient;
+  enum job_event event;
+  job_field id;
+} job_notice;
+
+extern size_t job_notice_format(char *out, size_t max, uint64_t time_us, job_notice const *notice);
+extern int job_notice_scan(char const *s, size_t len, uint64_t *time_us, job_notice *notice);
+
+/* "failed", "delayed", "relayed". */
+extern char const *job_event_name(enum job_event event);
 
 /*
  * Write octets to a job socket, a descriptor with the first of them unless fd is -1.

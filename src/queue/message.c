@@ -466,19 +466,28 @@ static int strings_keep(message *m, message_recipient *r, job_result const *resu
   return 1;
 }
 
-/* One line.  What is no result, or of a recipient that is not there, is passed over.  0 for ENOMEM. */
-static int journal_line(message *m, char const *s, size_t len)
+static int result_take(message *m, job_result const *result, uint64_t time_us)
 {
   message_recipient *r;
-  job_result result;
-  uint64_t time_us;
-  if (!job_journal_scan(s, len, &time_us, &result) || result.recipient >= message_rcpts(m)) return 1;
-  r = message_rcptp(m, (size_t)result.recipient);
-  r->status = result.status;
-  r->settled = result.status != JOB_DEFERRED;
+  if (result->recipient >= message_rcpts(m)) return 1;
+  r = message_rcptp(m, (size_t)result->recipient);
+  r->status = result->status;
+  r->settled = job_status_settled(result->status);
   r->attempts++;
   r->last_us = time_us;
-  return strings_keep(m, r, &result);
+  return strings_keep(m, r, result);
+}
+
+/* One line.  What is none of ours, or of a recipient that is not there, is passed over.  0 for ENOMEM. */
+static int journal_line(message *m, char const *s, size_t len)
+{
+  job_result result;
+  job_notice notice;
+  uint64_t time_us;
+  if (job_journal_scan(s, len, &time_us, &result)) return result_take(m, &result, time_us);
+  if (job_notice_scan(s, len, &time_us, &notice) && notice.recipient < message_rcpts(m))
+    message_rcptp(m, (size_t)notice.recipient)->told |= 1u << notice.event;
+  return 1;
 }
 
 /* A journal passing by: the beginning of a line waits in buffer for its end. */
@@ -620,11 +629,17 @@ size_t message_owed(message const *m)
   return n;
 }
 
-int message_any_failed(message const *m)
+int message_untold(message_recipient const *r)
+{
+  if (!r->settled || r->status == JOB_SENT) return 0;
+  return !(r->told & 1u << (r->status == JOB_FAILED ? JOB_EVENT_FAILED : JOB_EVENT_RELAYED));
+}
+
+int message_any_untold(message const *m)
 {
   size_t i;
   for (i = 0; i < message_rcpts(m); i++)
-    if (message_rcptp(m, i)->settled && message_rcptp(m, i)->status == JOB_FAILED) return 1;
+    if (message_untold(message_rcptp(m, i))) return 1;
   return 0;
 }
 
@@ -647,25 +662,34 @@ int message_mend(message const *m, int fd)
   return !m->torn || write(fd, "\n", 1) == 1;
 }
 
-int message_journal(int fd, uint64_t time_us, job_result const *result)
+/* Whole lines, in one writev(2), behind an LF where the last one was torn. */
+static int journal_append(int fd, char const *lines, size_t len)
 {
-  char line[1 + JOB_LINE_MAX];
   int begin = torn(fd);
-  size_t len;
+  struct iovec pieces[2] = {
+    { .iov_base = "\n", .iov_len = begin == 1 }, { .iov_base = (char *)lines, .iov_len = len }
+  };
   ssize_t r;
   if (begin == -1) return 0;
-  line[0] = '\n';
-  len = job_journal_format(line + 1, sizeof line - 1, time_us, result);
-  if (!len)
-  {
-    errno = EMSGSIZE;
-    return 0;
-  }
   if (begin) len++;
-  do r = write(fd, begin ? line : line + 1, len);
+  do r = writev(fd, pieces, 2);
   while (r == -1 && errno == EINTR);
   if (r >= 0 && (size_t)r < len) errno = ENOSPC; /* torn: the next line sees to it */
   return r == (ssize_t)len;
+}
+
+int message_journal(int fd, uint64_t time_us, job_result const *result)
+{
+  char line[JOB_LINE_MAX];
+  size_t len = job_journal_format(line, sizeof line, time_us, result);
+  if (len) return journal_append(fd, line, len);
+  errno = EMSGSIZE;
+  return 0;
+}
+
+int message_journal_notices(int fd, char const *lines, size_t len)
+{
+  return journal_append(fd, lines, len);
 }
 
 /* Octets from start on, len 0: all of them. */

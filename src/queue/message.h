@@ -13,6 +13,7 @@
  *                                                    an empty line, part of the envelope
  *   Received: from ...                               content as on the wire, dots not stuffed
  *   1763711160.000001 0 sent 2.0.0 ...               the journal, see job_journal_format()
+ *   1763711161.000001 1 notice failed ...            and job_notice_format()
  *
  * The head's numbers are zeros until the message is whole; the letters are job_flags_format()'s.
  * The domain of a rcpt line is folded (conf_domain_fold): the name of its gate.
@@ -90,7 +91,8 @@ typedef struct message_recipient
   size_t address;      /* without angle brackets */
   size_t parameters;
   /* from the journal; the last line about the recipient rules */
-  int settled;         /* sent or failed: nothing is owed any more */
+  int settled;         /* sent, relayed or failed: nothing is owed any more */
+  unsigned int told;   /* what the sender was told of, or is not to be told: 1 << enum job_event, or-ed */
   enum job_status status; /* of the last attempt, when attempts > 0 */
   unsigned int attempts;
   uint64_t last_us;    /* when the last attempt ended */
@@ -134,8 +136,10 @@ extern void message_free(message *message);
 /* How many recipients are still owed; of the whole message, and in one gate. */
 extern size_t message_owed(message const *message);
 
-/* Did any recipient fail for good? */
-extern int message_any_failed(message const *message);
+/* Is there something about this recipient that the sender has not been told, a failure or that it was relayed? */
+extern int message_untold(message_recipient const *recipient);
+/* Of any recipient? */
+extern int message_any_untold(message const *message);
 
 /*
  * End a torn line, so that what an agent appends next is a line of its own; costs nothing where
@@ -148,6 +152,12 @@ extern int message_mend(message const *message, int fd);
  * at the end is ended first, so that it takes nothing along.  1, or 0 with errno.
  */
 extern int message_journal(int fd, uint64_t time_us, job_result const *result);
+
+/*
+ * The same for notice lines, all of them in one write(2).
+ *   lines  as job_notice_format() makes them, one after the other
+ */
+extern int message_journal_notices(int fd, char const *lines, size_t len);
 
 /* --- locks: F_OFD locks of fcntl(2), that travel with a descriptor to another process ---- */
 

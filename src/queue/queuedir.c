@@ -15,7 +15,7 @@
 static char const *const place_names[] =
 {
   [QUEUE_TMP] = "tmp", [QUEUE_NEW] = "new", [QUEUE_CUR] = "cur",
-  [QUEUE_HOLD] = "hold", [QUEUE_FAILED] = "failed", [QUEUE_CORRUPT] = "corrupt"
+  [QUEUE_HOLD] = "hold", [QUEUE_CORRUPT] = "corrupt"
 };
 
 void queuedir_path(char out[QUEUE_PATH_MAX], enum queue_place place, char const *id)
@@ -64,7 +64,7 @@ static int regular_file(int fd)
  * Messages move from new to cur, from either to hold and from there to cur.  In this order of
  * looking, one that moves while we look is missed at most once in a round.
  */
-static enum queue_place const look_order[] = { QUEUE_CUR, QUEUE_NEW, QUEUE_HOLD, QUEUE_FAILED };
+static enum queue_place const look_order[] = { QUEUE_CUR, QUEUE_NEW, QUEUE_HOLD };
 
 int queuedir_open_message(int queue, char const *id, int flags, enum queue_place *place)
 {
@@ -72,8 +72,6 @@ int queuedir_open_message(int queue, char const *id, int flags, enum queue_place
   int round, fd;
   size_t i;
 
-  if (!(flags & QUEUEDIR_FAILED)) n--;
-  flags &= ~QUEUEDIR_FAILED;
   for (round = 0; round < 2; round++)
     for (i = 0; i < n; i++)
     {
@@ -103,6 +101,23 @@ static int rename_new(int queue, char const *from, char const *to)
   return unlinkat(queue, from, 0);
 }
 
+/* The slice of this moment gets mail all the time: only older ones are taken away. */
+static int slice_past(char const *id)
+{
+  char now[ID_LEN + 1];
+  id_format(now, wallclock_us(), 0);
+  return memcmp(id, now, ID_SLICE_LEN) < 0;
+}
+
+/* A message left this place: of a slice of the past, maybe the last. */
+static void slice_tidy(int queue, char const *id, enum queue_place place)
+{
+  char slice[QUEUE_PATH_MAX];
+  if (place != QUEUE_CUR || !slice_past(id)) return;
+  slice_path(slice, id);
+  unlinkat(queue, slice, AT_REMOVEDIR); /* fails while there is another message in it */
+}
+
 /* How often a slice may vanish between its making and its use: its last message was removed. */
 #define MOVE_TRIES 10
 
@@ -127,15 +142,8 @@ int queuedir_move(int queue, char const *id, enum queue_place from, enum queue_p
       return -1;
     }
   }
+  slice_tidy(queue, id, from);
   return 0;
-}
-
-/* The slice of this moment gets mail all the time: only older ones are taken away. */
-static int slice_past(char const *id)
-{
-  char now[ID_LEN + 1];
-  id_format(now, wallclock_us(), 0);
-  return memcmp(id, now, ID_SLICE_LEN) < 0;
 }
 
 int queuedir_remove(int queue, char const *id, enum queue_place place)
@@ -143,12 +151,33 @@ int queuedir_remove(int queue, char const *id, enum queue_place place)
   char path[QUEUE_PATH_MAX];
   queuedir_path(path, place, id);
   if (unlinkat(queue, path, 0) == -1) return -1;
-  if (place == QUEUE_CUR && slice_past(id))
-  {
-    slice_path(path, id);
-    unlinkat(queue, path, AT_REMOVEDIR); /* fails while there is another message in it */
-  }
+  slice_tidy(queue, id, place);
   return 0;
+}
+
+/* --- notices ------------------------------------------------------------------------ */
+
+static void notice_path(char out[QUEUE_PATH_MAX], char const *id)
+{
+  memcpy(stpcpy(out, "notice/"), id, ID_LEN + 1);
+}
+
+int queuedir_notice(int queue, char const *id)
+{
+  char path[QUEUE_PATH_MAX];
+  int fd;
+  notice_path(path, id);
+  fd = openat(queue, path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0660);
+  if (fd == -1) return -1;
+  close(fd);
+  return 0;
+}
+
+int queuedir_unnotice(int queue, char const *id)
+{
+  char path[QUEUE_PATH_MAX];
+  notice_path(path, id);
+  return unlinkat(queue, path, 0) == 0 || errno == ENOENT ? 0 : -1;
 }
 
 /* --- walking ------------------------------------------------------------------------ */

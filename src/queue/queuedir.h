@@ -8,25 +8,22 @@
  *   new/ID        accepted; some of what it owes is in no flush file yet
  *   cur/SLICE/ID  everything it owes is recorded in flush/ or claim/, or is in qmgr's hands
  *   hold/ID       put aside by an operator
- *   failed/ID     done with, some recipient refused or expired
+ *   notice/ID     empty: the sender of message ID is to be told something
  *   corrupt/ID    not a whole message: cut short, or not ours
  *   flush/ claim/ asked/ site/ trigger lock   see flush.h, trigger.h and qmgr
  */
 
 #include "queue/id.h"
 
-enum queue_place { QUEUE_TMP, QUEUE_NEW, QUEUE_CUR, QUEUE_HOLD, QUEUE_FAILED, QUEUE_CORRUPT };
+enum queue_place { QUEUE_TMP, QUEUE_NEW, QUEUE_CUR, QUEUE_HOLD, QUEUE_CORRUPT };
 
 /* Room for a path of queuedir_path(), a string. */
 #define QUEUE_PATH_MAX 48
 /* The path of id below the queue: "cur/01h8q/01h8q...". */
 extern void queuedir_path(char out[QUEUE_PATH_MAX], enum queue_place place, char const *id);
 
-/* Among the flags of queuedir_open_message(): look in failed as well. */
-#define QUEUEDIR_FAILED (1 << 30)
-
 /*
- * Open a message, wherever it is: cur, new, hold (and failed with QUEUEDIR_FAILED).
+ * Open a message, wherever it is: cur, new, hold.
  *   flags  of open(2): O_RDONLY or O_RDWR | O_APPEND; O_NOFOLLOW, O_CLOEXEC and O_NONBLOCK are added
  *   *place where it was found
  * Looks twice, so that a message on its way from one place to the next is not missed.
@@ -35,11 +32,18 @@ extern void queuedir_path(char out[QUEUE_PATH_MAX], enum queue_place place, char
  */
 extern int queuedir_open_message(int queue, char const *id, int flags, enum queue_place *place);
 
-/* Move a message; makes the slice of cur/ where it is missing; never overwrites.  0, or -1 with errno. */
+/*
+ * Move a message; makes the slice of cur/ where it is missing, takes away an empty one of the past; never
+ * overwrites.  0, or -1 with errno.
+ */
 extern int queuedir_move(int queue, char const *id, enum queue_place from, enum queue_place to);
 
 /* Unlink a message; takes an empty slice of cur/ away when it is in the past.  0, or -1 with errno. */
 extern int queuedir_remove(int queue, char const *id, enum queue_place place);
+
+/* Make or remove notice/ID, which may be there already or not.  0, or -1 with errno. */
+extern int queuedir_notice(int queue, char const *id);
+extern int queuedir_unnotice(int queue, char const *id);
 
 /*
  * Call fn for every id in a place, in no order for new and hold; cur's slices in order, ids of a

@@ -383,6 +383,38 @@ static void test_text(void)
   CHECK("sent", !strcmp(job_status_name(JOB_SENT), "sent"));
   CHECK("deferred", !strcmp(job_status_name(JOB_DEFERRED), "deferred"));
   CHECK("failed", !strcmp(job_status_name(JOB_FAILED), "failed"));
+  CHECK("relayed", !strcmp(job_status_name(JOB_RELAYED), "relayed"));
+}
+
+static int notice_is(char const *line)
+{
+  job_notice notice;
+  uint64_t time_us;
+  return job_notice_scan(line, strlen(line), &time_us, &notice);
+}
+
+static void test_notices(void)
+{
+  char out[JOB_LINE_MAX];
+  job_notice notice = { .recipient = 12, .event = JOB_EVENT_DELAYED, .id = { "01h8qc4v4g0000", 14 } }, back;
+  uint64_t time_us = 0;
+  job_result result;
+  size_t len = job_notice_format(out, sizeof out, 1763711172000001u, &notice);
+  CHECK("notice", len && !strncmp(out, "1763711172.000001 12 notice delayed 01h8qc4v4g0000\n", len));
+  CHECK("and back", len && job_notice_scan(out, len - 1, &time_us, &back) && time_us == 1763711172000001u
+        && back.recipient == 12 && back.event == JOB_EVENT_DELAYED && is(&back.id, "01h8qc4v4g0000"));
+  CHECK("is no result", len && !job_journal_scan(out, len - 1, &time_us, &result));
+  CHECK("does not fit", !job_notice_format(out, len - 1, 1763711172000001u, &notice));
+  notice.id = field("../x");
+  CHECK("no id", !job_notice_format(out, sizeof out, 1763711172000001u, &notice));
+  CHECK("nobody", notice_is("1.000000 0 notice failed none"));
+  CHECK("relayed", notice_is("1.000000 0 notice relayed none"));
+  CHECK("no event", !notice_is("1.000000 0 notice lost none"));
+  CHECK("no notice", !notice_is("1.000000 0 failed 5.0.0 none x"));
+  CHECK("too much", !notice_is("1.000000 0 notice failed none x"));
+  CHECK("too little", !notice_is("1.000000 0 notice failed"));
+  CHECK("no time", !notice_is("1 0 notice failed none"));
+  CHECK("control", !notice_is("1.000000 0 notice failed no\tne"));
 }
 
 /* --- the socket --- */
@@ -495,6 +527,7 @@ int main(void)
   test_result();
   test_refused();
   test_text();
+  test_notices();
   test_socket();
   return CHECK_END();
 }

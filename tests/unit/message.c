@@ -20,7 +20,7 @@ static message msg = MESSAGE_ZERO;
 
 static int queue_make(void)
 {
-  static char const *const places[] = { "tmp", "new", "cur", "hold", "failed" };
+  static char const *const places[] = { "tmp", "new", "cur", "hold" };
   char const *tmp = getenv("TMPDIR");
   char path[300];
   size_t i;
@@ -287,6 +287,14 @@ static int journal(int fd, uint64_t time_us, uint64_t n, enum job_status status,
   return message_journal(fd, time_us, &result);
 }
 
+static int notice(int fd, uint64_t recipient, enum job_event event)
+{
+  char line[JOB_LINE_MAX];
+  job_notice told = { .recipient = recipient, .event = event, .id = { "01h8qc4v4g0000", 14 } };
+  size_t len = job_notice_format(line, sizeof line, 1763711172000000u, &told);
+  return len && message_journal_notices(fd, line, len);
+}
+
 static void append(int fd, char const *s, size_t len)
 {
   if (write(fd, s, len) != (ssize_t)len) exit(111);
@@ -307,7 +315,7 @@ static void journals(int queue)
   CHECK("the other is untouched", message_rcptp(&msg, 1)->attempts == 0 && message_owed(&msg) == 2);
 
   CHECK("sent", journal(fd, 1763711161000000u, 1, JOB_SENT, "250 ok") && message_read(&msg, fd));
-  CHECK("one left", message_owed(&msg) == 1 && message_rcptp(&msg, 1)->settled && !message_any_failed(&msg));
+  CHECK("one left", message_owed(&msg) == 1 && message_rcptp(&msg, 1)->settled && !message_any_untold(&msg));
 
   CHECK("nothing to mend", !msg.torn && message_mend(&msg, -1));
   append(fd, "1763711162.000000 0 sen", 23);
@@ -333,7 +341,14 @@ static void journals(int queue)
   CHECK("1,000 attempts", message_read(&msg, fd) && message_rcptp(&msg, 0)->attempts == 1003);
   CHECK("in little memory", msg.text.len < 1000 && text_is(message_rcptp(&msg, 0)->reason, "short"));
   CHECK("failed", journal(fd, 1763711170000000u, 0, JOB_FAILED, "550 no") && message_read(&msg, fd));
-  CHECK("nothing owed", message_owed(&msg) == 0 && message_any_failed(&msg));
+  CHECK("nothing owed", message_owed(&msg) == 0 && message_any_untold(&msg));
+  CHECK("delays are another matter", notice(fd, 0, JOB_EVENT_DELAYED) && message_read(&msg, fd) && message_any_untold(&msg));
+  CHECK("and no attempt", message_rcptp(&msg, 0)->attempts == 1004);
+  CHECK("told", notice(fd, 0, JOB_EVENT_FAILED) && message_read(&msg, fd) && !message_any_untold(&msg));
+  CHECK("of both", message_rcptp(&msg, 0)->told == (1u << JOB_EVENT_DELAYED | 1u << JOB_EVENT_FAILED));
+  CHECK("relayed", journal(fd, 1763711171000000u, 1, JOB_RELAYED, "250 ok") && message_read(&msg, fd));
+  CHECK("nothing owed then either", message_owed(&msg) == 0 && message_untold(message_rcptp(&msg, 1)));
+  CHECK("told of that", notice(fd, 1, JOB_EVENT_RELAYED) && message_read(&msg, fd) && !message_any_untold(&msg));
   close(fd);
 }
 

@@ -19,7 +19,7 @@ char const *PROG = "queuedir";
 
 static int queue_make(void)
 {
-  static char const *const places[] = { "tmp", "new", "cur", "hold", "failed", "corrupt" };
+  static char const *const places[] = { "tmp", "new", "cur", "hold", "corrupt", "notice" };
   char const *tmp = getenv("TMPDIR");
   char path[300];
   size_t i;
@@ -59,6 +59,14 @@ static void paths(void)
   CHECK("path in corrupt", !strcmp(path, "corrupt/" ID1));
 }
 
+static void notices(int queue)
+{
+  CHECK("no notice", queuedir_unnotice(queue, ID1) == 0);
+  CHECK("a notice", queuedir_notice(queue, ID1) == 0 && faccessat(queue, "notice/" ID1, F_OK, 0) == 0);
+  CHECK("noted twice", queuedir_notice(queue, ID1) == 0);
+  CHECK("told", queuedir_unnotice(queue, ID1) == 0 && faccessat(queue, "notice/" ID1, F_OK, 0) == -1);
+}
+
 static void opening(int queue)
 {
   enum queue_place place = QUEUE_TMP;
@@ -70,13 +78,12 @@ static void opening(int queue)
   CHECK("in new", fd != -1 && place == QUEUE_NEW);
   CHECK("closed on exec", fcntl(fd, F_GETFD) & FD_CLOEXEC);
   close(fd);
-  put(queue, QUEUE_FAILED, ID2);
-  CHECK("failed is not looked at", queuedir_open_message(queue, ID2, O_RDONLY, &place) == -1 && errno == ENOENT);
-  fd = queuedir_open_message(queue, ID2, O_RDWR | O_APPEND | QUEUEDIR_FAILED, &place);
-  CHECK("unless asked for", fd != -1 && place == QUEUE_FAILED);
+  put(queue, QUEUE_CORRUPT, ID2);
+  CHECK("corrupt is not looked at", queuedir_open_message(queue, ID2, O_RDONLY, &place) == -1 && errno == ENOENT);
+  unlinkat(queue, "corrupt/" ID2, 0);
+  fd = queuedir_open_message(queue, ID1, O_RDWR | O_APPEND, &place);
   CHECK("with its flags", (fcntl(fd, F_GETFL) & (O_ACCMODE | O_APPEND)) == (O_RDWR | O_APPEND));
   close(fd);
-  unlinkat(queue, "failed/" ID2, 0);
 
   symlinkat("../new/" ID1, queue, "hold/" ID2);
   CHECK("symbolic link", queuedir_open_message(queue, ID2, O_RDONLY, &place) == -1 && errno == EINVAL);
@@ -178,6 +185,7 @@ int main(void)
   int queue = queue_make();
   paths();
   opening(queue);
+  notices(queue);
   moving(queue);
   slice_of_now(queue);
   walking(queue);
