@@ -31,6 +31,7 @@ qmgr_on() {
 qmgr_off() { exec 9>&-; }
 
 # settle ID N STATUS: a journal line, of now, for a message in cur/.
+delivered() { settle "$1" 0 sent && rm "$I/queue/cur/1h8q$(echo "$1" | cut -c 5)/$1"; }
 settle() { echo "$(date +%s.%6N) $2 $3 4.4.1 mail.customer.tld[127.0.0.1]:25 450 4.2.1 mailbox is away" >>"$I/queue/cur/1h8q$(echo "$1" | cut -c 5)/$1"; }
 
 # --- asking -------------------------------------------------------------------------------
@@ -115,7 +116,6 @@ testNoQmgr() {
 
 testWrongMeansNothingAtAll() {
   message cur $A customer.tld
-  message failed $B customer.tld
   for wrong in 'a..b' '@' '@a..b' '#' '#nobody' '../x' '[192.0.2.1]' '@@customer.tld' '-'; do
     [ "$wrong" != - ] || set -- 'bad domain!'
     echo "${1-}" | run customer.tld "$wrong" other.tld
@@ -222,11 +222,13 @@ testWaitDelivered() {
   watch customer.tld
   mv "$I/queue/flush/customer.tld" "$I/queue/claim/customer.tld"
   rm "$I/queue/asked/customer.tld"
-  rm "$I/queue/cur/1h8qa/$A"
+  delivered $A
   settle $B 0 sent
   sleep 0.5
   assertFalse 'one is left' over
-  rm "$I/queue/new/$C"
+  mkdir -p "$I/queue/cur/1h8qb"
+  mv "$I/queue/new/$C" "$I/queue/cur/1h8qb/$C"
+  delivered $C
   assertEquals 'exit code' 0 "$(code)"
   assertNull 'nothing to say' "$(out; err)"
   rm "$I/queue/claim/customer.tld"
@@ -239,7 +241,8 @@ testWaitForTheClaim() {
   qmgr_on
   watch customer.tld
   mv "$I/queue/flush/customer.tld" "$I/queue/claim/customer.tld"
-  rm "$I/queue/asked/customer.tld" "$I/queue/cur/1h8qa/$A"
+  rm "$I/queue/asked/customer.tld"
+  delivered $A
   settle $B 0 deferred
   sleep 0.5
   assertFalse 'the claim is not settled' over
@@ -270,7 +273,7 @@ testWaitFailed() {
   qmgr_on
   watch customer.tld
   settle $A 0 failed
-  mv "$I/queue/cur/1h8qa/$A" "$I/queue/failed/$A"
+  rm "$I/queue/cur/1h8qa/$A"
   settle $B 0 sent
   mv "$I/queue/cur/1h8qb/$C" "$I/queue/corrupt/$C"
   rm "$I/queue/asked/customer.tld"
@@ -283,14 +286,24 @@ $C: not a whole message" "$(out)"
 testWaitOldFailures() {
   message cur $A customer.tld other.tld
   settle $A 0 failed
-  message failed $B customer.tld
   message cur $C customer.tld
   record customer.tld $A $B $C
   qmgr_on
   sleep 0.01
   watch customer.tld
-  rm "$I/queue/cur/1h8qb/$C" "$I/queue/asked/customer.tld"
+  delivered $C
+  rm "$I/queue/asked/customer.tld"
   assertEquals 'exit code' 0 "$(code)"
+}
+
+testWaitRemoved() {
+  message cur $A customer.tld
+  record customer.tld $A
+  qmgr_on
+  watch customer.tld
+  rm "$I/queue/cur/1h8qa/$A" "$I/queue/asked/customer.tld"
+  assertEquals 'exit code' 100 "$(code)"
+  assertContains "$(out)" "$A: removed by an operator"
 }
 
 testWaitOnHold() {
@@ -344,6 +357,7 @@ END
   rm "$I/queue/asked/customer.tld"
   sleep 1
   assertFalse 'in hand' over
+  settle $A 0 sent
   rm "$T/locked"
   assertEquals 'exit code' 0 "$(code)"
 }
@@ -382,10 +396,10 @@ testProgressOnATerminal() {
   qmgr_on
   script -qec "$BIN/flush-run -C $I -w customer.tld" /dev/null >"$T/screen" &
   wait_for 10 any_asked
-  rm "$I/queue/cur/1h8qa/$A"
+  delivered $A
   wait_for 10 grep -q 'sent 1, waiting 0, left 1' "$T/screen"
   assertEquals 'one sent' 0 $?
-  rm "$I/queue/cur/1h8qa/$B"
+  delivered $B
   wait
   assertContains "$(cat "$T/screen")" 'sent 2, waiting 0, left 0'
 }

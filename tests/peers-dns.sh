@@ -98,7 +98,7 @@ testOurselvesAndWorseAreDropped() {
 testNullMx() {
   send null.example
   assertContains "$(result null.example)" 'dsn=5.1.10'
-  assertTrue 'kept as failed' "wait_for 10 test \"\$(ls $I/queue/failed)\""
+  assertTrue 'told of' 'wait_for 10 grep -q "sender non-delivery notification" "$I/service/bounce/log/main/current"'
 }
 
 testNoSuchDomain() {

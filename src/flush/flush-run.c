@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,6 +30,9 @@
 #define POLL_MESSAGES 1000
 /* Looks that have to agree that it is over: between two passes a claim is gone for a moment. */
 #define POLLS_OVER 3
+/* Messages kept open, to see how they ended; and descriptors for everything else. */
+#define FILES_MAX 65536
+#define FILES_SPARE 64
 /* A qmgr that is restarted is back sooner. */
 #define DESERTED_US 10000000
 
@@ -374,6 +378,16 @@ static int run(watch *w, request const *wanted, options const *o)
   return o->wait ? watch_report(w, watch_on(w, o->limit_s)) : 0;
 }
 
+/* As many as may be, but for those that a look needs. */
+static size_t files_allow(void)
+{
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == -1) return 0;
+  limit.rlim_cur = limit.rlim_max < FILES_MAX ? limit.rlim_max : FILES_MAX;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur > FILES_SPARE ? (size_t)limit.rlim_cur - FILES_SPARE : 0;
+}
+
 int main(int argc, char const *const *argv)
 {
   options o = { .dir = 0 };
@@ -386,6 +400,7 @@ int main(int argc, char const *const *argv)
   w.conf = conf_open(instance);
   if (w.conf == -1) strerr_dief(111, conf_why());
   w.request = &wanted;
+  if (o.wait) w.files_max = files_allow();
 
   request_read(&w, &wanted, &o, argv + first);
   if (o.dry) dry_run(&w);

@@ -8,6 +8,8 @@
  *   new ID       a message is in new/
  *   flush NAME   asked/NAME was made
  *   scan         look everywhere now
+ *   deleted ID, held ID, released ID, requeued ID
+ *                an operator did so: for the log
  */
 
 #include <stddef.h>

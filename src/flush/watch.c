@@ -36,7 +36,7 @@ static int covers_recipient(watch const *w, int whole, message_recipient const *
 /* 1 with w->message read and *fd open; 0 with errno, ENOENT when it is nowhere. */
 static int message_find(watch *w, char const *id, int *fd, enum queue_place *place)
 {
-  *fd = queuedir_open_message(w->queue, id, O_RDONLY | QUEUEDIR_FAILED, place);
+  *fd = queuedir_open_message(w->queue, id, O_RDONLY, place);
   if (*fd == -1) return 0;
   if (message_read(&w->message, *fd)) return 1;
   {
@@ -54,21 +54,20 @@ static int is_corrupt(watch *w, char const *id)
   return faccessat(w->queue, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-static int fails(watch const *w, message_recipient const *rcpt, enum queue_place place)
+static int fails(watch const *w, message_recipient const *rcpt)
 {
-  if (!rcpt->settled) return place == QUEUE_FAILED;
-  return rcpt->status == JOB_FAILED && rcpt->last_us >= w->since_us;
+  return rcpt->settled && rcpt->status == JOB_FAILED && rcpt->last_us >= w->since_us;
 }
 
 /* How the recipients that the request covers fare. */
-static enum watch_state state_of(watch const *w, int whole, enum queue_place place)
+static enum watch_state state_of(watch const *w, int whole)
 {
   size_t n, owed = 0, tried = 0, failed = 0;
   for (n = 0; n < message_rcpts(&w->message); n++)
   {
     message_recipient const *rcpt = message_rcptp(&w->message, n);
     if (!covers_recipient(w, whole, rcpt)) continue;
-    if (fails(w, rcpt, place)) failed++;
+    if (fails(w, rcpt)) failed++;
     else if (!rcpt->settled)
     {
       owed++;
@@ -79,6 +78,35 @@ static enum watch_state state_of(watch const *w, int whole, enum queue_place pla
   return failed ? WATCH_FAILED : WATCH_SENT;
 }
 
+/* Keep the file of a message, or close it. */
+static void file_keep(watch *w, watched *m, int fd)
+{
+  int keep = m->fd == -1 && m->state == WATCH_LEFT && w->files < w->files_max;
+  if (!keep)
+  {
+    close(fd);
+    return;
+  }
+  m->fd = fd;
+  w->files++;
+}
+
+static void file_close(watch *w, watched *m)
+{
+  if (m->fd == -1) return;
+  close(m->fd);
+  m->fd = -1;
+  w->files--;
+}
+
+/* A message that is in the queue no more: what became of it. */
+static enum watch_state end_of(watch *w, watched const *m)
+{
+  if (is_corrupt(w, m->id)) return WATCH_FAILED;
+  if (m->fd == -1 || !message_read(&w->message, m->fd)) return WATCH_SENT;
+  return state_of(w, m->whole) == WATCH_SENT ? WATCH_SENT : WATCH_FAILED;
+}
+
 static void look(watch *w, watched *m)
 {
   enum queue_place place;
@@ -86,13 +114,12 @@ static void look(watch *w, watched *m)
   m->busy = 0;
   if (!message_find(w, m->id, &fd, &place))
   {
-    if (errno == ENOENT) m->state = is_corrupt(w, m->id) ? WATCH_FAILED : WATCH_SENT;
-    else m->state = WATCH_LEFT;
+    m->state = (unsigned char)(errno == ENOENT ? end_of(w, m) : WATCH_LEFT);
     return;
   }
-  m->state = (unsigned char)state_of(w, m->whole, place);
+  m->state = (unsigned char)state_of(w, m->whole);
   if (m->state == WATCH_LEFT || m->state == WATCH_WAITING) m->busy = message_busy(fd) == 1;
-  close(fd);
+  file_keep(w, m, fd);
 }
 
 /* --- gates -------------------------------------------------------------------------------- */
@@ -200,7 +227,7 @@ int watch_count_new(watch *w, uint64_t *waiting)
 
 static int message_add(watch *w, char const *id, int whole)
 {
-  watched m = { .whole = (unsigned char)whole, .busy = 0, .state = WATCH_LEFT };
+  watched m = { .whole = (unsigned char)whole, .busy = 0, .state = WATCH_LEFT, .fd = -1 };
   memcpy(m.id, id, ID_LEN + 1);
   return genalloc_append(watched, &w->messages, &m);
 }
@@ -235,7 +262,7 @@ static int gate_messages(watch *w, char const *domain)
 static int new_add(watch *w, char const *id, void *data)
 {
   (void)data;
-  return state_of(w, 0, QUEUE_NEW) == WATCH_LEFT ? message_add(w, id, 0) : 1;
+  return state_of(w, 0) == WATCH_LEFT ? message_add(w, id, 0) : 1;
 }
 
 /* By id; of two with the same one, that which was asked for as a whole comes first. */
@@ -258,6 +285,7 @@ static void messages_sift(watch *w)
     if (from && !memcmp(all[from].id, all[from - 1].id, ID_LEN)) continue;
     look(w, &all[from]);
     if (all[from].state == WATCH_LEFT) all[to++] = all[from];
+    else file_close(w, &all[from]);
   }
   genalloc_setlen(watched, &w->messages, to);
   w->count[WATCH_LEFT] = to;
@@ -383,15 +411,14 @@ static int recipient_why(watch *w, message_recipient const *rcpt, stralloc *line
 }
 
 /* The recipients that wait, or failed; *first is one of them, NULL when there is none. */
-static int recipients_why(watch const *w, watched const *m, enum queue_place place, stralloc *line,
-                          message_recipient const **first)
+static int recipients_why(watch const *w, watched const *m, stralloc *line, message_recipient const **first)
 {
   size_t n;
   *first = 0;
   for (n = 0; n < message_rcpts(&w->message); n++)
   {
     message_recipient const *rcpt = message_rcptp(&w->message, n);
-    if (!covers_recipient(w, m->whole, rcpt) || (rcpt->settled && !fails(w, rcpt, place))) continue;
+    if (!covers_recipient(w, m->whole, rcpt) || (rcpt->settled && !fails(w, rcpt))) continue;
     if (!stralloc_cats(line, *first ? ", " : ": ")
         || !stralloc_cats(line, message_string(&w->message, rcpt->address))) return 0;
     if (!*first) *first = rcpt;
@@ -399,14 +426,22 @@ static int recipients_why(watch const *w, watched const *m, enum queue_place pla
   return 1;
 }
 
-static int message_why(watch *w, watched const *m, enum queue_place place, stralloc *line)
+static int message_why(watch *w, watched const *m, int held, stralloc *line)
 {
   message_recipient const *first;
-  if (!recipients_why(w, m, place, line, &first) || !stralloc_cats(line, ": ")) return 0;
-  if (place == QUEUE_HOLD) return stralloc_cats(line, "on hold");
+  if (!recipients_why(w, m, line, &first) || !stralloc_cats(line, ": ")) return 0;
+  if (held) return stralloc_cats(line, "on hold");
   if (!first) return stralloc_cats(line, "delivered meanwhile");
   if (m->state == WATCH_FAILED && !stralloc_cats(line, "failed: ")) return 0;
   return recipient_why(w, first, line);
+}
+
+/* Its file is gone; the journal was read from the descriptor we kept. */
+static int gone_why(watch *w, watched const *m, stralloc *line)
+{
+  if (is_corrupt(w, m->id)) return stralloc_cats(line, ": not a whole message");
+  if (state_of(w, m->whole) == WATCH_FAILED) return message_why(w, m, 0, line);
+  return stralloc_cats(line, message_owed(&w->message) ? ": removed by an operator" : ": delivered meanwhile");
 }
 
 int watch_why(watch *w, watched const *m, stralloc *line)
@@ -419,8 +454,9 @@ int watch_why(watch *w, watched const *m, stralloc *line)
   if (message_find(w, m->id, &fd, &place))
   {
     close(fd);
-    ok = message_why(w, m, place, line);
+    ok = message_why(w, m, place == QUEUE_HOLD, line);
   }
+  else if (errno == ENOENT && m->fd != -1 && message_read(&w->message, m->fd)) ok = gone_why(w, m, line);
   else if (errno == ENOENT) ok = stralloc_cats(line, is_corrupt(w, m->id) ? ": not a whole message" : ": delivered meanwhile");
   else ok = stralloc_cats(line, ": ") && stralloc_cats(line, strerror(errno));
   if (ok) smtp_text_clean(line->s, line->len);
@@ -429,6 +465,8 @@ int watch_why(watch *w, watched const *m, stralloc *line)
 
 void watch_free(watch *w)
 {
+  size_t n;
+  for (n = 0; n < watch_len(w); n++) file_close(w, watch_at(w, n));
   names_free(&w->gates);
   genalloc_free(watched, &w->messages);
   message_free(&w->message);

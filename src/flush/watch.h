@@ -40,6 +40,7 @@ typedef struct watched
   unsigned char whole;   /* asked for by its id, not for a domain */
   unsigned char busy;    /* in somebody's hands */
   unsigned char state;
+  int fd;                /* its file, whose journal tells how it ended; -1: too many are open, or it is done with */
 } watched;
 
 typedef struct watch
@@ -52,6 +53,8 @@ typedef struct watch
   uint64_t since_us;     /* attempts from here on count; UINT64_MAX before it was asked for */
   size_t count[WATCH_STATES];
   size_t next;           /* where the next look goes on */
+  size_t files;          /* messages kept open, */
+  size_t files_max;      /* and how many may be; of others that are gone it is taken that they were sent */
   size_t carried;        /* so many of the names asked for are carried out */
   message message;       /* the one looked at last */
   conf_route route;      /* the site looked up last, see watch_site() */

@@ -1,8 +1,5 @@
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <skalibs/alloc.h>
 #include <skalibs/allreadwrite.h>
@@ -23,21 +20,6 @@
 #define CROWDED_MESSAGES 100
 
 /* --- connecting ----------------------------------------------------------------------------- */
-
-/* By way of /proc, since the path of run/send may be longer than an address can be. */
-static int socket_connect(int run)
-{
-  struct sockaddr_un address = { .sun_family = AF_UNIX };
-  char number[INT_FMT];
-  int fd;
-  number[int_fmt(number, run)] = 0;
-  stpcpy(stpcpy(stpcpy(address.sun_path, "/proc/self/fd/"), number), "/send");
-  fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd == -1) return -1;
-  if (connect(fd, (struct sockaddr const *)&address, sizeof address) == 0) return fd;
-  fd_close(fd);
-  return -1;
-}
 
 static int agent_greet(qmgr const *q, agent *a)
 {
@@ -70,7 +52,7 @@ void agents_forget_dead(qmgr *q)
 
 static int agent_connect(qmgr *q, agent *a)
 {
-  a->fd = socket_connect(q->run);
+  a->fd = qmgr_connect(q, "send");
   if (a->fd == -1)
   {
     qmgr_breathe(q, "connect to ", "run/send");
@@ -313,9 +295,9 @@ static void said_rcpt(qmgr *q, agent *a, char const *s, size_t len)
   if (!job_field_next(&s, &len, &id) || !job_result_scan(s, len, &result)) return;
   j = job_find(a, &id, &link);
   if (!j) return;
-  job_answer(j, &result);
-  if (result.status != JOB_DEFERRED) site_served(q, a->site, &result);
-  if (result.status == JOB_SENT && a->site->limit < a->site->limit_max) a->site->limit++;
+  job_answer(q, j, &result);
+  if (job_status_settled(result.status)) site_served(q, a->site, &result);
+  if ((result.status == JOB_SENT || result.status == JOB_RELAYED) && a->site->limit < a->site->limit_max) a->site->limit++;
 }
 
 static void said_done(qmgr *q, agent *a, char const *s, size_t len)

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <search.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <skalibs/alloc.h>
 #include <skalibs/djbunix.h>
@@ -47,7 +48,7 @@ static held *held_get(qmgr *q, char const *id, enum queue_place place, message c
   memcpy(h->id, id, ID_LEN + 1);
   h->place = place;
   h->owed = message_owed(m);
-  h->failed = message_any_failed(m);
+  h->untold = message_any_untold(m);
   h->keep_new = keep_new;
   if (!tsearch(h, &q->helds, id_compare))
   {
@@ -58,12 +59,22 @@ static held *held_get(qmgr *q, char const *id, enum queue_place place, message c
   return h;
 }
 
-/* Nothing is owed any more.  What failed for somebody is kept: it is all the sender has. */
-static void message_finish(qmgr *q, char const *id, enum queue_place place, int failed)
+/* An operator may have moved it meanwhile. */
+static int message_find(qmgr const *q, char const *id, enum queue_place *place)
 {
-  int r = failed ? queuedir_move(q->queue, id, place, QUEUE_FAILED) : queuedir_remove(q->queue, id, place);
-  if (r == 0) log_line(id, failed ? ": kept in failed" : ": removed");
-  else if (errno != ENOENT) log_line("warning: unable to finish ", id, ": ", strerror(errno));
+  int fd = queuedir_open_message(q->queue, id, O_RDONLY, place);
+  if (fd == -1) return 0;
+  fd_close(fd);
+  return 1;
+}
+
+/* Nothing is left to do for it. */
+static void message_finish(qmgr *q, char const *id, enum queue_place place)
+{
+  int r = queuedir_remove(q->queue, id, place);
+  if (r == -1 && errno == ENOENT && message_find(q, id, &place)) r = queuedir_remove(q->queue, id, place);
+  if (r == 0) log_line(id, ": removed");
+  else if (errno != ENOENT) log_line("warning: unable to remove ", id, ": ", strerror(errno));
 }
 
 static void message_to_cur(qmgr *q, char const *id)
@@ -76,7 +87,7 @@ static void held_release(qmgr *q, held *h)
 {
   if (h->jobs) return;
   tdelete(h, &q->helds, id_compare);
-  if (!h->owed) message_finish(q, h->id, h->place, h->failed);
+  if (!h->owed && !h->untold) message_finish(q, h->id, h->place);
   else if (h->place == QUEUE_NEW && !h->keep_new) message_to_cur(q, h->id);
   else if (h->place == QUEUE_NEW) q->intake.look_new = 1;
   alloc_free(h);
@@ -181,6 +192,35 @@ static int job_add(job *j, int fd, message const *m, uint64_t number, gate *g)
   return genalloc_append(job_recipient, &j->recipients, &r) ? 1 : -1;
 }
 
+/* Recipients that somebody else has seen to, since the message was read, are no business of the job. */
+static void job_sift(job *j, int fd, message const *m)
+{
+  job_recipient *all = RECIPIENTS(j);
+  size_t n = RECIPIENTS_COUNT(j);
+  size_t from, to = 0;
+  for (from = 0; from < n; from++)
+    if (message_rcptp(m, all[from].number)->settled) message_unlock_rcpt(fd, all[from].number);
+    else all[to++] = all[from];
+  genalloc_setlen(job_recipient, &j->recipients, to);
+}
+
+/*
+ * The message was read before we had its locks.  Is it still where it was, and has nobody written to its
+ * journal meanwhile: an operator who moved it, an agent that came to its end?  Else it is read again.
+ * 1, or 0 when nothing is left of the job: then its id must be looked at anew.
+ */
+static int job_still_good(qmgr *q, job *j, char const *id, enum queue_place place, int fd)
+{
+  char path[QUEUE_PATH_MAX];
+  struct stat st;
+  queuedir_path(path, place, id);
+  if (fstatat(q->queue, path, &st, AT_SYMLINK_NOFOLLOW) == -1) return 0;
+  if ((uint64_t)st.st_size == q->message.size) return 1;
+  if (!message_read(&q->message, fd)) return 0;
+  job_sift(j, fd, &q->message);
+  return RECIPIENTS_COUNT(j) != 0;
+}
+
 /* From here on the agent has the descriptor.  1, or 0: then the job is gone and nothing was sent. */
 static int job_hand_over(qmgr *q, job *j, agent *a, int fd, held *h)
 {
@@ -196,7 +236,7 @@ static int job_hand_over(qmgr *q, job *j, agent *a, int fd, held *h)
   return 1;
 }
 
-void job_answer(job *j, job_result const *result)
+void job_answer(qmgr *q, job *j, job_result const *result)
 {
   size_t i;
   for (i = 0; i < RECIPIENTS_COUNT(j); i++)
@@ -205,9 +245,10 @@ void job_answer(job *j, job_result const *result)
     if (r->number != result->recipient || r->answered) continue;
     r->answered = 1;
     r->status = result->status;
+    totals_count(q, r->status);
     if (r->status == JOB_DEFERRED) return;
     j->held->owed--;
-    if (r->status == JOB_FAILED) j->held->failed = 1;
+    if (r->status != JOB_SENT) j->held->untold = 1;
     return;
   }
 }
@@ -249,6 +290,20 @@ static void gate_take_back(qmgr *q, job *j, gate *g, int retry)
   else if (retry && (outcome & CAME_UNTRIED)) gate_again(q, g, j->held->id, URGE_NONE);
 }
 
+/*
+ * The last job is back, and the sender is to be told something.  Where that cannot be noted down,
+ * the message's lists keep it: whoever reads it there sees that it is untold.
+ */
+static void job_note(qmgr *q, job *j)
+{
+  held *h = j->held;
+  size_t i;
+  if (h->jobs > 1 || !h->untold || notice_due(q, h->id)) return;
+  h->keep_new = 1;
+  for (i = 0; i < RECIPIENTS_COUNT(j); i++)
+    if (last_of_gate(j, i)) gate_record(q, RECIPIENTS(j)[i].gate, j->from, h->id, 1);
+}
+
 void job_back(qmgr *q, job *j, int retry)
 {
   held *h = j->held;
@@ -257,11 +312,58 @@ void job_back(qmgr *q, job *j, int retry)
   size_t i;
   for (i = 0; i < RECIPIENTS_COUNT(j); i++)
     if (last_of_gate(j, i)) gate_take_back(q, j, RECIPIENTS(j)[i].gate, retry);
+  job_note(q, j);
   if (j->urge == URGE_BY_ID) deliver_asked_tried(q, h->id);
   h->jobs--;
   held_release(q, h);
   job_free(j);
   if (from_gate) gate_job_back(q, from_gate, from);
+}
+
+/* --- notices -------------------------------------------------------------------------------------- */
+
+/*
+ * What is in q->message has something to tell, left from before: noted down in case it is not.  Returns 0
+ * when that cannot be done.
+ */
+static int untold_noted(qmgr *q, char const *id)
+{
+  return !message_any_untold(&q->message) || notice_due(q, id);
+}
+
+void deliver_told(qmgr *q, char const *id)
+{
+  enum queue_place place;
+  int fd = held_find(q, id) ? -1 : message_take(q, id, &place);
+  if (fd == -1) return;
+  if (!message_owed(&q->message) && !message_any_untold(&q->message)) message_finish(q, id, place);
+  fd_close(fd);
+}
+
+static int owed_behind(message const *m, size_t n, gate const *g)
+{
+  message_recipient const *r = message_rcptp(m, n);
+  return !r->settled && !strcmp(message_string(m, r->domain), g->name);
+}
+
+static int warned(message_recipient const *r)
+{
+  return (r->told & 1u << JOB_EVENT_DELAYED) != 0;
+}
+
+void deliver_warn(qmgr *q, gate const *g, char const *id)
+{
+  enum queue_place place;
+  size_t n;
+  int fd = message_take(q, id, &place);
+  if (fd == -1) return;
+  for (n = 0; place != QUEUE_HOLD && n < message_rcpts(&q->message); n++)
+    if (owed_behind(&q->message, n, g) && !warned(message_rcptp(&q->message, n)))
+    {
+      notice_due(q, id);
+      break;
+    }
+  fd_close(fd);
 }
 
 /* --- expiry ------------------------------------------------------------------------------------- */
@@ -271,17 +373,18 @@ static int expired(qmgr const *q, gate const *g, char const *id)
   return id_time(id) + g->lifetime_us <= q->now_us;
 }
 
-static int owed_behind(message const *m, size_t n, gate const *g)
+static void expired_log(qmgr const *q, char const *id, char const *address, char const *text)
 {
-  message_recipient const *r = message_rcptp(m, n);
-  return !r->settled && !strcmp(message_string(m, r->domain), g->name);
+  char delay[UINT64_FMT];
+  uint64_t arrival_us = id_time(id);
+  delay[uint64_fmt(delay, q->now_us > arrival_us ? (q->now_us - arrival_us) / SECOND_US : 0)] = 0;
+  log_line(id, ": to=<", address, ">, relay=none, delay=", delay, ", delays=", delay, "/0/0/0, dsn=5.4.7, status=expired (", text, ")");
 }
 
 static int expire_recipient(qmgr *q, char const *id, int fd, size_t n)
 {
   message_recipient const *r = message_rcptp(&q->message, n);
   char const *reason = message_string(&q->message, r->reason);
-  char const *address = message_string(&q->message, r->address);
   char text[JOB_TEXT_MAX];
   job_result result = {
     .recipient = n, .status = JOB_FAILED, .code = { "5.4.7", 5 }, .relay = { "none", 4 },
@@ -291,45 +394,56 @@ static int expire_recipient(qmgr *q, char const *id, int fd, size_t n)
   if (*reason && strlen(reason) < JOB_TEXT_MAX - 40) stpcpy(stpcpy(text + strlen(text), "; last: "), reason);
   result.text.len = strlen(text);
   if (!message_journal(fd, q->now_us, &result)) return 0;
-  log_line(id, ": to=<", address, ">, relay=none, dsn=5.4.7, status=expired (", text, ")");
+  expired_log(q, id, message_string(&q->message, r->address), text);
+  totals_count(q, JOB_FAILED);
   return 1;
 }
 
-/* The gate's recipients of the message just read fail for good.  1 when none of them is owed any more. */
-static int expire_behind(qmgr *q, gate const *g, char const *id, enum queue_place place, int fd)
+/* Whose time is over, behind whatever gate: one notice tells of them all.  Returns how many. */
+static size_t expire_recipients(qmgr *q, char const *id, int fd)
 {
-  held *h = held_find(q, id);
-  size_t left = message_owed(&q->message);
-  int all = 1;
+  size_t gone = 0;
   size_t n;
   for (n = 0; n < message_rcpts(&q->message); n++)
   {
-    if (!owed_behind(&q->message, n, g)) continue;
-    if (message_lock_rcpt(fd, n) != 1 || !expire_recipient(q, id, fd, n))
-    {
-      all = 0;
-      continue;
-    }
-    left--;
-    if (!h) continue;
-    h->owed--;
-    h->failed = 1;
+    message_recipient *r = message_rcptp(&q->message, n);
+    gate const *g = r->settled ? 0 : gate_get(q, message_string(&q->message, r->domain));
+    if (!g || !expired(q, g, id) || !expire_recipient(q, id, fd, n)) continue;
+    r->settled = 1;
+    gone++;
   }
-  if (!left && !h) message_finish(q, id, place, 1);
-  return all;
+  return gone;
+}
+
+/*
+ * The message is too old for this gate; it is read under its locks.  1 when the gate's list need not
+ * keep it; 0 also while any of its recipients is in somebody's hands.
+ */
+static int expire(qmgr *q, gate const *g, char const *id, int fd)
+{
+  size_t n;
+  if (message_lock_all(fd) != 1 || !message_read(&q->message, fd)) return 0;
+  if (expire_recipients(q, id, fd))
+  {
+    log_line(id, ": from=<", message_string(&q->message, q->message.sender), ">, status=expired, returned to sender");
+    if (!notice_due(q, id)) return 0;
+  }
+  for (n = 0; n < message_rcpts(&q->message); n++)
+    if (owed_behind(&q->message, n, g)) return 0;
+  return 1;
 }
 
 int deliver_expire(qmgr *q, gate *g, char const *id)
 {
   enum queue_place place;
-  int all;
+  int over;
   int fd;
   if (!expired(q, g, id)) return 1;
   fd = message_take(q, id, &place);
   if (fd == -1) return errno != 0;
-  all = place != QUEUE_HOLD && expire_behind(q, g, id, place, fd);
+  over = place != QUEUE_HOLD && expire(q, g, id, fd);
   fd_close(fd);
-  return !all;
+  return !over;
 }
 
 /* --- one gate's recipients of a message from its list ----------------------------------------------- */
@@ -391,6 +505,11 @@ static enum delivery deliver_read(qmgr *q, gate *g, agent *a, char const *id, en
   if (look & LOOK_SHORT) qmgr_breathe(q, "lock ", id);
   if (look) gate_record(q, g, from, id, look & LOOK_SHORT);
   if (look & LOOK_BUSY) found = busy_later(q, g, id, urge);
+  if (RECIPIENTS_COUNT(j) && !job_still_good(q, j, id, place, fd))
+  {
+    gate_record(q, g, from, id, 1);
+    genalloc_setlen(job_recipient, &j->recipients, 0);
+  }
   if (!RECIPIENTS_COUNT(j))
   {
     job_free(j);
@@ -424,15 +543,21 @@ static enum delivery deliver_one(qmgr *q, gate *g, agent *a, char const *id, pas
     fd_close(fd);
     return DELIVERY_NOTHING;
   }
+  if (!held_find(q, id) && !untold_noted(q, id))
+  {
+    gate_record(q, g, from, id, 0);
+    fd_close(fd);
+    return DELIVERY_NOTHING;
+  }
   if (!message_owed(&q->message))
   {
-    if (!held_find(q, id)) message_finish(q, id, place, message_any_failed(&q->message));
+    if (!held_find(q, id) && !message_any_untold(&q->message)) message_finish(q, id, place);
     fd_close(fd);
     return DELIVERY_NOTHING;
   }
   if (!urge && expired(q, g, id))
   {
-    if (!expire_behind(q, g, id, place, fd)) gate_record(q, g, from, id, 0);
+    if (!expire(q, g, id, fd)) gate_record(q, g, from, id, 0);
     fd_close(fd);
     return DELIVERY_NOTHING;
   }
@@ -492,12 +617,19 @@ static job *fresh_job(qmgr *q, fresh *f, site const *s, int fd)
 }
 
 /* A lock lasts as long as its descriptor: each job has a descriptor of its own. */
-static void fresh_send(qmgr *q, fresh *f, site *s, agent *a)
+static void fresh_send(qmgr *q, fresh *f, gate *g, agent *a)
 {
   enum queue_place place;
   int fd = queuedir_open_message(q->queue, f->id, O_RDWR | O_APPEND, &place);
-  job *j = fd == -1 ? 0 : fresh_job(q, f, s, fd);
-  held *h = j ? held_get(q, f->id, QUEUE_NEW, &q->message, 0) : 0;
+  job *j = fd == -1 ? 0 : fresh_job(q, f, g->site, fd);
+  held *h;
+  if (j && !job_still_good(q, j, f->id, QUEUE_NEW, fd))
+  {
+    gate_record(q, g, 0, f->id, 1);
+    job_free(j);
+    j = 0;
+  }
+  h = j ? held_get(q, f->id, QUEUE_NEW, &q->message, 0) : 0;
   if (h && job_hand_over(q, j, a, fd, h))
   {
     f->jobs++;
@@ -516,7 +648,7 @@ static void fresh_see_to(qmgr *q, fresh *f, size_t n)
   gate *g = gates[n];
   size_t later;
   agent *a = g->parked || !site_open(q, g->site) ? 0 : agent_with_room(q, g->site);
-  if (a) fresh_send(q, f, g->site, a);
+  if (a) fresh_send(q, f, g, a);
   if (!gates[n]) return;
   if (!gate_record(q, g, 0, f->id, !g->parked)) f->unrecorded = 1;
   for (later = n; later < genalloc_len(gate *, &f->gates); later++)
@@ -529,7 +661,11 @@ static enum delivery fresh_settle(qmgr *q, fresh const *f)
   if (f->unrecorded) qmgr_breathe(q, "record ", f->id);
   if (h) h->keep_new |= f->unrecorded;
   else if (f->unrecorded) return DELIVERY_STUCK;
-  else message_to_cur(q, f->id);
+  else
+  {
+    active_log(f->id, &q->message);
+    message_to_cur(q, f->id);
+  }
   return f->jobs ? DELIVERY_OUT : DELIVERY_NOTHING;
 }
 
@@ -545,9 +681,11 @@ enum delivery deliver_new(qmgr *q, char const *id)
   if (fd == -1) return errno ? DELIVERY_STUCK : DELIVERY_NOTHING;
   fd_close(fd);
   if (place != QUEUE_NEW) return DELIVERY_NOTHING;
+  if (!untold_noted(q, id)) return DELIVERY_STUCK;
   if (!message_owed(&q->message))
   {
-    message_finish(q, id, place, message_any_failed(&q->message));
+    if (message_any_untold(&q->message)) message_to_cur(q, id);
+    else message_finish(q, id, place);
     return DELIVERY_NOTHING;
   }
   if (!fresh_gates(q, &f))

@@ -16,6 +16,8 @@
 #define SWEEP_TURN 64
 /* A list with something overdue that a pass under way does not let us look at: look again then. */
 #define EXPIRY_AGAIN_US (60 * SECOND_US)
+/* Delay warnings of one gate are looked for no more often than in an eighth of the delay, or this. */
+#define WARN_AGAIN_US (600 * SECOND_US)
 /* A message that somebody else has in hand, while it was asked for: try again then. */
 #define ASK_LATER_US SECOND_US
 
@@ -59,6 +61,7 @@ static int route_refresh(qmgr *q, gate *g)
   if (!s) return g->site != 0;
   g->parked = route.parked;
   g->lifetime_us = route.lifetime * SECOND_US;
+  g->delaywarning_us = route.delaywarning * SECOND_US;
   s->limit_max = (unsigned int)route.concurrency;
   g->route_generation = q->settings.generation;
   return 1;
@@ -72,6 +75,7 @@ static gate *gate_new(qmgr *q, char const *domain)
   memset(g, 0, sizeof *g);
   g->name = memcpy(g + 1, domain, len + 1);
   g->oldest_us = UINT64_MAX;
+  g->unwarned_us = UINT64_MAX;
   g->due_us = UINT64_MAX;
   g->asked_later_us = UINT64_MAX;
   g->timer.kind = TIMER_GATE;
@@ -106,19 +110,35 @@ static uint64_t expiry_us(gate const *g)
   return at < g->expiry_after_us ? g->expiry_after_us : at;
 }
 
+static uint64_t warning_us(gate const *g)
+{
+  uint64_t at;
+  if (!g->delaywarning_us || g->warning || g->unwarned_us == UINT64_MAX) return UINT64_MAX;
+  at = g->unwarned_us + g->delaywarning_us;
+  return at < g->warn_after_us ? g->warn_after_us : at;
+}
+
 static void timer_update(qmgr *q, gate *g)
 {
   uint64_t at = g->asked_later_us;
   if (!g->parked && g->due_us < at) at = g->due_us;
   if (expiry_us(g) < at) at = expiry_us(g);
+  if (warning_us(g) < at) at = warning_us(g);
   if (at == UINT64_MAX) timer_clear(&q->timers, &g->timer);
   else timer_set(&q->timers, &g->timer, at);
 }
 
+static void unwarned_note(gate *g, uint64_t arrival_us)
+{
+  if (arrival_us > g->warned_us && arrival_us < g->unwarned_us) g->unwarned_us = arrival_us;
+}
+
 static void oldest_note(qmgr *q, gate *g, uint64_t arrival_us)
 {
-  if (arrival_us >= g->oldest_us) return;
-  g->oldest_us = arrival_us;
+  uint64_t unwarned_us = g->unwarned_us;
+  unwarned_note(g, arrival_us);
+  if (arrival_us >= g->oldest_us && unwarned_us == g->unwarned_us) return;
+  if (arrival_us < g->oldest_us) g->oldest_us = arrival_us;
   timer_update(q, g);
 }
 
@@ -509,9 +529,91 @@ static void sweep_begin(qmgr *q, gate *g)
   if (!genalloc_append(gate *, &q->sweeps, &g)) g->pass->read_through = 1;
 }
 
+/* --- delay warnings --- */
+
+static void warning_begin(qmgr *q, gate *g)
+{
+  uint64_t pause = g->delaywarning_us / 8;
+  if (pause < SECOND_US) pause = SECOND_US;
+  g->warn_after_us = q->now_us + (pause < WARN_AGAIN_US ? pause : WARN_AGAIN_US);
+  g->warning = genalloc_append(gate *, &q->warnings, &g);
+  timer_update(q, g);
+}
+
+static int warning_open(qmgr *q, gate *g)
+{
+  warning_look *w = &q->warning_look;
+  int fds[2];
+  if (!flush_open(q->queue, g->name, fds))
+  {
+    qmgr_complain(q, "read the list of ", g->name, strerror(errno));
+    return 0;
+  }
+  flush_reader_init(&w->reader, fds[0] != -1 ? fds[0] : fds[1]);
+  w->claim = fds[0] != -1 ? fds[1] : -1;
+  w->to_us = q->now_us > g->delaywarning_us ? q->now_us - g->delaywarning_us : 0;
+  g->unwarned_us = UINT64_MAX;
+  w->open = 1;
+  return 1;
+}
+
+/* What was recorded meanwhile and is as old was perhaps not seen: then all of it is looked at once more. */
+static void warning_end(qmgr *q, gate *g)
+{
+  warning_look *w = &q->warning_look;
+  if (w->open && g->unwarned_us > w->to_us) g->warned_us = w->to_us;
+  w->open = 0;
+  g->warning = 0;
+  timer_update(q, g);
+}
+
+/* Next id of the list, then of the claim.  1, or 0 at the end of both. */
+static int warning_read(warning_look *w, char id[ID_LEN + 1])
+{
+  while (w->reader.fd != -1)
+  {
+    if (flush_reader_next(&w->reader, id) == 1) return 1;
+    fd_close(w->reader.fd);
+    flush_reader_init(&w->reader, w->claim);
+    w->claim = -1;
+  }
+  return 0;
+}
+
+/* 1 when the gate's warnings are through. */
+static int warnings_one(qmgr *q, gate *g)
+{
+  warning_look *w = &q->warning_look;
+  char id[ID_LEN + 1];
+  unsigned int turn;
+  if (!w->open && !warning_open(q, g)) return 1;
+  for (turn = 0; turn < SWEEP_TURN; turn++)
+  {
+    if (!warning_read(w, id)) return 1;
+    if (id_time(id) > w->to_us) unwarned_note(g, id_time(id));
+    else if (id_time(id) > g->warned_us) deliver_warn(q, g, id);
+  }
+  return 0;
+}
+
+static void warnings_sweep(qmgr *q)
+{
+  gate **all = genalloc_s(gate *, &q->warnings);
+  size_t n = genalloc_len(gate *, &q->warnings);
+  gate *g = all[n - 1];
+  if (!warnings_one(q, g)) return;
+  genalloc_setlen(gate *, &q->warnings, n - 1);
+  warning_end(q, g);
+}
+
 void gate_timer(qmgr *q, gate *g)
 {
   int expiry = expiry_us(g) <= q->now_us;
+  if (warning_us(g) <= q->now_us)
+  {
+    warning_begin(q, g);
+    return;
+  }
   if (g->pass) timer_set(&q->timers, &g->timer, q->now_us + (expiry ? EXPIRY_AGAIN_US : ASK_LATER_US));
   else if (g->asked_later_us <= q->now_us) asked_later(q, g);
   else if (!g->waiting) timer_clear(&q->timers, &g->timer);
@@ -564,7 +666,7 @@ int gates_sweep(qmgr *q)
 {
   gate **all = genalloc_s(gate *, &q->sweeps);
   size_t n = genalloc_len(gate *, &q->sweeps);
-  if (!n) return 0;
-  if (sweep_one(q, all[n - 1])) genalloc_setlen(gate *, &q->sweeps, n - 1);
-  return genalloc_len(gate *, &q->sweeps) != 0;
+  if (n && sweep_one(q, all[n - 1])) genalloc_setlen(gate *, &q->sweeps, n - 1);
+  if (genalloc_len(gate *, &q->warnings)) warnings_sweep(q);
+  return genalloc_len(gate *, &q->sweeps) || genalloc_len(gate *, &q->warnings);
 }

@@ -61,15 +61,49 @@ static void hint_flush(qmgr *q, char const *name, size_t len)
   q->intake.look_asked = 1;
 }
 
+/* What an operator did to a message, by the hint's word. */
+typedef struct deed
+{
+  char const *word;
+  char const *log;
+} deed;
+
+static deed const deeds[] =
+{
+  { "deleted ", ": removed" },
+  { "held ", ": placed on hold" },
+  { "released ", ": released from hold" },
+  { "requeued ", ": requeued" }
+};
+
+/* Is it "WORD ID"?  The id is a string then. */
+static int hint_is(char const *line, size_t len, char const *word, char id[ID_LEN + 1])
+{
+  size_t wordlen = strlen(word);
+  if (len != wordlen + ID_LEN || memcmp(line, word, wordlen) || !id_ok(line + wordlen, ID_LEN)) return 0;
+  memcpy(id, line + wordlen, ID_LEN);
+  id[ID_LEN] = 0;
+  return 1;
+}
+
+static int hint_deed(char const *line, size_t len)
+{
+  char id[ID_LEN + 1];
+  size_t i;
+  for (i = 0; i < sizeof deeds / sizeof *deeds; i++)
+    if (hint_is(line, len, deeds[i].word, id))
+    {
+      log_line(id, deeds[i].log);
+      return 1;
+    }
+  return 0;
+}
+
 static void hint(qmgr *q, char const *line, size_t len)
 {
   char id[ID_LEN + 1];
-  if (len == 4 + ID_LEN && !memcmp(line, "new ", 4) && id_ok(line + 4, ID_LEN))
-  {
-    memcpy(id, line + 4, ID_LEN);
-    id[ID_LEN] = 0;
-    new_message(q, id);
-  }
+  if (hint_is(line, len, "new ", id)) new_message(q, id);
+  else if (hint_deed(line, len)) return;
   else if (len > 6 && len < TRIGGER_LINE_MAX && !memcmp(line, "flush ", 6)) hint_flush(q, line + 6, len - 6);
   else intake_look(q);
 }
@@ -232,6 +266,7 @@ static void look_in(qmgr *q, char const *directory, int (*each)(char const *name
 void intake_look(qmgr *q)
 {
   q->intake.look_new = q->intake.look_asked = q->intake.look_lists = 1;
+  q->notices.look = 1;
 }
 
 /* A writer that is still there then finds its file gone, and says 451: nothing is lost. */

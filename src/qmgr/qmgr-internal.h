@@ -28,6 +28,7 @@
 #include "queue/queuedir.h"
 #include "qmgr/timer.h"
 
+#define MINUTE_US (60 * SECOND_US)
 #define SECOND_US 1000000ull
 
 typedef struct qmgr qmgr;
@@ -149,14 +150,19 @@ struct gate
   site *site;
   int parked;
   uint64_t lifetime_us;
+  uint64_t delaywarning_us;  /* 0: none */
   unsigned int route_generation;
   int waiting;               /* flush/NAME may hold ids */
   int untried;               /* among them some that a pass should look at now */
   uint64_t oldest_us;        /* arrival of the oldest of them; UINT64_MAX: none known */
   uint64_t expiry_after_us;  /* what is overdue was looked at, and is not ours to expire: not before this */
+  uint64_t warned_us;        /* what arrived up to then was looked at for delay warnings */
+  uint64_t unwarned_us;      /* the oldest of the rest; UINT64_MAX: none known */
+  uint64_t warn_after_us;    /* not before this */
+  int warning;               /* waits for that look, or is being looked at */
   uint64_t asked_later_us;   /* when to look again at what was asked for; UINT64_MAX: no need */
   uint64_t due_us;           /* when the first of the deferred may be tried again */
-  timer timer;               /* the earlier of that and of an expiry */
+  timer timer;               /* the earliest of that, of an expiry, and of a delay warning */
   unsigned int asked_count;  /* flushes asked for so far */
   uint64_t asked_us;
   int asked;                 /* asked/NAME is of a flush that is under way */
@@ -201,8 +207,17 @@ extern void gates_give_back(qmgr *q);
 extern int gate_next(qmgr *q, gate *g, char id[ID_LEN + 1], pass **from, enum urge *urge);
 /* A job of the pass came back. */
 extern void gate_job_back(qmgr *q, gate *g, pass *from);
-/* One bounded piece of the passes that only look for expired mail.  1 when there is more. */
+/* One bounded piece of the looks for expired mail, and for senders to be warned of a delay.  1 when there is more. */
 extern int gates_sweep(qmgr *q);
+
+/* The look through a gate's list and claim for senders to be warned of a delay. */
+typedef struct warning_look
+{
+  int open;
+  flush_reader reader;
+  int claim;                 /* to be read next; -1: none */
+  uint64_t to_us;            /* what arrived up to then */
+} warning_look;
 
 /* --- deliver.c: from an id to a job, and back ------------------------------------------ */
 
@@ -211,7 +226,7 @@ struct held
   char id[ID_LEN + 1];
   enum queue_place place;
   uint64_t owed;
-  int failed;
+  int untold;                /* the sender is to be told something */
   size_t jobs;
   int keep_new;              /* something it owes could not be recorded: it stays in new/ */
 };
@@ -254,8 +269,12 @@ extern enum delivery deliver_asked(qmgr *q, char const *id);
 extern void deliver_asked_tried(qmgr *q, char const *id);
 /* Look at a message's age alone.  1 when it is to be kept in the list. */
 extern int deliver_expire(qmgr *q, gate *g, char const *id);
+/* Does it still owe something behind this gate that its sender was not yet warned of?  Then the warning is due. */
+extern void deliver_warn(qmgr *q, gate const *g, char const *id);
+/* Its sender was told: remove it, if nothing is left to do. */
+extern void deliver_told(qmgr *q, char const *id);
 /* An agent's word about one recipient of a job. */
-extern void job_answer(job *j, job_result const *result);
+extern void job_answer(qmgr *q, job *j, job_result const *result);
 /*
  * The job is back: carried out, or not, and then whatever was not answered for is still owed.
  *   retry  what was not tried goes out again at once
@@ -292,6 +311,50 @@ extern void agent_idle(qmgr *q, agent *a);
 /* At the end of a turn: those that ended in it. */
 extern void agents_forget_dead(qmgr *q);
 
+/* --- notice.c: whose sender is to be told -------------------------------------------------- */
+
+/* Messages asked for and not answered. */
+#define NOTICE_WINDOW 100
+
+typedef struct notices
+{
+  int fd;                    /* run/bounce, or -1 */
+  int look;                  /* notice/ must be read from the beginning */
+  void *dir;                 /* DIR of notice/ while it is read */
+  int later;                 /* something could not be done: look again */
+  timer timer;               /* for that, or to hang up */
+  size_t asked_len;
+  char asked[NOTICE_WINDOW][ID_LEN + 1];
+  size_t out_len;
+  char out[NOTICE_WINDOW * (ID_LEN + 1)];
+  size_t in_len;
+  char in[512];
+} notices;
+
+/* notice/, and what it holds from before. */
+extern void notices_start(qmgr *q);
+/* The sender of this message is to be told something.  1; 0 when that could not be noted down. */
+extern int notice_due(qmgr *q, char const *id);
+/* One bounded piece of asking.  1 when there is more. */
+extern int notices_run(qmgr *q);
+extern void notices_readable(qmgr *q);
+extern void notices_writable(qmgr *q);
+extern void notices_timer(qmgr *q);
+
+/* --- totals.c: queue/totals, one line "sent=N deferred=N failed=N" -------------------------- */
+
+typedef struct totals
+{
+  uint64_t sent;             /* recipients */
+  uint64_t deferred;         /* attempts that came to nothing for now */
+  uint64_t failed;           /* recipients, expired ones too */
+  timer timer;               /* to write them down */
+} totals;
+
+extern void totals_read(qmgr *q);
+extern void totals_count(qmgr *q, enum job_status status);
+extern void totals_write(qmgr *q);
+
 /* --- intake.c: what the directories and the FIFO ask for ----------------------------------- */
 
 typedef struct intake
@@ -318,7 +381,7 @@ extern int intake_run(qmgr *q);
 
 /* --- qmgr.c -------------------------------------------------------------------------------- */
 
-enum timer_kind { TIMER_SITE, TIMER_GATE, TIMER_AGENT, TIMER_MINUTE, TIMER_BREATH };
+enum timer_kind { TIMER_SITE, TIMER_GATE, TIMER_AGENT, TIMER_MINUTE, TIMER_BREATH, TIMER_NOTICES, TIMER_TOTALS };
 
 struct qmgr
 {
@@ -338,13 +401,17 @@ struct qmgr
   void *asked_messages;
   genalloc agents;           /* of agent * */
   agent *agents_dead;
-  genalloc polls;            /* of iopause_fd: signals, trigger, then polled */
+  genalloc polls;            /* of iopause_fd: signals, trigger, bounce-put, then polled */
   genalloc polled;           /* of agent *, as agents was when we began to wait */
   site *runnable_first;
   site *runnable_last;
   site *crowd_first;         /* went without a connection: all there may be are taken */
   site *crowd_last;
   genalloc sweeps;           /* of gate *: those with a PASS_EXPIRE */
+  genalloc warnings;         /* of gate *: those to be looked at for delay warnings, the last one first */
+  warning_look warning_look;
+  notices notices;
+  totals totals;
   intake intake;
   message message;           /* the one being looked at; memory used again and again */
 };
@@ -353,6 +420,15 @@ struct qmgr
 extern void qmgr_complain(qmgr *q, char const *what, char const *object, char const *why);
 /* Something is short, says errno: complain, hand out nothing for a second. */
 extern void qmgr_breathe(qmgr *q, char const *what, char const *object);
+
+/* A descriptor of a socket in run/, connected, non-blocking; -1 with errno. */
+extern int qmgr_connect(qmgr const *q, char const *name);
+
+/* Write a small file of the queue anew, so that a reader never sees half of it.  1, or 0 with errno. */
+extern int qmgr_file_replace(qmgr const *q, char const *path, char const *s, size_t len);
+
+/* The number behind key in a line; 0 where there is none. */
+extern uint64_t qmgr_line_number(char const *line, char const *key);
 
 /* Names in trees: the first member of site, gate is char *name. */
 extern void *tree_find(void *const *root, char const *name);

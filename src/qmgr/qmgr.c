@@ -2,11 +2,14 @@
 #include <fcntl.h>
 #include <search.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <skalibs/allreadwrite.h>
@@ -29,7 +32,6 @@
 #define USAGE "qmgr [-C DIR] [-d FD]"
 #define dieusage() strerr_dieusage(100, USAGE)
 
-#define MINUTE_US (60 * SECOND_US)
 /* A descriptor for every agent, one for every pass. */
 #define FILES_MAX 65536
 
@@ -51,6 +53,45 @@ void *tree_find(void *const *root, char const *name)
 int tree_add(void **root, void *named)
 {
   return tsearch(named, root, name_compare) != 0;
+}
+
+/* --- what several of its files need ------------------------------------------------------- */
+
+/* By way of /proc, since the path of the socket may be longer than an address can be. */
+int qmgr_connect(qmgr const *q, char const *name)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  char number[INT_FMT];
+  int fd;
+  number[int_fmt(number, q->run)] = 0;
+  stpcpy(stpcpy(stpcpy(stpcpy(address.sun_path, "/proc/self/fd/"), number), "/"), name);
+  fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd == -1) return -1;
+  if (connect(fd, (struct sockaddr const *)&address, sizeof address) == 0) return fd;
+  fd_close(fd);
+  return -1;
+}
+
+int qmgr_file_replace(qmgr const *q, char const *path, char const *s, size_t len)
+{
+  static char const aside[] = "site/+new";
+  int fd = openat(q->queue, aside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0660);
+  if (fd == -1) return 0;
+  if (allwrite(fd, s, len) < len)
+  {
+    fd_close(fd);
+    return 0;
+  }
+  fd_close(fd);
+  return renameat(q->queue, aside, q->queue, path) == 0;
+}
+
+uint64_t qmgr_line_number(char const *line, char const *key)
+{
+  char const *at = strstr(line, key);
+  uint64_t number = 0;
+  if (at) uint64_scan(at + strlen(key), &number);
+  return number;
 }
 
 /* --- time --------------------------------------------------------------------------------------- */
@@ -103,6 +144,8 @@ static void timers_run(qmgr *q)
     case TIMER_GATE: gate_timer(q, t->owner); break;
     case TIMER_AGENT: agent_idle(q, t->owner); break;
     case TIMER_BREATH: breath_drawn(q); break;
+    case TIMER_NOTICES: notices_timer(q); break;
+    case TIMER_TOTALS: totals_write(q); break;
     default: minute_passed(q); break;
   }
 }
@@ -164,21 +207,26 @@ static void agents_events(qmgr *q, agent *const *polled, iopause_fd const *x, si
   agents_forget_dead(q);
 }
 
+/* Those before the agents'; a descriptor of -1 is passed over. */
+#define POLLS_OWN 3
+
 static void polls_fill(qmgr *q, int signals)
 {
   size_t n = genalloc_len(agent *, &q->agents);
   iopause_fd *x;
   size_t i;
-  if (!genalloc_ready(iopause_fd, &q->polls, 2 + n) || !genalloc_copy(agent *, &q->polled, &q->agents))
+  if (!genalloc_ready(iopause_fd, &q->polls, POLLS_OWN + n) || !genalloc_copy(agent *, &q->polled, &q->agents))
     strerr_diefusys(111, "wait for events");
   x = genalloc_s(iopause_fd, &q->polls);
   x[0] = (iopause_fd){ .fd = signals, .events = IOPAUSE_READ };
   x[1] = (iopause_fd){ .fd = q->intake.trigger, .events = IOPAUSE_READ };
+  x[2] = (iopause_fd){ .fd = q->notices.fd, .events = IOPAUSE_READ };
+  if (q->notices.out_len) x[2].events |= IOPAUSE_WRITE;
   for (i = 0; i < n; i++)
   {
     agent const *a = genalloc_s(agent *, &q->polled)[i];
-    x[2 + i] = (iopause_fd){ .fd = a->fd, .events = IOPAUSE_READ };
-    if (a->out.len) x[2 + i].events |= IOPAUSE_WRITE;
+    x[POLLS_OWN + i] = (iopause_fd){ .fd = a->fd, .events = IOPAUSE_READ };
+    if (a->out.len) x[POLLS_OWN + i].events |= IOPAUSE_WRITE;
   }
 }
 
@@ -191,10 +239,12 @@ static int events_run(qmgr *q, int signals, int more)
   polls_fill(q, signals);
   x = genalloc_s(iopause_fd, &q->polls);
   deadline_set(q, more, &deadline);
-  if (iopause_g(x, (unsigned int)(2 + n), &deadline) == -1) strerr_diefusys(111, "wait for events");
+  if (iopause_g(x, (unsigned int)(POLLS_OWN + n), &deadline) == -1) strerr_diefusys(111, "wait for events");
   q->now_us = wallclock_us();
   if ((x[0].revents & IOPAUSE_READ) && !signals_read(q)) return 0;
-  agents_events(q, genalloc_s(agent *, &q->polled), x + 2, n);
+  agents_events(q, genalloc_s(agent *, &q->polled), x + POLLS_OWN, n);
+  if (x[2].revents & IOPAUSE_WRITE) notices_writable(q);
+  if (x[2].revents & (IOPAUSE_READ | IOPAUSE_EXCEPT)) notices_readable(q);
   if (x[1].revents & IOPAUSE_READ) intake_hints(q);
   return 1;
 }
@@ -208,6 +258,7 @@ static void run(qmgr *q, int signals)
     if (!q->breathless) sites_run(q);
     more = intake_run(q);
     more |= gates_sweep(q);
+    more |= notices_run(q);
     more |= !q->breathless && q->runnable_first;
     agents_forget_dead(q);
   }
@@ -306,6 +357,7 @@ static void stop_cleanly(qmgr *q)
 {
   int fd;
   gates_give_back(q);
+  totals_write(q);
   if (flush_sync(q->queue) == -1) strerr_diefusys(111, "sync the lists");
   fd = openat(q->queue, "clean", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0660);
   if (fd == -1) strerr_diefusys(111, "make queue/clean");
@@ -327,6 +379,8 @@ int main(int argc, char const *const *argv)
   program_end_with_parent();
   qmgr_open(&q, directory);
   unlinkat(q.queue, "clean", 0);
+  totals_read(&q);
+  notices_start(&q);
   intake_start(&q);
   ready_say(ready_fd);
   run(&q, signals);

@@ -45,7 +45,7 @@ static int session_read(stralloc *session, int conf)
 static uint64_t files_stamp(int conf)
 {
   static char const *const names[] = {
-    "me", "listen", "nameserver", "timeouts", "lifetime", "backoff", "concurrency", "routes", "routes.cdb"
+    "me", "listen", "nameserver", "timeouts", "lifetime", "delaywarning", "backoff", "concurrency", "routes", "routes.cdb"
   };
   uint64_t stamp = 0;
   size_t i;

@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <search.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,21 +33,6 @@ static int line_add_number(stralloc *line, char const *key, uint64_t number)
   return stralloc_cats(line, key) && stralloc_catb(line, text, uint64_fmt(text, number));
 }
 
-/* Written aside and renamed, so that a reader never sees half a line. */
-static int file_replace(int queue, char const *path, char const *s, size_t len)
-{
-  static char const aside[] = "site/+new";
-  int fd = openat(queue, aside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0660);
-  if (fd == -1) return 0;
-  if (allwrite(fd, s, len) < len)
-  {
-    fd_close(fd);
-    return 0;
-  }
-  fd_close(fd);
-  return renameat(queue, aside, queue, path) == 0;
-}
-
 static void site_write(qmgr *q, site const *s, char const *state, char const *why)
 {
   char path[strlen("site/") + FLUSH_NAME_MAX + 16];
@@ -60,18 +44,9 @@ static void site_write(qmgr *q, site const *s, char const *state, char const *wh
    || !line_add_number(&line, " next=", s->next_us / SECOND_US)
    || (*why && (!stralloc_cats(&line, " ") || !stralloc_cats(&line, why)))
    || !stralloc_cats(&line, "\n")
-   || !file_replace(q->queue, path, line.s, line.len))
+   || !qmgr_file_replace(q, path, line.s, line.len))
     log_line("warning: unable to write ", path, ": ", strerror(errno));
   stralloc_free(&line);
-}
-
-/* The number behind key in the line; 0 where there is none. */
-static uint64_t line_number(char const *line, char const *key)
-{
-  char const *at = strstr(line, key);
-  uint64_t number = 0;
-  if (at) uint64_scan(at + strlen(key), &number);
-  return number;
 }
 
 /* Only what was down matters after a restart: its back-off goes on.  No longer than any, whatever the clock was. */
@@ -91,9 +66,9 @@ static void site_read(qmgr *q, site *s)
   line[r] = 0;
   if (strncmp(line, "down ", 5)) return;
   s->state = SITE_DOWN;
-  s->since_s = line_number(line, " since=");
-  s->failures = line_number(line, " failures=");
-  s->next_us = line_number(line, " next=") * SECOND_US;
+  s->since_s = qmgr_line_number(line, " since=");
+  s->failures = qmgr_line_number(line, " failures=");
+  s->next_us = qmgr_line_number(line, " next=") * SECOND_US;
   if (s->next_us > latest_us) s->next_us = latest_us;
 }
 

@@ -657,9 +657,13 @@ static int torn(int fd)
   return r == 1 ? last != '\n' : (int)r;
 }
 
-int message_mend(message const *m, int fd)
+int message_mend(message *m, int fd)
 {
-  return !m->torn || write(fd, "\n", 1) == 1;
+  if (!m->torn) return 1;
+  if (write(fd, "\n", 1) != 1) return 0;
+  m->torn = 0;
+  m->size++;
+  return 1;
 }
 
 /* Whole lines, in one writev(2), behind an LF where the last one was torn. */

@@ -145,7 +145,7 @@ extern int message_any_untold(message const *message);
  * End a torn line, so that what an agent appends next is a line of its own; costs nothing where
  * none is torn.  An empty line too many does no harm.  1, or 0 with errno.
  */
-extern int message_mend(message const *message, int fd);
+extern int message_mend(message *message, int fd);
 
 /*
  * Append a journal line in one write(2); fd is open for reading and appending.  A torn line

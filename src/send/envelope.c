@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "send/text.h"
+#include "smtp/chars.h"
 #include "smtp/command.h"
 #include "smtp/reply.h"
 
@@ -73,6 +74,30 @@ void envelope_rcpt(wire *w, work_job const *job, work_rcpt const *rcpt, unsigned
   wire_puts(w, ">");
   parameters_put(w, work_string(job, rcpt->parameters), extensions);
   wire_puts(w, "\r\n");
+}
+
+/* Is a word among those parted by commas? */
+static int among(char const *s, size_t len, char const *word)
+{
+  for (;;)
+  {
+    char const *comma = memchr(s, ',', len);
+    size_t n = comma ? (size_t)(comma - s) : len;
+    if (smtp_word_is(s, n, word)) return 1;
+    if (!comma) return 0;
+    s += n + 1;
+    len -= n + 1;
+  }
+}
+
+int envelope_success_wanted(work_job const *job, work_rcpt const *rcpt)
+{
+  char const *parameters = work_string(job, rcpt->parameters);
+  size_t len = strlen(parameters);
+  smtp_parameter p;
+  while (smtp_parameter_next(&parameters, &len, &p) == 1)
+    if (smtp_parameter_is(&p, "NOTIFY") && p.value) return among(p.value, p.valuelen, "SUCCESS");
+  return 0;
 }
 
 void envelope_bdat(wire *w, work_job const *job)

@@ -16,6 +16,9 @@ extern void envelope_mail(wire *w, work_job const *job, unsigned int extensions)
 extern void envelope_rcpt(wire *w, work_job const *job, work_rcpt const *rcpt, unsigned int extensions);
 extern void envelope_bdat(wire *w, work_job const *job);
 
+/* Did the sender ask to be told of the delivery itself (NOTIFY=SUCCESS, RFC 3461 section 4.1)? */
+extern int envelope_success_wanted(work_job const *job, work_rcpt const *rcpt);
+
 /* Octets of the content, with the CRLF that DATA, other than BDAT, cannot do without. */
 extern uint64_t envelope_size(work_job const *job, unsigned int extensions);
 

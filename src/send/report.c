@@ -112,7 +112,8 @@ static void delays_make(delays *d, report const *r, work_job const *job, uint64_
 static void result_log(report const *r, work_job const *job, char const *address, uint64_t now_us,
                        enum job_status status, char const *code, char const *text)
 {
-  static char const *const words[] = { "sent", "deferred", "bounced" };
+  static char const *const words[] =
+    { [JOB_SENT] = "sent", [JOB_DEFERRED] = "deferred", [JOB_FAILED] = "bounced", [JOB_RELAYED] = "sent" };
   delays d;
   delays_make(&d, r, job, now_us);
   text_log(job->id, ": to=<", address, ">, relay=", r->relay, ", delay=", d.total,

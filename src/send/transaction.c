@@ -209,11 +209,19 @@ static void recipients_refused(session *s, work_job *job, enum work_rcpt_state s
     if (work_rcptp(job, i)->state == state) refusal_report(s, job, i, kind);
 }
 
+/* A peer that knows DSN sees to the sender's wish to be told; for one that does not, we do (RFC 3461 section 5.2.3). */
+static enum job_status sent_status(session const *s, work_job const *job, size_t rcpt)
+{
+  if (s->extensions & SMTP_EXT_DSN) return JOB_SENT;
+  return envelope_success_wanted(job, work_rcptp(job, rcpt)) ? JOB_RELAYED : JOB_SENT;
+}
+
 static void recipients_sent(session *s, work_job *job)
 {
   size_t i;
   for (i = 0; i < job->rcpts_len; i++)
-    if (work_rcptp(job, i)->state == WORK_ACCEPTED) report_rcpt(s->out, job, i, JOB_SENT, s->reply.status, s->reply.text);
+    if (work_rcptp(job, i)->state == WORK_ACCEPTED)
+      report_rcpt(s->out, job, i, sent_status(s, job, i), s->reply.status, s->reply.text);
 }
 
 static void mail_replied(session *s, work_job *job)
