@@ -1,6 +1,6 @@
 # sluice: holds mail for sites that are not always there.  See README.
 
-VERSION := 0.1.0
+VERSION := 0.2.0
 PREFIX ?= /usr/local
 SLUICE_DIR ?= /var/lib/sluice
 
@@ -30,29 +30,36 @@ PACKAGES := gcc libc6-dev skalibs-dev libowfat-dev libidn2-dev libunistring-dev 
 PACKAGES_DEMO := postfix fetchmail python3 procps
 PACKAGES_CHECK := $(PACKAGES_DEMO) shunit2 clang libclang-rt-14-dev mandoc shellcheck strace valgrind \
   daemontools runit openbsd-inetd systemd msmtp swaks curl nsd unbound perl socat jq tinycdb iproute2 \
-  libdb5.3 libgnutls-dane0 libidn12 libnsl2 libpcre2-8-0
+  libdb5.3 libgnutls-dane0 libidn12 libnsl2 libpcre2-8-0 pflogsumm logwatch systemd-journal-remote \
+  libmail-deliverystatus-bounceparser-perl libsisimai-perl python3-flufl.bounce python3-prometheus-client \
+  mutt bsd-mailx git-email
 # Nothing is compiled before its packages are there, where they are asked for at all.
-FIRST := $(if $(filter check check-% demo,$(MAKECMDGOALS)),deps)
+FIRST := $(if $(filter check check-% demo bench,$(MAKECMDGOALS)),deps)
 
 # --- what each program is made of ---------------------------------------------------
 
 object = $(patsubst %,$(O)/src/%.o,$(1))
 
-SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content smtp/reply)
+SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content smtp/reply smtp/header)
 JOB := $(call object,job/job job/socket)
 SEND := $(call object,send/session send/transaction send/envelope send/expected send/wire send/report send/work send/hand send/host send/site send/text send/clock) $(JOB) $(SMTP)
 BASE := $(call object,base/instance base/program base/log base/duration base/wallclock)
 CONF := $(call object,conf/conf conf/list conf/route) $(BASE) $(SMTP)
-QUEUE := $(call object,queue/id queue/queuedir queue/message) $(JOB) $(CONF)
+QUEUE := $(call object,queue/id queue/queuedir queue/message queue/trace) $(JOB) $(CONF)
 FLUSH := $(call object,flush/flush flush/trigger) $(QUEUE)
+ACT := $(call object,tools/act queue/ids) $(FLUSH)
+FACE := $(call object,compat/list compat/beside compat/options compat/ask compat/client smtpd/wire queue/id) $(BASE) $(SMTP)
 
 SKALIBS := -l:libskarnet.a
 NAMES := -lidn2 -lunistring
 OWFAT := -l:libowfat.a -lresolv
 
+# Those that go by the names of another mail system's.
+FACES :=
 SPAWNED := smtpd-etrn smtp-send
 SKALIBS_PROGRAMS := smtpd-etrn qmgr qmgr-trigger flush-record flush-run flush-rebuild \
-  queue-put queue-list queue-cat conf-check conf-cdb sluice-init
+  queue-put queue-list queue-cat \
+  conf-check conf-cdb sluice-init $(FACES)
 OWFAT_PROGRAMS := smtp-send etrn
 PROGRAMS := $(SKALIBS_PROGRAMS) $(OWFAT_PROGRAMS)
 
@@ -60,17 +67,19 @@ all: $(PROGRAMS:%=$(BIN)/%)
 
 $(BIN)/smtpd-etrn: $(call object,smtpd/smtpd-etrn smtpd/session smtpd/envelope smtpd/parameters smtpd/receive smtpd/etrn \
   smtpd/policy smtpd/peer smtpd/wire) $(FLUSH)
-$(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/settings qmgr/timer qmgr/site qmgr/gate qmgr/deliver qmgr/agent qmgr/intake) $(FLUSH)
+$(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/settings qmgr/timer qmgr/site qmgr/gate qmgr/deliver \
+  qmgr/agent qmgr/notice qmgr/totals qmgr/intake) $(FLUSH)
 $(BIN)/qmgr-trigger: $(call object,flush/qmgr-trigger) $(FLUSH)
 $(BIN)/flush-record: $(call object,flush/flush-record) $(FLUSH)
 $(BIN)/flush-run: $(call object,flush/flush-run flush/watch flush/names) $(FLUSH)
-$(BIN)/flush-rebuild: $(call object,flush/flush-rebuild) $(FLUSH)
+$(BIN)/flush-rebuild: $(call object,flush/flush-rebuild flush/lists) $(FLUSH)
 $(BIN)/queue-put: $(call object,tools/queue-put) $(FLUSH)
-$(BIN)/queue-list: $(call object,tools/queue-list tools/waiting) $(FLUSH)
-$(BIN)/queue-cat: $(call object,tools/queue-cat) $(QUEUE)
+$(BIN)/queue-list: $(call object,tools/queue-list tools/listing tools/listing-text tools/listing-json tools/waiting \
+  tools/filter queue/ids tools/out flush/sitefile) $(FLUSH)
+$(BIN)/queue-cat: $(call object,tools/queue-cat tools/history queue/ids) $(QUEUE)
 $(BIN)/conf-check: $(call object,tools/conf-check) $(CONF)
 $(BIN)/conf-cdb: $(call object,tools/conf-cdb) $(CONF)
-$(BIN)/sluice-init: $(call object,tools/sluice-init) $(CONF)
+$(BIN)/sluice-init: $(call object,tools/sluice-init tools/layout) $(CONF)
 $(BIN)/smtp-send: $(call object,send/smtp-send) $(SEND)
 $(BIN)/etrn: $(call object,send/etrn send/wire send/text send/clock) $(SMTP)
 
@@ -114,6 +123,7 @@ $(filter-out $(UNIT_SEND),$(UNIT)): $(O)/%: $(O)/%.o $(FLUSH)
 	$(LINK) -o $@ $^ $(SKALIBS) $(NAMES)
 
 $(O)/tests/unit/timer: $(call object,qmgr/timer)
+$(O)/tests/unit/filter: $(call object,tools/filter)
 
 $(UNIT_SEND): $(O)/%: $(O)/%.o $(SEND)
 	$(LINK) -o $@ $^ $(OWFAT)
@@ -130,7 +140,8 @@ check-asan:
 
 # The programs that do one thing and end, each run of theirs under valgrind.
 VALGRIND := conf-check conf-cdb etrn flush-rebuild flush-record flush-run qmgr-trigger \
-  queue-put queue-list queue-cat sluice-init
+  queue-put queue-list queue-cat \
+  sluice-init
 check-valgrind: deps-check all
 	@VALGRIND="$(VALGRIND)" BIN=$(BIN) tests/run $(wildcard $(VALGRIND:%=tests/%.sh)) tests/etrn-client.sh
 
@@ -142,6 +153,7 @@ $(FUZZ): build/%: tests/%.c $(patsubst $(O)/%.o,%.c,$(SMTP) $(JOB)) | $(FIRST)
 	@mkdir -p $(@D)
 	clang -std=c99 $(CPPFLAGS) $(WARN) -O1 -g -fsanitize=fuzzer,address,undefined \
 	  -fno-sanitize-recover=all -o $@ $(filter %.c,$^)
+
 
 fuzz: $(FUZZ)
 	@for f in $(FUZZ); do echo "$$f"; $$f -dict=tests/fuzz/words -max_len=5000 -max_total_time=$(FUZZ_SECONDS) \
@@ -158,27 +170,57 @@ BINDIR = $(DESTDIR)$(PREFIX)/bin
 MANDIR = $(DESTDIR)$(PREFIX)/share/man
 SHAREDIR = $(DESTDIR)$(PREFIX)/share/sluice
 DOCDIR = $(DESTDIR)$(PREFIX)/share/doc/sluice
+FACEDIR = $(DESTDIR)$(PREFIX)/lib/sluice
+SBINDIR = $(DESTDIR)$(PREFIX)/sbin
 UNITDIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
+# bash reads, from here, the file that is named after a program
+COMPDIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 
-PAGES := $(wildcard src/*/*.[158])
+PAGES := $(wildcard src/*.7 src/*/*.[158])
+FACE_PAGES := $(filter src/compat/%,$(PAGES))
+OWN_PAGES := $(filter-out $(FACE_PAGES),$(PAGES))
+OWN_PROGRAMS := $(filter-out $(FACES),$(PROGRAMS))
 RUNS := $(wildcard service/*/run service/*/log/run)
 UNITS := $(wildcard service/systemd/*.service service/systemd/*.socket)
 
 # Installing for this machine and not into a package, root gets the users as well.
 install: all $(if $(DESTDIR),,$(if $(filter 0,$(shell id -u)),users))
-	install -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man8 $(DOCDIR)/conf $(UNITDIR)
-	install $(PROGRAMS:%=bin/%) $(BINDIR)
-	for p in $(PAGES); do install -m 644 "$$p" $(MANDIR)/man"$${p##*.}" || exit; done
+	install -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7 $(MANDIR)/man8 $(SHAREDIR) $(DOCDIR)/conf $(UNITDIR) $(COMPDIR)
+	install $(OWN_PROGRAMS:%=$(BIN)/%) $(BINDIR)
+	for p in $(OWN_PAGES); do install -m 644 "$$p" $(MANDIR)/man"$${p##*.}" || exit; done
+	install -d $(FACEDIR)
+	install $(FACES:%=$(BIN)/%) $(FACEDIR)
+	ln -sf sendmail $(FACEDIR)/newaliases
+	for p in $(FACE_PAGES); do install -m 644 -D "$$p" $(SHAREDIR)/man/man"$${p##*.}"/"$${p##*/}" || exit; done
 	for r in $(RUNS); do install -D "$$r" $(SHAREDIR)/"$$r" || exit; done
 	for s in $(dir $(wildcard service/*/run)); do install -m 644 $${s}notification-fd $(SHAREDIR)/"$$s" || exit; done
 	install -m 644 $(wildcard conf/*) $(DOCDIR)/conf
 	for d in README INSTALL NEWS LICENSE; do [ ! -e $$d ] || install -m 644 $$d $(DOCDIR) || exit; done
 	for u in $(UNITS); do sed 's|/usr/local/|$(PREFIX)/|; s|/var/lib/sluice|$(SLUICE_DIR)|' "$$u" >$(UNITDIR)/"$${u##*/}" || exit; done
+	sed 's|/var/lib/sluice|$(SLUICE_DIR)|' src/tools/completion.bash >$(SHAREDIR)/completion.bash
+	for p in $(OWN_PROGRAMS); do ln -sf ../../sluice/completion.bash $(COMPDIR)/$$p || exit; done
 
-uninstall:
-	rm -f $(PROGRAMS:%=$(BINDIR)/%) $(patsubst service/systemd/%,$(UNITDIR)/%,$(UNITS))
-	for p in $(PAGES); do rm -f $(MANDIR)/man"$${p##*.}"/"$${p##*/}"; done
-	rm -rf $(SHAREDIR) $(DOCDIR)
+# The faces and their pages to where another mail system's would be; below the same prefix, in its place.
+install-compat:
+	install -d $(SBINDIR) $(BINDIR) $(COMPDIR)
+	for p in $(filter-out mailq,$(FACES)); do ln -sf ../lib/sluice/$$p $(SBINDIR)/$$p || exit; done
+	for p in $(FACES); do ln -sf ../../sluice/completion.bash $(COMPDIR)/$$p || exit; done
+	for p in mailq newaliases; do ln -sf ../lib/sluice/$$p $(BINDIR)/$$p || exit; done
+	for p in $(FACE_PAGES); do s=man"$${p##*.}"; p="$${p##*/}"; install -d $(MANDIR)/$$s; \
+	  ln -sf ../../sluice/man/$$s/"$$p" $(MANDIR)/$$s/"$$p" || exit; done
+
+uninstall-compat:
+	for p in $(FACES); do \
+	  [ "$$(readlink $(COMPDIR)/$$p)" != ../../sluice/completion.bash ] || rm -f $(COMPDIR)/$$p || exit; done
+	for p in $(FACES) newaliases; do for d in $(SBINDIR) $(BINDIR); do \
+	  [ "$$(readlink $$d/$$p)" != ../lib/sluice/$$p ] || rm -f $$d/$$p || exit; done; done
+	for p in $(FACE_PAGES); do s=man"$${p##*.}"; p="$${p##*/}"; \
+	  [ "$$(readlink $(MANDIR)/$$s/"$$p")" != ../../sluice/man/$$s/"$$p" ] || rm -f $(MANDIR)/$$s/"$$p" || exit; done
+
+uninstall: uninstall-compat
+	rm -f $(OWN_PROGRAMS:%=$(BINDIR)/%) $(OWN_PROGRAMS:%=$(COMPDIR)/%) $(patsubst service/systemd/%,$(UNITDIR)/%,$(UNITS))
+	for p in $(OWN_PAGES); do rm -f $(MANDIR)/man"$${p##*.}"/"$${p##*/}"; done
+	rm -rf $(SHAREDIR) $(DOCDIR) $(FACEDIR)
 
 # What "sluice-init -U" wants: a group that shares the queue, and a user for each program.
 users:
@@ -195,7 +237,7 @@ SHELLS = $(RUNS) $(wildcard tests/*.sh tests/run tests/demo tests/packages) \
 lint:
 	@tests/packages shellcheck mandoc cppcheck
 	shellcheck -s sh -S warning -e SC3045 $(SHELLS)
-	shellcheck -S warning .ci/run
+	shellcheck -S warning .ci/run src/tools/completion.bash
 	mandoc -T lint -W warning $(PAGES)
 	cppcheck -q --error-exitcode=1 --std=c99 --enable=warning,portability --inline-suppr \
 	  --suppress=missingIncludeSystem -Isrc -D_GNU_SOURCE -DSLUICE_DIR='""' -DSLUICE_VERSION='""' src
@@ -207,7 +249,7 @@ run: all
 	@echo "instance $(RUN), listening at $$(bin/conf-check -C $(RUN) -v listen)"
 	@exec s6-svscan $(RUN)/service
 
-.PHONY: install uninstall users lint run
+.PHONY: install install-compat uninstall uninstall-compat users lint run
 
 # -----------------------------------------------------------------------------------
 

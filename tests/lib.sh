@@ -58,7 +58,7 @@ valgrind_bin() {
     name=${program##*/}
     case " $VALGRIND " in
       *" $name "*)
-        printf '#!/bin/sh\nexec valgrind -q --log-file=%s/valgrind.%%p %s "$@"\n' "$T" "$program" >"$T/valgrind/$name"
+        printf '#!/bin/sh\nexec valgrind -q --vgdb=no --log-file=%s/valgrind.%%p %s "$@"\n' "$T" "$program" >"$T/valgrind/$name"
         chmod +x "$T/valgrind/$name"
         ;;
       *) ln -s "$program" "$T/valgrind/$name" ;;

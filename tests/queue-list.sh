@@ -1,4 +1,4 @@
-# queue-list: the look of postqueue -p, and JSON.
+# queue-list: the look of postqueue -p, JSON, and what is picked out of the queue.
 . tests/lib.sh
 
 TZ=UTC
@@ -109,23 +109,34 @@ testJsonStrings() {
   assertEquals '"MAILER-DAEMON"' "$(list -j $ID2 | jq -c .sender)"
 }
 
+# lock ID, unlock: a recipient in an agent's hands.
+lock() {
+  # a lock of F_OFD_SETLK, as an agent holds it
+  # shellcheck disable=SC2016 # Perl's
+  perl -MFcntl -e '$lock = pack("s s x4 q q l x4", F_WRLCK, 0, 0, 1, 0); open F, "+<", $ARGV[0];
+    fcntl(F, 37, $lock) or die $!; open W, ">", $ARGV[1]; close W; sleep 60' \
+    "$(find "$I/queue" -name "$1" -type f)" "$T/locked" &
+  locker=$!
+  wait_for 10 test -e "$T/locked"
+}
+
+unlock() {
+  kill "$locker"
+  wait "$locker" 2>/dev/null
+  rm "$T/locked"
+}
+
+# What is on hold stays that, being sent or not.
 testStates() {
   for place in new cur hold; do
     message $place $ID1 '' a@a.tld </dev/null
     get .queue_name
     list | sed -n '2s/ .*//p'
-    file=$(find "$I/queue/$place" -name $ID1)
-    # a lock of F_OFD_SETLK, as an agent holds it; what is on hold stays that
-    # shellcheck disable=SC2016 # Perl's
-    perl -MFcntl -e '$lock = pack("s s x4 q q l x4", F_WRLCK, 0, 0, 1, 0); open F, "+<", $ARGV[0];
-      fcntl(F, 37, $lock) or die $!; open W, ">", $ARGV[1]; close W; sleep 60' "$file" "$T/locked" &
-    pid=$!
-    wait_for 10 test -e "$T/locked"
+    lock $ID1
     get .queue_name
     list | sed -n '2s/ .*//p'
-    kill $pid
-    wait $pid 2>/dev/null
-    rm "$T/locked" "$file"
+    unlock
+    find "$I/queue/$place" -name $ID1 -delete
   done >"$T/states"
   assertEquals "\"incoming\"
 $ID1
@@ -147,9 +158,24 @@ testOnlyWhatIsOwed() {
 E
   message cur $ID2 '' a@a.tld <<E
 1763711160.000001 0 failed 5.0.0 mx 550 no
+1763711160.000002 0 notice failed none
 E
   assertEquals '["b@b.tld"]' "$(get '[.recipients[].address]')"
   assertNotContains "$(list)" a@a.tld
+}
+
+# A failure that the sender has not been told of is owed as well.
+testUntold() {
+  message cur $ID1 bob@example.org a@a.tld b@b.tld <<E
+1763711160.000001 0 failed 5.1.1 mx[192.0.2.1]:25 550 no such user
+1763711160.000001 1 sent 2.0.0 mx[192.0.2.1]:25 250 ok
+E
+  assertContains "$(list)" '(its sender is not told yet: 550 no such user)'
+  assertEquals '["a@a.tld","its sender is not told yet: 550 no such user","5.1.1",null]' \
+    "$(get '[.recipients[] | .address, .delay_reason, .status, .next_try]')"
+  assertEquals null "$(get .expires)"
+  assertEquals $ID1 "$(list -1 -d a.tld)"
+  assertEquals '' "$(list -1 -d b.tld)"
 }
 
 # Why: the journal, else the site, else the route.
@@ -176,6 +202,207 @@ E
   message cur $ID2 '' c@parked.tld </dev/null
   assertEquals 1766303153 "$(list -j $ID2 | jq .expires)"
 }
+
+# --- filters ---
+
+# The ids that these options pick out of the queue, in a line.
+picked() { list -1 "$@" | sort | tr '\n' ' '; }
+
+# Three messages: in cur from bob, in hold from the null sender, in new from Eve, to two recipients.
+three() {
+  message cur $ID1 bob@example.org alice@a.tld </dev/null
+  message hold $ID2 '' carol@b.tld </dev/null
+  message new $ID3 Eve@Spam.Example alice@sub.a.tld "$(printf 'j\303\274rgen')"@xn--bcher-kva.example <<E
+1763711160.000001 0 sent 2.0.0 mx 250 ok
+E
+}
+
+testIdsAlone() {
+  three
+  assertEquals "$ID1 $ID2 $ID3 " "$(picked)"
+  assertEquals 'nothing but ids' "$ID1" "$(list -1 -q cur)"
+  assertEquals 'empty' '' "$(list -1 -s nobody)"
+}
+
+testSender() {
+  three
+  assertEquals 'address' "$ID1 " "$(picked -s bob@example.org)"
+  assertEquals 'case' "$ID3 " "$(picked -s eve@sPAM.example)"
+  assertEquals 'pattern' "$ID1 $ID3 " "$(picked -s '*@*')"
+  assertEquals 'null' "$ID2 " "$(picked -s '<>')"
+  assertEquals 'as it is listed' "$ID2 " "$(picked -s MAILER-DAEMON)"
+  assertEquals 'any of them' "$ID1 $ID2 " "$(picked -s '<>' -s 'bob@*')"
+  assertEquals 'all of it' '' "$(picked -s bob)"
+}
+
+testRecipient() {
+  three
+  assertEquals 'address' "$ID1 " "$(picked -r Alice@a.tld)"
+  assertEquals 'pattern' "$ID2 " "$(picked -r '*@b.*')"
+  assertEquals 'UTF-8' "$ID3 " "$(picked -r "$(printf 'j\303\274rgen@*')")"
+  assertEquals 'delivered' '' "$(picked -r alice@sub.a.tld)"
+}
+
+testDomain() {
+  three
+  assertEquals 'folded' "$ID1 " "$(picked -d A.TLD.)"
+  assertEquals 'U-label' "$ID3 " "$(picked -d "$(printf 'B\303\274cher.example')")"
+  assertEquals 'pattern' "$ID1 $ID2 " "$(picked -d '*.tld')"
+  assertEquals 'delivered' '' "$(picked -d sub.a.tld)"
+}
+
+# What matches by one recipient is listed with all that it owes.
+testShownWhole() {
+  message cur $ID1 bob@example.org a@a.tld b@b.tld </dev/null
+  assertEquals '["a@a.tld","b@b.tld"]' "$(list -j -d b.tld | jq -c '[.recipients[].address]')"
+}
+
+testAge() {
+  # of this moment, of 1970, and of the far future
+  now=$(tests/peer/queue-fill -o 0 "$I/queue" 1 a.tld)
+  message cur 00000abcde0000 '' a@a.tld </dev/null
+  message cur vvvvvvvvvvvvvv '' a@a.tld </dev/null
+  assertEquals 'all but the future' "00000abcde0000 $now " "$(picked -o 0)"
+  assertEquals 'old' '00000abcde0000 ' "$(picked -o 3650d)"
+  assertEquals 'any of them' "00000abcde0000 $now " "$(picked -o 1d -o 0s)"
+}
+
+# Those that are too young are not even opened.
+testAgeNeedsNoOpen() {
+  tests/peer/queue-fill -o 60 "$I/queue" 50 a.tld >"$T/ids"
+  message cur 00000abcde0000 '' a@a.tld </dev/null
+  traced -o "$T/calls" "$BIN/queue-list" -C "$I" -1 -o 1d >"$T/out"
+  assertEquals 00000abcde0000 "$(cat "$T/out")"
+  assertEquals 'opened' 0 "$(grep -cFf "$T/ids" "$T/calls")"
+  assertEquals 'opened' 1 "$(grep -c '^open.*00000abcde0000' "$T/calls")"
+}
+
+testSize() {
+  for octets in 1023 1024 10000; do
+    tests/peer/queue-fill -z $octets "$I/queue" 1 a.tld
+  done >"$T/ids"
+  assertEquals 'all' "$(cat "$T/ids")" "$(list -1 -z 0)"
+  assertEquals 'at least' "$(sed 1d "$T/ids")" "$(list -1 -z 1k)"
+  assertEquals 'in octets' "$(sed 1d "$T/ids")" "$(list -1 -z 1024)"
+  assertEquals 'one more' "$(sed 1,2d "$T/ids")" "$(list -1 -z 1025)"
+  assertEquals 'none' '' "$(list -1 -z 1g)"
+}
+
+testPlaces() {
+  three
+  busy=1h8qabcde00004
+  message cur $busy '' a@a.tld </dev/null
+  lock $busy
+  assertEquals 'new' "$ID3 " "$(picked -q new)"
+  assertEquals 'cur' "$ID1 $busy " "$(picked -q cur)"
+  assertEquals 'hold' "$ID2 " "$(picked -q hold)"
+  assertEquals 'active' "$busy " "$(picked -q active)"
+  assertEquals 'any of them' "$ID2 $busy " "$(picked -q hold -q active)"
+  unlock
+  assertEquals 'active no more' '' "$(picked -q active)"
+}
+
+# Only directories where something may be are read.
+testPlacesNotWalked() {
+  three
+  traced -o "$T/calls" "$BIN/queue-list" -C "$I" -1 -q new >"$T/out"
+  assertEquals $ID3 "$(cat "$T/out")"
+  assertEquals 'new' 1 "$(grep -c '"new", .*O_DIRECTORY' "$T/calls")"
+  assertEquals 'others' 0 "$(grep -cE '"(cur|hold)", .*O_DIRECTORY' "$T/calls")"
+}
+
+testFiltersTogether() {
+  three
+  assertEquals 'both' "$ID1 " "$(picked -s '*@*' -d '*.tld')"
+  assertEquals 'neither' '' "$(picked -s bob@example.org -q hold)"
+  assertEquals 'of one recipient' '' "$(picked -r 'alice@*' -d '*.example')"
+  assertEquals 'total' '-- 0 Kbytes in 1 Request.' "$(list -s '<>' | tail -n 1)"
+  assertEquals 'nothing' 'Mail queue is empty' "$(list -s '<>' -q cur)"
+  assertEquals 'named ones' "$ID1 " "$(picked -s 'bob@*' $ID1 $ID2)"
+}
+
+testBadValues() {
+  while read -r option value; do
+    [ "$value" != EMPTY ] || value=
+    list "$option" "$value" >"$T/out"
+    assertEquals "$option $value" 100 $?
+    assertEquals "$option $value: one line" 1 "$(wc -l <"$T/err")"
+    assertContains "$(cat "$T/err")" "queue-list: fatal: $option"
+    assertEquals "$option $value: no output" '' "$(cat "$T/out")"
+  done <<E
+-s EMPTY
+-r EMPTY
+-r <>
+-d EMPTY
+-d a..b
+-d bob@a.tld
+-o EMPTY
+-o soon
+-o 5x
+-o -5m
+-z EMPTY
+-z big
+-z 5kb
+-z 99999999999999999999g
+-q EMPTY
+-q deferred
+E
+  list -q "$(printf 'a\033[2J')"
+  assertContains 'cleaned' "$(cat "$T/err")" 'a?[2J'
+  list -1 -j
+  assertEquals 'two forms' 100 $?
+  list -s
+  assertEquals 'no value' 100 $?
+}
+
+# --- ids ---
+
+testStandardInput() {
+  three
+  printf '%s\n  %s*  \n\n%s!' $ID3 $ID1 $ID2 | list -1 - >"$T/out"
+  assertEquals 'exit code' 0 $?
+  assertEquals "$ID3 $ID1 $ID2" "$(xargs <"$T/out")"
+  echo $ID3 | list -1 $ID1 - $ID2 >"$T/out"
+  assertEquals 'in order' "$ID1 $ID3 $ID2" "$(xargs <"$T/out")"
+  list - </dev/null >"$T/out"
+  assertEquals 'none is none, not all' 'Mail queue is empty' "$(cat "$T/out")"
+  printf '%s\n../../etc/passwd\n%s\n' $ID3 $ID1 | list -1 - >"$T/out"
+  assertEquals 'no id' 100 $?
+  assertEquals 'the others' "$ID3 $ID1" "$(xargs <"$T/out")"
+  assertEquals 'queue-list: warning: not an id: ../../etc/passwd' "$(cat "$T/err")"
+}
+
+# What was listed can be given back: marks do no harm.
+testListToList() {
+  three
+  list | awk '/^[0-9a-v]/ { print $1 }' >"$T/ids"
+  assertEquals 1 "$(grep -c '!' "$T/ids")"
+  assertEquals "$(list -1)" "$(list -1 - <"$T/ids")"
+  assertEquals "$ID2" "$(list -1 $ID2!)"
+}
+
+# Out of the queue with one sender's mail: all of it, and nothing else.
+testListToDelete() {
+  tests/peer/queue-fill -s 'spam@bad%d.example' "$I/queue" 30 a.tld b.tld >"$T/ids"
+  message cur $ID1 bob@example.org spam@a.tld </dev/null
+  message hold $ID2 Spam@other.example a@a.tld </dev/null
+  list -1 -s 'spam@*' | "$BIN/queue-del" -C "$I" >"$T/out" 2>"$T/err"
+  assertEquals 'exit code' 0 $?
+  assertEquals 'deleted' 31 "$(grep -c '^[0-9a-v]* deleted$' "$T/out")"
+  assertEquals 'left' $ID1 "$(list -1)"
+}
+
+# A list of ids does without settings.
+testIdsWithBrokenSettings() {
+  three
+  conf backoff never
+  conf routes 'a.tld ['
+  assertEquals "$ID1 $ID2 $ID3 " "$(picked)"
+  list -s nobody >"$T/out"
+  assertEquals 'the others do not' 102 $?
+}
+
+# --- trouble ---
 
 # A corrupt message costs a line, not the list.
 testCorrupt() {
@@ -206,6 +433,33 @@ testUnknown() {
   assertEquals 'exit code' 100 $?
   assertContains "$(cat "$T/err")" "no such message: $ID2"
   assertContains 'the other' "$(cat "$T/out")" $ID1
+  message cur $ID3 '' a@a.tld </dev/null
+  truncate -s 100 "$I/queue/cur/1h9ra/$ID3"
+  list $ID3 $ID2 >"$T/out"
+  assertEquals 'the worse of two' 111 $?
+}
+
+# Whatever addresses hold, lines stay lines, and JSON stays JSON.
+testHostileAddresses() {
+  message cur $ID1 "$(printf '"\\"x\\\\ <(){}, \302\233 \377"@example.org')" \
+    '"-- 5 Kbytes in 5 Requests."@a.tld' "$(printf '\360\237\230\200@a.tld')" <<E
+1763711160.000001 0 deferred 4.4.1 none ")
+E
+  list >"$T/out"
+  assertEquals 'lines' 8 "$(wc -l <"$T/out")"
+  assertEquals 'total' '-- 0 Kbytes in 1 Request.' "$(tail -n 1 "$T/out")"
+  assertNotContains 'C1' "$(cat "$T/out")" "$(printf '\302\233')"
+  assertEquals '"\"\\\"x\\\\ <(){}, ?? ?\"@example.org"' "$(get .sender)"
+  assertEquals '["\"-- 5 Kbytes in 5 Requests.\"@a.tld","😀@a.tld"]' "$(get '[.recipients[].address]')"
+}
+
+# A control character in the envelope: no message of ours, and nothing for a terminal.
+testControlCharacters() {
+  message cur $ID1 "$(printf 'b\033[2J@example.org')" a@a.tld </dev/null
+  list >"$T/out"
+  assertEquals 111 $?
+  assertEquals 'Mail queue is empty' "$(cat "$T/out")"
+  assertEquals "queue-list: warning: not a whole message: $ID1" "$(cat "$T/err")"
 }
 
 testUsage() {
@@ -215,6 +469,9 @@ testUsage() {
   assertEquals 'not an id' 100 $?
   "$BIN/queue-list" -C "$T/none" 2>"$T/err"
   assertEquals 'no instance' 111 $?
+  assertEquals 'one line' 1 "$(wc -l <"$T/err")"
+  list $ID1 ../x
+  assertEquals 'checked before anything is done' "queue-list: fatal: not an id: ../x" "$(cat "$T/err")"
   conf backoff never
   list
   assertEquals 'broken setting' 102 $?
@@ -227,17 +484,64 @@ testFullOutput() {
   assertEquals 'exit code' 111 $?
 }
 
-# 5,000 messages: four calls for each, and memory as for one.
-testMany() {
-  message cur 1h8qabcde00000 bob@example.org a@a.tld </dev/null
-  for i in 1 2 3 4 5; do mkdir "$I/queue/cur/1h8q$i"; done
-  # shellcheck disable=SC2016 # of the inner shell
-  seq -f %08.0f 1 1000 | awk -v q="$I/queue/cur/1h8q" '{ for (i = 1; i < 6; i++) print q i "/1h8q" i "0" $1 }' |
-    xargs -n 500 sh -c 'tee "$@" <"$0" >/dev/null' "$I/queue/cur/1h8qa/1h8qabcde00000"
-  traced -c -o "$T/calls" "$BIN/queue-list" -C "$I" >"$T/out" 2>"$T/err"
-  assertEquals 'all of them' '-- 24 Kbytes in 5001 Requests.' "$(tail -n 1 "$T/out")"
-  calls=$(awk '$NF == "total" { print $(NF - 2) < $(NF - 1) ? $4 : $3 }' "$T/calls")
-  assertTrue "calls: $calls" "[ '$calls' -lt 27000 ]"
+# --- much ---
+
+test2000() {
+  tests/peer/queue-fill -s 'user%d@example.org' "$I/queue" 2000 a.tld b.tld c.tld d.tld >"$T/ids"
+  list -1 >"$T/out"
+  assertEquals 'each once, oldest first' "$(cat "$T/ids")" "$(cat "$T/out")"
+  assertEquals 'of a domain' "$(awk 'NR % 4 == 2' "$T/ids")" "$(list -1 -d b.tld)"
+  assertEquals 'of senders' "$(sed -n '17p; 170,179p; 1700,1799p' "$T/ids")" "$(list -1 -s 'USER17*@*')"
+  assertEquals 'named' "$(cat "$T/ids")" "$(list -1 - <"$T/ids")"
+  assertEquals 'JSON' 2000 "$(list -j | jq -r .queue_id | wc -l)"
+  assertEquals 'total' '2000 Requests.' "$(list | tail -n 1 | sed 's/.* in //')"
 }
+
+# The first line is out before a second message is read, and memory stays as it is.
+testStreams() {
+  tests/peer/queue-fill "$I/queue" 5000 a.tld >"$T/ids"
+  for form in '' -j -1 '-1 -s bob@*'; do
+    # shellcheck disable=SC2086 # options, or none
+    traced -o "$T/calls" "$BIN/queue-list" -C "$I" $form >"$T/out"
+    assertEquals "queue-list $form: read before it" 1 "$(sed '/^writev*(1,/q' "$T/calls" | grep -c '^open.*fil"')"
+    memory=$(grep -cE '^(brk|mmap)\(' "$T/calls")
+    assertTrue "queue-list $form: asks $memory times for memory" "[ $memory -lt 200 ]"
+    calls=$(wc -l <"$T/calls")
+    assertTrue "queue-list $form: $calls calls" "[ $calls -lt 27000 ]"
+  done
+}
+
+# --- while mail flows ---
+
+# list_often: lists of ids, one after the other, until $T/enough is there; all that is wrong with them.
+list_often() {
+  while [ ! -e "$T/enough" ]; do
+    list -1 >"$T/walk" || echo "exit code $?"
+    sort "$T/walk" | uniq -d
+    cat "$T/err"
+  done >"$T/complaints"
+}
+
+testWhileMailFlows() {
+  sink flow
+  conf relaydomains a.tld b.tld
+  conf routes 'a.tld [127.0.0.1]:1 park' "b.tld [127.0.0.1]:$SINKPORT"
+  start
+  list_often &
+  lister=$!
+  submit -n 300 -t '%d@b.tld' >/dev/null
+  hold a.tld 700
+  arrive b.tld 300
+  touch "$T/enough"
+  wait $lister
+  assertEquals 'no double, no complaint' '' "$(cat "$T/complaints")"
+  assertTrue 'what was sent is gone' "wait_for 10 lists 700"
+  assertEquals '700 Requests.' "$(list | tail -n 1 | sed 's/.* in //')"
+  stop
+  sink_stop
+  assertEquals 'the relay stopped' 700 "$(list -1 | wc -l)"
+}
+
+lists() { [ "$(list -1 | wc -l)" = "$1" ]; }
 
 . shunit2

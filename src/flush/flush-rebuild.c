@@ -9,22 +9,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <skalibs/avltree.h>
-#include <skalibs/genalloc.h>
 #include <skalibs/sgetopt.h>
-#include <skalibs/stralloc.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
 #include "base/log.h"
 #include "base/program.h"
 #include "flush/flush.h"
+#include "flush/lists.h"
 #include "flush/trigger.h"
 #include "queue/message.h"
 
@@ -37,94 +34,26 @@
 
 char const *PROG = "flush-rebuild";
 
-/* --- the lists while they are made ---------------------------------------------------- */
-
-typedef struct list
-{
-  size_t name;    /* offset of the domain in rebuild.names, a string */
-  stralloc ids;   /* ID_LEN octets each */
-} list;
-
 typedef struct rebuild
 {
   int queue;
   message message;
-  stralloc names;
-  genalloc lists;       /* of list */
-  avltree by_name;
-  uint32_t last;        /* the list used last: neighbours in time often wait for the same domain */
+  lists lists;
   uint64_t filled;      /* lists made, and ids in them */
   uint64_t entries;
   int unread;           /* some message could not be read */
 } rebuild;
 
-#define list_at(r, i) (genalloc_s(list, &(r)->lists) + (i))
-#define list_name(r, l) ((r)->names.s + (l)->name)
-
-static void *list_key(uint32_t i, void *data)
-{
-  rebuild *r = data;
-  return list_name(r, list_at(r, i));
-}
-
-static int name_compare(void const *a, void const *b, void *data)
-{
-  (void)data;
-  return strcmp(a, b);
-}
-
-static uint32_t list_new(rebuild *r, char const *domain)
-{
-  list fresh = { .name = r->names.len, .ids = STRALLOC_ZERO };
-  uint32_t i = (uint32_t)genalloc_len(list, &r->lists);
-  if (!stralloc_catb(&r->names, domain, strlen(domain) + 1)
-      || !genalloc_append(list, &r->lists, &fresh)
-      || !avltree_insert(&r->by_name, i)) dienomem();
-  return i;
-}
-
-/* The domain's list, made where there is none yet. */
 static list *list_get(rebuild *r, char const *domain)
 {
-  if (!genalloc_len(list, &r->lists) || strcmp(list_name(r, list_at(r, r->last)), domain))
-    if (!avltree_search(&r->by_name, domain, &r->last)) r->last = list_new(r, domain);
-  return list_at(r, r->last);
+  list *l = lists_get(&r->lists, domain);
+  if (!l) dienomem();
+  return l;
 }
 
-static int list_known(rebuild const *r, char const *domain)
+static void id_add(list *l, char const *id)
 {
-  uint32_t i;
-  return avltree_search(&r->by_name, domain, &i);
-}
-
-static void list_add(list *l, char const *id)
-{
-  stralloc *ids = &l->ids;
-  /* Several recipients of one message are one entry. */
-  if (ids->len && !memcmp(ids->s + ids->len - ID_LEN, id, ID_LEN)) return;
-  if (!stralloc_catb(ids, id, ID_LEN)) dienomem();
-}
-
-static int id_compare(void const *a, void const *b)
-{
-  return memcmp(a, b, ID_LEN);
-}
-
-/* Oldest first, each once. */
-static void list_sort(list *l)
-{
-  stralloc *ids = &l->ids;
-  size_t from = ID_LEN, to = ID_LEN;
-  while (from < ids->len && memcmp(ids->s + from - ID_LEN, ids->s + from, ID_LEN) < 0) from += ID_LEN;
-  if (from >= ids->len) return;
-  qsort(ids->s, ids->len / ID_LEN, ID_LEN, id_compare);
-  for (from = ID_LEN; from < ids->len; from += ID_LEN)
-    if (memcmp(ids->s + to - ID_LEN, ids->s + from, ID_LEN))
-    {
-      memmove(ids->s + to, ids->s + from, ID_LEN);
-      to += ID_LEN;
-    }
-  ids->len = to;
+  if (!list_add(l, id)) dienomem();
 }
 
 /* --- from the messages ---------------------------------------------------------------- */
@@ -158,8 +87,11 @@ static int note(char const *id, void *data)
   for (n = 0; n < message_rcpts(&r->message); n++)
   {
     message_recipient const *rcpt = message_rcptp(&r->message, n);
-    if (!rcpt->settled) list_add(list_get(r, message_string(&r->message, rcpt->domain)), id);
+    if (!rcpt->settled) id_add(list_get(r, message_string(&r->message, rcpt->domain)), id);
   }
+  /* What is done with and still there was about to be removed: qmgr comes by when it looks at notices. */
+  if ((message_any_untold(&r->message) || !message_owed(&r->message)) && queuedir_notice(r->queue, id) == -1)
+    strerr_diefusys(111, "make queue/notice/", id);
   return 1;
 }
 
@@ -188,21 +120,20 @@ static int message_waits(rebuild *r, char const *id, char const *domain)
 static void list_merge(rebuild *r, list *l, int fd)
 {
   char id[ID_LEN + 1];
-  size_t found = l->ids.len / ID_LEN;
+  size_t found = list_len(l);
   flush_reader reader;
   int more;
   flush_reader_init(&reader, fd);
   while ((more = flush_reader_next(&reader, id)) == 1)
-    if (!(found && bsearch(id, l->ids.s, found, ID_LEN, id_compare)) && message_waits(r, id, list_name(r, l)))
-      list_add(l, id);
-  if (more == -1) strerr_warnwusys("read queue/flush/", list_name(r, l));
+    if (list_find(l, found, id) == found && message_waits(r, id, lists_name(&r->lists, l))) id_add(l, id);
+  if (more == -1) strerr_warnwusys("read queue/flush/", lists_name(&r->lists, l));
   list_sort(l);
 }
 
 /* The memory of a list that is in place is not needed any more. */
 static void list_install(rebuild *r, list *l)
 {
-  char const *name = list_name(r, l);
+  char const *name = lists_name(&r->lists, l);
   flush_seen seen = { .size = 0 };
   int fd = flush_look(r->queue, name, &seen), done;
 
@@ -210,27 +141,27 @@ static void list_install(rebuild *r, list *l)
   list_sort(l);
   if (fd != -1) list_merge(r, l, fd);
   done = l->ids.len
-    ? flush_replace(r->queue, name, l->ids.s, l->ids.len / ID_LEN, fd == -1 ? 0 : &seen)
+    ? flush_replace(r->queue, name, l->ids.s, list_len(l), fd == -1 ? 0 : &seen)
     : flush_discard(r->queue, name, &seen);
   if (done == -1) strerr_diefusys(111, "write queue/flush/", name);
   if (fd != -1) close(fd);
-  r->entries += l->ids.len / ID_LEN;
+  r->entries += list_len(l);
   r->filled += l->ids.len > 0;
-  stralloc_free(&l->ids);
+  list_free(l);
 }
 
 /* A list of a domain that no message waits for, as far as we have found. */
 static int install_stale(char const *domain, void *data)
 {
   rebuild *r = data;
-  if (!list_known(r, domain)) list_install(r, list_get(r, domain));
+  if (!lists_known(&r->lists, domain)) list_install(r, list_get(r, domain));
   return 1;
 }
 
 static void install_all(rebuild *r)
 {
-  size_t n = genalloc_len(list, &r->lists), i;
-  for (i = 0; i < n; i++) list_install(r, list_at(r, i));
+  size_t n = lists_len(&r->lists), i;
+  for (i = 0; i < n; i++) list_install(r, lists_at(&r->lists, i));
   if (flush_each(r->queue, "flush", install_stale, r) == -1) strerr_diefusys(111, "read queue/flush");
 }
 
@@ -279,15 +210,6 @@ static int needed(int queue)
 
 /* --------------------------------------------------------------------------------------- */
 
-/* The lists' ids went when they were in place. */
-static void rebuild_free(rebuild *r)
-{
-  avltree_free(&r->by_name);
-  genalloc_free(list, &r->lists);
-  stralloc_free(&r->names);
-  message_free(&r->message);
-}
-
 static void say(rebuild const *r)
 {
   char entries[UINT64_FMT], filled[UINT64_FMT];
@@ -309,7 +231,7 @@ static int options_read(int argc, char const *const *argv, char const **dir, int
 
 int main(int argc, char const *const *argv)
 {
-  rebuild r = { .message = MESSAGE_ZERO, .names = STRALLOC_ZERO, .lists = GENALLOC_ZERO, .by_name = AVLTREE_ZERO };
+  rebuild r = { .message = MESSAGE_ZERO, .lists = LISTS_ZERO };
   char boot[BOOT_LEN];
   char const *dir = 0;
   int test = 0, fd;
@@ -327,7 +249,7 @@ int main(int argc, char const *const *argv)
     strerr_diefusys(111, "lock ", dir, "/queue/boot");
   }
 
-  avltree_init(&r.by_name, 16, 3, 8, list_key, name_compare, &r);
+  lists_init(&r.lists);
   /* hold/ twice: what is released while we read cur/ is found before, what is put aside is found after. */
   note_all(&r, QUEUE_HOLD, "hold");
   note_all(&r, QUEUE_CUR, "cur");
@@ -337,6 +259,7 @@ int main(int argc, char const *const *argv)
   boot_write(fd, boot);
   trigger_hint(r.queue, "scan", "");
   say(&r);
-  rebuild_free(&r);
+  lists_free(&r.lists);
+  message_free(&r.message);
   return 0;
 }

@@ -14,10 +14,10 @@
 #include <skalibs/types.h>
 
 #include "base/program.h"
-#include "base/wallclock.h"
 #include "conf/conf.h"
 #include "flush/trigger.h"
 #include "queue/message.h"
+#include "queue/trace.h"
 #include "smtp/content.h"
 #include "smtp/domain.h"
 #include "smtp/path.h"
@@ -178,23 +178,6 @@ static void envelope_write(put *p)
 
 /* --- the content --- */
 
-/* RFC 5321 section 4.4: where it came from, before all that it came with. */
-static void trace_write(put *p)
-{
-  char date[WALLCLOCK_DATE_MAX];
-  char const *pieces[] =
-  {
-    "Received: by ", p->me.s, " (sluice, from ", "", ")\r\n\tid ", p->writer.id, "; ", date, "\r\n"
-  };
-  char client[sizeof "userid " + UINT_FMT] = "userid ";
-  size_t i;
-  client[7 + uint_fmt(client + 7, getuid())] = 0;
-  pieces[3] = client;
-  wallclock_date(date, p->writer.arrival_us);
-  for (i = 0; i < sizeof pieces / sizeof *pieces; i++)
-    if (!message_put(&p->writer, pieces[i], strlen(pieces[i]))) die_write(p);
-}
-
 /*
  * Is there text beyond ASCII in the header, and is it UTF-8?  Then the message is one of
  * RFC 6532, and asks for SMTPUTF8.  Other octets up there are old mail's, and go as ever.
@@ -344,7 +327,7 @@ int main(int argc, char const *const *argv)
 
   signals_catch();
   envelope_write(&p);
-  trace_write(&p);
+  if (!trace_put(&p.writer, p.me.s, getuid(), "")) die_write(&p);
   content_write(&p, o.raw);
   if (!message_commit(&p.writer, p.fsyncdir)) strerr_diefusys(111, "write message into queue");
   trigger_hint(p.queue, "new", p.writer.id);

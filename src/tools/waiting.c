@@ -1,31 +1,12 @@
 #include "tools/waiting.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
-#include <skalibs/allreadwrite.h>
-#include <skalibs/djbunix.h>
-#include <skalibs/types.h>
-
-#include "flush/flush.h"
 #include "smtp/chars.h"
 
-/* A site file is a line; more is not ours. */
-#define SITE_FILE_MAX 4096
 #define SECOND_US 1000000ull
 
 #define PARKED "waiting for the site to ask (parked)"
-
-static char const *const site_names[] =
-{
-  [WAITING_UNKNOWN] = "unknown", [WAITING_UP] = "up", [WAITING_DOWN] = "down", [WAITING_PARKED] = "parked"
-};
-
-char const *waiting_site_name(enum waiting_site state)
-{
-  return site_names[state];
-}
 
 int waiting_init(waiting *w, int queue, int conf)
 {
@@ -46,9 +27,9 @@ void waiting_free(waiting *w)
   }
 }
 
-/* --- the site file: "STATE since=S failures=N next=S WHY" --------------------------------- */
+/* --- domains ------------------------------------------------------------------------------ */
 
-/* An enhanced status code (RFC 3463) and a space. */
+/* Length of an enhanced status code (RFC 3463) and a space at the head of s. */
 static size_t code_length(char const *s)
 {
   size_t i = 0, dots = 0;
@@ -57,55 +38,16 @@ static size_t code_length(char const *s)
   return dots == 2 && s[i] == ' ' ? i + 1 : 0;
 }
 
-/* One word of the line that is KEY=NUMBER; what follows, or NULL when it is another word. */
-static char const *number_skip(char const *s, char const *key, uint64_t *number)
-{
-  size_t len = strlen(key);
-  if (strncmp(s, key, len)) return 0;
-  s += len;
-  s += uint64_scan(s, number);
-  return s + (*s == ' ');
-}
-
-/* What is no such line says nothing. */
-static int site_scan(waiting_domain *d, char const *line)
-{
-  uint64_t ignored;
-  char const *s = strchr(line, ' ');
-  enum waiting_site state;
-  if (!s) return 1;
-  for (state = WAITING_UP; state <= WAITING_PARKED; state++)
-    if (strlen(site_names[state]) == (size_t)(s - line) && !strncmp(line, site_names[state], (size_t)(s - line))) break;
-  if (state > WAITING_PARKED) return 1;
-  d->state = state;
-  if (state != WAITING_DOWN) return 1;
-  s = number_skip(s + 1, "since=", &ignored);
-  if (s) s = number_skip(s, "failures=", &ignored);
-  if (s) s = number_skip(s, "next=", &d->next_s);
-  return !s || (stralloc_copys(&d->why, s + code_length(s)) && stralloc_0(&d->why));
-}
-
-/* The site's name became a file name only where it is one. */
+/* A site without a file, or with one that makes no sense, is not known.  1, or 0 with ENOMEM. */
 static int site_read(waiting const *w, waiting_domain *d)
 {
-  char path[sizeof "site/" + FLUSH_NAME_MAX];
-  char line[SITE_FILE_MAX];
-  size_t len = strlen(d->route.site.s);
-  ssize_t r;
-  int fd;
-  if (len > FLUSH_NAME_MAX || !conf_site_ok(d->route.site.s, len)) return 1;
-  strcpy(stpcpy(path, "site/"), d->route.site.s);
-  fd = openat(w->queue, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  if (fd == -1) return 1;
-  r = fd_read(fd, line, sizeof line - 1);
-  fd_close(fd);
-  if (r <= 0) return 1;
-  line[r] = 0;
-  line[strcspn(line, "\n")] = 0;
-  return site_scan(d, line);
+  sitefile file;
+  sitefile_read(w->queue, d->route.site.s, &file);
+  d->state = file.state;
+  if (d->state != SITEFILE_DOWN) return 1;
+  d->next_s = file.next_s;
+  return stralloc_copys(&d->why, file.why + code_length(file.why)) && stralloc_0(&d->why);
 }
-
-/* --- domains ------------------------------------------------------------------------------ */
 
 static waiting_domain *domain_place(waiting *w, char const *domain)
 {
@@ -119,7 +61,6 @@ waiting_domain const *waiting_find(waiting *w, char const *domain)
   waiting_domain *d = domain_place(w, domain);
   if (d->domain.len && !strcmp(d->domain.s, domain)) return d;
   d->domain.len = 0;
-  d->state = WAITING_UNKNOWN;
   d->next_s = 0;
   if (!stralloc_copys(&d->why, "") || !stralloc_0(&d->why)) return 0;
   if (!conf_route_find(w->conf, domain, strlen(domain), &d->route) || !site_read(w, d)) return 0;
@@ -148,13 +89,13 @@ static uint64_t backoff_s(conf_backoff const *backoff, unsigned int attempts)
 uint64_t waiting_next_us(waiting const *w, waiting_domain const *d, message const *m, message_recipient const *r)
 {
   uint64_t next_us = m->arrival_us;
-  if (d->route.parked) return 0;
+  if (d->route.parked || r->settled) return 0;
   if (r->attempts)
   {
     uint64_t wait_us = backoff_s(&w->backoff, r->attempts) * SECOND_US;
     next_us = r->last_us > UINT64_MAX - wait_us ? UINT64_MAX : r->last_us + wait_us;
   }
-  if (d->state == WAITING_DOWN && d->next_s < UINT64_MAX / SECOND_US && next_us < d->next_s * SECOND_US)
+  if (d->state == SITEFILE_DOWN && d->next_s < UINT64_MAX / SECOND_US && next_us < d->next_s * SECOND_US)
     next_us = d->next_s * SECOND_US;
   return next_us;
 }

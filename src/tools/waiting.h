@@ -11,16 +11,15 @@
 #include <skalibs/stralloc.h>
 
 #include "conf/conf.h"
+#include "flush/sitefile.h"
 #include "queue/message.h"
-
-enum waiting_site { WAITING_UNKNOWN, WAITING_UP, WAITING_DOWN, WAITING_PARKED };
 
 /* A domain's way out.  The strings belong to it. */
 typedef struct waiting_domain
 {
   stralloc domain;
   conf_route route;
-  enum waiting_site state;
+  enum sitefile_state state;
   uint64_t next_s;      /* while down: when it is probed again, in seconds since 1970 */
   stralloc why;         /* while down: what the site file says, a string */
 } waiting_domain;
@@ -54,11 +53,15 @@ extern char const *waiting_why(waiting_domain const *d, message const *m, messag
 
 /*
  * When it is tried next unless something happens before, in microseconds since 1970; what is
- * past is due.  0: not before it is asked for.
+ * past is due.  0: not before it is asked for, or it is settled.
  */
-extern uint64_t waiting_next_us(waiting const *w, waiting_domain const *d, message const *m, message_recipient const *r);
+extern uint64_t waiting_next_us(waiting const *w, waiting_domain const *d, message const *m,
+                                message_recipient const *r);
 
-/* "up", "down", "parked", "unknown". */
-extern char const *waiting_site_name(enum waiting_site state);
+/* Is something owed on account of this recipient: the mail, or word to its sender of what became of it? */
+static inline int waiting_owed(message_recipient const *r)
+{
+  return !r->settled || message_untold(r);
+}
 
 #endif
