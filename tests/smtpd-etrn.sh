@@ -364,8 +364,8 @@ testData() {
   assertEquals "$(printf 'Subject: x\r\n\r\n.dot\r\ndat\r\n.\r\nend\r\n' | od -c)" "$(content "$(message)" | od -c)"
   id=$(basename "$(message)")
   assertContains "$(cat "$(message)")" "$(printf 'Received: from c.example ([192.0.2.7])\r\n\tby mx.sluice.example with ESMTP id %s\r\n\tfor <x@customer.example>; ' "$id")"
-  said "$id: client=unknown[192.0.2.7], from=<a@b.example>, size="
-  said ', nrcpt=1, proto=ESMTP, helo=<c.example>'
+  said "]: $id: client=unknown[192.0.2.7]
+"
   assertContains "$(head -n 1 "$(message)")" ' --d-'
   assertEquals 660 "$(stat -c %a "$(message)")"
 }
@@ -434,6 +434,56 @@ testLostInData() {
   said 'lost connection after DATA'
   assertEquals '220, 250, 250 2.1.0, 250 2.1.5, 250 2.0.0' "$(replies "HELO x\r\n$MAIL${RCPT}BDAT 1\r\nxBDAT 9 LAST\r\nfoo\r\n")"
   assert_nothing_kept
+}
+
+# --- the log --------------------------------------------------------------------------
+
+# log_is LINE...: this, and nothing else, each with the program and one process's number before it.
+log_is() {
+  pid=$(sed -n '1s/^smtpd-etrn\[\([1-9][0-9]*\)\]: .*/\1/p' "$T/err")
+  assertEquals "$(printf "smtpd-etrn[$pid]: %s\n" "$@")" "$(cat "$T/err")"
+}
+
+# In the words of Postfix, which analysers of logs read.
+testLog() {
+  TCPREMOTEIP=192.0.2.7 codes '250 2.1.0, 250 2.1.5, 354, 250 2.0.0, 250 2.1.0, 501 5.1.3, 503 5.5.1, 500 5.5.2, 500 5.5.2, 221 2.0.0' \
+    "$MAIL${RCPT}DATA\r\nMessage-ID:\r\n <\033[1m,\303\274@x>\r\n\r\nMessage-ID: <z@x>\r\n.\r
+${MAIL}RCPT TO:<x\r\nMAIL FROM:<>\r\nX\r\n\001\r\nQUIT\r\n"
+  id=$(basename "$(message)")
+  log_is 'connect from unknown[192.0.2.7]' "$id: client=unknown[192.0.2.7]" "$id: message-id=<?[1m,ü@x>" \
+    'disconnect from unknown[192.0.2.7] ehlo=1 mail=2/3 rcpt=1/2 data=1 quit=1 unknown=0/2 commands=6/10'
+}
+
+testLogRejects() {
+  conf databytes 100
+  codes '552 5.3.4, 250 2.1.0, 554 5.7.1, 250 2.1.5, 354, 550 5.5.2, 250 2.1.0, 250 2.1.5, 552 5.3.4, 459' \
+    "MAIL FROM:<a@b.example> SIZE=101\r\n${MAIL}RCPT TO:<x@y.example>\r\n${RCPT}DATA\r\nx\n.\r\n.\r\n$MAIL${RCPT}BDAT 101 LAST\r
+$(long 101)ETRN y.example\r\n"
+  sed -i 's/: [0-9a-v]\{14\}: /: ID: /' "$T/err"
+  log_is 'connect from unknown[127.0.0.1]' \
+    'NOQUEUE: reject: MAIL from unknown[127.0.0.1]: 552 5.3.4 Message size exceeds fixed limit; from=<a@b.example> proto=ESMTP helo=<c.example>' \
+    'NOQUEUE: reject: RCPT from unknown[127.0.0.1]: 554 5.7.1 <x@y.example>: Relay access denied; from=<a@b.example> to=<x@y.example> proto=ESMTP helo=<c.example>' \
+    'ID: reject: DATA from unknown[127.0.0.1]: 550 5.5.2 <DATA>: Data command rejected: bare <CR> or <LF> received; from=<a@b.example> proto=ESMTP helo=<c.example>' \
+    'ID: reject: DATA from unknown[127.0.0.1]: 552 5.3.4 Message size exceeds fixed limit; from=<a@b.example> proto=ESMTP helo=<c.example>' \
+    'NOQUEUE: reject: ETRN from unknown[127.0.0.1]: 459 <y.example>: Etrn command rejected: service unavailable; proto=ESMTP helo=<c.example>' \
+    'lost connection after ETRN from unknown[127.0.0.1]' \
+    'disconnect from unknown[127.0.0.1] ehlo=1 mail=2/3 rcpt=2/3 data=0/1 bdat=0/1 etrn=0/1 commands=5/10'
+}
+
+testLogOfALocalUser() {
+  printf 'EHLO c.example\r\n%bQUIT\r\n' "$MAIL${RCPT}DATA\r\nMessage-ID: <a@x>\r\n\r\n.\r\n" |
+    socat -t 10 - "EXEC:$BIN/smtpd-etrn -C $I" 2>"$T/err" >"$T/got"
+  id=$(basename "$(message)")
+  who="local[uid=$(id -u)]"
+  log_is "connect from $who" "$id: uid=$(id -u) from=<a@b.example>" "$id: message-id=<a@x>" \
+    "disconnect from $who ehlo=1 mail=1 rcpt=1 data=1 quit=1 commands=5"
+}
+
+# So much of an id is kept; what else is in the line is not lost.
+testLogOfALongId() {
+  codes '250 2.1.0, 250 2.1.5, 354, 250 2.0.0' "$MAIL${RCPT}DATA\r\nMessage-ID: <$(long 5000)>\r\n.\r\n"
+  said ": message-id=<$(long 249)
+"
 }
 
 # --- BDAT ---------------------------------------------------------------------------
@@ -552,8 +602,9 @@ testEtrn() {
 > 221 2.0.0 Bye
 END
   assertEquals '@customer.example a.customer.example customer.example other.example' "$(asked_names)"
-  said 'etrn @Customer.example from [127.0.0.1]: 250 OK, queuing for node @Customer.example started'
-  said 'etrn #none from [127.0.0.1]: 459 <#none>: service unavailable'
+  said 'flush customer.example asked for by unknown[127.0.0.1]: 0 waiting'
+  said 'flush @Customer.example asked for by unknown[127.0.0.1]'
+  said 'NOQUEUE: reject: ETRN from unknown[127.0.0.1]: 459 <#none>: Etrn command rejected: service unavailable; proto=SMTP helo=<c.example>'
 }
 
 testEtrnSyntax() {

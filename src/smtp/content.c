@@ -27,28 +27,86 @@
 enum { START = 0, LINE, CR, DOT, DOTCR };
 
 /*
- * The header automaton: how many octets of "received:" this line begins with; or BLANK, a CR
- * where the line begins; OTHER, not that field; BODY, behind the blank line.
+ * The header automaton:
+ *
+ *   field    where in a line of the header we are
+ *   LINE     at its beginning
+ *   FOLD     the same, behind a line of the message id: white space continues that
+ *   NAME     the first octets are those of a field's name, matched says how many
+ *   ID       in the message id
+ *   OTHER    in what is of no interest
+ *   BLANK    behind a CR at the beginning
+ *   BODY     the header is over
  */
-static char const received[] = "RECEIVED:";
-enum { FIELD_LINE = 0, FIELD_FOUND = sizeof received - 1, FIELD_OTHER, FIELD_BLANK, FIELD_BODY };
+enum { FIELD_LINE = 0, FIELD_FOLD, FIELD_NAME, FIELD_ID, FIELD_OTHER, FIELD_BLANK, FIELD_BODY };
+
+enum { NAME_RECEIVED, NAME_MESSAGE_ID, NAMES };
+static char const *const names[] = { [NAME_RECEIVED] = "received:", [NAME_MESSAGE_ID] = "message-id:" };
+
+static int white(char c)
+{
+  return c == ' ' || c == '\t';
+}
+
+/* A name is read: what follows it? */
+static unsigned int name_read(smtp_content *content)
+{
+  if (content->name == NAME_RECEIVED) content->hops++;
+  if (content->name == NAME_RECEIVED || content->ids++) return FIELD_OTHER;
+  return FIELD_ID;
+}
+
+static unsigned int name_next(smtp_content *content, char c)
+{
+  char const *name = names[content->name];
+  if (smtp_lower(c) != name[content->matched]) return FIELD_OTHER;
+  return name[++content->matched] ? FIELD_NAME : name_read(content);
+}
+
+/* Without white space around it, unfolded, cut. */
+static void id_add(smtp_content *content, char const *s, size_t len)
+{
+  size_t i;
+  for (i = 0; i < len && content->idlen < SMTP_CONTENT_ID_MAX; i++)
+    if (s[i] != '\r' && s[i] != '\n' && (content->idlen || !white(s[i]))) content->id[content->idlen++] = s[i];
+  content->id[content->idlen] = 0;
+}
+
+static void id_trim(smtp_content *content)
+{
+  while (content->idlen && white(content->id[content->idlen - 1])) content->idlen--;
+  content->id[content->idlen] = 0;
+}
+
+/* The first octet of a line; no two names begin alike. */
+static unsigned int line_first(smtp_content *content, char c)
+{
+  if (c == '\r') return FIELD_BLANK;
+  if (content->field == FIELD_FOLD && white(c)) return id_add(content, &c, 1), FIELD_ID;
+  content->matched = 0;
+  for (content->name = 0; content->name < NAMES; content->name++)
+    if (smtp_lower(c) == *names[content->name]) return name_next(content, c);
+  return FIELD_OTHER;
+}
 
 static void field_read(smtp_content *content, char const *s, size_t len)
 {
-  size_t i;
-  for (i = 0; i < len && content->field < FIELD_FOUND; i++)
-  {
-    if (content->field == FIELD_LINE && s[i] == '\r') content->field = FIELD_BLANK;
-    else if (smtp_lower(s[i]) != smtp_lower(received[content->field])) content->field = FIELD_OTHER;
-    else if (++content->field == FIELD_FOUND) content->hops++;
-  }
+  size_t i = 0;
+  if (content->field <= FIELD_FOLD) content->field = line_first(content, s[i++]);
+  while (i < len && content->field == FIELD_NAME) content->field = name_next(content, s[i++]);
+  if (content->field == FIELD_ID) id_add(content, s + i, len - i);
   if (content->field == FIELD_BLANK && i < len && s[i] != '\n') content->field = FIELD_OTHER;
 }
 
 /* After a CRLF. */
 static void field_next(smtp_content *content)
 {
-  if (content->field == FIELD_BLANK) content->field = FIELD_BODY;
+  if (content->field == FIELD_ID)
+  {
+    id_trim(content);
+    content->field = FIELD_FOLD;
+  }
+  else if (content->field == FIELD_BLANK) content->field = FIELD_BODY;
   else if (content->field != FIELD_BODY) content->field = FIELD_LINE;
 }
 

@@ -12,18 +12,26 @@ enum smtp_content_flag
   SMTP_CONTENT_UNENDED = 8   /* the last line has no CRLF (possible with BDAT only) */
 };
 
+/* So much is kept of a message's id; none in use is nearly as long. */
+#define SMTP_CONTENT_ID_MAX 250
+
 /*
  * A reader of content: of the octets between DATA's 354 and the final dot, or of BDAT chunks.
  * All zero is the state before the first octet, at the beginning of a line.
- * The first octets of the header are looked at as well: hops counts Received lines
- * (RFC 5321 section 6.3), which may stand in the header only.
+ * The fields of the header are looked at as well: hops counts Received (RFC 5321 section 6.3),
+ * id is the value of the first Message-ID, unfolded, of whatever octets it is; empty also when there is none.
  */
 typedef struct smtp_content
 {
   unsigned int flags;    /* enum smtp_content_flag, right after every call: as if no octet followed */
   unsigned int hops;
+  char id[SMTP_CONTENT_ID_MAX + 1]; /* a string */
+  size_t idlen;
   unsigned int state;    /* of the line-end automaton; private */
-  unsigned int field;    /* of the header automaton; private */
+  unsigned int field;    /* of the header automaton, as are name, matched, ids; private */
+  unsigned int name;
+  unsigned int matched;
+  unsigned int ids;
   unsigned int seen;     /* those of flags that no further octet takes back; private */
 } smtp_content;
 

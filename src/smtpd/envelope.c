@@ -70,8 +70,8 @@ static int unsayable_refuse(session *s)
 
 static int size_refuse(session *s)
 {
-  int r = session_refuse(s, "552 5.3.4 Error: message size exceeds fixed limit");
-  session_log_reject(s, "MAIL", 0);
+  int r = session_refuse(s, "552 5.3.4 Message size exceeds fixed limit");
+  session_log_reject(s, "", "MAIL", 0);
   return r;
 }
 
@@ -127,15 +127,15 @@ static int rcpt_refuse(session *s, char const *to, enum policy_verdict verdict)
 {
   rcpt_refusal const *refusal = rcpt_refusals + verdict;
   int r = session_refuse(s, refusal->code, to, refusal->text);
-  session_log_reject(s, "RCPT", to);
+  session_log_reject(s, "", "RCPT", to);
   return r;
 }
 
 /* So many are no fault of the client's: it sends the rest in a transaction of their own. */
 static int rcpt_too_many(session *s, char const *to)
 {
-  int r = session_reply(s, "452 4.5.3 Error: too many recipients");
-  session_log_reject(s, "RCPT", to);
+  int r = session_reply(s, "452 4.5.3 <", to, ">: Recipient address rejected: Too many recipients");
+  session_log_reject(s, "", "RCPT", to);
   return r;
 }
 

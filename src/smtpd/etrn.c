@@ -1,6 +1,7 @@
 #include "smtpd/smtpd-internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,8 +19,8 @@
 #define NEW_PAUSE_NS 5000000
 #define NEW_TRIES 20
 
-/* What the client wants flushed (RFC 1985 section 5.3). */
-enum node_kind { NODE_DOMAIN = 0, NODE_BELOW = '@', NODE_QUEUE = '#' };
+/* What the client wants flushed (RFC 1985 section 5.3).  For local users also: "@" everything, "=ID" a message. */
+enum node_kind { NODE_DOMAIN = 0, NODE_BELOW = '@', NODE_QUEUE = '#', NODE_MESSAGE = '=' };
 
 typedef struct etrn_node
 {
@@ -55,6 +56,26 @@ static enum node_verdict domain_domains(session *s, char const *name, size_t len
   return NODE_GOOD;
 }
 
+/* Everything lies below the root. */
+static enum node_verdict root_domains(session *s)
+{
+  if (!stralloc_copyb(&s->domain, "", 1)) return errno = ENOMEM, NODE_BROKEN;
+  return NODE_GOOD;
+}
+
+static enum node_verdict message_domains(session *s, char const *id, size_t len)
+{
+  if (!id_ok(id, len)) return NODE_SYNTAX;
+  if (!stralloc_copyb(&s->domain, id, len) || !stralloc_0(&s->domain)) return errno = ENOMEM, NODE_BROKEN;
+  return NODE_GOOD;
+}
+
+static enum node_kind node_mark(session const *s, char c)
+{
+  if (c == NODE_BELOW || c == NODE_QUEUE || (c == NODE_MESSAGE && s->client.local)) return (enum node_kind)c;
+  return NODE_DOMAIN;
+}
+
 /*
  * Its name for the replies is what the client said; a name beyond ASCII is given back as
  * the A-label it stands for, since no reply to ETRN may hold anything else.
@@ -72,16 +93,23 @@ static void node_name(session const *s, etrn_node *node, char const *text, size_
   name[len] = 0;
 }
 
-/* Read the argument; s->domain becomes the list of its domains. */
+static enum node_verdict node_domains(session *s, etrn_node const *node, char const *name, size_t len)
+{
+  if (node->kind == NODE_QUEUE) return queue_domains(s, name, len);
+  if (node->kind == NODE_MESSAGE) return message_domains(s, name, len);
+  if (node->kind == NODE_BELOW && !len && s->client.local) return root_domains(s);
+  return domain_domains(s, name, len);
+}
+
+/* Read the argument; s->domain becomes the list of its domains, or the message's id. */
 static enum node_verdict node_scan(session *s, etrn_node *node, smtp_command const *command)
 {
   char const *text = command->argument;
-  size_t len = command->argumentlen;
-  size_t mark = *text == NODE_BELOW || *text == NODE_QUEUE;
+  size_t len = command->argumentlen, mark;
   enum node_verdict verdict;
-  node->kind = mark ? (enum node_kind)*text : NODE_DOMAIN;
-  verdict = node->kind == NODE_QUEUE ? queue_domains(s, text + mark, len - mark)
-    : domain_domains(s, text + mark, len - mark);
+  node->kind = node_mark(s, *text);
+  mark = node->kind != NODE_DOMAIN;
+  verdict = node_domains(s, node, text + mark, len - mark);
   if (verdict != NODE_SYNTAX && verdict != NODE_BROKEN) node_name(s, node, text, len);
   return verdict;
 }
@@ -90,8 +118,8 @@ static enum node_verdict node_scan(session *s, etrn_node *node, smtp_command con
 
 static int ask_one(session *s, etrn_node const *node, char const *domain)
 {
-  char name[SMTP_DOMAIN_MAX + 2] = "@";
-  if (node->kind != NODE_BELOW) return flush_ask(s->queue, domain);
+  char name[SMTP_DOMAIN_MAX + 2] = { (char)node->kind };
+  if (node->kind != NODE_BELOW && node->kind != NODE_MESSAGE) return flush_ask(s->queue, domain);
   stpcpy(name + 1, domain);
   return flush_ask(s->queue, name);
 }
@@ -143,6 +171,7 @@ static uint64_t count_waiting(session *s, etrn_node const *node)
 {
   etrn_count count = { .queue = s->queue, .parent = s->domain.s, .sum = 0 };
   size_t i;
+  if (node->kind == NODE_MESSAGE) return 1;
   if (node->kind == NODE_BELOW)
   {
     flush_each(s->queue, "flush", &count_list, &count);
@@ -179,6 +208,16 @@ static int all_recorded(session *s)
 
 /* --- the verb --- */
 
+/* Nobody waits for a message that is gone. */
+static int message_gone(session *s)
+{
+  enum queue_place place;
+  int fd = session_queue(s) ? queuedir_open_message(s->queue, s->domain.s, O_RDONLY, &place) : -1;
+  int gone = fd == -1 && s->queue != -1 && errno == ENOENT;
+  if (fd != -1) fd_close(fd);
+  return gone;
+}
+
 /* Where not all can be counted: what is in the lists waits, and more may. */
 static int accept_uncounted(session *s, etrn_node const *node, uint64_t waiting)
 {
@@ -193,22 +232,36 @@ static int accept_counted(session *s, etrn_node const *node, uint64_t waiting)
   return session_reply(s, "253 OK, ", n, " pending messages for node ", node->name, " started");
 }
 
-/* The reply leaves only after the request is where a restart finds it.  Counted before: afterwards they may be gone. */
+static void flush_log(session const *s, etrn_node const *node, int known, uint64_t waiting)
+{
+  char n[UINT64_FMT];
+  n[uint64_fmt(n, waiting)] = 0;
+  log_line("flush ", node->name, " asked for by ", s->who, known ? ": " : "", known ? n : "", known ? " waiting" : "");
+}
+
+/*
+ * The reply leaves only after the request is where a restart finds it.  Counted before: afterwards they
+ * may be gone.  What costs a look into the directories is not counted for the log alone.
+ */
 static int node_flush(session *s, etrn_node const *node, int counts)
 {
   int counted = counts && session_queue(s) && all_recorded(s);
-  uint64_t waiting = counts ? count_waiting(s, node) : 0;
+  int known = (counts || node->kind != NODE_BELOW) && session_queue(s);
+  uint64_t waiting = known ? count_waiting(s, node) : 0;
   if (!ask(s, node))
   {
     strerr_warnwusys("ask for a flush of ", node->name);
     return session_reply(s, "458 Unable to queue messages for node ", node->name);
   }
+  flush_log(s, node, known, waiting);
   if (counts) return counted ? accept_counted(s, node, waiting) : accept_uncounted(s, node, waiting);
   return session_reply(s, "250 OK, queuing for node ", node->name, " started");
 }
 
 static int node_refuse(session *s, etrn_node const *node)
 {
+  log_line("NOQUEUE: reject: ETRN from ", s->who, ": 459 <", node->name, ">: Etrn command rejected: service unavailable; ",
+           "proto=", session_protocol(s), " helo=<", s->helo, ">");
   return session_refuse(s, "459 <", node->name, ">: service unavailable");
 }
 
@@ -217,6 +270,8 @@ static int node_answer(session *s, etrn_node const *node, enum node_verdict verd
   int yes = 0, counts;
   if (verdict == NODE_GOOD && !policy_flush(&s->policy, &s->domain, &yes)) return session_broken(s);
   if (!conf_switch(s->conf, "etrncounts", &counts)) return session_broken(s);
+  if (yes && node->kind == NODE_MESSAGE && message_gone(s))
+    return session_refuse(s, "550 5.5.4 <", node->name, ">: no such message in the queue");
   return yes ? node_flush(s, node, counts) : node_refuse(s, node);
 }
 
@@ -224,7 +279,6 @@ int etrn_verb(session *s, smtp_command const *command)
 {
   etrn_node node;
   enum node_verdict verdict;
-  int r;
   if (!*s->helo) return session_refuse(s, "503 5.5.1 Error: send HELO or EHLO first");
   if (s->mail) return session_refuse(s, "503 5.5.1 Error: MAIL transaction in progress");
   if (!command->argumentlen || memchr(command->argument, ' ', command->argumentlen))
@@ -232,7 +286,5 @@ int etrn_verb(session *s, smtp_command const *command)
   verdict = node_scan(s, &node, command);
   if (verdict == NODE_BROKEN) return session_broken(s);
   if (verdict == NODE_SYNTAX) return session_refuse(s, "501 Error: invalid parameter syntax");
-  r = node_answer(s, &node, verdict);
-  if (s->end == SESSION_WIRE) log_line("etrn ", node.name, " from [", s->client.ip, "]: ", s->reply);
-  return r;
+  return node_answer(s, &node, verdict);
 }

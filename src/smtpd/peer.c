@@ -34,7 +34,8 @@ static int peer_from_text(peer *it, char const *s, size_t len)
 static int peer_from_socket(peer *it, struct sockaddr_storage const *address)
 {
   char text[INET6_ADDRSTRLEN] = "";
-  if (address->ss_family == AF_UNIX) memcpy(text, loopback, sizeof loopback);
+  it->local = address->ss_family == AF_UNIX;
+  if (it->local) memcpy(text, loopback, sizeof loopback);
   else if (address->ss_family == AF_INET)
     inet_ntop(AF_INET, &((struct sockaddr_in const *)(void const *)address)->sin_addr, text, sizeof text);
   else if (address->ss_family == AF_INET6)
@@ -52,20 +53,30 @@ static int peer_from_fd(peer *it, int fd, int (*name)(int, struct sockaddr *, so
   return peer_from_text(it, loopback, sizeof loopback - 1);
 }
 
-/* 1 or 0 as peer_read(); -1 when the environment says nothing. */
+/* 1 or 0 as peer_read(); -1 when the environment says nothing but, as systemd may, a UNIX socket's name. */
 static int peer_from_env(peer *it, char const *name)
 {
   char const *s = getenv(name);
-  if (!s || !*s) return -1;
+  if (!s || !*s || *s == '/' || *s == '@') return -1;
   errno = EINVAL;
   return peer_from_text(it, s, strlen(s));
+}
+
+static int peer_user(peer *it, int fd)
+{
+  struct ucred user;
+  socklen_t len = sizeof user;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &user, &len) == -1) return 0;
+  it->uid = user.uid;
+  return 1;
 }
 
 int peer_read(peer *client, int fd)
 {
   int r = peer_from_env(client, "TCPREMOTEIP");
   if (r == -1) r = peer_from_env(client, "REMOTE_ADDR");
-  return r == -1 ? peer_from_fd(client, fd, &getpeername) : r;
+  if (r != -1) return r;
+  return peer_from_fd(client, fd, &getpeername) && (!client->local || peer_user(client, fd));
 }
 
 int peer_own(peer *own, int fd)

@@ -4,6 +4,7 @@
 /* Who is at the other end, and where we are. */
 
 #include <netinet/in.h>
+#include <sys/types.h>
 
 #include "conf/conf.h"
 
@@ -11,11 +12,13 @@ typedef struct peer
 {
   conf_address address;
   char ip[INET6_ADDRSTRLEN];  /* in text, for people: an IPv4 address without its mapping */
+  int local;                  /* a user of this host, come through a UNIX socket; the address is loopback */
+  uid_t uid;                  /* which one, as the kernel says */
 } peer;
 
 /*
- * The client: $TCPREMOTEIP, else $REMOTE_ADDR, else getpeername(2) of the descriptor.  A pipe or
- * a UNIX socket is somebody on this host: loopback.
+ * The client: $TCPREMOTEIP, else $REMOTE_ADDR, else getpeername(2) of the descriptor.  A UNIX
+ * socket is a local user (SO_PEERCRED), a pipe somebody on this host: loopback.
  * Returns 1, or 0 with errno: EINVAL when the super-server's words are no address,
  * ENOTCONN when the client is gone, EAFNOSUPPORT when it came by something else.
  */

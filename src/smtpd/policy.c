@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 static char const postmaster[] = "postmaster";
 
@@ -45,11 +46,11 @@ static int at_this_host(policy const *p, smtp_path const *path, stralloc const *
   return peer_own(&own, p->socket) && peer_is(&own, path->domain, path->domainlen);
 }
 
-/* What comes for none of our domains: clients of ours may send anywhere, where that has a name. */
+/* What comes for none of our domains: clients of ours and local users may send anywhere, where that has a name. */
 static int abroad(policy const *p, smtp_path const *path, enum policy_verdict *verdict)
 {
-  int ours;
-  if (!conf_relayclient(p->conf, &p->client->address, &ours)) return 0;
+  int ours = p->client->local;
+  if (!ours && !conf_relayclient(p->conf, &p->client->address, &ours)) return 0;
   *verdict = !ours ? POLICY_NO_RELAY : *path->domain == '[' ? POLICY_LITERAL : POLICY_YES;
   return 1;
 }
@@ -83,9 +84,17 @@ int policy_rcpt(policy *p, smtp_path const *path, stralloc *domain, stralloc *ad
   return *verdict != POLICY_YES || address_put(address, path, path->domain, path->domainlen);
 }
 
+static int user_flush(policy const *p, int *yes)
+{
+  uid_t uid = p->client->uid;
+  *yes = !uid || uid == geteuid() || uid == p->owner;
+  return *yes || conf_flushuser(p->conf, uid, yes);
+}
+
 int policy_flush(policy const *p, stralloc const *domains, int *yes)
 {
   size_t i, len;
+  if (p->client->local) return user_flush(p, yes);
   if (!conf_flushclient(p->conf, &p->client->address, yes)) return 0;
   for (i = 0; *yes && i < domains->len; i += len + 1)
   {

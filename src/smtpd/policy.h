@@ -18,6 +18,7 @@ typedef struct policy
   int conf;
   int socket;          /* to learn our own address from, see peer_own() */
   peer const *client;
+  uid_t owner;         /* of the instance */
   char const *me;
   char const *why;     /* NULL, or a reason of our own, where conf_why() has none */
 } policy;
@@ -41,7 +42,8 @@ extern int policy_rcpt(policy *p, smtp_path const *path, stralloc *domain, stral
                        enum policy_verdict *verdict);
 
 /*
- * May this client have these domains flushed?  All of them, or none.
+ * May this client have these domains flushed?  All of them, or none.  A local user who may
+ * flush may flush anything.
  *   domains  folded, each a string, one after the other
  */
 extern int policy_flush(policy const *p, stralloc const *domains, int *yes);

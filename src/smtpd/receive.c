@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/wallclock.h"
 #include "flush/trigger.h"
+#include "queue/trace.h"
 #include "smtp/chars.h"
 #include "smtp/domain.h"
 
@@ -20,13 +21,14 @@
 
 enum { FAULT_NONE, FAULT_SIZE, FAULT_BARE, FAULT_HOPS, FAULT_FULL, FAULT_QUEUE };
 
+/* In words that log analysers know. */
 static char const *const fault_replies[] =
 {
-  [FAULT_SIZE] = "552 5.3.4 Error: message size exceeds fixed limit",
-  [FAULT_BARE] = "550 5.5.2 Error: bare <CR> or <LF> received",
-  [FAULT_HOPS] = "554 5.4.6 Error: too many hops",
-  [FAULT_FULL] = "452 4.3.1 Error: insufficient system storage",
-  [FAULT_QUEUE] = "451 4.3.0 Error: queue file write error"
+  [FAULT_SIZE] = "552 5.3.4 Message size exceeds fixed limit",
+  [FAULT_BARE] = "550 5.5.2 <DATA>: Data command rejected: bare <CR> or <LF> received",
+  [FAULT_HOPS] = "554 5.4.6 <DATA>: Data command rejected: too many hops",
+  [FAULT_FULL] = "452 4.3.1 Insufficient system storage",
+  [FAULT_QUEUE] = "451 4.3.0 <DATA>: Data command rejected: queue file write error"
 };
 
 /* Nothing of a refused message stays on the disk, also while the rest of it is still coming in. */
@@ -49,7 +51,7 @@ static int fault_reply(session *s)
 {
   char const *text = fault_replies[s->fault];
   int r = *text == '5' ? session_refuse(s, text) : session_reply(s, text);
-  session_log_reject(s, s->content == CONTENT_NONE ? "DATA" : "BDAT", 0);
+  session_log_reject(s, s->writer.id, "DATA", 0);
   return r;
 }
 
@@ -60,14 +62,29 @@ static char const *string_next(char const *s)
   return s + strlen(s) + 1;
 }
 
+/* Room for the client's line in the envelope. */
+#define CLIENT_MAX (SESSION_HELO_MAX + PEER_LITERAL_MAX + 16)
+
+static char const *uid_text(session const *s, char out[UINT_FMT])
+{
+  out[uint_fmt(out, s->client.uid)] = 0;
+  return out;
+}
+
+static void client_line(session const *s, char client[CLIENT_MAX])
+{
+  char ip[PEER_LITERAL_MAX], uid[UINT_FMT];
+  peer_literal(&s->client, ip);
+  if (s->client.local) stpcpy(stpcpy(client, "uid "), uid_text(s, uid));
+  else stpcpy(stpcpy(stpcpy(stpcpy(stpcpy(client, s->helo), " "), ip), " "), session_protocol(s));
+}
+
 static int envelope_write(session *s)
 {
-  char ip[PEER_LITERAL_MAX];
-  char client[SESSION_HELO_MAX + PEER_LITERAL_MAX + 16];
+  char client[CLIENT_MAX];
   char const *rcpt = s->rcpts.s;
   unsigned int i;
-  peer_literal(&s->client, ip);
-  stpcpy(stpcpy(stpcpy(stpcpy(stpcpy(client, s->helo), " "), ip), " "), session_protocol(s));
+  client_line(s, client);
   if (!message_begin(&s->writer, s->queue, s->sender.s, s->sender.len, s->parameters.s, client)) return 0;
   for (i = 0; i < s->nrcpts; i++)
   {
@@ -91,6 +108,7 @@ static int trace_write(session *s)
   char ip[PEER_LITERAL_MAX];
   char date[WALLCLOCK_DATE_MAX];
   char const *rcpt = s->nrcpts == 1 ? string_next(s->rcpts.s) : 0;
+  if (s->client.local) return trace_put(&s->writer, s->me.s, s->client.uid, "");
   peer_literal(&s->client, ip);
   wallclock_date(date, s->writer.arrival_us);
   return put_pieces(s, pieces("Received: from ", s->helo, " (", ip, ")\r\n\tby ", s->me.s, " with ",
@@ -131,7 +149,7 @@ static unsigned int content_flags(session const *s)
 {
   unsigned int seen = s->scan.flags, flags = 0;
   /* an address in the trace header */
-  if (s->nrcpts == 1 && smtp_domain_utf8(s->rcpts.s, s->rcpts.len)) seen |= SMTP_CONTENT_8BIT;
+  if (s->nrcpts == 1 && !s->client.local && smtp_domain_utf8(s->rcpts.s, s->rcpts.len)) seen |= SMTP_CONTENT_8BIT;
   if (seen & SMTP_CONTENT_8BIT) flags |= JOB_8BIT;
   if (seen & SMTP_CONTENT_DOT) flags |= JOB_DOT;
   if (seen & SMTP_CONTENT_UNENDED) flags |= JOB_UNENDED;
@@ -139,13 +157,15 @@ static unsigned int content_flags(session const *s)
   return flags;
 }
 
+/* What was taken from whom: before qmgr can know of it, and so before all that the log says of it. */
 static void content_log(session const *s)
 {
-  char size[UINT64_FMT], nrcpts[UINT_FMT];
-  size[uint64_fmt(size, s->writer.content_len)] = 0;
-  nrcpts[uint_fmt(nrcpts, s->nrcpts)] = 0;
-  log_line(s->writer.id, ": client=unknown[", s->client.ip, "], from=<", s->sender.s, ">, size=", size,
-           ", nrcpt=", nrcpts, ", proto=", session_protocol(s), ", helo=<", s->helo, ">");
+  char const *id = s->scan.idlen ? s->scan.id : "<>";
+  char uid[UINT64_FMT];
+  uid[uint64_fmt(uid, s->client.uid)] = 0;
+  if (s->client.local) log_line(s->writer.id, ": uid=", uid, " from=<", s->sender.s, ">");
+  else log_line(s->writer.id, ": client=", s->who);
+  log_line(s->writer.id, ": message-id=", id);
 }
 
 /*
@@ -155,7 +175,6 @@ static void content_log(session const *s)
 static int content_queued(session *s)
 {
   s->errors = 0;
-  content_log(s);
   trigger_hint(s->queue, "new", s->writer.id);
   return session_reply(s, "250 2.0.0 Ok: queued as ", s->writer.id);
 }
@@ -169,6 +188,7 @@ static int content_end(session *s)
   if (!s->fault)
   {
     s->writer.flags |= content_flags(s);
+    content_log(s);
     if (!message_commit(&s->writer, s->fsyncdir)) fault_queue(s);
   }
   r = s->fault ? fault_reply(s) : content_queued(s);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <skalibs/djbunix.h>
 #include <skalibs/strerr.h>
@@ -46,9 +47,18 @@ int session_refuse_pieces(session *s, char const *const *text)
   return reply_put(s);
 }
 
-void session_log_reject(session *s, char const *stage, char const *to)
+/* Looked up nowhere, a client has no name. */
+static void who_make(session *s)
 {
-  log_line("reject: ", stage, " from unknown[", s->client.ip, "]: ", s->reply, "; from=<", s->sender.s,
+  char uid[UINT64_FMT];
+  char const *name = s->client.local ? "local[uid=" : "unknown[";
+  uid[uint64_fmt(uid, s->client.uid)] = 0;
+  stpcpy(stpcpy(stpcpy(s->who, name), s->client.local ? uid : s->client.ip), "]");
+}
+
+void session_log_reject(session *s, char const *id, char const *stage, char const *to)
+{
+  log_line(*id ? id : "NOQUEUE", ": reject: ", stage, " from ", s->who, ": ", s->reply, "; from=<", s->sender.s,
            to ? "> to=<" : "", to ? to : "", "> proto=", session_protocol(s), " helo=<", s->helo, ">");
 }
 
@@ -199,25 +209,26 @@ static int unknown(session *s, smtp_command const *command)
 typedef struct session_verb
 {
   char const *name;
+  char const *counted;
   int (*function)(session *s, smtp_command const *command);
 } session_verb;
 
 static session_verb const verbs[] =
 {
-  [SMTP_HELO] = { "HELO", &helo },
-  [SMTP_EHLO] = { "EHLO", &helo },
-  [SMTP_MAIL] = { "MAIL", &envelope_mail },
-  [SMTP_RCPT] = { "RCPT", &envelope_rcpt },
-  [SMTP_DATA] = { "DATA", &receive_data },
-  [SMTP_BDAT] = { "BDAT", &receive_bdat },
-  [SMTP_RSET] = { "RSET", &rset },
-  [SMTP_NOOP] = { "NOOP", &noop },
-  [SMTP_VRFY] = { "VRFY", &vrfy },
-  [SMTP_EXPN] = { "EXPN", &expn },
-  [SMTP_HELP] = { "HELP", &help },
-  [SMTP_QUIT] = { "QUIT", &quit },
-  [SMTP_ETRN] = { "ETRN", &etrn_verb },
-  [SMTP_UNKNOWN] = { "UNKNOWN", &unknown }
+  [SMTP_HELO] = { "HELO", "helo", &helo },
+  [SMTP_EHLO] = { "EHLO", "ehlo", &helo },
+  [SMTP_MAIL] = { "MAIL", "mail", &envelope_mail },
+  [SMTP_RCPT] = { "RCPT", "rcpt", &envelope_rcpt },
+  [SMTP_DATA] = { "DATA", "data", &receive_data },
+  [SMTP_BDAT] = { "BDAT", "bdat", &receive_bdat },
+  [SMTP_RSET] = { "RSET", "rset", &rset },
+  [SMTP_NOOP] = { "NOOP", "noop", &noop },
+  [SMTP_VRFY] = { "VRFY", "vrfy", &vrfy },
+  [SMTP_EXPN] = { "EXPN", "expn", &expn },
+  [SMTP_HELP] = { "HELP", "help", &help },
+  [SMTP_QUIT] = { "QUIT", "quit", &quit },
+  [SMTP_ETRN] = { "ETRN", "etrn", &etrn_verb },
+  [SMTP_UNKNOWN] = { "UNKNOWN", "unknown", &unknown }
 };
 
 /*
@@ -231,17 +242,27 @@ static int line_clean(wire_line const *line)
   return i == line->len;
 }
 
+/* What is wrong with a line whatever it says; NULL: nothing. */
+static char const *line_refusal(wire_line const *line)
+{
+  if (line->faults & WIRE_LONG) return "500 5.5.2 Error: line too long";
+  if (line->faults & WIRE_BARE) return "500 5.5.2 Error: bare <CR> or <LF> received";
+  return line_clean(line) ? 0 : "500 5.5.2 Error: control character in command";
+}
+
 static int session_command(session *s)
 {
-  wire_line const *line = &s->line;
-  smtp_command command;
-  s->verb = "UNKNOWN";
-  if (line->faults & WIRE_LONG) return session_refuse(s, "500 5.5.2 Error: line too long");
-  if (line->faults & WIRE_BARE) return session_refuse(s, "500 5.5.2 Error: bare <CR> or <LF> received");
-  if (!line_clean(line)) return session_refuse(s, "500 5.5.2 Error: control character in command");
-  smtp_command_scan(line->s, line->len, &command);
+  char const *refusal = line_refusal(&s->line);
+  smtp_command command = { .verb = SMTP_UNKNOWN };
+  session_count *count;
+  int r;
+  if (!refusal) smtp_command_scan(s->line.s, s->line.len, &command);
   s->verb = verbs[command.verb].name;
-  return verbs[command.verb].function(s, &command);
+  count = s->counts + command.verb;
+  count->said++;
+  r = refusal ? session_refuse(s, refusal) : verbs[command.verb].function(s, &command);
+  if (s->end == SESSION_QUIT || (r && *s->reply < '4')) count->done++;
+  return r;
 }
 
 static int session_talk(session *s)
@@ -276,16 +297,18 @@ static int instance_missing(session *s, char const *instance)
 /* What every session needs of the settings. */
 static int session_begin(session *s, char const *instance)
 {
+  struct stat st;
   s->end = SESSION_WIRE;
   s->queue = -1;
   s->writer.fd = -1;
   s->verb = "CONNECT";
   if (!strings_empty(s)) return session_broken(s);
   s->instance = instance_open(instance);
-  if (s->instance == -1) return instance_missing(s, instance);
+  if (s->instance == -1 || fstat(s->instance, &st) == -1) return instance_missing(s, instance);
   s->conf = conf_open(s->instance);
   if (s->conf == -1 || !conf_me(s->conf, &s->me) || !conf_timeouts(s->conf, s->timeout)) return session_broken(s);
-  s->policy = (policy){ .conf = s->conf, .socket = buffer_fd(&s->wire.in), .client = &s->client, .me = s->me.s };
+  s->policy = (policy){ .conf = s->conf, .socket = buffer_fd(&s->wire.in), .client = &s->client,
+                         .owner = st.st_uid, .me = s->me.s };
   return 1;
 }
 
@@ -313,19 +336,50 @@ static session_parting const partings[] =
   [SESSION_BROKEN] = { "421 4.3.5 ", " Error: server configuration error", 0 }
 };
 
+/* How often a verb was said, "done/said" where it did not always help. */
+static char *count_put(char *out, char const *name, session_count const *count)
+{
+  out = stpcpy(stpcpy(stpcpy(out, " "), name), "=");
+  if (count->done < count->said || !count->said)
+  {
+    out += uint_fmt(out, count->done);
+    *out++ = '/';
+  }
+  out += uint_fmt(out, count->said);
+  *out = 0;
+  return out;
+}
+
+static void disconnect_log(session const *s)
+{
+  char counts[(SMTP_UNKNOWN + 2) * (sizeof " commands=/" + 2 * UINT_FMT)], *end = counts;
+  session_count all = { 0, 0 };
+  unsigned int i;
+  *end = 0;
+  for (i = 0; i <= SMTP_UNKNOWN; i++)
+  {
+    if (s->counts[i].said) end = count_put(end, verbs[i].counted, s->counts + i);
+    all.said += s->counts[i].said;
+    all.done += s->counts[i].done;
+  }
+  count_put(end, "commands", &all);
+  log_line("disconnect from ", s->who, counts);
+}
+
 static void session_part(session *s)
 {
   session_parting const *p = s->end == SESSION_WIRE ? wire_partings + s->wire.state : partings + s->end;
   message_abort(&s->writer);
   if (p->code) session_reply(s, p->code, *s->me.s ? s->me.s : "localhost", p->text);
-  if (p->why) log_line(p->why, " after ", s->verb, " from unknown[", s->client.ip, "]");
+  if (p->why) log_line(p->why, " after ", s->verb, " from ", s->who);
   wire_close(&s->wire);
-  log_line("disconnect from unknown[", s->client.ip, "]");
+  disconnect_log(s);
 }
 
 int session_run(session *s, char const *instance)
 {
-  log_line("connect from unknown[", s->client.ip, "]");
+  who_make(s);
+  log_line("connect from ", s->who);
   if (session_begin(s, instance) && session_reply(s, "220 ", s->me.s, " ESMTP sluice")) session_talk(s);
   session_part(s);
   return s->end == SESSION_BROKEN || s->end == SESSION_SHORT ? 111 : 0;

@@ -4,6 +4,8 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <skalibs/djbunix.h>
@@ -12,6 +14,7 @@
 #include <skalibs/sig.h>
 #include <skalibs/strerr.h>
 #include <skalibs/tai.h>
+#include <skalibs/types.h>
 
 #include "base/instance.h"
 #include "base/program.h"
@@ -51,6 +54,17 @@ static void log_init(void)
   if (null == -1 || fd_move(2, null) == -1) _exit(111);
 }
 
+/* Many of us share a log. */
+static void log_name(void)
+{
+  static char name[sizeof "smtpd-etrn[]" + UINT64_FMT] = "smtpd-etrn[";
+  char *end = name + strlen(name);
+  end += uint64_fmt(end, (uint64_t)getpid());
+  *end++ = ']';
+  *end = 0;
+  PROG = name;
+}
+
 /* A descriptor that becomes readable on SIGTERM. */
 static int stop_init(void)
 {
@@ -68,6 +82,7 @@ int main(int argc, char const *const *argv)
   char const *instance = options_read(argc, argv);
   int stop;
   log_init();
+  log_name();
   umask(007);
   if (!tain_now_set_stopwatch_g()) strerr_diefusys(111, "read the clock");
   stop = stop_init();

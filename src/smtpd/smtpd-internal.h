@@ -45,6 +45,16 @@ enum session_end
 /* How far the content of a transaction has come, with BDAT. */
 enum session_content { CONTENT_NONE, CONTENT_CHUNKS, CONTENT_REFUSED };
 
+/* How often a verb came, and how often it was not refused. */
+typedef struct session_count
+{
+  unsigned int said;
+  unsigned int done;
+} session_count;
+
+/* "unknown[IP]" or "local[uid=N]" */
+#define SESSION_WHO_MAX (INET6_ADDRSTRLEN + 16)
+
 typedef struct session
 {
   wire wire;
@@ -59,6 +69,8 @@ typedef struct session
   unsigned int timeout[CONF_TIMEOUTS];
   unsigned int errors;
   char const *verb;           /* where we are, for the log */
+  char who[SESSION_WHO_MAX];  /* the client, for the log */
+  session_count counts[SMTP_UNKNOWN + 1]; /* by verb */
   char helo[SESSION_HELO_MAX];
   int esmtp;                  /* greeted with EHLO */
 
@@ -106,8 +118,12 @@ extern int session_reply_pieces(session *s, char const *const *text);
 extern int session_refuse_pieces(session *s, char const *const *text);
 #define session_refuse(s, ...) session_refuse_pieces((s), pieces(__VA_ARGS__))
 
-/* "reject: STAGE from unknown[IP]: REPLY; from=<...> to=<...> ..." in the log, of the last reply; to may be NULL. */
-extern void session_log_reject(session *s, char const *stage, char const *to);
+/*
+ * "ID: reject: STAGE from unknown[IP]: REPLY; from=<...> to=<...> ..." in the log, of the last reply.
+ *   id  of the message, "" as long as it has none
+ *   to  may be NULL
+ */
+extern void session_log_reject(session *s, char const *id, char const *stage, char const *to);
 
 /* No transaction any more. */
 extern void session_reset(session *s);

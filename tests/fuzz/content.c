@@ -42,12 +42,18 @@ static void read_data(outcome *o, char const *in, size_t len, size_t cut)
   if (!o->ended) read_piece(o, in + cut, len - cut);
 }
 
+static int id_same(smtp_content const *a, smtp_content const *b)
+{
+  return a->idlen == b->idlen && a->idlen <= SMTP_CONTENT_ID_MAX && !a->id[a->idlen] && !memcmp(a->id, b->id, a->idlen);
+}
+
 /* Content looked at as a chunk says the same as when it came by DATA, but that it may hold back a CR. */
 static void look_again(outcome const *o)
 {
   smtp_content chunk = { 0 };
   smtp_content_chunk(&chunk, o->s, o->len);
   HOLDS(chunk.hops == o->content.hops);
+  HOLDS(id_same(&chunk, &o->content));
   HOLDS(chunk.flags == o->content.flags || !o->ended);
 }
 
@@ -76,6 +82,7 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
   HOLDS(whole.ended == cut.ended && whole.taken == cut.taken && whole.len == cut.len);
   HOLDS(!memcmp(whole.s, cut.s, whole.len));
   HOLDS(whole.content.flags == cut.content.flags && whole.content.hops == cut.content.hops);
+  HOLDS(id_same(&whole.content, &cut.content));
   look_again(&whole);
   if (whole.ended) there_and_back(whole.s, whole.len);
   free(whole.s);

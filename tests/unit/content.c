@@ -18,6 +18,7 @@ typedef struct outcome
   size_t taken;
   unsigned int flags;
   unsigned int hops;
+  char id[SMTP_CONTENT_ID_MAX + 1];
   size_t len;
   char s[INPUT_MAX + 4];
 } outcome;
@@ -25,7 +26,7 @@ typedef struct outcome
 static int outcome_same(outcome const *a, outcome const *b)
 {
   return a->ended == b->ended && a->taken == b->taken && a->flags == b->flags && a->hops == b->hops
-    && a->len == b->len && !memcmp(a->s, b->s, a->len);
+    && !strcmp(a->id, b->id) && a->len == b->len && !memcmp(a->s, b->s, a->len);
 }
 
 /* --- the reference --- */
@@ -42,21 +43,41 @@ static int begins(char const *s, size_t i)
   return !i || (i > 1 && s[i - 2] == '\r' && s[i - 1] == '\n');
 }
 
-static int received(char const *s, size_t len, size_t i)
+/* A name in lower case, in any case. */
+static int named(char const *s, size_t len, size_t i, char const *name)
 {
-  static char const name[] = "received:";
   size_t k;
   for (k = 0; name[k]; k++)
     if (i + k >= len || (s[i + k] != name[k] && (s[i + k] < 'A' || s[i + k] > 'Z' || s[i + k] + 32 != name[k]))) return 0;
   return 1;
 }
 
+static int white(char c)
+{
+  return c == ' ' || c == '\t';
+}
+
+/* The value of the field that begins at i, a name of n octets. */
+static void reference_id(outcome *o, size_t i, size_t n)
+{
+  size_t len = 0;
+  for (i += n; i < o->len && (!begins(o->s, i) || white(o->s[i])); i++)
+  {
+    /* white space before a line's end, and before all else */
+    while (begins(o->s, i) && len && white(o->id[len - 1])) len--;
+    if (!strchr("\r\n", o->s[i]) && (len || !white(o->s[i])) && len < SMTP_CONTENT_ID_MAX) o->id[len++] = o->s[i];
+  }
+  while (begins(o->s, i) && len && white(o->id[len - 1])) len--;
+  o->id[len] = 0;
+}
+
 static void reference_flags(outcome *o)
 {
   char const *s = o->s;
   size_t i;
-  int header = 1;
+  int header = 1, ids = 0;
   o->flags = o->hops = 0;
+  o->id[0] = 0;
   for (i = 0; i < o->len; i++)
   {
     if ((unsigned char)s[i] > 127) o->flags |= SMTP_CONTENT_8BIT;
@@ -64,7 +85,8 @@ static void reference_flags(outcome *o)
     if (s[i] == '\n' && (!i || s[i - 1] != '\r')) o->flags |= SMTP_CONTENT_BARE;
     if (s[i] == '\r' && (i + 1 == o->len || s[i + 1] != '\n')) o->flags |= SMTP_CONTENT_BARE;
     if (begins(s, i) && at(s, o->len, i, "\r\n")) header = 0;
-    if (begins(s, i) && header && received(s, o->len, i)) o->hops++;
+    if (begins(s, i) && header && named(s, o->len, i, "received:")) o->hops++;
+    if (begins(s, i) && header && named(s, o->len, i, "message-id:") && !ids++) reference_id(o, i, strlen("message-id:"));
   }
   if (o->len && !begins(s, o->len)) o->flags |= SMTP_CONTENT_UNENDED;
 }
@@ -123,6 +145,7 @@ static int read_data(outcome *o, char const *in, size_t len, pieces const *p)
   }
   o->flags = content.flags;
   o->hops = content.hops;
+  strcpy(o->id, content.id);
   return 1;
 }
 
@@ -141,6 +164,7 @@ static int read_chunk(outcome *o, char const *in, size_t len, pieces const *p)
   memcpy(o->s, in, len);
   o->flags = content.flags;
   o->hops = content.hops;
+  strcpy(o->id, content.id);
   return 1;
 }
 
@@ -193,7 +217,8 @@ static size_t random_content(char *in, unsigned int *seed)
   static char const *const parts[] =
   {
     "\r\n", "\r\n", "\r\n", "\r", "\n", ".", "..", "\r\n.", "\r\n..", "\r\n.\r", "\r\n\r\n", "Received: from a\r\n",
-    "rECEIVED:", "Receive", "a line of text of some length", "\303\274", " ", "\r\n.\r\n", "\n.\n", "\n.\r\n", "\r.\r"
+    "rECEIVED:", "Receive", "a line of text of some length", "\303\274", " ", "\r\n.\r\n", "\n.\n", "\n.\r\n", "\r.\r",
+    "Message-ID: <a@b>\r\n", "mESSAGE-iD:", "\r\n ", "\t\r\n\t"
   };
   size_t len = 0, want = 20 + random_next(seed) % 300;
   while (len < want)
@@ -309,6 +334,64 @@ static void test_hops(void)
   }
 }
 
+static struct id_case
+{
+  char const *name;
+  char const *in;
+  char const *id;
+} const ids[] =
+{
+  { "id: plain", "Message-ID: <a@b>\r\n\r\n", "<a@b>" },
+  { "id: any case, no space", "Subject: x\r\nmessage-id:<a@b>\r\n", "<a@b>" },
+  { "id: white space around it", "MESSAGE-ID: \t <a@b>\t \r\n", "<a@b>" },
+  { "id: on a line of its own", "Message-Id:\r\n <a@b>\r\nTo: x\r\n", "<a@b>" },
+  { "id: folded within", "Message-Id: <a \r\n\t@b>\r\n \r\n  x\r\nTo: x\r\n", "<a\t@b>  x" },
+  { "id: none", "Subject: x\r\n\r\nMessage-ID: <a@b>\r\n", "" },
+  { "id: empty, then another", "Message-ID:\r\nMessage-ID: <a@b>\r\n", "" },
+  { "id: the first of two", "Message-ID: <a@b>\r\nMessage-ID: <c@d>\r\n x\r\n", "<a@b>" },
+  { "id: other fields", "X-Message-ID: <a@b>\r\nMessage-IDs: x\r\nMessage: x\r\nM:\r\n Message-ID: x\r\n", "" },
+  { "id: garbage as it is", "Message-ID: a b, <c>\001\r\n", "a b, <c>\001" },
+  { "id: cut short", "Message-ID: <a", "<a" },
+  { "id: a bare CR and LF", "Message-ID: <a\r@\nb>\r\n", "<a@b>" },
+  { "id: behind a trace field", "Received: x\r\n\ty\r\nMessage-ID: <a@b>\r\nReceived: z\r\n", "<a@b>" }
+};
+
+static int id_is(char const *in, size_t len, char const *id)
+{
+  static outcome o;
+  pieces p = { INPUT_MAX, 0, 0 };
+  return read_chunk(&o, in, len, &p) && !strcmp(o.id, id);
+}
+
+/* However long, so much is kept of it. */
+static void test_id_long(void)
+{
+  static char in[INPUT_MAX], id[SMTP_CONTENT_ID_MAX + 1];
+  size_t len;
+  memset(id, 'x', SMTP_CONTENT_ID_MAX);
+  for (len = SMTP_CONTENT_ID_MAX - 2; len < SMTP_CONTENT_ID_MAX + 3; len++)
+  {
+    pieces p = { 20, 7, 1 };
+    size_t n = (size_t)(stpcpy(in, "Message-ID: ") - in);
+    memset(in + n, 'x', len);
+    memcpy(in + n + len, "\r\n\r\nbody\r\n", 10);
+    id[len < SMTP_CONTENT_ID_MAX ? len : SMTP_CONTENT_ID_MAX] = 0;
+    CHECK("id: long", id_is(in, n + len + 10, id) && compare(in, n + len + 10, &p));
+    if (len < SMTP_CONTENT_ID_MAX) id[len] = 'x';
+  }
+}
+
+static void test_ids(void)
+{
+  size_t i;
+  for (i = 0; i < sizeof ids / sizeof *ids; i++)
+  {
+    CHECK(ids[i].name, id_is(ids[i].in, strlen(ids[i].in), ids[i].id));
+    CHECK("the same cut anywhere", compare_every_split(ids[i].in, strlen(ids[i].in)));
+  }
+  test_id_long();
+}
+
 /* --- stuffing --- */
 
 static size_t stuff(char *out, char const *in, size_t len, size_t step)
@@ -379,6 +462,7 @@ int main(void)
     CHECK("the same cut anywhere", compare_every_split(datas[i].in, strlen(datas[i].in)));
   }
   test_hops();
+  test_ids();
   for (i = 0; i <= 6; i++) CHECK("all that is short, cut anywhere", compare_all("\r\n.a", i));
   CHECK("eight octets of line ends", compare_all("\r\n.", 8));
   CHECK("random content, seed 1", compare_random(1));
