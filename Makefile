@@ -56,8 +56,8 @@ OWFAT := -l:libowfat.a -lresolv
 
 # Those that go by the names of another mail system's.
 FACES :=
-SPAWNED := smtpd-etrn smtp-send
-SKALIBS_PROGRAMS := smtpd-etrn qmgr qmgr-trigger flush-record flush-run flush-rebuild \
+SPAWNED := smtpd-etrn smtp-send bounce-put
+SKALIBS_PROGRAMS := smtpd-etrn qmgr bounce-put qmgr-trigger flush-record flush-run flush-rebuild \
   queue-put queue-list queue-cat \
   conf-check conf-cdb sluice-init $(FACES)
 OWFAT_PROGRAMS := smtp-send etrn
@@ -69,6 +69,8 @@ $(BIN)/smtpd-etrn: $(call object,smtpd/smtpd-etrn smtpd/session smtpd/envelope s
   smtpd/policy smtpd/peer smtpd/wire) $(FLUSH)
 $(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/settings qmgr/timer qmgr/site qmgr/gate qmgr/deliver \
   qmgr/agent qmgr/notice qmgr/totals qmgr/intake) $(FLUSH)
+$(BIN)/bounce-put: $(call object,bounce/bounce-put bounce/subject bounce/way bounce/notice bounce/prose bounce/report \
+  bounce/returned bounce/lines bounce/fields flush/sitefile queue/ids) $(FLUSH)
 $(BIN)/qmgr-trigger: $(call object,flush/qmgr-trigger) $(FLUSH)
 $(BIN)/flush-record: $(call object,flush/flush-record) $(FLUSH)
 $(BIN)/flush-run: $(call object,flush/flush-run flush/watch flush/names) $(FLUSH)
@@ -123,6 +125,7 @@ $(filter-out $(UNIT_SEND),$(UNIT)): $(O)/%: $(O)/%.o $(FLUSH)
 	$(LINK) -o $@ $^ $(SKALIBS) $(NAMES)
 
 $(O)/tests/unit/timer: $(call object,qmgr/timer)
+$(O)/tests/unit/fields: $(call object,bounce/fields)
 $(O)/tests/unit/filter: $(call object,tools/filter)
 
 $(UNIT_SEND): $(O)/%: $(O)/%.o $(SEND)
@@ -154,6 +157,7 @@ $(FUZZ): build/%: tests/%.c $(patsubst $(O)/%.o,%.c,$(SMTP) $(JOB)) | $(FIRST)
 	clang -std=c99 $(CPPFLAGS) $(WARN) -O1 -g -fsanitize=fuzzer,address,undefined \
 	  -fno-sanitize-recover=all -o $@ $(filter %.c,$^)
 
+build/fuzz/fields: src/bounce/fields.c
 
 fuzz: $(FUZZ)
 	@for f in $(FUZZ); do echo "$$f"; $$f -dict=tests/fuzz/words -max_len=5000 -max_total_time=$(FUZZ_SECONDS) \

@@ -42,15 +42,20 @@ testUsers() {
   works users.example
   assertEquals sluice-q "$(user_of qmgr)"
   assertEquals sluice-in "$(user_of smtpd)"
+  assertEquals sluice-in "$(user_of local)"
   assertEquals sluice-out "$(user_of send)"
-  for service in qmgr smtpd send; do assertEquals "$service/log" sluice-log "$(user_of $service/log)"; done
+  assertEquals sluice-q "$(user_of bounce)"
+  for service in qmgr smtpd local send bounce; do assertEquals "$service/log" sluice-log "$(user_of $service/log)"; done
   conf routes '* - park'
   s6-svc -h "$I/service/qmgr"
   submit -t x@users.example >"$T/submit"
   assertTrue 'waits' 'wait_for 10 waits users.example 1'
   assertEquals 'a message' 'sluice-in sluice 660' "$(find "$I/queue/cur" -type f -printf '%u %g %m\n')"
   assertEquals 'a list' 'sluice-q sluice 660' "$(find "$I/queue/flush" -type f -printf '%u %g %m\n')"
-  assertEquals 'nothing for others' '' "$(find "$I/queue" "$I/run" "$I/conf" -maxdepth 0 -perm /007)"
+  assertEquals 'nothing for others' '' "$(find "$I/queue" "$I/conf" -maxdepth 0 -perm /007)"
+  assertEquals 'but one socket' 'run/local' "$(cd "$I" && find run -mindepth 1 -perm /007)"
+  assertEquals 'that they reach' '2751 root sluice' "$(stat -c '%a %U %G' "$I/run")"
+  assertEquals 'and one of qmgr alone' '600 sluice-q' "$(stat -c '%a %U' "$I/run/bounce")"
   stop
 }
 
@@ -180,7 +185,8 @@ testRebuild() {
 # --- the files themselves -------------------------------------------------------------------
 
 testLogRunsAreOne() {
-  cmp service/smtpd/log/run service/qmgr/log/run && cmp service/smtpd/log/run service/send/log/run
+  cmp service/smtpd/log/run service/qmgr/log/run && cmp service/smtpd/log/run service/send/log/run &&
+    cmp service/smtpd/log/run service/local/log/run && cmp service/smtpd/log/run service/bounce/log/run
   assertTrue 'alike' $?
 }
 

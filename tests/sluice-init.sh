@@ -13,10 +13,10 @@ testLayout() {
 claim
 corrupt
 cur
-failed
 flush
 hold
 new
+notice
 site
 tmp' "$(find "$T/a/queue" -mindepth 1 -type d -printf '%f\n' | sort)"
   assertEquals 'conf queue run service' "$(find "$T/a" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | xargs)"
@@ -25,7 +25,7 @@ tmp' "$(find "$T/a/queue" -mindepth 1 -type d -printf '%f\n' | sort)"
   assertTrue 'trigger' "[ -p $T/a/queue/trigger ]"
   assertEquals 127.0.0.1:2600 "$(cat "$T/a/conf/listen")"
   assertEquals "$(uname -n)" "$(cat "$T/a/conf/me")"
-  for service in smtpd qmgr send; do
+  for service in smtpd local qmgr send bounce; do
     for program in run log/run; do
       assertTrue "$service/$program" "[ -x $T/a/service/$service/$program ]"
       cmp "service/$service/$program" "$T/a/service/$service/$program" || fail "$service/$program is another"
@@ -168,7 +168,7 @@ testUsers() {
 2770 sluice-q sluice queue/cur
 2730 sluice-q sluice queue/new
 660 sluice-q sluice queue/trigger
-2750 root sluice run
+2751 root sluice run
 755 root root service/smtpd
 755 root root service/smtpd/log
 2750 sluice-log sluice-log service/smtpd/log/main' "$(for path in '' conf queue queue/cur queue/new queue/trigger run \

@@ -11,6 +11,7 @@
 #include <skalibs/strerr.h>
 
 #include "conf/conf-internal.h"
+#include "tools/layout.h"
 
 #define USAGE "sluice-init [-l ADDR:PORT] [-U] DIR"
 #define dieusage() strerr_dieusage(100, USAGE)
@@ -19,49 +20,10 @@ char const *PROG = "sluice-init";
 
 /* --- what an instance is made of --------------------------------------------------------- */
 
-enum owner { ROOT, SLUICE_IN, SLUICE_Q, SLUICE_OUT, SLUICE_LOG, OWNERS };
-
-static char const *const owner_names[OWNERS] =
-{
-  [ROOT] = "root", [SLUICE_IN] = "sluice-in", [SLUICE_Q] = "sluice-q",
-  [SLUICE_OUT] = "sluice-out", [SLUICE_LOG] = "sluice-log"
-};
-#define GROUP "sluice"
-
-typedef struct entry
-{
-  char const *path;      /* below the instance */
-  enum owner owner;      /* the rest is for an instance with users of its own: */
-  mode_t mode;
-} entry;
-
-/*
- * With users of its own an instance's configuration and sockets are for the group, and so
- * that it stays that way its directories hand the group down.  Who may put messages into tmp/
- * and new/ may still not list them.  Without, all is 0700.
- */
-static entry const directories[] =
-{
-  { "conf", ROOT, 02750 },
-  { "queue", SLUICE_Q, 02750 },
-  { "queue/tmp", SLUICE_Q, 02730 },
-  { "queue/new", SLUICE_Q, 02730 },
-  { "queue/cur", SLUICE_Q, 02770 },
-  { "queue/hold", SLUICE_Q, 02770 },
-  { "queue/failed", SLUICE_Q, 02770 },
-  { "queue/corrupt", SLUICE_Q, 02770 },
-  { "queue/flush", SLUICE_Q, 02770 },
-  { "queue/claim", SLUICE_Q, 02770 },
-  { "queue/asked", SLUICE_Q, 02770 },
-  { "queue/site", SLUICE_Q, 02770 },
-  { "run", ROOT, 02750 },
-  { "service", ROOT, 0755 },
-};
-
 /* Logs say who writes to whom: they are for the logger's own group. */
 #define LOG_MODE 02750
 
-static char const *const services[] = { "smtpd", "qmgr", "send" };
+static char const *const services[] = { "smtpd", "local", "qmgr", "send", "bounce" };
 static char const *const parts[] = { "conf", "queue", "run", "service" };
 
 #define COUNT(array) (sizeof (array) / sizeof *(array))
@@ -74,8 +36,8 @@ typedef struct maker
   int dir_made;
   size_t parts_made;      /* of parts[]; each is made, or begun */
   int users;
-  uid_t uids[OWNERS];
-  gid_t gids[OWNERS];     /* the user's own */
+  uid_t uids[LAYOUT_OWNERS];
+  gid_t gids[LAYOUT_OWNERS];     /* the user's own */
   gid_t group;
   stralloc bin;           /* where the programs are */
   stralloc templates;     /* where the templates are */
@@ -119,13 +81,13 @@ static char const *path_set(maker *m, char const *name)
 }
 
 /* Owner, group and mode of what was made.  chown(2) takes bits of the mode away, so it is first. */
-static void give(maker *m, enum owner owner, gid_t group, mode_t mode)
+static void give(maker *m, enum layout_owner owner, gid_t group, mode_t mode)
 {
   if (m->users && chown(m->path.s, m->uids[owner], group) == -1) die_undone(m, "chown");
-  if (chmod(m->path.s, m->users ? mode : mode & 0700) == -1) die_undone(m, "chmod");
+  if (chmod(m->path.s, m->users ? mode : LAYOUT_MODE_ALONE(mode)) == -1) die_undone(m, "chmod");
 }
 
-static void directory_make(maker *m, char const *name, enum owner owner, gid_t group, mode_t mode)
+static void directory_make(maker *m, char const *name, enum layout_owner owner, gid_t group, mode_t mode)
 {
   if (mkdir(path_set(m, name), 0700) == -1) die_undone(m, "make directory");
   give(m, owner, group, mode);
@@ -134,7 +96,7 @@ static void directory_make(maker *m, char const *name, enum owner owner, gid_t g
 static void file_make(maker *m, char const *name, stralloc const *text, mode_t mode)
 {
   if (!openwritenclose_unsafe(path_set(m, name), text->s, text->len)) die_undone(m, "write");
-  give(m, ROOT, m->group, mode);
+  give(m, LAYOUT_ROOT, m->group, mode);
 }
 
 /*
@@ -144,17 +106,17 @@ static void file_make(maker *m, char const *name, stralloc const *text, mode_t m
 static void layout_make(maker *m)
 {
   size_t i = 0;
-  for (; i < COUNT(directories); i++)
+  for (; i < layout_directories_count; i++)
   {
-    if (m->parts_made < COUNT(parts) && !strcmp(directories[i].path, parts[m->parts_made])) m->parts_made++;
-    if (mkdir(path_set(m, directories[i].path), 0700) == -1) die_undone(m, "make directory");
+    if (m->parts_made < COUNT(parts) && !strcmp(layout_directories[i].path, parts[m->parts_made])) m->parts_made++;
+    if (mkdir(path_set(m, layout_directories[i].path), 0700) == -1) die_undone(m, "make directory");
   }
-  if (mkfifo(path_set(m, "queue/trigger"), 0600) == -1) die_undone(m, "make FIFO");
-  give(m, SLUICE_Q, m->group, 0660);
+  if (mkfifo(path_set(m, layout_trigger.path), 0600) == -1) die_undone(m, "make FIFO");
+  give(m, layout_trigger.owner, m->group, layout_trigger.mode);
   while (i--)
   {
-    path_set(m, directories[i].path);
-    give(m, directories[i].owner, m->group, directories[i].mode);
+    path_set(m, layout_directories[i].path);
+    give(m, layout_directories[i].owner, m->group, layout_directories[i].mode);
   }
 }
 
@@ -253,9 +215,9 @@ static void template_copy(maker *m, char const *service, char const *name, mode_
 
 static void service_make(maker *m, char const *service, stralloc const *env)
 {
-  directory_make(m, service_name(m, service, ""), ROOT, m->gids[ROOT], 0755);
-  directory_make(m, service_name(m, service, "/log"), ROOT, m->gids[ROOT], 0755);
-  directory_make(m, service_name(m, service, "/log/main"), SLUICE_LOG, m->gids[SLUICE_LOG], LOG_MODE);
+  directory_make(m, service_name(m, service, ""), LAYOUT_ROOT, m->gids[LAYOUT_ROOT], 0755);
+  directory_make(m, service_name(m, service, "/log"), LAYOUT_ROOT, m->gids[LAYOUT_ROOT], 0755);
+  directory_make(m, service_name(m, service, "/log/main"), LAYOUT_LOG, m->gids[LAYOUT_LOG], LOG_MODE);
   file_make(m, service_name(m, service, "/env"), env, 0644);
   template_copy(m, service, "/notification-fd", 0644);
   template_copy(m, service, "/log/run", 0755);
@@ -278,18 +240,18 @@ static void users_find(maker *m)
   struct group const *group;
   size_t i = 0;
   if (geteuid()) strerr_dief(100, "-U is for root");
-  for (; i < OWNERS; i++)
+  for (; i < LAYOUT_OWNERS; i++)
   {
-    struct passwd const *user = getpwnam(owner_names[i]);
-    if (!user) strerr_dief(100, "no user ", owner_names[i], ": \"make users\" adds those of -U");
+    struct passwd const *user = getpwnam(layout_owner_names[i]);
+    if (!user) strerr_dief(100, "no user ", layout_owner_names[i], ": \"make users\" adds those of -U");
     m->uids[i] = user->pw_uid;
     m->gids[i] = user->pw_gid;
   }
-  group = getgrnam(GROUP);
-  if (!group) strerr_dief(100, "no group " GROUP ": \"make users\" adds it");
+  group = getgrnam(LAYOUT_GROUP);
+  if (!group) strerr_dief(100, "no group " LAYOUT_GROUP ": \"make users\" adds it");
   m->group = group->gr_gid;
-  if (m->gids[SLUICE_IN] != m->group || m->gids[SLUICE_Q] != m->group)
-    strerr_dief(100, "users sluice-in and sluice-q must have " GROUP " as their own group: see \"make users\"");
+  if (m->gids[LAYOUT_IN] != m->group || m->gids[LAYOUT_Q] != m->group)
+    strerr_dief(100, "users sluice-in and sluice-q must have " LAYOUT_GROUP " as their own group: see \"make users\"");
   m->users = 1;
 }
 

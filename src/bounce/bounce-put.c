@@ -1,0 +1,264 @@
+/* bounce-put: tell senders what became of their messages. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <skalibs/buffer.h>
+#include <skalibs/stralloc.h>
+#include <skalibs/strerr.h>
+
+#include "base/log.h"
+#include "base/program.h"
+#include "base/wallclock.h"
+#include "bounce/bounce-internal.h"
+#include "conf/conf.h"
+#include "flush/trigger.h"
+#include "queue/ids.h"
+
+#define USAGE "bounce-put [-C dir] [id...]"
+#define dieusage() strerr_dieusage(100, USAGE)
+
+char const *PROG = "bounce-put";
+
+typedef struct bouncer
+{
+  int fsyncdir;
+  stralloc me;
+  stralloc postmaster;
+  way way;
+  subject subject;
+  notice notice;
+  message_writer writer;
+  int postponed;           /* something could not be told now */
+  stralloc answer;         /* to this id */
+  stralloc journal;
+  int code;                /* to exit with */
+} bouncer;
+
+static void die_conf(void) gccattr_noreturn;
+static void die_conf(void)
+{
+  strerr_dief(conf_exit_code(), conf_why());
+}
+
+static void die_memory(void)
+{
+  strerr_diefusys(111, "answer");
+}
+
+/* --- answers -------------------------------------------------------------------------------- */
+
+static void code_set(bouncer *b, int code)
+{
+  if (b->code < code) b->code = code;
+}
+
+static void answer_set(bouncer *b, char const *word, char const *why)
+{
+  b->answer.len = 0;
+  if (!stralloc_cats(&b->answer, word) || !stralloc_cats(&b->answer, why)) die_memory();
+}
+
+/* What was told is told, but what was not is what matters. */
+static void answer_notice(bouncer *b, char const *event)
+{
+  if (b->postponed) return;
+  if (!stralloc_cats(&b->answer, " ") || !stralloc_cats(&b->answer, event)
+   || !stralloc_cats(&b->answer, " ") || !stralloc_cats(&b->answer, b->writer.id)) die_memory();
+}
+
+static void postpone(bouncer *b, char const *why)
+{
+  b->postponed = 1;
+  answer_set(b, "later ", why);
+  code_set(b, 111);
+}
+
+static void trouble(bouncer *b, char const *what)
+{
+  char const *why = errno == EBADMSG ? "not a whole message" : strerror(errno);
+  strerr_warnw("unable to ", what, " ", b->subject.id, ": ", why);
+  postpone(b, why);
+}
+
+static void gone(bouncer *b)
+{
+  answer_set(b, "gone", "");
+  code_set(b, 1);
+}
+
+static void answer_say(bouncer *b)
+{
+  if (buffer_puts(buffer_1, b->subject.id) == -1 || buffer_put(buffer_1, " ", 1) == -1
+   || buffer_put(buffer_1, b->answer.s, b->answer.len) == -1 || buffer_put(buffer_1, "\n", 1) == -1
+   || !buffer_flush(buffer_1)) strerr_diefusys(111, "write to standard output");
+}
+
+/* --- the journal ------------------------------------------------------------------------------ */
+
+/* A line for each recipient that is due: told by this notice, or not to be told. */
+static void journal_make(bouncer *b, enum job_event event, char const *id)
+{
+  job_field const told = { id, strlen(id) }, untold = { "none", 4 };
+  uint64_t const now_us = wallclock_us();
+  subject const *s = &b->subject;
+  size_t i;
+  b->journal.len = 0;
+  for (i = 0; i < message_rcpts(&s->message); i++)
+  {
+    job_notice note = { .recipient = i, .event = event, .id = subject_wanted(s, i, event) ? told : untold };
+    if (!subject_due(s, i, event)) continue;
+    if (!stralloc_readyplus(&b->journal, JOB_LINE_MAX)) die_memory();
+    b->journal.len += job_notice_format(b->journal.s + b->journal.len, JOB_LINE_MAX, now_us, &note);
+  }
+}
+
+/*
+ * See to room for the journal's lines before there is a notice: with a full disk a sender would be told again
+ * and again.  1, or 0 with errno.
+ */
+static int journal_reserve(bouncer *b, enum job_event event)
+{
+  subject const *s = &b->subject;
+  journal_make(b, event, s->id);
+  if (fallocate(s->fd, FALLOC_FL_KEEP_SIZE, (off_t)s->message.size, (off_t)b->journal.len + 1) == 0) return 1;
+  return errno != ENOSPC && errno != EDQUOT && errno != EFBIG;
+}
+
+static int journal_write(bouncer *b, enum job_event event, char const *id)
+{
+  journal_make(b, event, id);
+  return message_journal_notices(b->subject.fd, b->journal.s, b->journal.len);
+}
+
+/* --- notices ------------------------------------------------------------------------------------ */
+
+static void notice_log(bouncer const *b, enum job_event event)
+{
+  static char const *const words[] =
+  {
+    [JOB_EVENT_FAILED] = ": sender non-delivery notification: ",
+    [JOB_EVENT_DELAYED] = ": sender delay notification: ",
+    [JOB_EVENT_RELAYED] = ": sender delivery status notification: "
+  };
+  log_line(b->subject.id, words[event], b->writer.id);
+}
+
+static void silence_log(bouncer const *b, enum job_event event)
+{
+  subject const *s = &b->subject;
+  char const *sender = message_string(&s->message, s->message.sender);
+  log_line(s->id, ": no notification (", job_event_name(event), ") to <", sender, ">: ",
+           s->unwelcome ? s->unwelcome : "not asked for (NOTIFY)");
+}
+
+/* First the notice, then the note that it was made: after a kill in between there is another one rather than none. */
+static int notice_make(bouncer *b, enum job_event event)
+{
+  notice *n = &b->notice;
+  n->subject = &b->subject;
+  n->event = event;
+  n->me = b->me.s;
+  n->postmaster = b->postmaster.s;
+  n->way = &b->way;
+  if (!journal_reserve(b, event) || !notice_write(n, &b->writer, b->way.queue, b->fsyncdir)) return 0;
+  trigger_hint(b->way.queue, "new", b->writer.id);
+  notice_log(b, event);
+  answer_notice(b, job_event_name(event));
+  return 1;
+}
+
+static size_t count_due(subject const *s, enum job_event event, int (*counts)(subject const *, size_t, enum job_event))
+{
+  size_t n = 0, i;
+  for (i = 0; i < message_rcpts(&s->message); i++) n += !!(*counts)(s, i, event);
+  return n;
+}
+
+static void event_tell(bouncer *b, enum job_event event)
+{
+  subject const *s = &b->subject;
+  char const *id = "none";
+  if (!count_due(s, event, &subject_due)) return;
+  if (subject_busy(s, event)) return postpone(b, "being sent");
+  if (!count_due(s, event, &subject_wanted)) silence_log(b, event);
+  else if (notice_make(b, event)) id = b->writer.id;
+  else return trouble(b, "write a notice about");
+  if (!journal_write(b, event, id)) trouble(b, "write to the journal of");
+}
+
+/* --- messages -------------------------------------------------------------------------------------- */
+
+/* Anew for each message: the connection may be an old one. */
+static void settings_read(bouncer *b)
+{
+  int const conf = b->way.conf;
+  way_forget(&b->way);
+  if (!conf_me(conf, &b->me) || !conf_postmaster(conf, &b->postmaster)) die_conf();
+  if (!conf_switch(conf, "fsyncdir", &b->fsyncdir)) die_conf();
+}
+
+static void message_tell(char const *id, void *data)
+{
+  bouncer *b = data;
+  settings_read(b);
+  b->postponed = 0;
+  answer_set(b, "done", "");
+  switch (subject_take(&b->subject, &b->way, id))
+  {
+    case SUBJECT_CONF: die_conf();
+    case SUBJECT_GONE: gone(b); break;
+    case SUBJECT_TROUBLE: trouble(b, "read message"); break;
+    case SUBJECT_READ:
+      event_tell(b, JOB_EVENT_FAILED);
+      event_tell(b, JOB_EVENT_DELAYED);
+      event_tell(b, JOB_EVENT_RELAYED);
+  }
+  subject_leave(&b->subject);
+  answer_say(b);
+}
+
+/* --- */
+
+static void instance_use(bouncer *b, char const *path)
+{
+  int instance;
+  b->way.queue = program_queue(&path, &instance);
+  b->way.conf = conf_open(instance);
+  if (b->way.conf == -1) die_conf();
+}
+
+static void bouncer_free(bouncer *b)
+{
+  way_free(&b->way);
+  message_free(&b->subject.message);
+  stralloc_free(&b->subject.marks);
+  stralloc_free(&b->writer.envelope);
+  stralloc_free(&b->me);
+  stralloc_free(&b->postmaster);
+  stralloc_free(&b->answer);
+  stralloc_free(&b->journal);
+}
+
+int main(int argc, char const *const *argv)
+{
+  static bouncer b = { .way = WAY_ZERO, .subject = SUBJECT_ZERO, .writer = MESSAGE_WRITER_ZERO };
+  char const *dir = 0;
+  char const *const *ids = argv + program_options(argc, argv, &dir, USAGE);
+  int code;
+
+  if (!*ids && isatty(0)) dieusage();
+  ids_check(ids);
+  umask(007);
+  signal(SIGXFSZ, SIG_IGN); /* EFBIG instead */
+  instance_use(&b, dir);
+
+  code = ids_each(ids, &message_tell, &b);
+  code_set(&b, code);
+  bouncer_free(&b);
+  return b.code;
+}

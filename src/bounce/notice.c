@@ -1,0 +1,197 @@
+#include "bounce/bounce-internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/wallclock.h"
+#include "smtp/domain.h"
+#include "smtp/path.h"
+
+#define SECOND_US 1000000u
+
+size_t notice_next(notice const *n, size_t rcpt)
+{
+  size_t const count = message_rcpts(&n->subject->message);
+  while (rcpt < count && !subject_wanted(n->subject, rcpt, n->event)) rcpt++;
+  return rcpt;
+}
+
+int notice_delay(notice *n, message_recipient const *r, delay *d)
+{
+  message const *m = &n->subject->message;
+  if (!way_find(n->way, message_string(m, r->domain)))
+  {
+    if (!n->lines.error) n->lines.error = errno;
+    return 0;
+  }
+  d->why = way_why(n->way, d->code);
+  d->until_us = m->arrival_us + n->way->route.lifetime * SECOND_US;
+  return 1;
+}
+
+/* --- what kind of notice it is ------------------------------------------------------------ */
+
+static int high(message const *m, size_t offset)
+{
+  char const *s = message_string(m, offset);
+  return smtp_domain_utf8(s, strlen(s));
+}
+
+static void survey(notice *n)
+{
+  message const *m = &n->subject->message;
+  size_t const end = message_rcpts(m);
+  size_t i;
+  n->count = 0;
+  n->utf8 = m->flags & JOB_UTF8 || high(m, m->sender);
+  for (i = notice_next(n, 0); i < end; i = notice_next(n, i + 1))
+  {
+    message_recipient const *r = message_rcptp(m, i);
+    n->count++;
+    n->utf8 |= high(m, r->address) || high(m, r->parameters);
+  }
+}
+
+/* --- its envelope ---------------------------------------------------------------------------- */
+
+/* From nobody: a notice is never answered by another one. */
+static int envelope_write(notice const *n, message_writer *writer, int queue)
+{
+  char const *sender = message_string(&n->subject->message, n->subject->message.sender);
+  size_t const len = strlen(sender);
+  stralloc domain = STRALLOC_ZERO;
+  smtp_path path;
+  int r = smtp_mailbox_scan(sender, len, SMTP_PATH_UTF8, &path)
+    && conf_domain_fold(&domain, path.domain, path.domainlen)
+    && message_begin(writer, queue, "", 0, n->utf8 ? "SMTPUTF8" : "", "bounce-put");
+  if (r && !message_rcpt(writer, domain.s, sender, len, ""))
+  {
+    message_abort(writer);
+    r = 0;
+  }
+  stralloc_free(&domain);
+  return r;
+}
+
+/* --- its content ------------------------------------------------------------------------------- */
+
+#define RANDOM_LEN 10
+#define BOUNDARY_MAX (ID_LEN + 1 + 2 * RANDOM_LEN + 1)
+
+/*
+ * What comes before and between the parts.  No text of others can hold it: that had to be written before
+ * the id and these octets were there to be known.
+ */
+static int boundary_make(char out[BOUNDARY_MAX], char const *id)
+{
+  static char const digits[] = "0123456789abcdef";
+  unsigned char octets[RANDOM_LEN];
+  char *p = stpcpy(stpcpy(out, id), ".");
+  size_t i;
+  if (getrandom(octets, sizeof octets, 0) != sizeof octets) return 0;
+  for (i = 0; i < sizeof octets; i++)
+  {
+    *p++ = digits[octets[i] >> 4];
+    *p++ = digits[octets[i] & 15];
+  }
+  *p = 0;
+  return 1;
+}
+
+static void encoding_put(lines *l, int high_octets)
+{
+  if (high_octets) lines_line(l, "Content-Transfer-Encoding: 8bit");
+}
+
+static void header_put(notice *n, char const *boundary)
+{
+  static char const *const subjects[] =
+  {
+    [JOB_EVENT_FAILED] = "Delivery Status Notification (Failure)",
+    [JOB_EVENT_DELAYED] = "Delivery Status Notification (Delay)",
+    [JOB_EVENT_RELAYED] = "Delivery Status Notification (Relay)"
+  };
+  message const *m = &n->subject->message;
+  message_writer const *writer = n->lines.writer;
+  lines *l = &n->lines;
+  char date[WALLCLOCK_DATE_MAX];
+  wallclock_date(date, writer->arrival_us);
+  lines_line(l, "Date: ", date);
+  lines_line(l, "From: Mail Delivery System <MAILER-DAEMON@", n->me, ">");
+  lines_line(l, "To: <", message_string(m, m->sender), ">");
+  lines_line(l, "Subject: ", subjects[n->event]);
+  lines_line(l, "Message-ID: <", writer->id, "@", n->me, ">");
+  lines_line(l, "Auto-Submitted: auto-replied");
+  lines_line(l, "MIME-Version: 1.0");
+  lines_line(l, "Content-Type: multipart/report; report-type=delivery-status;");
+  lines_line(l, "\tboundary=\"", boundary, "\"");
+  encoding_put(l, n->utf8 || n->returned.high);
+  lines_line(l, "");
+}
+
+static void part_begin(notice *n, char const *boundary, char const *description, char const *type, int high_octets)
+{
+  lines *l = &n->lines;
+  lines_line(l, "--", boundary);
+  lines_line(l, "Content-Description: ", description);
+  lines_line(l, "Content-Type: ", type);
+  encoding_put(l, high_octets);
+  lines_line(l, "");
+}
+
+/* A line end before a boundary belongs to that: what is returned keeps its last line as it was. */
+static void returned_part(notice *n, char const *boundary)
+{
+  static char const *const types[2][2] =
+    { { "text/rfc822-headers", "message/rfc822" }, { "message/global-headers", "message/global" } };
+  returned const *r = &n->returned;
+  part_begin(n, boundary, r->whole ? "The message" : "The header of the message", types[n->utf8][r->whole],
+             n->utf8 || r->high);
+  returned_put(&n->lines, r, n->subject);
+  lines_line(&n->lines, "");
+}
+
+static void content_put(notice *n, char const *boundary)
+{
+  header_put(n, boundary);
+  part_begin(n, boundary, "What happened", n->utf8 ? "text/plain; charset=utf-8" : "text/plain; charset=us-ascii",
+             n->utf8);
+  prose_put(n);
+  part_begin(n, boundary, "Delivery report", n->utf8 ? "message/global-delivery-status" : "message/delivery-status",
+             n->utf8);
+  report_put(n);
+  returned_part(n, boundary);
+  lines_line(&n->lines, "--", boundary, "--");
+}
+
+static unsigned int content_flags(notice const *n)
+{
+  unsigned int const seen = n->lines.scan.flags;
+  unsigned int flags = 0;
+  if (seen & SMTP_CONTENT_8BIT) flags |= JOB_8BIT;
+  if (seen & SMTP_CONTENT_DOT) flags |= JOB_DOT;
+  if (n->utf8) flags |= JOB_UTF8;
+  return flags;
+}
+
+static int content_write(notice *n, message_writer *writer)
+{
+  char boundary[BOUNDARY_MAX];
+  if (!boundary_make(boundary, writer->id)) return 0;
+  lines_init(&n->lines, writer, n->utf8);
+  content_put(n, boundary);
+  writer->flags |= content_flags(n);
+  if (n->lines.error) errno = n->lines.error;
+  return !n->lines.error;
+}
+
+int notice_write(notice *n, message_writer *writer, int queue, int fsyncdir)
+{
+  if (!returned_choose(&n->returned, n->subject, n->event)) return 0;
+  survey(n);
+  if (!envelope_write(n, writer, queue)) return 0;
+  if (content_write(n, writer)) return message_commit(writer, fsyncdir);
+  message_abort(writer);
+  return 0;
+}

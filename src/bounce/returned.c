@@ -1,0 +1,83 @@
+#include "bounce/bounce-internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "smtp/domain.h"
+
+#define PIECE_LEN 65536
+
+/* pread(2) of all of it.  1, or 0 with errno. */
+static int all_read(int fd, char *s, size_t len, uint64_t offset)
+{
+  ssize_t r;
+  while (len)
+  {
+    r = pread(fd, s, len, (off_t)offset);
+    if (r == -1 && errno == EINTR) continue;
+    if (!r) errno = EIO;
+    if (r < 1) return 0;
+    s += r;
+    len -= (size_t)r;
+    offset += (uint64_t)r;
+  }
+  return 1;
+}
+
+/* Octets of the header at the head of s, up to the empty line; where that is not there, whole lines. */
+static size_t header_length(char const *s, size_t len, int all)
+{
+  char const *end = len >= 2 && !memcmp(s, "\r\n", 2) ? s : memmem(s, len, "\r\n\r\n", 4);
+  if (end) return end == s ? 0 : (size_t)(end - s) + 2;
+  if (all) return len;
+  end = memrchr(s, '\n', len);
+  return end ? (size_t)(end - s) + 1 : 0;
+}
+
+static int header_choose(returned *r, subject const *s)
+{
+  static char head[RETURNED_MAX];
+  int all = s->message.content_len <= sizeof head;
+  size_t len = all ? (size_t)s->message.content_len : sizeof head;
+  if (!all_read(s->fd, head, len, r->offset)) return 0;
+  len = header_length(head, len, all);
+  r->len = len;
+  r->high = smtp_domain_utf8(head, len);
+  return 1;
+}
+
+/* RET is about failures (RFC 3461 section 4.3). */
+static int whole_wanted(subject const *s, enum job_event event)
+{
+  if (event != JOB_EVENT_FAILED) return 0;
+  switch (fields_ret(message_string(&s->message, s->message.parameters)))
+  {
+    case FIELDS_RET_FULL: return 1;
+    case FIELDS_RET_HDRS: return 0;
+    default: return s->message.content_len <= RETURNED_MAX;
+  }
+}
+
+int returned_choose(returned *r, subject const *s, enum job_event event)
+{
+  r->offset = s->message.content_offset;
+  r->whole = whole_wanted(s, event);
+  if (!r->whole) return header_choose(r, s);
+  r->len = s->message.content_len;
+  r->high = !!(s->message.flags & JOB_8BIT);
+  return 1;
+}
+
+void returned_put(lines *l, returned const *r, subject const *s)
+{
+  static char piece[PIECE_LEN];
+  uint64_t offset = r->offset, end = r->offset + r->len;
+  size_t len;
+  for (; offset < end && !l->error; offset += len)
+  {
+    len = end - offset < sizeof piece ? (size_t)(end - offset) : sizeof piece;
+    if (all_read(s->fd, piece, len, offset)) lines_put(l, piece, len);
+    else l->error = errno;
+  }
+}
