@@ -58,7 +58,7 @@ OWFAT := -l:libowfat.a -lresolv
 FACES :=
 SPAWNED := smtpd-etrn smtp-send bounce-put
 SKALIBS_PROGRAMS := smtpd-etrn qmgr bounce-put qmgr-trigger flush-record flush-run flush-rebuild \
-  queue-put queue-list queue-cat \
+  queue-put queue-list queue-cat queue-del queue-hold queue-release queue-requeue \
   conf-check conf-cdb sluice-init $(FACES)
 OWFAT_PROGRAMS := smtp-send etrn
 PROGRAMS := $(SKALIBS_PROGRAMS) $(OWFAT_PROGRAMS)
@@ -79,6 +79,10 @@ $(BIN)/queue-put: $(call object,tools/queue-put) $(FLUSH)
 $(BIN)/queue-list: $(call object,tools/queue-list tools/listing tools/listing-text tools/listing-json tools/waiting \
   tools/filter queue/ids tools/out flush/sitefile) $(FLUSH)
 $(BIN)/queue-cat: $(call object,tools/queue-cat tools/history queue/ids) $(QUEUE)
+$(BIN)/queue-del: $(call object,tools/queue-del tools/many) $(ACT)
+$(BIN)/queue-hold: $(call object,tools/queue-hold tools/many) $(ACT)
+$(BIN)/queue-release: $(call object,tools/queue-release tools/many) $(ACT)
+$(BIN)/queue-requeue: $(call object,tools/queue-requeue tools/many) $(ACT)
 $(BIN)/conf-check: $(call object,tools/conf-check) $(CONF)
 $(BIN)/conf-cdb: $(call object,tools/conf-cdb) $(CONF)
 $(BIN)/sluice-init: $(call object,tools/sluice-init tools/layout) $(CONF)
@@ -143,7 +147,7 @@ check-asan:
 
 # The programs that do one thing and end, each run of theirs under valgrind.
 VALGRIND := conf-check conf-cdb etrn flush-rebuild flush-record flush-run qmgr-trigger \
-  queue-put queue-list queue-cat \
+  queue-put queue-list queue-cat queue-del queue-hold queue-release queue-requeue \
   sluice-init
 check-valgrind: deps-check all
 	@VALGRIND="$(VALGRIND)" BIN=$(BIN) tests/run $(wildcard $(VALGRIND:%=tests/%.sh)) tests/etrn-client.sh

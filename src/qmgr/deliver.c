@@ -366,6 +366,26 @@ void deliver_warn(qmgr *q, gate const *g, char const *id)
   fd_close(fd);
 }
 
+/* --- released by an operator ------------------------------------------------------------------------ */
+
+void deliver_released(qmgr *q, char const *id)
+{
+  enum queue_place place;
+  int fd = message_take(q, id, &place);
+  size_t n;
+  if (fd == -1) return;
+  fd_close(fd);
+  if (message_any_untold(&q->message)) q->notices.look = 1;
+  for (n = 0; n < message_rcpts(&q->message); n++)
+  {
+    message_recipient const *r = message_rcptp(&q->message, n);
+    gate *g = r->settled ? 0 : gate_get(q, message_string(&q->message, r->domain));
+    if (!g) continue;
+    gate_listed(q, g);
+    gate_open(q, g);
+  }
+}
+
 /* --- expiry ------------------------------------------------------------------------------------- */
 
 static int expired(qmgr const *q, gate const *g, char const *id)

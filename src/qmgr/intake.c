@@ -66,14 +66,15 @@ typedef struct deed
 {
   char const *word;
   char const *log;
+  void (*then)(qmgr *q, char const *id);
 } deed;
 
 static deed const deeds[] =
 {
-  { "deleted ", ": removed" },
-  { "held ", ": placed on hold" },
-  { "released ", ": released from hold" },
-  { "requeued ", ": requeued" }
+  { "deleted ", ": removed", 0 },
+  { "held ", ": placed on hold", 0 },
+  { "released ", ": released from hold", &deliver_released },
+  { "requeued ", ": requeued", 0 }
 };
 
 /* Is it "WORD ID"?  The id is a string then. */
@@ -86,16 +87,17 @@ static int hint_is(char const *line, size_t len, char const *word, char id[ID_LE
   return 1;
 }
 
-static int hint_deed(char const *line, size_t len)
+static int hint_deed(qmgr *q, char const *line, size_t len)
 {
   char id[ID_LEN + 1];
   size_t i;
   for (i = 0; i < sizeof deeds / sizeof *deeds; i++)
-    if (hint_is(line, len, deeds[i].word, id))
-    {
-      log_line(id, deeds[i].log);
-      return 1;
-    }
+  {
+    if (!hint_is(line, len, deeds[i].word, id)) continue;
+    log_line(id, deeds[i].log);
+    if (deeds[i].then) deeds[i].then(q, id);
+    return 1;
+  }
   return 0;
 }
 
@@ -103,7 +105,7 @@ static void hint(qmgr *q, char const *line, size_t len)
 {
   char id[ID_LEN + 1];
   if (hint_is(line, len, "new ", id)) new_message(q, id);
-  else if (hint_deed(line, len)) return;
+  else if (hint_deed(q, line, len)) return;
   else if (len > 6 && len < TRIGGER_LINE_MAX && !memcmp(line, "flush ", 6)) hint_flush(q, line + 6, len - 6);
   else intake_look(q);
 }
@@ -243,7 +245,9 @@ static int listed_each(char const *name, void *data)
 {
   qmgr *q = data;
   gate *g = gate_get(q, name);
-  if (g) gate_listed(q, g);
+  if (!g) return 1;
+  gate_listed(q, g);
+  if (q->intake.hints_lost) gate_open(q, g);
   return 1;
 }
 

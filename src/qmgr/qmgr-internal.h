@@ -271,6 +271,8 @@ extern void deliver_asked_tried(qmgr *q, char const *id);
 extern int deliver_expire(qmgr *q, gate *g, char const *id);
 /* Does it still owe something behind this gate that its sender was not yet warned of?  Then the warning is due. */
 extern void deliver_warn(qmgr *q, gate const *g, char const *id);
+/* An operator let it go.  It stands in its lists, which were perhaps looked at meanwhile: look again. */
+extern void deliver_released(qmgr *q, char const *id);
 /* Its sender was told: remove it, if nothing is left to do. */
 extern void deliver_told(qmgr *q, char const *id);
 /* An agent's word about one recipient of a job. */

@@ -1,0 +1,390 @@
+#include "tools/act.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/wallclock.h"
+#include "conf/conf.h"
+#include "flush/flush.h"
+#include "flush/trigger.h"
+#include "queue/trace.h"
+
+/* --- hints ---------------------------------------------------------------------------------- */
+
+#define HINT_STEP_MS 10u
+
+/* A hint that is lost does no harm, but qmgr's log should have what was done. */
+static void hint(act *a, char const *word, char const *id)
+{
+  while (trigger_hint(a->queue, word, id) == 0 && a->hint_ms && trigger_listened(a->queue) == 1)
+  {
+    poll(0, 0, (int)HINT_STEP_MS);
+    a->hint_ms -= a->hint_ms < HINT_STEP_MS ? a->hint_ms : HINT_STEP_MS;
+  }
+}
+
+/* --- looking for it -------------------------------------------------------------------------- */
+
+/* Messages move from new to cur, from either to hold, and from there to cur. */
+static enum queue_place const look_order[] = { QUEUE_CUR, QUEUE_NEW, QUEUE_HOLD, QUEUE_CORRUPT };
+#define LOOK_PLACES (sizeof look_order / sizeof *look_order)
+/* One that moves while we look is missed at most once in a round. */
+#define LOOK_ROUNDS 3
+
+/* A message found, open for reading and appending. */
+typedef struct found
+{
+  char const *id;
+  enum queue_place place;
+  int fd;
+  int sending; /* others have locks in it; else we have all of it */
+} found;
+
+/* What to do with it; ACT_GONE when it is not there any more: look on. */
+typedef enum act_result step(act *a, found *f);
+
+static enum act_result found_use(act *a, found *f, step *then)
+{
+  int locked = message_lock_all(f->fd);
+  if (locked == -1) return ACT_TROUBLE;
+  f->sending = !locked;
+  return ACT_IN(f->place) & (locked ? a->idle : a->busy) ? (*then)(a, f) : ACT_GONE;
+}
+
+static enum act_result look_in(act *a, char const *id, enum queue_place place, step *then)
+{
+  found f = { .id = id, .place = place };
+  char path[QUEUE_PATH_MAX];
+  enum act_result result;
+  int e;
+  queuedir_path(path, place, id);
+  f.fd = openat(a->queue, path, O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+  if (f.fd == -1) return errno == ENOENT ? ACT_GONE : ACT_TROUBLE;
+  result = found_use(a, &f, then);
+  e = errno;
+  close(f.fd);
+  errno = e;
+  return result;
+}
+
+static int unfinished(act const *a, char const *id)
+{
+  char path[QUEUE_PATH_MAX];
+  queuedir_path(path, QUEUE_TMP, id);
+  return a->idle & ACT_IN(QUEUE_TMP) && faccessat(a->queue, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static enum act_result look(act *a, char const *id, step *then)
+{
+  size_t i;
+  for (i = 0; i < LOOK_ROUNDS * LOOK_PLACES; i++)
+  {
+    enum act_result result = look_in(a, id, look_order[i % LOOK_PLACES], then);
+    if (result != ACT_GONE) return result;
+  }
+  return unfinished(a, id) ? ACT_UNFINISHED : ACT_GONE;
+}
+
+/* What a system call that moves or removes came to. */
+static enum act_result outcome(int r, enum act_result good)
+{
+  if (r == 0) return good;
+  return errno == ENOENT ? ACT_GONE : ACT_TROUBLE;
+}
+
+/* --- delete, hold, release --------------------------------------------------------------------- */
+
+static enum act_result delete_step(act *a, found *f)
+{
+  return outcome(queuedir_remove(a->queue, f->id, f->place), f->sending ? ACT_DONE_SENDING : ACT_DONE);
+}
+
+enum act_result act_delete(act *a, char const *id)
+{
+  enum act_result result = look(a, id, &delete_step);
+  if (result == ACT_DONE || result == ACT_DONE_SENDING) hint(a, "deleted", id);
+  return result;
+}
+
+/* Is it the first recipient of its domain that is owed? */
+static int first_owed(message const *m, size_t n)
+{
+  message_recipient const *r = message_rcptp(m, n);
+  size_t i;
+  for (i = 0; i < n; i++)
+  {
+    message_recipient const *earlier = message_rcptp(m, i);
+    if (!earlier->settled && !strcmp(message_string(m, earlier->domain), message_string(m, r->domain))) return 0;
+  }
+  return !r->settled;
+}
+
+/* A message in new/ may be in no list yet.  What it owes is recorded before it is put aside: it will be found there. */
+static enum act_result record(act *a, found const *f)
+{
+  message const *m = &a->message;
+  size_t n;
+  if (!message_read(&a->message, f->fd)) return errno == EBADMSG ? ACT_CORRUPT : ACT_TROUBLE;
+  for (n = 0; n < message_rcpts(m); n++)
+    if (first_owed(m, n) && !flush_record(a->queue, message_string(m, message_rcptp(m, n)->domain), f->id, 1))
+      return ACT_TROUBLE;
+  return ACT_DONE;
+}
+
+static enum act_result hold_step(act *a, found *f)
+{
+  enum act_result recorded = f->place == QUEUE_NEW ? record(a, f) : ACT_DONE;
+  if (f->place == QUEUE_HOLD) return ACT_ALREADY;
+  if (f->place == QUEUE_CORRUPT) return ACT_CORRUPT;
+  if (recorded != ACT_DONE) return recorded;
+  return outcome(queuedir_move(a->queue, f->id, f->place, QUEUE_HOLD), f->sending ? ACT_DONE_SENDING : ACT_DONE);
+}
+
+enum act_result act_hold(act *a, char const *id)
+{
+  enum act_result result = look(a, id, &hold_step);
+  if (result == ACT_DONE || result == ACT_DONE_SENDING) hint(a, "held", id);
+  return result;
+}
+
+static enum act_result release_step(act *a, found *f)
+{
+  if (f->place == QUEUE_CORRUPT) return ACT_CORRUPT;
+  if (f->place != QUEUE_HOLD) return ACT_ALREADY;
+  if (!message_read(&a->message, f->fd)) return errno == EBADMSG ? ACT_CORRUPT : ACT_TROUBLE;
+  /* One that was given up while it was held: now its sender is told. */
+  if (message_any_untold(&a->message) && queuedir_notice(a->queue, f->id) == -1) return ACT_TROUBLE;
+  return outcome(queuedir_move(a->queue, f->id, QUEUE_HOLD, QUEUE_CUR), ACT_DONE);
+}
+
+enum act_result act_release(act *a, char const *id)
+{
+  enum act_result result = look(a, id, &release_step);
+  if (result == ACT_DONE) hint(a, "released", id);
+  return result;
+}
+
+/* --- waiting for those who send ------------------------------------------------------------------ */
+
+#define WAIT_STEP_MS 50u
+
+/* Lock what others have locks in, once they are done with it.  1; 0 when they are not, in time; -1 with errno. */
+static int lock_later(act *a, int fd)
+{
+  int locked = 0;
+  while (!locked && a->wait_ms)
+  {
+    poll(0, 0, (int)WAIT_STEP_MS);
+    a->wait_ms -= a->wait_ms < WAIT_STEP_MS ? a->wait_ms : WAIT_STEP_MS;
+    locked = message_lock_all(fd);
+  }
+  return locked;
+}
+
+/* Was it removed since it was opened?  1, 0, -1 with errno. */
+static int removed(int fd)
+{
+  struct stat st;
+  return fstat(fd, &st) == -1 ? -1 : !st.st_nlink;
+}
+
+/* Lock all of it and read it: what it owes is that then, and stays so.  ACT_DONE, or why not. */
+static enum act_result take(act *a, found const *f)
+{
+  int r;
+  if (f->place == QUEUE_CORRUPT) return ACT_CORRUPT;
+  r = f->sending ? lock_later(a, f->fd) : 1;
+  if (r < 1) return r == 0 ? ACT_BUSY : ACT_TROUBLE;
+  r = removed(f->fd);
+  if (r) return r == 1 ? ACT_GONE : ACT_TROUBLE;
+  if (message_read(&a->message, f->fd)) return ACT_DONE;
+  return errno == EBADMSG ? ACT_CORRUPT : ACT_TROUBLE;
+}
+
+/* --- requeue ------------------------------------------------------------------------------------- */
+
+#define PIECE_LEN 16384
+
+int act_settings(act *a, int conf)
+{
+  return conf_me(conf, &a->me) && conf_switch(conf, "fsyncdir", &a->fsyncdir);
+}
+
+static int envelope_copy(act *a)
+{
+  message const *m = &a->message;
+  char const *sender = message_string(m, m->sender);
+  size_t i;
+  if (!message_begin(&a->writer, a->queue, sender, strlen(sender), message_string(m, m->parameters),
+                     message_string(m, m->client))) return 0;
+  for (i = 0; i < message_rcpts(m); i++)
+  {
+    message_recipient const *r = message_rcptp(m, i);
+    char const *address = message_string(m, r->address);
+    if (!r->settled && !message_rcpt(&a->writer, message_string(m, r->domain), address, strlen(address),
+                                     message_string(m, r->parameters))) return 0;
+  }
+  return 1;
+}
+
+static int field_put(act *a, char const *id)
+{
+  char how[sizeof "requeued from " + ID_LEN] = "requeued from ";
+  memcpy(how + sizeof "requeued from " - 1, id, ID_LEN);
+  return trace_put(&a->writer, a->me.s, getuid(), how);
+}
+
+static int content_copy(act *a, int fd)
+{
+  char piece[PIECE_LEN];
+  uint64_t at = a->message.content_offset, end = at + a->message.content_len;
+  while (at < end)
+  {
+    ssize_t r = pread(fd, piece, end - at < PIECE_LEN ? (size_t)(end - at) : PIECE_LEN, (off_t)at);
+    if (r == -1 && errno == EINTR) continue;
+    if (!r) errno = EIO; /* it was whole a moment ago */
+    if (r < 1 || !message_put(&a->writer, piece, (size_t)r)) return 0;
+    at += (uint64_t)r;
+  }
+  a->writer.flags = a->message.flags;
+  return 1;
+}
+
+/* The old one, wherever it is by now. */
+static int old_remove(act const *a, char const *id)
+{
+  size_t i;
+  for (i = 0; i < LOOK_ROUNDS * LOOK_PLACES; i++)
+  {
+    if (queuedir_remove(a->queue, id, look_order[i % LOOK_PLACES]) == 0) return 1;
+    if (errno != ENOENT) return 0;
+  }
+  return 1;
+}
+
+/* Somebody who removed it while it was copied meant the copy as well. */
+static enum act_result copy(act *a, found const *f)
+{
+  int gone;
+  if (!envelope_copy(a) || !field_put(a, f->id) || !content_copy(a, f->fd)) return ACT_TROUBLE;
+  gone = removed(f->fd);
+  if (gone) return gone == 1 ? ACT_GONE : ACT_TROUBLE;
+  if (!message_commit(&a->writer, a->fsyncdir)) return ACT_TROUBLE;
+  return old_remove(a, f->id) ? ACT_DONE : ACT_TROUBLE;
+}
+
+/* Who ends us with a signal waits until nothing is left in tmp/. */
+static enum act_result copy_unbroken(act *a, found const *f)
+{
+  static int const ending[] = { SIGHUP, SIGINT, SIGTERM };
+  enum act_result result;
+  sigset_t block, before;
+  size_t i;
+  sigemptyset(&block);
+  for (i = 0; i < sizeof ending / sizeof *ending; i++) sigaddset(&block, ending[i]);
+  sigprocmask(SIG_BLOCK, &block, &before);
+  result = copy(a, f);
+  message_abort(&a->writer);
+  sigprocmask(SIG_SETMASK, &before, 0);
+  return result;
+}
+
+static enum act_result requeue_step(act *a, found *f)
+{
+  enum act_result taken = take(a, f);
+  if (taken != ACT_DONE) return taken;
+  if (message_any_untold(&a->message)) return ACT_UNTOLD;
+  if (!message_owed(&a->message)) return ACT_SETTLED;
+  return copy_unbroken(a, f);
+}
+
+enum act_result act_requeue(act *a, char const *id)
+{
+  enum act_result result = look(a, id, &requeue_step);
+  if (result != ACT_DONE) return result;
+  hint(a, "requeued", id);
+  hint(a, "new", a->writer.id);
+  return result;
+}
+
+/* --- expire --------------------------------------------------------------------------------------- */
+
+#define EXPIRED "message is administratively expired"
+#define EXPIRED_LAST EXPIRED "; last: "
+
+static int give_up(act *a, int fd, size_t n)
+{
+  char const *reason = message_string(&a->message, message_rcptp(&a->message, n)->reason);
+  char text[JOB_TEXT_MAX] = EXPIRED;
+  job_result result = {
+    .recipient = n, .status = JOB_FAILED, .code = { "5.4.7", 5 }, .relay = { "none", 4 }, .text = { text, 0 }
+  };
+  if (*reason && strlen(reason) < sizeof text - sizeof EXPIRED_LAST) stpcpy(stpcpy(text, EXPIRED_LAST), reason);
+  result.text.len = strlen(text);
+  return message_journal(fd, wallclock_us(), &result);
+}
+
+/* A held message keeps its peace: qmgr sees what is to be told when it is released. */
+static enum act_result expire_step(act *a, found *f)
+{
+  enum act_result taken = take(a, f);
+  size_t i;
+  if (taken != ACT_DONE) return taken;
+  if (!message_owed(&a->message)) return ACT_ALREADY;
+  for (i = 0; i < message_rcpts(&a->message); i++)
+    if (!message_rcptp(&a->message, i)->settled && !give_up(a, f->fd, i)) return ACT_TROUBLE;
+  return f->place == QUEUE_HOLD || queuedir_notice(a->queue, f->id) == 0 ? ACT_DONE : ACT_TROUBLE;
+}
+
+enum act_result act_expire(act *a, char const *id)
+{
+  enum act_result result = look(a, id, &expire_step);
+  if (result == ACT_DONE) hint(a, "scan", "");
+  return result;
+}
+
+/* --- all of them ---------------------------------------------------------------------------------- */
+
+typedef struct walk
+{
+  act const *act;
+  uint64_t since_us;
+  int (*fn)(char const *id, void *data);
+  void *data;
+} walk;
+
+/* An id of the future, from when the clock was wrong, is no new arrival. */
+static int walked(char const *id, void *data)
+{
+  walk const *w = data;
+  uint64_t arrival_us = id_time(id), now_us = wallclock_us();
+  if (now_us < w->act->writer.arrival_us) now_us = w->act->writer.arrival_us;
+  return (arrival_us >= w->since_us && arrival_us <= now_us) || (*w->fn)(id, w->data);
+}
+
+int act_each(act *a, unsigned int places, int (*fn)(char const *id, void *data), void *data, char const **where)
+{
+  static enum queue_place const order[] = { QUEUE_NEW, QUEUE_CUR, QUEUE_HOLD, QUEUE_CORRUPT };
+  static char const *const names[] = { "new", "cur", "hold", "corrupt" };
+  walk w = { .act = a, .since_us = wallclock_us(), .fn = fn, .data = data };
+  int r = 1;
+  size_t i;
+  for (i = 0; r == 1 && i < sizeof order / sizeof *order; i++)
+  {
+    *where = names[i];
+    if (places & ACT_IN(order[i])) r = queuedir_each(a->queue, order[i], &walked, &w);
+  }
+  return r;
+}
+
+void act_free(act *a)
+{
+  stralloc_free(&a->me);
+  stralloc_free(&a->writer.envelope);
+  message_free(&a->message);
+}
