@@ -58,7 +58,7 @@ OWFAT := -l:libowfat.a -lresolv
 FACES :=
 SPAWNED := smtpd-etrn smtp-send bounce-put
 SKALIBS_PROGRAMS := smtpd-etrn qmgr bounce-put qmgr-trigger flush-record flush-run flush-rebuild \
-  queue-put queue-list queue-cat queue-del queue-hold queue-release queue-requeue \
+  queue-put queue-list queue-cat queue-del queue-hold queue-release queue-requeue queue-shape site-list queue-check \
   conf-check conf-cdb sluice-init $(FACES)
 OWFAT_PROGRAMS := smtp-send etrn
 PROGRAMS := $(SKALIBS_PROGRAMS) $(OWFAT_PROGRAMS)
@@ -79,6 +79,10 @@ $(BIN)/queue-put: $(call object,tools/queue-put) $(FLUSH)
 $(BIN)/queue-list: $(call object,tools/queue-list tools/listing tools/listing-text tools/listing-json tools/waiting \
   tools/filter queue/ids tools/out flush/sitefile) $(FLUSH)
 $(BIN)/queue-cat: $(call object,tools/queue-cat tools/history queue/ids) $(QUEUE)
+$(BIN)/queue-shape: $(call object,tools/queue-shape tools/shape-table tools/shape-metrics tools/ages tools/out flush/sitefile) $(FLUSH)
+$(BIN)/site-list: $(call object,tools/site-list tools/sites tools/out flush/sitefile flush/names) $(FLUSH)
+$(BIN)/queue-check: $(call object,tools/queue-check tools/check-layout tools/check-messages tools/check-lists \
+  tools/layout tools/out flush/lists flush/names flush/sitefile) $(FLUSH)
 $(BIN)/queue-del: $(call object,tools/queue-del tools/many) $(ACT)
 $(BIN)/queue-hold: $(call object,tools/queue-hold tools/many) $(ACT)
 $(BIN)/queue-release: $(call object,tools/queue-release tools/many) $(ACT)
@@ -147,7 +151,7 @@ check-asan:
 
 # The programs that do one thing and end, each run of theirs under valgrind.
 VALGRIND := conf-check conf-cdb etrn flush-rebuild flush-record flush-run qmgr-trigger \
-  queue-put queue-list queue-cat queue-del queue-hold queue-release queue-requeue \
+  queue-put queue-list queue-cat queue-del queue-hold queue-release queue-requeue queue-shape queue-check site-list \
   sluice-init
 check-valgrind: deps-check all
 	@VALGRIND="$(VALGRIND)" BIN=$(BIN) tests/run $(wildcard $(VALGRIND:%=tests/%.sh)) tests/etrn-client.sh

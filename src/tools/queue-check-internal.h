@@ -1,0 +1,98 @@
+#ifndef QUEUE_CHECK_INTERNAL_H
+#define QUEUE_CHECK_INTERNAL_H
+
+/*
+ * What the files of queue-check share.
+ *
+ * Everything runs meanwhile, so a single look proves little: a message may move on between two
+ * system calls.  What moves, or is moved, is looked for by its name again, and what qmgr or an agent
+ * may be about to do themselves is a suspect first: looked at once more after a moment.
+ */
+
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <skalibs/stralloc.h>
+
+#include "flush/lists.h"
+#include "queue/message.h"
+#include "queue/queuedir.h"
+#include "tools/out.h"
+
+typedef struct check
+{
+  char const *dir;
+  int instance;
+  int queue;
+  int look_only;         /* -n */
+  int verbose;
+  uint64_t now_us;
+  int users;             /* the instance has users of its own */
+  uid_t uid;             /* who has the queue */
+  gid_t gid;             /* where there are users: the group that shares it; else the owner's */
+  message message;
+  message other;         /* of the same id */
+  lists owed;            /* what cur/ owes: the ids by domain */
+  list suspects;         /* ids of messages to be looked at once more */
+  uint64_t messages;
+  uint64_t found;
+  uint64_t mended;
+  uint64_t left;
+  int trouble;           /* something could not be looked at */
+  out out;
+} check;
+
+/* --- queue-check.c: findings ------------------------------------------------------------ */
+
+enum mending
+{
+  MENDED,
+  MENDED_ITSELF,   /* what was found is not so any more */
+  NOT_MENDED,      /* errno says why */
+  NOTHING_TO_DO    /* that is for a human to see to */
+};
+
+/*
+ * Say what was found, and what became of it.
+ *   path  below queue/; as it came, it is cleaned here
+ */
+extern void finding(check *c, char const *path, char const *what, enum mending mending);
+
+/* Something could not be looked at, says errno. */
+extern void trouble(check *c, char const *path);
+
+extern void die_memory(void);
+
+/* What became of it, from what a call that mends returned: 0, or -1 with errno. */
+extern enum mending mending_of(int result);
+/* The same of a call that is made unless we only look. */
+#define mending_by(c, call) ((c)->look_only ? MENDED : mending_of(call))
+
+/* Call fn for every name in a directory below queue/.  Says so when it cannot be read. */
+extern void names_each(check *c, char const *directory, void (*fn)(check *c, char const *directory, char const *name));
+
+/* "DIRECTORY/NAME", a string.  Good until the next call with the same out. */
+extern char const *path_join(stralloc *path, char const *directory, char const *name);
+
+/* --- check-layout.c: directories, the FIFO, who has what ---------------------------------- */
+
+/* Who the queue belongs to.  Dies where that cannot be told. */
+extern void owners_find(check *c);
+/* Directories, the FIFO, and files that qmgr may not use. */
+extern void layout_check(check *c);
+/* From here on as the user who has the queue: what we make is to be his.  For root. */
+extern void become_owner(check const *c);
+
+/* --- check-messages.c: new/, cur/, hold/, tmp/, and what an earlier version left ------------ */
+
+extern void failed_check(check *c);
+extern void messages_check(check *c);
+/* Those that looked as if something had been left undone, again. */
+extern void suspects_check(check *c);
+
+/* --- check-lists.c: flush/, claim/, asked/, site/, notice/ ----------------------------------- */
+
+extern void lists_check(check *c);
+extern void names_check(check *c);
+
+#endif
