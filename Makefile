@@ -55,7 +55,7 @@ NAMES := -lidn2 -lunistring
 OWFAT := -l:libowfat.a -lresolv
 
 # Those that go by the names of another mail system's.
-FACES :=
+FACES := sendmail mailq postqueue postcat postsuper
 SPAWNED := smtpd-etrn smtp-send bounce-put
 SKALIBS_PROGRAMS := smtpd-etrn qmgr bounce-put qmgr-trigger flush-record flush-run flush-rebuild \
   queue-put queue-list queue-cat queue-del queue-hold queue-release queue-requeue queue-shape site-list queue-check \
@@ -87,6 +87,12 @@ $(BIN)/queue-del: $(call object,tools/queue-del tools/many) $(ACT)
 $(BIN)/queue-hold: $(call object,tools/queue-hold tools/many) $(ACT)
 $(BIN)/queue-release: $(call object,tools/queue-release tools/many) $(ACT)
 $(BIN)/queue-requeue: $(call object,tools/queue-requeue tools/many) $(ACT)
+$(BIN)/sendmail: $(call object,compat/sendmail compat/letter compat/spool compat/complete compat/recipients compat/user \
+  compat/submit compat/pass) $(FACE)
+$(BIN)/mailq: $(call object,compat/mailq) $(FACE)
+$(BIN)/postqueue: $(call object,compat/postqueue) $(FACE)
+$(BIN)/postcat: $(call object,compat/postcat) $(QUEUE)
+$(BIN)/postsuper: $(call object,compat/postsuper compat/beside) $(ACT)
 $(BIN)/conf-check: $(call object,tools/conf-check) $(CONF)
 $(BIN)/conf-cdb: $(call object,tools/conf-cdb) $(CONF)
 $(BIN)/sluice-init: $(call object,tools/sluice-init tools/layout) $(CONF)
@@ -152,7 +158,7 @@ check-asan:
 # The programs that do one thing and end, each run of theirs under valgrind.
 VALGRIND := conf-check conf-cdb etrn flush-rebuild flush-record flush-run qmgr-trigger \
   queue-put queue-list queue-cat queue-del queue-hold queue-release queue-requeue queue-shape queue-check site-list \
-  sluice-init
+  postsuper sluice-init
 check-valgrind: deps-check all
 	@VALGRIND="$(VALGRIND)" BIN=$(BIN) tests/run $(wildcard $(VALGRIND:%=tests/%.sh)) tests/etrn-client.sh
 

@@ -1,0 +1,15 @@
+/* mailq: what waits in the queue. */
+
+#include "base/instance.h"
+#include "compat/list.h"
+#include "compat/options.h"
+
+char const *PROG = "mailq";
+
+/* It is sendmail by another name everywhere, and so has its options. */
+int main(int argc, char const *const *argv)
+{
+  options o;
+  options_read(&o, argc, argv);
+  list_exec(instance_path(o.instance), 0);
+}

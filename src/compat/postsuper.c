@@ -1,0 +1,309 @@
+/* postsuper: delete, hold, release, requeue messages by the options and words of Postfix. */
+
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <skalibs/djbunix.h>
+#include <skalibs/genalloc.h>
+#include <skalibs/sgetopt.h>
+#include <skalibs/strerr.h>
+#include <skalibs/types.h>
+
+#include "base/instance.h"
+#include "base/log.h"
+#include "compat/beside.h"
+#include "conf/conf.h"
+#include "queue/ids.h"
+#include "tools/act.h"
+
+#define USAGE "usage: postsuper [-psSv] [-c dir] [-C dir] [-d id] [-e id] [-f id] [-h id] [-H id] [-r id] [queue...]"
+
+char const *PROG = "postsuper";
+
+/* The code of all trouble, said after this word. */
+#define EXIT_TROUBLE 1
+#define die(...) strerr_die(EXIT_TROUBLE, PROG, ": fatal: ", __VA_ARGS__)
+#define diesys(...) strerr_diesys(EXIT_TROUBLE, PROG, ": fatal: ", __VA_ARGS__)
+
+/* --- what there is to be done --------------------------------------------------------------- */
+
+/* In the order of their totals. */
+enum deed { REQUEUE, DELETE, EXPIRE, HOLD, RELEASE, DEEDS };
+#define DEED(deed) (1u << (deed))
+
+typedef struct words
+{
+  enum act_result (*one)(act *a, char const *id);
+  unsigned int places;   /* or-ed */
+  char const *done;
+  char const *total;
+} words;
+
+static words const all_words[DEEDS] =
+{
+  [REQUEUE] = { &act_requeue, ACT_QUEUED, "requeued", "Requeued" },
+  [DELETE] = { &act_delete, ACT_QUEUED | ACT_IN(QUEUE_CORRUPT), "removed", "Deleted" },
+  [EXPIRE] = { &act_expire, ACT_QUEUED, "expired", "Force-expired" },
+  [HOLD] = { &act_hold, ACT_IN(QUEUE_NEW) | ACT_IN(QUEUE_CUR), "placed on hold", "Placed on hold" },
+  [RELEASE] = { &act_release, ACT_IN(QUEUE_HOLD), "released from hold", "Released from hold" }
+};
+
+/* Why a message stays what it is, where that is worth a word. */
+static char const *const whys[ACT_RESULTS] =
+{
+  [ACT_BUSY] = "being sent",
+  [ACT_CORRUPT] = "not a whole message",
+  [ACT_UNTOLD] = "its sender is to be told of a failure first"
+};
+
+typedef struct request
+{
+  unsigned int deeds;    /* or-ed */
+  char const *word;      /* an id, "ALL", or "-" */
+} request;
+
+typedef struct super
+{
+  act act;
+  unsigned int idle;     /* the queues meant, as act has them */
+  unsigned int busy;
+  enum deed deed;        /* under way */
+  int quiet;             /* no line for a message that it is done to */
+  uint64_t counts[DEEDS];
+  int code;
+} super;
+
+/* --- doing it ---------------------------------------------------------------------------------- */
+
+static void result_take(super *s, char const *id, enum act_result result)
+{
+  char const *done = all_words[s->deed].done;
+  if (result == ACT_DONE || result == ACT_DONE_SENDING)
+  {
+    s->counts[s->deed]++;
+    if (!s->quiet) strerr_warn(PROG, ": ", id, ": ", done);
+    return;
+  }
+  if (result != ACT_TROUBLE && !whys[result]) return;
+  if (result == ACT_TROUBLE) strerr_warnwsys(id, ": not ", done);
+  else strerr_warnw(id, ": not ", done, ": ", whys[result]);
+  s->code = EXIT_TROUBLE;
+}
+
+static int message_do(char const *id, void *data)
+{
+  super *s = data;
+  result_take(s, id, (*all_words[s->deed].one)(&s->act, id));
+  return 1;
+}
+
+static void deed_begin(super *s, enum deed deed)
+{
+  s->deed = deed;
+  s->act.idle = s->idle & all_words[deed].places;
+  s->act.busy = s->busy & all_words[deed].places;
+  s->act.wait_ms = ACT_WAIT_MS;
+}
+
+/* What is an id to Postfix need not be one of ours. */
+static int queue_id_ok(char const *s, size_t len)
+{
+  static char const letters[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
+  size_t i = 0;
+  while (i < len && memchr(letters, s[i], sizeof letters - 1)) i++;
+  return len && len < IDS_LINE_MAX && i == len;
+}
+
+static void named(super *s, unsigned int wanted, char const *word, size_t len)
+{
+  char id[ID_LEN + 1], clean[IDS_LINE_MAX + 1];
+  enum deed deed;
+  if (!queue_id_ok(word, len)) strerr_warnw("invalid mail queue id: ", log_clean(clean, sizeof clean, word, len));
+  else if (ids_scan(id, word, len))
+    for (deed = 0; deed < DEEDS; deed++)
+      if (wanted & DEED(deed))
+      {
+        deed_begin(s, deed);
+        message_do(id, s);
+      }
+}
+
+static void lines_named(super *s, unsigned int wanted)
+{
+  char line[IDS_LINE_MAX];
+  size_t len;
+  int r;
+  while ((r = ids_line(line, &len)) == 1) named(s, wanted, line, len);
+  if (r == -1) diesys("read standard input");
+}
+
+static void all(super *s, unsigned int wanted)
+{
+  char const *where;
+  enum deed deed;
+  s->quiet = 1;
+  for (deed = 0; deed < DEEDS; deed++)
+  {
+    if (!(wanted & DEED(deed))) continue;
+    deed_begin(s, deed);
+    if (act_each(&s->act, s->act.idle | s->act.busy, &message_do, s, &where) == -1) diesys("read queue/", where);
+  }
+  s->quiet = 0;
+}
+
+static void requests_do(super *s, request const *r, size_t n)
+{
+  for (; n--; r++)
+    if (!strcmp(r->word, "ALL")) all(s, r->deeds);
+    else if (!strcmp(r->word, "-")) lines_named(s, r->deeds);
+    else named(s, r->deeds, r->word, strlen(r->word));
+}
+
+static void totals_show(super const *s, unsigned int wanted)
+{
+  char number[UINT64_FMT];
+  enum deed deed;
+  for (deed = 0; deed < DEEDS; deed++)
+  {
+    if (!(wanted & DEED(deed))) continue;
+    number[uint64_fmt(number, s->counts[deed])] = 0;
+    strerr_warn(PROG, ": ", all_words[deed].total, ": ", number, s->counts[deed] == 1 ? " message" : " messages");
+  }
+}
+
+/* --- options -------------------------------------------------------------------------------------- */
+
+typedef struct options
+{
+  char const *dir;
+  int check;            /* -s, or nothing that is to be done at all */
+  unsigned int deeds;   /* of all requests, or-ed */
+  genalloc requests;    /* of request */
+} options;
+
+static void request_add(options *o, unsigned int wanted, char const *word)
+{
+  request r = { .deeds = wanted, .word = word };
+  o->deeds |= wanted;
+  if (!genalloc_append(request, &o->requests, &r)) diesys("remember what to do");
+}
+
+static int options_read(int argc, char const *const *argv, options *o)
+{
+  subgetopt scan = SUBGETOPT_ZERO;
+  int purge = 0, c;
+  while ((c = subgetopt_r(argc, argv, "c:C:d:e:f:h:H:pr:sSv", &scan)) != -1)
+    switch (c)
+    {
+      case 'c': case 'C': o->dir = scan.arg; break;
+      case 'd': request_add(o, DEED(DELETE), scan.arg); break;
+      case 'e': request_add(o, DEED(EXPIRE), scan.arg); break;
+      case 'f': request_add(o, DEED(EXPIRE) | DEED(RELEASE), scan.arg); break;
+      case 'h': request_add(o, DEED(HOLD), scan.arg); break;
+      case 'H': request_add(o, DEED(RELEASE), scan.arg); break;
+      case 'r': request_add(o, DEED(REQUEUE), scan.arg); break;
+      case 's': case 'S': o->check = 1; break;
+      case 'p': purge = 1; break; /* qmgr does, by itself */
+      case 'v': break;
+      default: die(USAGE);
+    }
+  if (!o->deeds && !purge) o->check = 1;
+  return scan.ind;
+}
+
+/* --- queues ---------------------------------------------------------------------------------------- */
+
+typedef struct queue_name
+{
+  char const *name;
+  unsigned int idle;
+  unsigned int busy;
+} queue_name;
+
+static queue_name const queue_names[] =
+{
+  { "incoming", ACT_IN(QUEUE_NEW), 0 },
+  { "active", 0, ACT_IN(QUEUE_NEW) | ACT_IN(QUEUE_CUR) },
+  { "deferred", ACT_IN(QUEUE_CUR), 0 },
+  { "hold", ACT_IN(QUEUE_HOLD), ACT_IN(QUEUE_HOLD) },
+  { "corrupt", ACT_IN(QUEUE_CORRUPT), 0 }
+};
+
+/* Those that Postfix has and we have not are empty. */
+static void queue_add(super *s, char const *name)
+{
+  char clean[IDS_LINE_MAX];
+  size_t i;
+  if (!queue_id_ok(name, strlen(name)))
+    die("invalid directory name: ", log_clean(clean, sizeof clean, name, strlen(name)));
+  for (i = 0; i < sizeof queue_names / sizeof *queue_names; i++)
+    if (!strcmp(name, queue_names[i].name))
+    {
+      s->idle |= queue_names[i].idle;
+      s->busy |= queue_names[i].busy;
+    }
+}
+
+static void queues_choose(super *s, char const *const *names)
+{
+  if (!*names) s->idle = s->busy = ACT_QUEUED;
+  for (; *names; names++) queue_add(s, *names);
+}
+
+/* ------------------------------------------------------------------------------------------------------ */
+
+/* 0, or the code to exit with. */
+static int check_run(char const *dir)
+{
+  stralloc path = STRALLOC_ZERO;
+  char const *argv[] = { "queue-check", "-C", dir, 0 };
+  pid_t pid;
+  int r, status;
+  if (!beside(&path, argv[0])) diesys("find ", argv[0]);
+  r = posix_spawnp(&pid, path.s, 0, 0, (char *const *)argv, environ);
+  if (r)
+  {
+    errno = r;
+    diesys("run ", argv[0]);
+  }
+  stralloc_free(&path);
+  if (waitpid_nointr(pid, &status, 0) == -1) diesys("wait for ", argv[0]);
+  return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : EXIT_TROUBLE;
+}
+
+static void instance_use(super *s, options *o)
+{
+  int instance, conf;
+  o->dir = instance_path(o->dir);
+  instance = instance_open(o->dir);
+  if (instance == -1) diesys("open ", o->dir);
+  s->act.queue = instance_openat(instance, "queue");
+  if (s->act.queue == -1) diesys("open ", o->dir, "/queue");
+  if (!(o->deeds & DEED(REQUEUE))) return;
+  conf = conf_open(instance);
+  if (conf == -1 || !act_settings(&s->act, conf)) die(conf_why());
+}
+
+int main(int argc, char const *const *argv)
+{
+  super s = { .act = ACT_ZERO };
+  options o = { .requests = GENALLOC_ZERO };
+  int first = options_read(argc, argv, &o);
+
+  umask(007);
+  signal(SIGXFSZ, SIG_IGN); /* EFBIG instead */
+  queues_choose(&s, argv + first);
+  instance_use(&s, &o);
+  if (o.check) s.code = check_run(o.dir);
+  requests_do(&s, genalloc_s(request, &o.requests), genalloc_len(request, &o.requests));
+  totals_show(&s, o.deeds);
+
+  genalloc_free(request, &o.requests);
+  act_free(&s.act);
+  return s.code;
+}
