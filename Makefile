@@ -49,6 +49,7 @@ QUEUE := $(call object,queue/id queue/queuedir queue/message queue/trace) $(JOB)
 FLUSH := $(call object,flush/flush flush/trigger) $(QUEUE)
 ACT := $(call object,tools/act queue/ids) $(FLUSH)
 FACE := $(call object,compat/list compat/beside compat/options compat/ask compat/client smtpd/wire queue/id) $(BASE) $(SMTP)
+LOGS := $(call object,tools/logsource tools/logentry tools/logstamp tools/logjson tools/logwords tools/loglater queue/id)
 
 SKALIBS := -l:libskarnet.a
 NAMES := -lidn2 -lunistring
@@ -59,7 +60,7 @@ FACES := sendmail mailq postqueue postcat postsuper
 SPAWNED := smtpd-etrn smtp-send bounce-put
 SKALIBS_PROGRAMS := smtpd-etrn qmgr bounce-put qmgr-trigger flush-record flush-run flush-rebuild \
   queue-put queue-list queue-cat queue-del queue-hold queue-release queue-requeue queue-shape site-list queue-check \
-  conf-check conf-cdb sluice-init $(FACES)
+  conf-check conf-cdb sluice-init sluice-log $(FACES)
 OWFAT_PROGRAMS := smtp-send etrn
 PROGRAMS := $(SKALIBS_PROGRAMS) $(OWFAT_PROGRAMS)
 
@@ -96,6 +97,7 @@ $(BIN)/postsuper: $(call object,compat/postsuper compat/beside) $(ACT)
 $(BIN)/conf-check: $(call object,tools/conf-check) $(CONF)
 $(BIN)/conf-cdb: $(call object,tools/conf-cdb) $(CONF)
 $(BIN)/sluice-init: $(call object,tools/sluice-init tools/layout) $(CONF)
+$(BIN)/sluice-log: $(call object,tools/sluice-log) $(LOGS) $(BASE) $(SMTP)
 $(BIN)/smtp-send: $(call object,send/smtp-send) $(SEND)
 $(BIN)/etrn: $(call object,send/etrn send/wire send/text send/clock) $(SMTP)
 
@@ -140,6 +142,7 @@ $(filter-out $(UNIT_SEND),$(UNIT)): $(O)/%: $(O)/%.o $(FLUSH)
 
 $(O)/tests/unit/timer: $(call object,qmgr/timer)
 $(O)/tests/unit/fields: $(call object,bounce/fields)
+$(O)/tests/unit/log: $(LOGS)
 $(O)/tests/unit/filter: $(call object,tools/filter)
 
 $(UNIT_SEND): $(O)/%: $(O)/%.o $(SEND)
@@ -158,7 +161,7 @@ check-asan:
 # The programs that do one thing and end, each run of theirs under valgrind.
 VALGRIND := conf-check conf-cdb etrn flush-rebuild flush-record flush-run qmgr-trigger \
   queue-put queue-list queue-cat queue-del queue-hold queue-release queue-requeue queue-shape queue-check site-list \
-  postsuper sluice-init
+  postsuper sluice-init sluice-log
 check-valgrind: deps-check all
 	@VALGRIND="$(VALGRIND)" BIN=$(BIN) tests/run $(wildcard $(VALGRIND:%=tests/%.sh)) tests/etrn-client.sh
 
