@@ -380,29 +380,13 @@ static int path_show(shower *w, char const *path)
   return r;
 }
 
-/* In any place at all. */
-static int message_open(shower const *w, char const *id, enum queue_place *place)
-{
-  static enum queue_place const others[] = { QUEUE_CORRUPT, QUEUE_TMP };
-  char path[QUEUE_PATH_MAX];
-  size_t i;
-  int fd = queuedir_open_message(w->queue, id, O_RDONLY, place);
-  for (i = 0; fd == -1 && errno == ENOENT && i < sizeof others / sizeof *others; i++)
-  {
-    *place = others[i];
-    queuedir_path(path, *place, id);
-    fd = openat(w->queue, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  }
-  return fd;
-}
-
 static int id_show(shower *w, char const *id)
 {
   char path[QUEUE_PATH_MAX];
   enum queue_place place = QUEUE_CUR;
   int fd, r;
   errno = ENOENT;
-  fd = id_ok(id, strlen(id)) ? message_open(w, id, &place) : -1;
+  fd = id_ok(id, strlen(id)) ? queuedir_open_any(w->queue, id, O_RDONLY, &place) : -1;
   if (fd == -1) die_open("open queue file ", id);
   queuedir_path(path, place, id);
   w->name = path;

@@ -591,20 +591,25 @@ int conf_nameserver(int conf, stralloc *nameserver)
   return endpoint_read(conf, NAMESERVER, nameserver, 0, NAMESERVER_PORT);
 }
 
-int conf_databytes(int conf, uint64_t *octets)
+/* A value that is a number, as scan has it. */
+static int number_read(int conf, unsigned int which, int (*scan)(char const *s, size_t len, uint64_t *number),
+                       uint64_t *number)
 {
   stralloc text = STRALLOC_ZERO;
   conf_line line;
-  int r = value_read(conf, DATABYTES, &text, &line) && number_scan(line.s, line.len, octets);
+  int r = value_read(conf, which, &text, &line) && (*scan)(line.s, line.len, number);
   stralloc_free(&text);
   return r;
+}
+
+int conf_databytes(int conf, uint64_t *octets)
+{
+  return number_read(conf, DATABYTES, &number_scan, octets);
 }
 
 int conf_switch(int conf, char const *name, int *on)
 {
   conf_setting const *setting = conf_setting_find(name);
-  stralloc text = STRALLOC_ZERO;
-  conf_line line;
   uint64_t number = 0;
   int r;
   if (!setting || setting->check != &check_switch)
@@ -612,29 +617,19 @@ int conf_switch(int conf, char const *name, int *on)
     conf_say("not a switch", 0, 0);
     return conf_say_where(name, 0);
   }
-  r = value_read(conf, (unsigned int)(setting - conf_settings), &text, &line)
-    && number_scan(line.s, line.len, &number);
+  r = number_read(conf, (unsigned int)(setting - conf_settings), &number_scan, &number);
   *on = !!number;
-  stralloc_free(&text);
   return r;
 }
 
 int conf_lifetime(int conf, uint64_t *seconds)
 {
-  stralloc text = STRALLOC_ZERO;
-  conf_line line;
-  int r = value_read(conf, LIFETIME, &text, &line) && period_scan(line.s, line.len, seconds);
-  stralloc_free(&text);
-  return r;
+  return number_read(conf, LIFETIME, &period_scan, seconds);
 }
 
 int conf_delaywarning(int conf, uint64_t *seconds)
 {
-  stralloc text = STRALLOC_ZERO;
-  conf_line line;
-  int r = value_read(conf, DELAYWARNING, &text, &line) && time_or_never_scan(line.s, line.len, seconds);
-  stralloc_free(&text);
-  return r;
+  return number_read(conf, DELAYWARNING, &time_or_never_scan, seconds);
 }
 
 int conf_backoff_read(int conf, conf_backoff *backoff)

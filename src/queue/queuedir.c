@@ -90,6 +90,21 @@ int queuedir_open_message(int queue, char const *id, int flags, enum queue_place
   return -1;
 }
 
+int queuedir_open_any(int queue, char const *id, int flags, enum queue_place *place)
+{
+  static enum queue_place const others[] = { QUEUE_CORRUPT, QUEUE_TMP };
+  int fd = queuedir_open_message(queue, id, flags, place);
+  size_t i;
+  for (i = 0; fd == -1 && errno == ENOENT && i < sizeof others / sizeof *others; i++)
+  {
+    fd = open_in(queue, id, flags, others[i]);
+    if (fd == -1) continue;
+    *place = others[i];
+    return regular_file(fd);
+  }
+  return fd;
+}
+
 /* --- moving ------------------------------------------------------------------------- */
 
 /* rename(2) that never overwrites.  Old kernels and some file systems have no such thing. */
@@ -216,8 +231,7 @@ static int each_unsorted(int queue, char const *path, int (*fn)(char const *id, 
   return directory_done(dir, errno ? -1 : 1);
 }
 
-/* Is it the beginning of an id? */
-static int slice_ok(char const *name)
+int queuedir_slice_ok(char const *name)
 {
   char id[ID_LEN + 1];
   if (strlen(name) != ID_SLICE_LEN) return 0;
@@ -267,7 +281,7 @@ static int each_in_cur(int queue, int (*fn)(char const *id, void *data), void *d
   stralloc slices = STRALLOC_ZERO, ids = STRALLOC_ZERO;
   int result = -1, e;
   size_t i;
-  if (names_read(&slices, queue, place_names[QUEUE_CUR], ID_SLICE_LEN, &slice_ok))
+  if (names_read(&slices, queue, place_names[QUEUE_CUR], ID_SLICE_LEN, &queuedir_slice_ok))
     for (result = 1, i = 0; result == 1 && i < slices.len; i += ID_SLICE_LEN + 1)
       result = each_in_slice(queue, slices.s + i, &ids, fn, data);
   e = errno;

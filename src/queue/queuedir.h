@@ -32,6 +32,12 @@ extern void queuedir_path(char out[QUEUE_PATH_MAX], enum queue_place place, char
  */
 extern int queuedir_open_message(int queue, char const *id, int flags, enum queue_place *place);
 
+/* The same for one that is in no good state: in corrupt and tmp as well. */
+extern int queuedir_open_any(int queue, char const *id, int flags, enum queue_place *place);
+
+/* Is this the name of a directory below cur/: the beginning of an id? */
+extern int queuedir_slice_ok(char const *name);
+
 /*
  * Move a message; makes the slice of cur/ where it is missing, takes away an empty one of the past; never
  * overwrites.  0, or -1 with errno.

@@ -294,20 +294,10 @@ static void sliced_each(check *c, char const *directory, char const *name)
   else message_check(c, name, QUEUE_CUR);
 }
 
-/* Is it the beginning of an id? */
-static int slice_ok(char const *name)
-{
-  char id[ID_LEN + 1];
-  if (strlen(name) != ID_SLICE_LEN) return 0;
-  id_format(id, 0, 0);
-  memcpy(id, name, ID_SLICE_LEN);
-  return id_ok(id, ID_LEN);
-}
-
 static void slice_each(check *c, char const *directory, char const *name)
 {
   stralloc path = STRALLOC_ZERO;
-  if (slice_ok(name)) names_each(c, path_join(&path, directory, name), sliced_each);
+  if (queuedir_slice_ok(name)) names_each(c, path_join(&path, directory, name), sliced_each);
   else finding(c, path_join(&path, directory, name), "not the name of a slice", NOTHING_TO_DO);
   stralloc_free(&path);
 }

@@ -209,22 +209,6 @@ static int history_show(shower *w, int fd)
   return !r;
 }
 
-/* In any place at all. */
-static int message_open(shower const *w, char const *id, enum queue_place *place)
-{
-  static enum queue_place const others[] = { QUEUE_CORRUPT, QUEUE_TMP };
-  char path[QUEUE_PATH_MAX];
-  size_t i;
-  int fd = queuedir_open_message(w->queue, id, O_RDONLY, place);
-  for (i = 0; fd == -1 && errno == ENOENT && i < sizeof others / sizeof *others; i++)
-  {
-    *place = others[i];
-    queuedir_path(path, *place, id);
-    fd = openat(w->queue, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  }
-  return fd;
-}
-
 /* --- parts of a message -------------------------------------------------------------------- */
 
 static int envelope_show(shower *w, int fd)
@@ -320,7 +304,7 @@ static void message_show(char const *id, void *data)
   shower *w = data;
   char path[QUEUE_PATH_MAX];
   enum queue_place place;
-  int fd = message_open(w, id, &place);
+  int fd = queuedir_open_any(w->queue, id, O_RDONLY, &place);
   if (fd == -1)
   {
     complain(w, "open", id);
