@@ -28,6 +28,17 @@ testEveryPlace() {
   assertNull 'an empty slice' "$(ls "$I/queue/cur")"
 }
 
+# What is in no list yet is recorded first, so that qmgr, of the same group, can use the list.
+testRecorded() {
+  message new $A
+  (umask 022 && put_aside $A)
+  assertEquals "$A" "$(cat "$I/queue/flush/customer.tld")"
+  assertEquals 660 "$(stat -c %a "$I/queue/flush/customer.tld")"
+  message cur $B
+  put_aside $B
+  assertEquals 'what is in a list stays there once' "$A" "$(cat "$I/queue/flush/customer.tld")"
+}
+
 testNoMessage() {
   put_aside $A
   came 1 "$A gone already" 'queue-hold: 0 held, 1 gone already'
@@ -37,6 +48,15 @@ testNoMessage() {
   message tmp $B
   put_aside $B
   came 1 "$B being written: not held" 'queue-hold: 0 held, 1 being written: not held'
+  assertEquals 0 "$(kept hold)"
+}
+
+# It was sent, and qmgr is about to remove it.
+testSentAlready() {
+  message cur $A
+  sent cur $A
+  put_aside $A
+  came 1 "$A gone already" 'queue-hold: 0 held, 1 gone already'
   assertEquals 0 "$(kept hold)"
 }
 

@@ -1,5 +1,7 @@
 /* queue-hold: put messages aside. */
 
+#include <sys/stat.h>
+
 #include "base/program.h"
 #include "tools/many.h"
 
@@ -29,6 +31,7 @@ int main(int argc, char const *const *argv)
   char const *const *ids = many_options_read(argc, argv, &o, "C:a", USAGE);
   act a = ACT_ZERO;
 
+  umask(007);
   a.queue = program_queue(&o.dir, 0);
   return many_do(&hold, &a, o.all, ids);
 }

@@ -1,5 +1,7 @@
 /* queue-release: give messages that were put aside back to qmgr. */
 
+#include <sys/stat.h>
+
 #include "base/program.h"
 #include "tools/many.h"
 
@@ -28,6 +30,7 @@ int main(int argc, char const *const *argv)
   char const *const *ids = many_options_read(argc, argv, &o, "C:a", USAGE);
   act a = ACT_ZERO;
 
+  umask(007);
   a.queue = program_queue(&o.dir, 0);
   return many_do(&release, &a, o.all, ids);
 }
