@@ -327,6 +327,14 @@ testExtracted() {
     "$(rcpts)"
 }
 
+# A name may be an address without quotes around it: programs write that, and all mail systems take it.
+testNamedByAddress() {
+  send "To: a@named.example <a@named.example>,\n 'b@elsewhere.example' <b@named.example>\n\nx\n" -t -i
+  assertEquals "$(cat "$T/err")" 0 $status
+  arrives named.example
+  assertEquals 'a@named.example b@named.example' "$(rcpts)"
+}
+
 # Arguments are added to them.
 testExtractedAndGiven() {
   send 'To: a@both.example\n\nx\n' -t b@both.example 'C <c@both.example>, d@both.example'
@@ -349,6 +357,9 @@ testNoRecipients() {
   send 'To: a@b\n\nx\n'
   assertEquals 64 $status
   said 'sendmail: fatal: Recipient addresses must be specified on the command line or via the -t option'
+  send 'Subject: x\n\nx\n' ''
+  assertEquals 64 $status
+  said 'sendmail: fatal: Recipient addresses must be specified on the command line or via the -t option'
 }
 
 testBadRecipients() {
@@ -360,7 +371,7 @@ testBadRecipients() {
   done
   send 'To: x@bad.example, Bob Smith\n\nx\n' -t
   assertEquals 65 $status
-  said 'sendmail: fatal: no list of addresses: To: x@bad.example, Bob Smith??'
+  said 'sendmail: fatal: no list of addresses: To: x@bad.example, Bob Smith'
   assertEquals 'nothing sent' 0 "$(sink_for bad.example)"
 }
 
@@ -534,13 +545,15 @@ play() {
   free_port scriptport
   printf '%s\n' "$@" >"$T/script"
   rm -f "$T/script.listening" "$fake/run/local"
-  tests/peer/script "127.0.0.1:$scriptport" "$T/script" >"$T/script.out" 2>&1 </dev/null &
+  timeout 60 tests/peer/script "127.0.0.1:$scriptport" "$T/script" >"$T/script.out" 2>&1 </dev/null &
   script=$!
   wait_for 10 test -e "$T/script.listening"
   socat "UNIX-LISTEN:$fake/run/local" "TCP:127.0.0.1:$scriptport" 2>/dev/null </dev/null &
   bridge=$!
-  wait_for 10 test -S "$fake/run/local"
+  wait_for 10 listened "$fake/run/local"
 }
+# A socket's file is there before it can be connected to.
+listened() { grep -q " 00010000 .* $1\$" /proc/net/unix; }
 hears() {
   wait $script
   assertEquals "$(cat "$T/script.out")" 0 $?

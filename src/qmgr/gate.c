@@ -536,7 +536,7 @@ static void warning_begin(qmgr *q, gate *g)
   uint64_t pause = g->delaywarning_us / 8;
   if (pause < SECOND_US) pause = SECOND_US;
   g->warn_after_us = q->now_us + (pause < WARN_AGAIN_US ? pause : WARN_AGAIN_US);
-  g->warning = genalloc_append(gate *, &q->warnings, &g);
+  g->warning = genalloc_append(gate *, &q->warnings, &g) != 0;
   timer_update(q, g);
 }
 
