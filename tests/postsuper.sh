@@ -77,6 +77,18 @@ testQueues() {
   unlocked
 }
 
+# A word that names no queue may have been meant as one.
+testNoQueue() {
+  message cur $A
+  for name in defered '' corrupt/ "$(printf '\033[2J')"; do
+    super -d ALL deferred "$name"
+    came 1 '' "postsuper: fatal: invalid directory name: $(printf %s "$name" | tr '\033' '?')"
+  done
+  super -d ALL maildrop bounce defer flush trace
+  said 'postsuper: Deleted: 0 messages'
+  assertEquals 1 "$(kept cur)"
+}
+
 testNotOurs() {
   message cur $A
   super -d ../cur/1h8qa/$A -d "$(printf '\033[2J')" -d 4jWsJD5msmz1bY1D -d "$A*"
@@ -302,7 +314,7 @@ testWordsOfTheRealOne() {
   both -h ALL deferred incoming
   both -H ALL hold
   both -H M1 deferred
-  both -H M1 nosuch
+  both -h M1 nosuch
   both -d M6 -d M6
   both -h M7 -H M7 -d M7
   both -h M8 -d M8 hold

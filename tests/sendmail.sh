@@ -478,6 +478,18 @@ print("y" * 2000000)'; } >"$T/large"
   rm -f "$T/large" "$T/large.body" "$T/got.body"
 }
 
+# Where a user's files may not grow that far he hears why.
+testFileSizeLimit() {
+  head -c 3000000 /dev/zero | tr '\0' '\n' >"$T/large"
+  (
+    ulimit -f 100
+    "$BIN/sendmail" x@limited.example <"$T/large" 2>&1
+    echo $?
+  ) >"$T/out" 2>/dev/null
+  assertContains "$(cat "$T/out")" 'sendmail: fatal: unable to put the message aside: '
+  assertEquals 75 "$(tail -n 1 "$T/out")"
+}
+
 testManyRecipients() {
   seq -f 'r%g@many.example' 2000 >"$T/recipients"
   { printf 'Subject: x\nBcc: ' && sed 's/$/,/; 2,$s/^/ /' "$T/recipients" && printf '\nx\n'; } >"$T/many"

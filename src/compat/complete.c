@@ -68,13 +68,21 @@ static unsigned int field_kind(smtp_field const *field, int resent)
   return 0;
 }
 
+/* Without the end of its last line. */
+static size_t body_length(smtp_field const *field)
+{
+  size_t len = field->bodylen;
+  while (len && (field->body[len - 1] == '\n' || field->body[len - 1] == '\r')) len--;
+  return len;
+}
+
 static void recipients_find(completer *c, smtp_field const *field, int resent)
 {
   char name[80], text[200];
   if (recipients_add(c->sent_to + resent, field->body, field->bodylen, c->wanted->me)) return;
   if (errno != EINVAL) die_memory();
   log_clean(name, sizeof name, field->name, field->namelen);
-  log_clean(text, sizeof text, field->body, field->bodylen);
+  log_clean(text, sizeof text, field->body, body_length(field));
   strerr_dief(EX_DATAERR, "no list of addresses: ", name, ":", text);
 }
 

@@ -231,22 +231,23 @@ static queue_name const queue_names[] =
   { "active", 0, ACT_IN(QUEUE_NEW) | ACT_IN(QUEUE_CUR) },
   { "deferred", ACT_IN(QUEUE_CUR), 0 },
   { "hold", ACT_IN(QUEUE_HOLD), ACT_IN(QUEUE_HOLD) },
-  { "corrupt", ACT_IN(QUEUE_CORRUPT), 0 }
+  { "corrupt", ACT_IN(QUEUE_CORRUPT), 0 },
+  /* Postfix has them, and we have nothing like them. */
+  { "maildrop", 0, 0 }, { "bounce", 0, 0 }, { "defer", 0, 0 }, { "flush", 0, 0 }, { "trace", 0, 0 }
 };
 
-/* Those that Postfix has and we have not are empty. */
 static void queue_add(super *s, char const *name)
 {
   char clean[IDS_LINE_MAX];
   size_t i;
-  if (!queue_id_ok(name, strlen(name)))
-    die("invalid directory name: ", log_clean(clean, sizeof clean, name, strlen(name)));
   for (i = 0; i < sizeof queue_names / sizeof *queue_names; i++)
     if (!strcmp(name, queue_names[i].name))
     {
       s->idle |= queue_names[i].idle;
       s->busy |= queue_names[i].busy;
+      return;
     }
+  die("invalid directory name: ", log_clean(clean, sizeof clean, name, strlen(name)));
 }
 
 static void queues_choose(super *s, char const *const *names)

@@ -1,6 +1,7 @@
 /* sendmail: hand a message to the relay, as the programs of users do it. */
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -37,6 +38,13 @@ static void die_text(int code, char const *what, char const *s)
 {
   char clean[300];
   strerr_dief(code, what, log_clean(clean, sizeof clean, s, strlen(s)));
+}
+
+static void die_nobody(options const *o) gccattr_noreturn;
+static void die_nobody(options const *o)
+{
+  strerr_dief(EX_USAGE, o->extract ? "No recipient addresses found in message header"
+    : "Recipient addresses must be specified on the command line or via the -t option");
 }
 
 /* --- the envelope --- */
@@ -106,7 +114,7 @@ static void letter_complete(letter *l, envelope *e, options const *o)
   if (o->extract) wanted.recipients = &e->recipients;
   complete(l, &wanted);
   stralloc_free(&name);
-  if (!recipients_len(&e->recipients)) strerr_dief(EX_USAGE, "No recipient addresses found in message header");
+  if (!recipients_len(&e->recipients)) die_nobody(o);
   recipients_once(&e->recipients);
   e->eightbit = l->high || o->eightbit;
   e->utf8 = is_utf8(e, l);
@@ -117,8 +125,7 @@ static void letter_complete(letter *l, envelope *e, options const *o)
 /* Without recipients the message need not be read. */
 static void recipients_wanted(options const *o, char const *const *argv)
 {
-  if (!o->extract && !*argv)
-    strerr_dief(EX_USAGE, "Recipient addresses must be specified on the command line or via the -t option");
+  if (!o->extract && !*argv) die_nobody(o);
 }
 
 /* All of the message is there before the relay is bothered with it: whoever writes it may take his time. */
@@ -192,6 +199,7 @@ int main(int argc, char const *const *argv)
   int first = options_read(&o, argc, argv);
   char const *instance = instance_path(o.instance);
   if (argc) name_mode(&o, argv[0]);
+  signal(SIGXFSZ, SIG_IGN); /* EFBIG instead */
   argv += first;
   switch (o.mode)
   {

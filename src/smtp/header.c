@@ -283,6 +283,19 @@ static int list_bad(smtp_address_list *l)
   return -1;
 }
 
+/* At an '@': step over what can only be a name, since a '<' follows; people put addresses there without quotes. */
+static void name_skip(smtp_address_list *l)
+{
+  size_t const at = l->at;
+  words name;
+  while (at_char(l, '@'))
+  {
+    l->at++;
+    if (!words_read(l, &name)) break;
+  }
+  if (!at_char(l, '<')) l->at = at;
+}
+
 int smtp_address_next(smtp_address_list *l, smtp_address *address)
 {
   words w;
@@ -297,6 +310,7 @@ int smtp_address_next(smtp_address_list *l, smtp_address *address)
     l->group = 1;
     l->at++;
   }
+  name_skip(l);
   if (at_char(l, '<'))
   {
     l->at++;

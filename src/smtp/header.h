@@ -42,8 +42,8 @@ typedef struct smtp_address_list
 
 /*
  * The next address of a list (RFC 5322 section 3.4, and what section 4.4 tolerates): groups, names,
- * comments, folding and empty places are passed over; a route is left out.  Characters beyond ASCII
- * are taken as they are; smtp_path_scan() has the last word on what may be sent.
+ * comments, folding and empty places are passed over, and so is an '@' in a name; a route is left out.
+ * Characters beyond ASCII are taken as they are; smtp_path_scan() has the last word on what may be sent.
  * Returns 1 with the address, which holds no control character; 0 at the end; -1: no address list.
  */
 extern int smtp_address_next(smtp_address_list *list, smtp_address *address);
