@@ -557,6 +557,20 @@ testDeedsAreLogged() {
 1h8qaaaaa00001: requeued' "$(log qmgr | sed -n 's/^[^ ]* qmgr: \(1h8q\)/\1/p')"
 }
 
+# It was sent by an agent that outlived its qmgr, while an operator had put it aside.
+testReleasedWithNothingOwed() {
+  appears customer
+  relay "* $(at customer) park"
+  hold a.example
+  id=$(listed a.example)
+  file=$(find "$I/queue/cur" -name "$id")
+  printf '1763711160.000001 0 sent 2.0.0 none ok\n' >>"$file"
+  "$BIN/qmgr-trigger" -C "$I" released "$id"
+  assertTrue 'gone' 'wait_for 10 drained'
+  assertTrue 'logged' 'logged qmgr "$id: removed"'
+  assertEquals 'and not sent' 0 "$(got customer)"
+}
+
 # Nobody is told, and nothing is kept.
 testRefusedNotice() {
   appears customer --rcpt 'nobody@a.example=550 5.1.1 no such user'

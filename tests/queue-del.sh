@@ -54,6 +54,25 @@ testBeingWritten() {
   assertEquals 1 "$(kept tmp)"
 }
 
+# It was sent, and qmgr is about to remove it, or has been killed before: that it was deleted would be untrue.
+testSentAlready() {
+  for place in new cur hold; do
+    message $place $A
+    sent $place $A
+    del $A
+    came 1 "$A gone already" 'queue-del: 0 deleted, 1 gone already'
+    message $place $B
+    sent $place $B
+    del -a -y
+    came 0 '' 'queue-del: 0 deleted'
+    assertEquals $place 0 "$(kept $place)"
+  done
+  message corrupt $A
+  sent corrupt $A
+  del $A
+  came 0 "$A deleted" 'queue-del: 1 deleted'
+}
+
 testIdsOnStandardInput() {
   message cur $A
   message hold $B
@@ -90,7 +109,7 @@ testAnswersAtOnce() {
 # All are looked at before anything is done.
 testNotAnId() {
   message cur $A
-  for word in x ../cur/$A "$A$A" "$A**" '' /dev/null 1H8QABCDE00001; do
+  for word in x ../cur/$A "$A$A" "$A**" '' /dev/null; do
     del $A "$word"
     assertEquals "$word: exit code" 100 "$code"
     assertEquals 'one line' 1 "$(wc -l <"$T/err")"

@@ -35,6 +35,16 @@ testNoMessage() {
 $B not a whole message: not released" 'queue-release: 0 released, 1 not held, 1 not a whole message: not released'
 }
 
+# It was sent while it was held, and is in no list any more: nobody would remove it.
+testSentAlready() {
+  message hold $A
+  sent hold $A
+  hints release $A
+  came 1 "$A gone already" 'queue-release: 0 released, 1 gone already'
+  assertEquals "deleted $A" "$(cat "$T/hints")"
+  assertEquals 0 "$(queued)"
+}
+
 testThousands() {
   fill hold 2000
   release <"$T/ids"

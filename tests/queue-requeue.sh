@@ -203,6 +203,22 @@ testDeletedMeanwhile() {
   assertNull "$(ls "$I/queue/tmp")"
 }
 
+kept_new() { [ -n "$(ls "$I/queue/new")" ]; }
+
+# The same when the copy is in new/ by then: syncing it takes its time.
+testDeletedWhileSynced() {
+  message cur $A
+  traced -o /dev/null -e inject=fsync:delay_enter=1000000 "$BIN/queue-requeue" -C "$I" $A >"$T/out" 2>"$T/err" &
+  pid=$!
+  assertTrue 'it is there' 'wait_for 10 kept_new'
+  rm "$I/queue/cur/1h8qa/$A"
+  wait "$pid"
+  code=$?
+  came 1 "$A gone already" 'queue-requeue: 0 requeued, 1 gone already'
+  assertEquals 0 "$(queued)"
+  assertNull "$(ls "$I/queue/tmp")"
+}
+
 # --- nothing is lost -----------------------------------------------------------------------------
 
 # kept_whole WHY: the old message is there, or a new one.

@@ -59,6 +59,9 @@ static held *held_get(qmgr *q, char const *id, enum queue_place place, message c
   return h;
 }
 
+/* So often in a row at the most. */
+#define MOVES_MAX 10
+
 /* An operator may have moved it meanwhile. */
 static int message_find(qmgr const *q, char const *id, enum queue_place *place)
 {
@@ -68,11 +71,13 @@ static int message_find(qmgr const *q, char const *id, enum queue_place *place)
   return 1;
 }
 
-/* Nothing is left to do for it. */
+/* Nothing is left to do for it.  Who puts it aside and releases it at once is followed a few times. */
 static void message_finish(qmgr *q, char const *id, enum queue_place place)
 {
+  unsigned int moves = 0;
   int r = queuedir_remove(q->queue, id, place);
-  if (r == -1 && errno == ENOENT && message_find(q, id, &place)) r = queuedir_remove(q->queue, id, place);
+  while (r == -1 && errno == ENOENT && moves++ < MOVES_MAX && message_find(q, id, &place))
+    r = queuedir_remove(q->queue, id, place);
   if (r == 0) log_line(id, ": removed");
   else if (errno != ENOENT) log_line("warning: unable to remove ", id, ": ", strerror(errno));
 }
@@ -376,6 +381,7 @@ void deliver_released(qmgr *q, char const *id)
   if (fd == -1) return;
   fd_close(fd);
   if (message_any_untold(&q->message)) q->notices.look = 1;
+  else if (!message_owed(&q->message) && !held_find(q, id)) message_finish(q, id, place);
   for (n = 0; n < message_rcpts(&q->message); n++)
   {
     message_recipient const *r = message_rcptp(&q->message, n);

@@ -99,8 +99,26 @@ static enum act_result outcome(int r, enum act_result good)
 
 /* --- delete, hold, release --------------------------------------------------------------------- */
 
+/*
+ * Nothing is left to do for it: qmgr is about to remove it, or would have, if it had not been killed or
+ * the message moved under its hands.  Whoever removes it, it was sent, and gone for the operator.
+ */
+static int done_with(act *a, found const *f)
+{
+  return !f->sending && ACT_IN(f->place) & ACT_QUEUED && message_read(&a->message, f->fd)
+    && !message_owed(&a->message) && !message_any_untold(&a->message);
+}
+
+static enum act_result finish(act *a, found const *f)
+{
+  if (queuedir_remove(a->queue, f->id, f->place) == 0) hint(a, "deleted", f->id);
+  else if (errno != ENOENT) return ACT_TROUBLE;
+  return ACT_GONE;
+}
+
 static enum act_result delete_step(act *a, found *f)
 {
+  if (done_with(a, f)) return finish(a, f);
   return outcome(queuedir_remove(a->queue, f->id, f->place), f->sending ? ACT_DONE_SENDING : ACT_DONE);
 }
 
@@ -138,9 +156,11 @@ static enum act_result record(act *a, found const *f)
 
 static enum act_result hold_step(act *a, found *f)
 {
-  enum act_result recorded = f->place == QUEUE_NEW ? record(a, f) : ACT_DONE;
+  enum act_result recorded;
+  if (done_with(a, f)) return finish(a, f);
   if (f->place == QUEUE_HOLD) return ACT_ALREADY;
   if (f->place == QUEUE_CORRUPT) return ACT_CORRUPT;
+  recorded = f->place == QUEUE_NEW ? record(a, f) : ACT_DONE;
   if (recorded != ACT_DONE) return recorded;
   return outcome(queuedir_move(a->queue, f->id, f->place, QUEUE_HOLD), f->sending ? ACT_DONE_SENDING : ACT_DONE);
 }
@@ -154,6 +174,7 @@ enum act_result act_hold(act *a, char const *id)
 
 static enum act_result release_step(act *a, found *f)
 {
+  if (done_with(a, f)) return finish(a, f);
   if (f->place == QUEUE_CORRUPT) return ACT_CORRUPT;
   if (f->place != QUEUE_HOLD) return ACT_ALREADY;
   if (!message_read(&a->message, f->fd)) return errno == EBADMSG ? ACT_CORRUPT : ACT_TROUBLE;
@@ -255,27 +276,29 @@ static int content_copy(act *a, int fd)
   return 1;
 }
 
-/* The old one, wherever it is by now. */
-static int old_remove(act const *a, char const *id)
+/* Wherever it is by now.  1; 0 when it is gone; -1 with errno. */
+static int anywhere_remove(act const *a, char const *id)
 {
   size_t i;
   for (i = 0; i < LOOK_ROUNDS * LOOK_PLACES; i++)
   {
     if (queuedir_remove(a->queue, id, look_order[i % LOOK_PLACES]) == 0) return 1;
-    if (errno != ENOENT) return 0;
+    if (errno != ENOENT) return -1;
   }
-  return 1;
+  return 0;
 }
 
 /* Somebody who removed it while it was copied meant the copy as well. */
 static enum act_result copy(act *a, found const *f)
 {
-  int gone;
+  int gone, r;
   if (!envelope_copy(a) || !field_put(a, f->id) || !content_copy(a, f->fd)) return ACT_TROUBLE;
   gone = removed(f->fd);
   if (gone) return gone == 1 ? ACT_GONE : ACT_TROUBLE;
   if (!message_commit(&a->writer, a->fsyncdir)) return ACT_TROUBLE;
-  return old_remove(a, f->id) ? ACT_DONE : ACT_TROUBLE;
+  r = anywhere_remove(a, f->id);
+  if (r == 1) return ACT_DONE;
+  return r == 0 && anywhere_remove(a, a->writer.id) != -1 ? ACT_GONE : ACT_TROUBLE;
 }
 
 /* Who ends us with a signal waits until nothing is left in tmp/. */

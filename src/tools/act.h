@@ -51,7 +51,7 @@ enum act_result
   ACT_DONE,
   ACT_DONE_SENDING,  /* done; an attempt to send it is under way */
   ACT_ALREADY,       /* it is what it was to become */
-  ACT_GONE,          /* in no place that was looked at */
+  ACT_GONE,          /* in no place that was looked at; or it was sent, and removed now if it was still there */
   ACT_UNFINISHED,    /* in tmp/ */
   ACT_BUSY,          /* being sent all the time */
   ACT_CORRUPT,       /* not a whole message */

@@ -4,6 +4,7 @@
 #                                $T/out and $T/err
 #   came CODE OUT ERR            a failure unless that is what the last one came to
 #   fill PLACE COUNT [OPTION...] whole messages for customer.tld, see tests/peer/queue-fill; ids in $T/ids
+#   sent PLACE ID                its journal says that it was
 #   kept PLACE                   how many files are there
 #   locked FILE                  a recipient of a message in somebody's hands, until unlocked
 #   customer [OPTION...]         a sink, and an instance that is to be started: live.example and parked.example
@@ -35,6 +36,8 @@ fill() {
 
 # message PLACE ID: with an id of one's own.
 message() { tests/peer/message "$I/queue" "$1" "$2" customer.tld; }
+
+sent() { echo '1763711160.000001 0 sent 2.0.0 mx 250 ok' >>"$(find "$I/queue/$1" -name "$2")"; }
 
 kept() { find "$I/queue/$1" -type f | wc -l; }
 
