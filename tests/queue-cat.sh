@@ -235,6 +235,7 @@ testStandardInput() {
   for n in 1 2 3; do printf "\nx$n\n" | put alice@customer.tld; done >"$T/ids"
   assertEquals 'all' 3 "$(cat_ <"$T/ids" | grep -c '^--- journal')"
   assertEquals 'in order' "$(cat "$T/ids")" "$(cat_ -B - <"$T/ids" | awk '/^--- .* new/ { print $2 }')"
+  assertEquals 'as logwatch prints them' 3 "$(tr a-z A-Z <"$T/ids" | cat_ -B - | grep -c '^x')"
   assertEquals 'with marks' 3 "$(sed 's/$/!/' "$T/ids" | cat_ -B - | grep -c '^x')"
   assertEquals 'none' '' "$(cat_ </dev/null)"
   { echo x; cat "$T/ids"; } | cat_ >"$T/out" 2>"$T/err"

@@ -280,6 +280,15 @@ queue/site/no site: not the name of a site: left
 queue/notice/y: not the name of a message: left"
 }
 
+# A file that has the name of a slice: no message can be in it.
+testNoSlices() {
+  : >"$I/queue/cur/notes"
+  leaves 'queue/cur/notes: no directory: left'
+  rm "$I/queue/cur/notes"
+  ln -s ../hold "$I/queue/cur/notes"
+  leaves 'queue/cur/notes: no directory: left'
+}
+
 testAsked() {
   : >"$I/queue/asked/a.tld"
   : >"$I/queue/asked/@"

@@ -7,14 +7,16 @@
 
 #include "base/log.h"
 #include "base/program.h"
+#include "smtp/chars.h"
 
 int ids_scan(char id[ID_LEN + 1], char const *s, size_t len)
 {
+  size_t i;
   if (len == ID_LEN + 1 && (s[ID_LEN] == '*' || s[ID_LEN] == '!')) len--;
-  if (!id_ok(s, len)) return 0;
-  memcpy(id, s, ID_LEN);
+  if (len != ID_LEN) return 0;
+  for (i = 0; i < ID_LEN; i++) id[i] = smtp_lower(s[i]);
   id[ID_LEN] = 0;
-  return 1;
+  return id_ok(id, ID_LEN);
 }
 
 /* --- standard input ------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include <skalibs/allreadwrite.h>
 
 #include "base/wallclock.h"
+#include "smtp/chars.h"
 #include "smtp/domain.h"
 
 /* --- the head ------------------------------------------------------------------------- */
@@ -399,6 +400,13 @@ static int client_get(message *m, cursor *c)
   return 1;
 }
 
+static int folded_ok(char const *s, size_t len)
+{
+  size_t i = 0;
+  while (i < len && smtp_lower(s[i]) == s[i]) i++;
+  return i == len && smtp_domain_ok(s, len);
+}
+
 /* "rcpt DOMAIN <ADDRESS> PARAMETERS": the domain names a file, so it must be one. */
 static int rcpt_get(message *m, cursor const *c, char const *s, size_t len)
 {
@@ -406,7 +414,7 @@ static int rcpt_get(message *m, cursor const *c, char const *s, size_t len)
   message_recipient r = { .code = none, .relay = none, .reason = none };
   job_field domain;
   if (!word_skip(&s, &len, "rcpt") || !job_field_next(&s, &len, &domain)) return 0;
-  if (!smtp_domain_ok(domain.s, domain.len) || !path_get(c, s, len, &r.address, &r.parameters)) return 0;
+  if (!folded_ok(domain.s, domain.len) || !path_get(c, s, len, &r.address, &r.parameters)) return 0;
   r.domain = field_string(c, &domain);
   return genalloc_append(message_recipient, &m->recipients, &r) ? 1 : -1;
 }

@@ -270,7 +270,7 @@ static int each_in_slice(int queue, char const *slice, stralloc *ids, int (*fn)(
   stpcpy(stpcpy(stpcpy(path, place_names[QUEUE_CUR]), "/"), slice);
   ids->len = 0;
   if (!names_read(ids, queue, path, ID_LEN, &id_name_ok))
-    return errno == ENOENT ? 1 : -1; /* its last message went meanwhile */
+    return errno == ENOENT || errno == ENOTDIR ? 1 : -1; /* its last message went meanwhile; or none of ours */
   for (i = 0; i < ids->len; i += ID_LEN + 1)
     if (!(*fn)(ids->s + i, data)) return 0;
   return 1;

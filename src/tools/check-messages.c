@@ -297,8 +297,12 @@ static void sliced_each(check *c, char const *directory, char const *name)
 static void slice_each(check *c, char const *directory, char const *name)
 {
   stralloc path = STRALLOC_ZERO;
-  if (queuedir_slice_ok(name)) names_each(c, path_join(&path, directory, name), sliced_each);
-  else finding(c, path_join(&path, directory, name), "not the name of a slice", NOTHING_TO_DO);
+  struct stat st;
+  path_join(&path, directory, name);
+  if (!queuedir_slice_ok(name)) finding(c, path.s, "not the name of a slice", NOTHING_TO_DO);
+  else if (fstatat(c->queue, path.s, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode))
+    finding(c, path.s, "no directory", NOTHING_TO_DO);
+  else names_each(c, path.s, sliced_each);
   stralloc_free(&path);
 }
 
