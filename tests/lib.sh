@@ -71,13 +71,21 @@ valgrind_bin() {
 # --- waiting ------------------------------------------------------------------------
 
 # wait_for SECONDS COMMAND...: polls until the command succeeds; 1 when it never does.
+# The command may wait for something itself: no variable is kept meanwhile.
 wait_for() {
-  wait_until=$(($(date +%s) + $1 + 1))
+  wait_seconds=$1
   shift
-  while ! "$@"; do
-    [ "$(date +%s)" -lt "$wait_until" ] || return 1
+  wait_until $(($(date +%s) + wait_seconds + 1)) "$@"
+}
+wait_until() {
+  until but_the_first "$@"; do
+    [ "$(date +%s)" -lt "$1" ] || return 1
     sleep 0.05
   done
+}
+but_the_first() {
+  shift
+  "$@"
 }
 
 gone() { ! kill -0 "$1" 2>/dev/null; }
