@@ -48,7 +48,7 @@ CONF := $(call object,conf/conf conf/list conf/route) $(BASE) $(SMTP)
 QUEUE := $(call object,queue/id queue/queuedir queue/message queue/trace) $(JOB) $(CONF)
 FLUSH := $(call object,flush/flush flush/trigger) $(QUEUE)
 ACT := $(call object,tools/act queue/ids) $(FLUSH)
-FACE := $(call object,compat/list compat/beside compat/options compat/ask compat/client smtpd/wire queue/id) $(BASE) $(SMTP)
+FACE := $(call object,compat/list compat/beside compat/options compat/ask compat/client base/wire queue/id) $(BASE) $(SMTP)
 LOGS := $(call object,tools/logsource tools/logentry tools/logstamp tools/logjson tools/logwords tools/loglater queue/id)
 
 SKALIBS := -l:libskarnet.a
@@ -67,7 +67,7 @@ PROGRAMS := $(SKALIBS_PROGRAMS) $(OWFAT_PROGRAMS)
 all: $(PROGRAMS:%=$(BIN)/%)
 
 $(BIN)/smtpd-etrn: $(call object,smtpd/smtpd-etrn smtpd/session smtpd/envelope smtpd/parameters smtpd/receive smtpd/etrn \
-  smtpd/policy smtpd/peer smtpd/wire) $(FLUSH)
+  smtpd/policy smtpd/peer base/wire) $(FLUSH)
 $(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/settings qmgr/timer qmgr/site qmgr/gate qmgr/deliver \
   qmgr/agent qmgr/notice qmgr/totals qmgr/intake) $(FLUSH)
 $(BIN)/bounce-put: $(call object,bounce/bounce-put bounce/subject bounce/way bounce/notice bounce/prose bounce/report \

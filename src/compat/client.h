@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <skalibs/gccattributes.h>
 
+#include "base/wire.h"
 #include "smtp/domain.h"
 #include "smtp/reply.h"
-#include "smtpd/wire.h"
 
 typedef struct client
 {

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <skalibs/stralloc.h>
 
+#include "base/wire.h"
 #include "conf/conf.h"
 #include "queue/message.h"
 #include "smtp/command.h"
@@ -19,7 +20,6 @@
 #include "smtp/path.h"
 #include "smtpd/peer.h"
 #include "smtpd/policy.h"
-#include "smtpd/wire.h"
 
 /* --- session.c ----------------------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
-#ifndef SMTPD_WIRE_H
-#define SMTPD_WIRE_H
+#ifndef BASE_WIRE_H
+#define BASE_WIRE_H
 
 /*
  * The two ends of the connection: buffered, non-blocking, every wait with a deadline.

@@ -1,4 +1,4 @@
-#include "smtpd/wire.h"
+#include "base/wire.h"
 
 #include <errno.h>
 #include <sys/socket.h>
