@@ -1,0 +1,137 @@
+"""The tools of the bench, as Python sees them: load, sink, delay, and asking with ETRN."""
+import mmap
+import os
+import socket
+import struct
+import time
+from typing import NamedTuple
+
+from ground import Failed, run, wait_for
+
+SENT_TO = "127.0.0.1:9925"   # the site
+LONG_WAY = "127.0.0.1:9930"  # the same, behind a long link
+MUTE_PORT, HOLE_PORT, REFUSED_PORT = 9931, 9932, 9933  # at any address; nobody listens at the last one
+
+
+class Site(NamedTuple):
+    domain: str
+    where: str
+    parked: bool
+
+
+def address(text):
+    host, _, port = text.rpartition(":")
+    return host, int(port)
+
+
+def load(tools, where, messages, *options, sessions=10, octets=4096, give_up=300):
+    """What load has to say, by name; times of a message in milliseconds."""
+    words = run([tools + "/load", "-s", sessions, "-n", messages, "-z", octets, "-w", give_up, *options, where],
+                timeout=give_up + 20).split()
+    found = {name: float(value) for name, value in zip(words[::2], words[1::2])}
+    for name in ("p50", "p99", "max"):
+        found[name] /= 1000
+    return found
+
+
+class Sink:
+    NAMES = ("connections", "messages", "octets", "wanted", "others", "rcpts",
+             "first_ns", "last_ns", "connected_ns", "open_now", "open_most")
+
+    def __init__(self, ground, tools, *options, where=SENT_TO):
+        path = os.path.join(ground.work, "counters." + where.rpartition(":")[2])
+        if os.path.exists(path):
+            os.unlink(path)
+        self.ground = ground
+        self.process = ground.tool([tools + "/sink", *options, where, path])
+        size = 8 * len(self.NAMES)
+        wait_for("the sink", 10, lambda: os.path.exists(path) and os.path.getsize(path) == size)
+        with open(path, "r+b") as f:
+            self.counters = mmap.mmap(f.fileno(), size)
+
+    def __getattr__(self, name):
+        return struct.unpack_from("Q", self.counters, 8 * self.NAMES.index(name))[0]
+
+    def reset(self):
+        open_now = self.open_now
+        fresh = (open_now if name == "open_now" else 0 for name in self.NAMES)
+        self.counters[:] = struct.pack("%dQ" % len(self.NAMES), *fresh)
+
+    def quiet(self):
+        """Waits until nothing comes any more."""
+        before = -1
+        while self.messages != before:
+            before = self.messages
+            time.sleep(0.3)
+
+    def wait(self, messages, seconds):
+        wait_for("%d messages at the site, %d came" % (messages, self.messages), seconds,
+                 lambda: self.messages >= messages, 0.002)
+
+    def end(self):
+        self.ground.tool_end(self.process)
+
+
+def long_link(ground, tools, round_trip_ms):
+    ground.tool([tools + "/delay", round_trip_ms // 2, LONG_WAY, SENT_TO])
+    wait_for("the long link", 10, lambda: listens(LONG_WAY))
+
+
+def listens(where):
+    """Does somebody?  Without a connection, which would count."""
+    with open("/proc/net/tcp") as f:
+        return any(":%04X 00000000:0000 0A" % address(where)[1] in line for line in f)
+
+
+class Client:
+    """One SMTP connection."""
+
+    def __init__(self, where):
+        self.socket = socket.create_connection(address(where), timeout=60)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.replies = self.socket.makefile("rb")
+        self.greeting = self.reply()
+
+    def reply(self):
+        while True:
+            line = self.replies.readline()
+            if line[3:4] != b"-":
+                return line.decode(errors="replace").strip()
+
+    def command(self, line):
+        self.socket.sendall(line.encode() + b"\r\n")
+        return self.reply()
+
+    def end(self):
+        self.replies.close()
+        self.socket.close()
+
+
+def greets(where):
+    try:
+        client = Client(where)
+        client.end()
+        return client.greeting.startswith("220")
+    except OSError:
+        return False
+
+
+def etrn(where, domain):
+    """Asks for a domain: when (CLOCK_MONOTONIC, ns), and the milliseconds until the reply."""
+    client = Client(where)
+    client.command("EHLO bench.example")
+    asked = time.monotonic_ns()
+    reply = client.command("ETRN " + domain)
+    took = (time.monotonic_ns() - asked) / 1e6
+    client.command("QUIT")
+    client.end()
+    if not reply.startswith("25"):
+        raise Failed("ETRN %s: %s" % (domain, reply))
+    return asked, took
+
+
+def connections_made():
+    """By anybody in this network namespace, since ever."""
+    with open("/proc/net/snmp") as f:
+        names, values = [line.split() for line in f if line.startswith("Tcp:")]
+    return int(values[names.index("ActiveOpens")])
