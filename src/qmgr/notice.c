@@ -20,8 +20,10 @@
 #define NOTICE_TURN 64
 /* A connection without work is kept so long. */
 #define IDLE_US SECOND_US
-/* When bounce-put is not there, or cannot do it now. */
-#define AGAIN_US (5 * SECOND_US)
+/* When bounce-put is not there. */
+#define ABSENT_US (5 * SECOND_US)
+/* When it cannot do something now: a recipient is being sent to.  Out of step with probes, which come in whole seconds. */
+#define LATER_US (SECOND_US * 7 / 10)
 
 /* --- the marks ------------------------------------------------------------------------------ */
 
@@ -54,10 +56,10 @@ void notices_start(qmgr *q)
 
 /* --- the connection --------------------------------------------------------------------------- */
 
-static void look_later(qmgr *q)
+static void look_later(qmgr *q, uint64_t wait_us)
 {
   q->notices.later = 1;
-  timer_set_earlier(&q->timers, &q->notices.timer, q->now_us + AGAIN_US);
+  timer_set_earlier(&q->timers, &q->notices.timer, q->now_us + wait_us);
 }
 
 /* What was asked and not answered is asked again. */
@@ -66,7 +68,7 @@ static void hang_up(qmgr *q)
   notices *n = &q->notices;
   fd_close(n->fd);
   n->fd = -1;
-  if (n->asked_len) look_later(q);
+  if (n->asked_len) look_later(q, ABSENT_US);
   n->asked_len = n->out_len = n->in_len = 0;
 }
 
@@ -77,7 +79,7 @@ static int connected(qmgr *q)
   n->fd = qmgr_connect(q, "bounce");
   if (n->fd != -1) return 1;
   qmgr_complain(q, "connect to ", "run/bounce", strerror(errno));
-  look_later(q);
+  look_later(q, ABSENT_US);
   return 0;
 }
 
@@ -183,7 +185,7 @@ static void answered(qmgr *q, char const *line, size_t len)
   if (i == n->asked_len) return;
   memcpy(id, n->asked[i], ID_LEN + 1);
   memmove(n->asked + i, n->asked + i + 1, (--n->asked_len - i) * sizeof *n->asked);
-  if (len >= ID_LEN + 6 && !memcmp(line + ID_LEN, " later", 6)) look_later(q);
+  if (len >= ID_LEN + 6 && !memcmp(line + ID_LEN, " later", 6)) look_later(q, LATER_US);
   else notice_over(q, id);
   if (!n->asked_len) timer_set_earlier(&q->timers, &n->timer, q->now_us + IDLE_US);
 }
