@@ -1,12 +1,20 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <skalibs/strerr.h>
 
 #include "smtp/reply.h"
+
+/* What was said and is not written.  There is one stderr. */
+static struct
+{
+  size_t len;
+  char text[PIPE_BUF];
+} waiting;
 
 /* Append as much of s as there is room for, an LF to come not forgotten. */
 static size_t line_add(char *line, size_t len, char const *s)
@@ -17,25 +25,43 @@ static size_t line_add(char *line, size_t len, char const *s)
   return len + n;
 }
 
-void log_pieces(char const *const *pieces)
+/* Returns its length. */
+static size_t line_make(char line[LOG_LINE_MAX], char const *const *pieces)
 {
-  char line[LOG_LINE_MAX];
-  size_t len = 0, done = 0;
-  int e = errno;
-  len = line_add(line, len, PROG);
+  size_t len = line_add(line, 0, PROG);
   len = line_add(line, len, ": ");
   while (*pieces) len = line_add(line, len, *pieces++);
   smtp_text_clean(line, len);
   line[len++] = '\n';
+  return len;
+}
+
+void log_flush(void)
+{
+  size_t done = 0;
+  int e = errno;
   /* a short write happens on a full pipe with a small rest; the logger wants whole lines */
-  while (done < len)
+  while (done < waiting.len)
   {
-    ssize_t r = write(2, line + done, len - done);
+    ssize_t r = write(2, waiting.text + done, waiting.len - done);
     if (r > 0) done += (size_t)r;
     else if (r == -1 && errno == EINTR) continue;
     else break;
   }
+  waiting.len = 0;
   errno = e;
+}
+
+void log_pieces_later(char const *const *pieces)
+{
+  if (sizeof waiting.text - waiting.len < LOG_LINE_MAX) log_flush();
+  waiting.len += line_make(waiting.text + waiting.len, pieces);
+}
+
+void log_pieces(char const *const *pieces)
+{
+  log_pieces_later(pieces);
+  log_flush();
 }
 
 char const *log_clean(char *out, unsigned long max, char const *s, unsigned long len)

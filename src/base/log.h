@@ -2,16 +2,25 @@
 #define BASE_LOG_H
 
 /*
- * Log lines on stderr, one write(2) each, in the words of mail operators' tools:
+ * Log lines on stderr, whole lines in each write(2), in the words of mail operators' tools:
  * "PROG: piece piece...\n", PROG being skalibs's.  Every piece is taken as remote text and
  * cleaned (smtp_text_clean() does the same for programs without skalibs).  A line over
  * LOG_LINE_MAX octets is cut.
  */
 #define LOG_LINE_MAX 3000
 
-/* The pieces are strings; the last one is NULL. */
+/* The pieces are strings; the last one is NULL.  Writes it, behind all that was said for later. */
 extern void log_pieces(char const *const *pieces);
 #define log_line(...) log_pieces((char const *const []){ __VA_ARGS__, 0 })
+
+/*
+ * The same, but it may wait for the next line, or for log_flush(): one write(2) for many lines.  Up to
+ * PIPE_BUF octets wait (who shares a pipe with others must not write more at once), and are lost with a
+ * process that is killed.
+ */
+extern void log_pieces_later(char const *const *pieces);
+#define log_later(...) log_pieces_later((char const *const []){ __VA_ARGS__, 0 })
+extern void log_flush(void);
 
 /* Copy text into out (room max, a string of at most max - 1 octets), cleaned.  Returns out. */
 extern char const *log_clean(char *out, unsigned long max, char const *s, unsigned long len);

@@ -76,20 +76,41 @@ static void check_instance(void)
   close(fd);
 }
 
-/* What log_pieces() writes, as a string. */
+/* While stderr is a pipe of ours. */
+static int log_pipe[2];
+static int log_err;
+
+static void log_begin(void)
+{
+  log_err = dup(2);
+  if (pipe(log_pipe) == -1 || dup2(log_pipe[1], 2) == -1) perror("pipe");
+  fcntl(log_pipe[0], F_SETFL, O_NONBLOCK);
+}
+
+/* What was written since, as a string. */
+static char const *log_written(void)
+{
+  static char text[3 * LOG_LINE_MAX];
+  ssize_t r = read(log_pipe[0], text, sizeof text - 1);
+  text[r > 0 ? r : 0] = 0;
+  return text;
+}
+
+static void log_end(void)
+{
+  dup2(log_err, 2);
+  close(log_err);
+  close(log_pipe[0]);
+  close(log_pipe[1]);
+}
+
 static char const *logged(char const *const *pieces)
 {
-  static char text[2 * LOG_LINE_MAX];
-  int p[2], err = dup(2);
-  ssize_t r;
-  if (pipe(p) == -1 || dup2(p[1], 2) == -1) return "";
+  char const *text;
+  log_begin();
   log_pieces(pieces);
-  dup2(err, 2);
-  close(err);
-  close(p[1]);
-  r = read(p[0], text, sizeof text - 1);
-  close(p[0]);
-  text[r > 0 ? r : 0] = 0;
+  text = log_written();
+  log_end();
   return text;
 }
 
@@ -109,11 +130,36 @@ static void check_log(void)
   CHECK("a piece is cut", !strcmp(log_clean(out, sizeof out, "123456789", 9), "1234567"));
 }
 
+static void check_log_later(void)
+{
+  static char large[LOG_LINE_MAX + 1000];
+  char const *text;
+  memset(large, 'x', sizeof large - 1);
+  log_begin();
+  log_later("one");
+  CHECK("it waits", !strcmp(log_written(), ""));
+  log_line("two");
+  CHECK("for the next line, which comes behind it", !strcmp(log_written(), "base: one\nbase: two\n"));
+  log_later("three");
+  log_flush();
+  CHECK("or to be asked for", !strcmp(log_written(), "base: three\n"));
+  log_flush();
+  CHECK("once", !strcmp(log_written(), ""));
+  log_later(large);
+  log_later(large);
+  text = log_written();
+  CHECK("no more waits than a pipe takes in one", strlen(text) == LOG_LINE_MAX && text[LOG_LINE_MAX - 1] == '\n');
+  log_flush();
+  CHECK("the rest, whole", strlen(log_written()) == LOG_LINE_MAX);
+  log_end();
+}
+
 int main(void)
 {
   check_durations();
   check_dates();
   check_instance();
   check_log();
+  check_log_later();
   CHECK_END();
 }
