@@ -56,39 +56,52 @@ static size_t line_format(char out[TRIGGER_LINE_MAX], char const *word, char con
   return (size_t)(end - out);
 }
 
-/* The reader may go between our open and our write, and a FIFO knows no MSG_NOSIGNAL. */
-static ssize_t write_nosignal(int fd, char const *s, size_t len)
+/* Its reader is gone, or never was: the next hint looks again. */
+static int unheard(trigger *t)
 {
-  struct sigaction ignore, before;
+  trigger_close(t);
+  return 0;
+}
+
+int trigger_say(trigger *t, char const *word, char const *argument)
+{
+  char line[TRIGGER_LINE_MAX];
   ssize_t r;
-  int e;
+
+  if (!trigger_line_ok(word, argument)) return errno = EINVAL, -1;
+  if (t->fd == -1) t->fd = writer_open(t->queue);
+  if (t->fd == -1) return errno ? -1 : 0;
+  do r = write(t->fd, line, line_format(line, word, argument));
+  while (r == -1 && errno == EINTR);
+  if (r != -1) return 1; /* whole: it is shorter than PIPE_BUF */
+  if (errno == EPIPE) return unheard(t);
+  return errno == EAGAIN ? 0 : -1;
+}
+
+void trigger_close(trigger *t)
+{
+  int e = errno;
+  if (t->fd != -1) close(t->fd);
+  t->fd = -1;
+  errno = e;
+}
+
+/* The reader may go between our open and our write, and a FIFO knows no MSG_NOSIGNAL. */
+int trigger_hint(int queue, char const *word, char const *argument)
+{
+  trigger t = { .queue = queue, .fd = -1 };
+  struct sigaction ignore, before;
+  int r, e;
 
   memset(&ignore, 0, sizeof ignore);
   ignore.sa_handler = SIG_IGN;
   if (sigaction(SIGPIPE, &ignore, &before) == -1) return -1;
-  do r = write(fd, s, len); while (r == -1 && errno == EINTR);
+  r = trigger_say(&t, word, argument);
+  trigger_close(&t);
   e = errno;
   sigaction(SIGPIPE, &before, 0);
   errno = e;
   return r;
-}
-
-int trigger_hint(int queue, char const *word, char const *argument)
-{
-  char line[TRIGGER_LINE_MAX];
-  ssize_t r;
-  int fd, e;
-
-  if (!trigger_line_ok(word, argument)) return errno = EINVAL, -1;
-  fd = writer_open(queue);
-  if (fd == -1) return errno ? -1 : 0;
-  r = write_nosignal(fd, line, line_format(line, word, argument));
-  e = errno;
-  close(fd);
-  if (r != -1) return 1; /* whole: it is shorter than PIPE_BUF */
-  if (e == EAGAIN || e == EPIPE) return 0;
-  errno = e;
-  return -1;
 }
 
 int trigger_listened(int queue)

@@ -62,6 +62,29 @@ static void test_hints(int queue)
   CHECK("closed: not listened", trigger_listened(queue) == 0);
 }
 
+/* The FIFO kept open, while readers come and go. */
+static void test_kept(int queue)
+{
+  trigger t = { .queue = queue, .fd = -1 };
+  int fd = trigger_open(queue);
+  signal(SIGPIPE, SIG_IGN);
+  CHECK("say", trigger_say(&t, "scan", "") == 1 && reads(fd, "scan\n") && t.fd != -1);
+  CHECK("say more", trigger_say(&t, "new", "1h8qabcde00001") == 1 && reads(fd, "new 1h8qabcde00001\n"));
+  CHECK("not a line", trigger_say(&t, "scan", "a\nb") == -1 && errno == EINVAL && t.fd != -1);
+  while (trigger_say(&t, "flush", "customer.tld") == 1) ;
+  CHECK("full: no error, and kept", trigger_say(&t, "flush", "customer.tld") == 0 && t.fd != -1);
+  close(fd);
+  CHECK("nobody reads", trigger_say(&t, "scan", "") == 0 && t.fd == -1);
+  CHECK("still nobody", trigger_say(&t, "scan", "") == 0 && t.fd == -1);
+  fd = trigger_open(queue);
+  CHECK("somebody again", trigger_say(&t, "scan", "") == 1 && reads(fd, "scan\n"));
+  trigger_close(&t);
+  CHECK("closed", t.fd == -1);
+  close(fd);
+  unlinkat(queue, "trigger", 0);
+  signal(SIGPIPE, SIG_DFL);
+}
+
 /* A reader that goes away at once, over and over: hints are lost, and nobody dies of SIGPIPE. */
 static void test_leaving(int queue)
 {
@@ -107,6 +130,7 @@ int main(void)
   if (queue == -1) return 111;
   test_absent(queue);
   test_hints(queue);
+  test_kept(queue);
   test_leaving(queue);
   test_strange(queue);
   if (rmdir(top) == -1) return 111;
