@@ -103,20 +103,11 @@ extern int conf_value_read(int conf, conf_setting const *setting, stralloc *text
 
 /* --- list.c: lists, compiled or not ------------------------------------------------------ */
 
-enum conf_list_form { CONF_LIST_MISSING, CONF_LIST_TEXT, CONF_LIST_CDB };
-
-typedef struct conf_list
-{
-  conf_setting const *setting;
-  enum conf_list_form form;
-  stralloc text;
-  cdb map;
-} conf_list;
-#define CONF_LIST_ZERO { .text = STRALLOC_ZERO, .map = CDB_ZERO }
-
-/* 1, or 0 with conf_why(). */
+/*
+ * Have a list read: all zero at first; one that is open already is read again only where its file has
+ * changed since.  1, or 0 with conf_why(): then it is closed.
+ */
 extern int conf_list_open(int conf, char const *name, conf_list *list);
-extern void conf_list_close(conf_list *list);
 
 /*
  * Ask a compiled list.  1 with *data (valid until it is closed), 0 when the key is not there,

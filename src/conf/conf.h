@@ -16,7 +16,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
+#include <skalibs/cdb.h>
 #include <skalibs/stralloc.h>
 
 /* Why the last reader failed, a string: "conf/backoff: line 1: MIN is over MAX". */
@@ -86,12 +88,28 @@ typedef struct conf_address { unsigned char octets[16]; } conf_address;
 /* From text: an IPv4 or IPv6 address, a mapped IPv6 address is the IPv4 one.  1 or 0. */
 extern int conf_address_scan(char const *s, conf_address *address);
 
+/* A list as it was read.  Private but for these two. */
+enum conf_list_form { CONF_LIST_MISSING, CONF_LIST_TEXT, CONF_LIST_CDB };
+typedef struct conf_list
+{
+  struct conf_setting const *setting; /* NULL: not open */
+  enum conf_list_form form;
+  struct stat stamp;                  /* of the text; all zero where there is none */
+  stralloc text;
+  cdb map;
+} conf_list;
+#define CONF_LIST_ZERO { .text = STRALLOC_ZERO, .map = CDB_ZERO }
+extern void conf_list_close(conf_list *list);
+
 /*
  * Questions.  *yes is 1 or 0.  domain is folded (smtp_domain_fold) and an A-label.
  * A list of domains holds "customer.tld" for itself, ".customer.tld" for all below it.
+ *   kept  who asks many times keeps the list here (all zero before the first question, conf_list_close()
+ *         after the last); its file is read again when it has changed.  NULL: it is read for this question.
+ *         A long text is read each time, and one that was changed a moment ago.
  */
-extern int conf_relaydomain(int conf, char const *domain, size_t len, int *yes);
-extern int conf_relayclient(int conf, conf_address const *address, int *yes);
+extern int conf_relaydomain(int conf, conf_list *kept, char const *domain, size_t len, int *yes);
+extern int conf_relayclient(int conf, conf_list *kept, conf_address const *address, int *yes);
 
 /* flushdomains (default: relaydomains) and flushclients (default: loopback and relayclients). */
 extern int conf_flushdomain(int conf, char const *domain, size_t len, int *yes);
@@ -107,7 +125,7 @@ extern int conf_flushuser(int conf, uid_t uid, int *yes);
  * recipients: mailboxes "alice@customer.tld", or "@customer.tld" for all of a domain.  A domain
  * none of whose mailboxes is listed takes any.  Mailboxes are compared without regard to case.
  */
-extern int conf_recipient(int conf, char const *mailbox, size_t len, int *yes);
+extern int conf_recipient(int conf, conf_list *kept, char const *mailbox, size_t len, int *yes);
 
 /*
  * queues: lines "NAME DOMAIN...".  Appends the queue's domains to *domains, folded, each with

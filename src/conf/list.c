@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <skalibs/types.h>
@@ -104,11 +105,11 @@ static int cdb_complain(char const *name, char const *what)
  * Is the compiled list there and not older than the text?  1, 0, -1 with conf_why().
  * conf-cdb gives its file the text's own time, so the same time is new enough.
  */
-static int cdb_current(int conf, char const *name, int *fd)
+static int cdb_current(int conf, char const *name, struct stat const *text, int *fd)
 {
-  struct stat text, compiled;
+  struct stat compiled;
   char file[CDB_NAME_MAX];
-  if (fstatat(conf, name, &text, 0) == -1) return errno == ENOENT ? 0 : (conf_say_system(name), -1);
+  if (!text->st_ino) return 0;
   *fd = openat(conf, cdb_name(file, name), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (*fd == -1) return errno == ENOENT ? 0 : (conf_say_system(file), -1);
   if (fstat(*fd, &compiled) == -1)
@@ -117,8 +118,8 @@ static int cdb_current(int conf, char const *name, int *fd)
     close(*fd);
     return -1;
   }
-  if (compiled.st_mtim.tv_sec > text.st_mtim.tv_sec
-   || (compiled.st_mtim.tv_sec == text.st_mtim.tv_sec && compiled.st_mtim.tv_nsec >= text.st_mtim.tv_nsec))
+  if (compiled.st_mtim.tv_sec > text->st_mtim.tv_sec
+   || (compiled.st_mtim.tv_sec == text->st_mtim.tv_sec && compiled.st_mtim.tv_nsec >= text->st_mtim.tv_nsec))
     return 1;
   close(*fd);
   return 0;
@@ -148,16 +149,45 @@ static int cdb_open(conf_list *list, int fd)
   return cdb_complain(list->setting->name, "not made by conf-cdb, or damaged");
 }
 
-int conf_list_open(int conf, char const *name, conf_list *list)
+/* Of the text: what is compiled of it, or will be, says the same.  1, or 0 with conf_why(). */
+static int stamp_read(int conf, char const *name, struct stat *stamp)
+{
+  if (fstatat(conf, name, stamp, 0) == 0) return 1;
+  memset(stamp, 0, sizeof *stamp);
+  return errno == ENOENT || conf_say_system(name);
+}
+
+static int stamp_same(struct stat const *a, struct stat const *b)
+{
+  return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size
+    && a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+static int list_read(int conf, char const *name, conf_list *list)
 {
   int fd = -1, r = 0;
   list->setting = conf_setting_find(name);
   list->form = CONF_LIST_MISSING;
-  if (list->setting->kind == CONF_COMPILED) r = cdb_current(conf, name, &fd);
+  if (list->setting->kind == CONF_COMPILED) r = cdb_current(conf, name, &list->stamp, &fd);
   if (r > 0) return cdb_open(list, fd);
   if (!r) r = conf_file_read(conf, list->setting, &list->text);
   if (r > 0) list->form = CONF_LIST_TEXT;
   return r >= 0;
+}
+
+int conf_list_open(int conf, char const *name, conf_list *list)
+{
+  struct stat now;
+  int e;
+  if (!stamp_read(conf, name, &now)) return 0;
+  if (list->setting && stamp_same(&now, &list->stamp)) return 1;
+  conf_list_close(list);
+  list->stamp = now;
+  if (list_read(conf, name, list)) return 1;
+  e = errno;
+  conf_list_close(list);
+  errno = e;
+  return 0;
 }
 
 void conf_list_close(conf_list *list)
@@ -165,6 +195,28 @@ void conf_list_close(conf_list *list)
   if (list->form == CONF_LIST_CDB) cdb_free(&list->map);
   stralloc_free(&list->text);
   list->form = CONF_LIST_MISSING;
+  list->setting = 0;
+}
+
+/* A kept text is no longer than that, so that many who keep one do not fill the memory: longer ones want compiling. */
+#define KEPT_MAX 65536
+
+/* What changes once more within the clock's tick keeps its stamp: one that young says nothing. */
+#define STAMP_YOUNG_S 2
+
+static int stamp_young(struct stat const *stamp)
+{
+  time_t now = time(0);
+  return stamp->st_ino && stamp->st_ctim.tv_sec + STAMP_YOUNG_S > now && stamp->st_ctim.tv_sec <= now;
+}
+
+/* The question was answered, or could not be: r, errno as it was. */
+static int list_done(conf_list *list, conf_list const *kept, int r)
+{
+  int e = errno;
+  if (!kept || !r || list->text.len > KEPT_MAX || stamp_young(&list->stamp)) conf_list_close(list);
+  errno = e;
+  return r;
 }
 
 int conf_list_get(conf_list const *list, char const *key, size_t len, cdb_data *data)
@@ -228,31 +280,32 @@ static int domain_get(conf_list const *list, domain_question *q)
 }
 
 /* *missing is set when there is no such list. */
-static int domain_listed(int conf, char const *name, char const *domain, size_t len, int *yes, int *missing)
+static int domain_listed(int conf, conf_list *kept, char const *name, char const *domain, size_t len, int *yes,
+                         int *missing)
 {
   domain_question q = { .domain = domain, .len = len, .folded = STRALLOC_ZERO };
-  conf_list list = CONF_LIST_ZERO;
-  int r = conf_list_open(conf, name, &list);
-  *missing = r && list.form == CONF_LIST_MISSING;
-  if (r && list.form == CONF_LIST_TEXT) r = list_each(&list, &domain_match, &q);
-  else if (r && list.form == CONF_LIST_CDB) r = domain_get(&list, &q);
+  conf_list own = CONF_LIST_ZERO;
+  conf_list *list = kept ? kept : &own;
+  int r = conf_list_open(conf, name, list);
+  *missing = r && list->form == CONF_LIST_MISSING;
+  if (r && list->form == CONF_LIST_TEXT) r = list_each(list, &domain_match, &q);
+  else if (r && list->form == CONF_LIST_CDB) r = domain_get(list, &q);
   *yes = q.yes;
-  conf_list_close(&list);
   stralloc_free(&q.folded);
-  return r;
+  return list_done(list, kept, r);
 }
 
-int conf_relaydomain(int conf, char const *domain, size_t len, int *yes)
+int conf_relaydomain(int conf, conf_list *kept, char const *domain, size_t len, int *yes)
 {
   int missing;
-  return domain_listed(conf, "relaydomains", domain, len, yes, &missing);
+  return domain_listed(conf, kept, "relaydomains", domain, len, yes, &missing);
 }
 
 int conf_flushdomain(int conf, char const *domain, size_t len, int *yes)
 {
   int missing;
-  if (!domain_listed(conf, "flushdomains", domain, len, yes, &missing)) return 0;
-  return !missing || conf_relaydomain(conf, domain, len, yes);
+  if (!domain_listed(conf, 0, "flushdomains", domain, len, yes, &missing)) return 0;
+  return !missing || conf_relaydomain(conf, 0, domain, len, yes);
 }
 
 /* --- lists of clients ---------------------------------------------------------------------- */
@@ -340,22 +393,23 @@ static int client_match(void *data, char const *s, size_t len)
   return 1;
 }
 
-static int client_listed(int conf, char const *name, conf_address const *address, int *yes, int *missing)
+static int client_listed(int conf, conf_list *kept, char const *name, conf_address const *address, int *yes,
+                         int *missing)
 {
   client_question q = { .address = address };
-  conf_list list = CONF_LIST_ZERO;
-  int r = conf_list_open(conf, name, &list);
-  *missing = r && list.form == CONF_LIST_MISSING;
-  if (r && !*missing) r = list_each(&list, &client_match, &q);
+  conf_list own = CONF_LIST_ZERO;
+  conf_list *list = kept ? kept : &own;
+  int r = conf_list_open(conf, name, list);
+  *missing = r && list->form == CONF_LIST_MISSING;
+  if (r && !*missing) r = list_each(list, &client_match, &q);
   *yes = q.yes;
-  conf_list_close(&list);
-  return r;
+  return list_done(list, kept, r);
 }
 
-int conf_relayclient(int conf, conf_address const *address, int *yes)
+int conf_relayclient(int conf, conf_list *kept, conf_address const *address, int *yes)
 {
   int missing;
-  return client_listed(conf, "relayclients", address, yes, &missing);
+  return client_listed(conf, kept, "relayclients", address, yes, &missing);
 }
 
 static int address_loopback(conf_address const *address)
@@ -367,9 +421,9 @@ static int address_loopback(conf_address const *address)
 int conf_flushclient(int conf, conf_address const *address, int *yes)
 {
   int missing;
-  if (!client_listed(conf, "flushclients", address, yes, &missing)) return 0;
+  if (!client_listed(conf, 0, "flushclients", address, yes, &missing)) return 0;
   if (!missing) return 1;
-  if (!conf_relayclient(conf, address, yes)) return 0;
+  if (!conf_relayclient(conf, 0, address, yes)) return 0;
   *yes |= address_loopback(address);
   return 1;
 }
@@ -467,22 +521,22 @@ static int recipient_ask(conf_list const *list, recipient_question *q)
   }
 }
 
-int conf_recipient(int conf, char const *mailbox, size_t len, int *yes)
+int conf_recipient(int conf, conf_list *kept, char const *mailbox, size_t len, int *yes)
 {
   recipient_question q = { .mailbox = STRALLOC_ZERO, .folded = STRALLOC_ZERO };
-  conf_list list = CONF_LIST_ZERO;
-  int r = conf_list_open(conf, "recipients", &list);
-  if (r && list.form != CONF_LIST_MISSING)
+  conf_list own = CONF_LIST_ZERO;
+  conf_list *list = kept ? kept : &own;
+  int r = conf_list_open(conf, "recipients", list);
+  if (r && list->form != CONF_LIST_MISSING)
   {
     /* at an address literal or the like nothing can be listed, so anything is taken */
-    if (conf_recipient_fold(&q.mailbox, &q.at, mailbox, len)) r = recipient_ask(&list, &q);
+    if (conf_recipient_fold(&q.mailbox, &q.at, mailbox, len)) r = recipient_ask(list, &q);
     else r = errno == EINVAL || conf_say_system("recipients");
   }
   *yes = !q.listed || q.yes;
-  conf_list_close(&list);
   stralloc_free(&q.mailbox);
   stralloc_free(&q.folded);
-  return r;
+  return list_done(list, kept, r);
 }
 
 /* --- queues --------------------------------------------------------------------------------- */

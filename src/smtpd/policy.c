@@ -47,23 +47,23 @@ static int at_this_host(policy const *p, smtp_path const *path, stralloc const *
 }
 
 /* What comes for none of our domains: clients of ours and local users may send anywhere, where that has a name. */
-static int abroad(policy const *p, smtp_path const *path, enum policy_verdict *verdict)
+static int abroad(policy *p, smtp_path const *path, enum policy_verdict *verdict)
 {
   int ours = p->client->local;
-  if (!ours && !conf_relayclient(p->conf, &p->client->address, &ours)) return 0;
+  if (!ours && !conf_relayclient(p->conf, &p->relayclients, &p->client->address, &ours)) return 0;
   *verdict = !ours ? POLICY_NO_RELAY : *path->domain == '[' ? POLICY_LITERAL : POLICY_YES;
   return 1;
 }
 
 /* A recipient in one of our domains. */
-static int at_home(policy const *p, smtp_path const *path, stralloc const *domain, stralloc *address,
+static int at_home(policy *p, smtp_path const *path, stralloc const *domain, stralloc *address,
                    enum policy_verdict *verdict)
 {
   int known = is_postmaster(path);
   if (!known)
   {
     if (!address_put(address, path, domain->s, domain->len)) return 0;
-    if (!conf_recipient(p->conf, address->s, address->len, &known)) return 0;
+    if (!conf_recipient(p->conf, &p->recipients, address->s, address->len, &known)) return 0;
   }
   *verdict = known ? POLICY_YES : POLICY_UNKNOWN;
   return 1;
@@ -79,7 +79,7 @@ int policy_rcpt(policy *p, smtp_path const *path, stralloc *domain, stralloc *ad
   *verdict = POLICY_YES;
   if (is_postmaster(path) && at_this_host(p, path, domain)) return postmaster_put(p, domain, address);
 
-  if (named && !conf_relaydomain(p->conf, domain->s, domain->len, &ours)) return 0;
+  if (named && !conf_relaydomain(p->conf, &p->relaydomains, domain->s, domain->len, &ours)) return 0;
   if (!(ours ? at_home(p, path, domain, address, verdict) : abroad(p, path, verdict))) return 0;
   return *verdict != POLICY_YES || address_put(address, path, path->domain, path->domainlen);
 }

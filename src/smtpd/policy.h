@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <skalibs/stralloc.h>
 
+#include "conf/conf.h"
 #include "smtp/path.h"
 #include "smtpd/peer.h"
 
@@ -21,6 +22,9 @@ typedef struct policy
   uid_t owner;         /* of the instance */
   char const *me;
   char const *why;     /* NULL, or a reason of our own, where conf_why() has none */
+  conf_list relaydomains; /* kept from recipient to recipient */
+  conf_list relayclients;
+  conf_list recipients;
 } policy;
 
 enum policy_verdict

@@ -232,7 +232,7 @@ static void check_timeouts(void)
 static int relays(char const *domain)
 {
   int yes = -1;
-  return conf_relaydomain(conf, domain, strlen(domain), &yes) ? yes : -1;
+  return conf_relaydomain(conf, 0, domain, strlen(domain), &yes) ? yes : -1;
 }
 
 static int flushes(char const *domain)
@@ -277,6 +277,52 @@ static void check_domains(void)
   unset("relaydomains");
 }
 
+/* --- a list that is kept from question to question --------------------------------------------------- */
+
+static conf_list kept = CONF_LIST_ZERO;
+
+static int kept_relays(char const *domain)
+{
+  int yes = -1;
+  return conf_relaydomain(conf, &kept, domain, strlen(domain), &yes) ? yes : -1;
+}
+
+/* Ask until the file is no longer so young that it is read each time. */
+static int is_kept(char const *domain)
+{
+  unsigned int turn;
+  for (turn = 0; turn < 500 && kept_relays(domain) == 1 && !kept.setting; turn++) usleep(20000);
+  return kept.setting != 0;
+}
+
+static void check_kept_changes(char const *form)
+{
+  CHECK(form, is_kept("customer.tld") && kept_relays("other.tld") == 0);
+  set("relaydomains", "oustomer.tld\n");
+  CHECK(form, kept_relays("customer.tld") == 0 && kept_relays("oustomer.tld") == 1);
+  set("relaydomains", "customer.tld\n");
+  CHECK(form, kept_relays("customer.tld") == 1 && kept_relays("oustomer.tld") == 0);
+}
+
+static void check_kept(void)
+{
+  unset("relaydomains");
+  CHECK("kept: none", kept_relays("customer.tld") == 0 && kept.setting && kept_relays("customer.tld") == 0);
+  set("relaydomains", "customer.tld\n");
+  CHECK("kept: there is one now", kept_relays("customer.tld") == 1);
+  check_kept_changes("kept text");
+  CHECK("kept: compile", compiles("relaydomains"));
+  check_kept_changes("kept, compiled");
+  CHECK("kept, compiled anew", compiles("relaydomains") && is_kept("customer.tld"));
+  set("relaydomains", "customer.tld\n\377.tld\n");
+  CHECK("kept: a line went bad", failed(kept_relays("customer.tld") == 1, "conf/relaydomains: line 2: not a domain name: ?.tld"));
+  CHECK("kept: not after a failure", !kept.setting);
+  uncompile("relaydomains");
+  unset("relaydomains");
+  CHECK("kept: gone", kept_relays("customer.tld") == 0);
+  conf_list_close(&kept);
+}
+
 /* --- lists of clients ------------------------------------------------------------------------------- */
 
 static int client(int (*ask)(int, conf_address const *, int *), char const *text)
@@ -287,12 +333,17 @@ static int client(int (*ask)(int, conf_address const *, int *), char const *text
   return (*ask)(conf, &address, &yes) ? yes : -1;
 }
 
+static int relayclient(int directory, conf_address const *address, int *yes)
+{
+  return conf_relayclient(directory, 0, address, yes);
+}
+
 static void client_bad(char const *line)
 {
   char text[100];
   snprintf(text, sizeof text, "10.0.0.0/8\n%s\n", line);
   set("relayclients", text);
-  CHECK(line, client(&conf_relayclient, "10.0.0.1") == -1 && errno == EINVAL && strstr(conf_why(), "conf/relayclients: line 2: "));
+  CHECK(line, client(&relayclient, "10.0.0.1") == -1 && errno == EINVAL && strstr(conf_why(), "conf/relayclients: line 2: "));
 }
 
 /* 1, 0, -1 with conf_why(). */
@@ -319,19 +370,19 @@ static void check_users(void)
 
 static void check_clients(void)
 {
-  CHECK("relayclients: default none", client(&conf_relayclient, "127.0.0.1") == 0);
+  CHECK("relayclients: default none", client(&relayclient, "127.0.0.1") == 0);
   CHECK("flushclients: default loopback", client(&conf_flushclient, "127.0.0.1") == 1
     && client(&conf_flushclient, "127.9.9.9") == 1 && client(&conf_flushclient, "::1") == 1
     && client(&conf_flushclient, "::ffff:127.0.0.1") == 1);
   CHECK("flushclients: default nobody else", client(&conf_flushclient, "192.0.2.1") == 0);
   set("relayclients", "192.0.2.0/25\n10.1.2.3 # one\n2001:db8::/33\n::2/127\n203.0.113.0/32\n");
-  CHECK("in a network", client(&conf_relayclient, "192.0.2.127") == 1);
-  CHECK("beside it", client(&conf_relayclient, "192.0.2.128") == 0);
-  CHECK("one address", client(&conf_relayclient, "10.1.2.3") == 1 && client(&conf_relayclient, "10.1.2.2") == 0);
-  CHECK("mapped", client(&conf_relayclient, "::ffff:10.1.2.3") == 1);
-  CHECK("IPv6", client(&conf_relayclient, "2001:db8:7fff::1") == 1 && client(&conf_relayclient, "2001:db8:8000::1") == 0);
-  CHECK("IPv6, two", client(&conf_relayclient, "::3") == 1 && client(&conf_relayclient, "::4") == 0);
-  CHECK("/32", client(&conf_relayclient, "203.0.113.0") == 1 && client(&conf_relayclient, "203.0.113.1") == 0);
+  CHECK("in a network", client(&relayclient, "192.0.2.127") == 1);
+  CHECK("beside it", client(&relayclient, "192.0.2.128") == 0);
+  CHECK("one address", client(&relayclient, "10.1.2.3") == 1 && client(&relayclient, "10.1.2.2") == 0);
+  CHECK("mapped", client(&relayclient, "::ffff:10.1.2.3") == 1);
+  CHECK("IPv6", client(&relayclient, "2001:db8:7fff::1") == 1 && client(&relayclient, "2001:db8:8000::1") == 0);
+  CHECK("IPv6, two", client(&relayclient, "::3") == 1 && client(&relayclient, "::4") == 0);
+  CHECK("/32", client(&relayclient, "203.0.113.0") == 1 && client(&relayclient, "203.0.113.1") == 0);
   CHECK("flushclients: relayclients too", client(&conf_flushclient, "10.1.2.3") == 1);
   set("flushclients", "10.9.9.9\n");
   CHECK("flushclients: these alone", client(&conf_flushclient, "10.9.9.9") == 1
@@ -339,11 +390,11 @@ static void check_clients(void)
   unset("flushclients");
 
   set("relayclients", "0.0.0.0/0\n");
-  CHECK("all of IPv4", client(&conf_relayclient, "1.2.3.4") == 1 && client(&conf_relayclient, "2001:db8::1") == 0);
+  CHECK("all of IPv4", client(&relayclient, "1.2.3.4") == 1 && client(&relayclient, "2001:db8::1") == 0);
   set("relayclients", "::/0\n");
-  CHECK("all of IPv6", client(&conf_relayclient, "1.2.3.4") == 0 && client(&conf_relayclient, "2001:db8::1") == 1);
+  CHECK("all of IPv6", client(&relayclient, "1.2.3.4") == 0 && client(&relayclient, "2001:db8::1") == 1);
   set("relayclients", "::ffff:10.0.0.0/104\n");
-  CHECK("IPv4 as IPv6", client(&conf_relayclient, "10.2.3.4") == 1 && client(&conf_relayclient, "11.0.0.1") == 0);
+  CHECK("IPv4 as IPv6", client(&relayclient, "10.2.3.4") == 1 && client(&relayclient, "11.0.0.1") == 0);
 
   client_bad("10.0.0.1/8");
   client_bad("1.2.3.256");
@@ -358,7 +409,7 @@ static void check_clients(void)
   client_bad("10.0.0.0 255.0.0.0");
   client_bad("1.2.3");
   unset("relayclients");
-  CHECK("no address", client(&conf_relayclient, "") == -2 && client(&conf_relayclient, "1.2.3.256") == -2);
+  CHECK("no address", client(&relayclient, "") == -2 && client(&relayclient, "1.2.3.256") == -2);
 }
 
 /* --- recipients ------------------------------------------------------------------------------------ */
@@ -366,7 +417,7 @@ static void check_clients(void)
 static int receives(char const *mailbox)
 {
   int yes = -1;
-  return conf_recipient(conf, mailbox, strlen(mailbox), &yes) ? yes : -1;
+  return conf_recipient(conf, 0, mailbox, strlen(mailbox), &yes) ? yes : -1;
 }
 
 static void check_recipients_listed(char const *form)
@@ -633,6 +684,7 @@ int main(void)
   check_pairs();
   check_timeouts();
   check_domains();
+  check_kept();
   check_clients();
   check_users();
   check_recipients();
