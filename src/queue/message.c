@@ -127,10 +127,11 @@ static int file_create(message_writer *w)
   char path[QUEUE_PATH_MAX];
   uint64_t now_us = wallclock_us();
   int tries;
+  if (!w->salt) w->salt = (uint32_t)getpid();
   if (now_us <= w->arrival_us) now_us = w->arrival_us + 1;
   for (tries = 0; tries < ID_TRIES; tries++, now_us++)
   {
-    id_format(w->id, now_us, (uint32_t)getpid());
+    id_format(w->id, now_us, w->salt);
     queuedir_path(path, QUEUE_TMP, w->id);
     w->fd = openat(w->queue, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0660);
     if (w->fd != -1)
@@ -577,8 +578,8 @@ static int journal_take(message *m, journal *j)
 
 /* --- reading ---------------------------------------------------------------------------- */
 
-/* Read at first: head and envelope of most messages, and all of many. */
-#define FIRST_LEN 4096
+/* Read at first: head and envelope of nearly all messages, and most of them whole, so that one read is enough. */
+#define FIRST_LEN 8192
 
 /* The envelope into m->text, from the first octets of the file, and the rest of it. */
 static int envelope_read(message *m, int fd, char const *first, size_t len)

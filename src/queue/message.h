@@ -42,6 +42,7 @@ typedef struct message_writer
   int fd;                 /* -1: nothing is being written */
   char id[ID_LEN + 1];
   uint64_t arrival_us;
+  uint32_t salt;          /* of its ids: the process's id, once that was asked for */
   stralloc envelope;      /* room for the head, and the envelope; grows until the first octet of content */
   int started;            /* the envelope is written, the head's numbers are not */
   uint64_t content_len;

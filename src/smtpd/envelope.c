@@ -88,7 +88,6 @@ int envelope_mail(session *s, smtp_command const *command)
   envelope_argument argument;
   parameters_mail mail;
   enum parameters_verdict verdict;
-  uint64_t databytes;
 
   if (!*s->helo) return session_refuse(s, "503 5.5.1 Error: send HELO or EHLO first");
   if (s->mail) return session_refuse(s, "503 5.5.1 Error: nested MAIL command");
@@ -102,8 +101,8 @@ int envelope_mail(session *s, smtp_command const *command)
   if (verdict != PARAMETERS_GOOD) return parameters_refuse(s, verdict);
   if (!address_sayable(&argument, mail.smtputf8)) return unsayable_refuse(s);
   if (!string_copy(&s->sender, argument.text)) return session_broken(s);
-  if (!conf_databytes(s->conf, &databytes)) return session_broken(s);
-  if (databytes && mail.size > databytes) return size_refuse(s);
+  if (!session_databytes(s)) return 0;
+  if (s->databytes && mail.size > s->databytes) return size_refuse(s);
   return mail_begin(s, &mail);
 }
 

@@ -7,7 +7,6 @@
 
 #include "base/log.h"
 #include "base/wallclock.h"
-#include "flush/trigger.h"
 #include "queue/trace.h"
 #include "smtp/chars.h"
 #include "smtp/domain.h"
@@ -119,6 +118,11 @@ static int trace_write(session *s)
 
 /* --- content, whichever way it comes --- */
 
+static int fsyncdir_read(session *s)
+{
+  return s->fsyncdir != -1 || conf_switch(s->conf, "fsyncdir", &s->fsyncdir) || session_broken(s);
+}
+
 /* 1, s->fault saying whether there is a message to be written; 0: the session is over. */
 static int content_begin(session *s)
 {
@@ -126,8 +130,7 @@ static int content_begin(session *s)
   s->scan = fresh;
   s->octets = 0;
   s->fault = FAULT_NONE;
-  if (!conf_databytes(s->conf, &s->databytes) || !conf_switch(s->conf, "fsyncdir", &s->fsyncdir))
-    return session_broken(s);
+  if (!session_databytes(s) || !fsyncdir_read(s)) return 0;
   if (!session_queue(s) || !envelope_write(s) || !trace_write(s)) fault_queue(s);
   return 1;
 }
@@ -163,8 +166,8 @@ static void content_log(session const *s)
   char const *id = s->scan.idlen ? s->scan.id : "<>";
   char uid[UINT64_FMT];
   uid[uint64_fmt(uid, s->client.uid)] = 0;
-  if (s->client.local) log_line(s->writer.id, ": uid=", uid, " from=<", s->sender.s, ">");
-  else log_line(s->writer.id, ": client=", s->who);
+  if (s->client.local) log_later(s->writer.id, ": uid=", uid, " from=<", s->sender.s, ">");
+  else log_later(s->writer.id, ": client=", s->who);
   log_line(s->writer.id, ": message-id=", id);
 }
 
@@ -175,7 +178,7 @@ static void content_log(session const *s)
 static int content_queued(session *s)
 {
   s->errors = 0;
-  trigger_hint(s->queue, "new", s->writer.id);
+  trigger_say(&s->trigger, "new", s->writer.id);
   return session_reply(s, "250 2.0.0 Ok: queued as ", s->writer.id);
 }
 

@@ -96,9 +96,16 @@ char const *session_protocol(session const *s)
   return s->smtputf8 ? "UTF8SMTP" : s->esmtp ? "ESMTP" : "SMTP";
 }
 
+int session_databytes(session *s)
+{
+  if (!s->databytes_known && !conf_databytes(s->conf, &s->databytes)) return session_broken(s);
+  s->databytes_known = 1;
+  return 1;
+}
+
 int session_queue(session *s)
 {
-  if (s->queue == -1) s->queue = instance_openat(s->instance, "queue");
+  if (s->queue == -1) s->queue = s->trigger.queue = instance_openat(s->instance, "queue");
   return s->queue != -1;
 }
 
@@ -130,10 +137,9 @@ static int ehlo_reply(session *s)
     "250-CHUNKING", "250 HELP"
   };
   char size[UINT64_FMT];
-  uint64_t databytes;
   unsigned int i;
-  if (!conf_databytes(s->conf, &databytes)) return session_broken(s);
-  size[uint64_fmt(size, databytes)] = 0;
+  if (!session_databytes(s)) return 0;
+  size[uint64_fmt(size, s->databytes)] = 0;
   if (!session_reply(s, "250-", s->me.s) || !session_reply(s, "250-SIZE ", size)) return 0;
   for (i = 0; i < sizeof extensions / sizeof *extensions; i++)
     if (!session_reply(s, extensions[i])) return 0;
@@ -299,7 +305,7 @@ static int session_begin(session *s, char const *instance)
 {
   struct stat st;
   s->end = SESSION_WIRE;
-  s->queue = -1;
+  s->queue = s->trigger.fd = s->fsyncdir = -1;
   s->writer.fd = -1;
   s->verb = "CONNECT";
   if (!strings_empty(s)) return session_broken(s);

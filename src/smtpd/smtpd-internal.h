@@ -14,6 +14,7 @@
 
 #include "base/wire.h"
 #include "conf/conf.h"
+#include "flush/trigger.h"
 #include "queue/message.h"
 #include "smtp/command.h"
 #include "smtp/content.h"
@@ -65,8 +66,12 @@ typedef struct session
   int instance;               /* descriptors; queue is -1 until needed */
   int conf;
   int queue;
+  trigger trigger;
   stralloc me;
   unsigned int timeout[CONF_TIMEOUTS];
+  int databytes_known;        /* settings are read when first needed, once a session */
+  uint64_t databytes;
+  int fsyncdir;               /* -1: not known yet */
   unsigned int errors;
   char const *verb;           /* where we are, for the log */
   char who[SESSION_WHO_MAX];  /* the client, for the log */
@@ -89,8 +94,6 @@ typedef struct session
   unsigned int fault;         /* receive.c's */
   smtp_content scan;
   uint64_t octets;
-  uint64_t databytes;
-  int fsyncdir;
   message_writer writer;      /* large, and not touched before there is content */
 
   stralloc domain;            /* the recipient or node in hand; strings */
@@ -133,6 +136,9 @@ extern int session_broken(session *s);
 
 /* "ESMTP" and so on: RFC 3848 and RFC 6531 section 4.3. */
 extern char const *session_protocol(session const *s);
+
+/* conf/databytes in s->databytes.  1; or 0: session_broken(). */
+extern int session_databytes(session *s);
 
 /* The queue directory, opened when first needed.  1, or 0 with errno. */
 extern int session_queue(session *s);
