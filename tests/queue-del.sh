@@ -171,6 +171,16 @@ testThousands() {
   assertEquals 0 "$(queued)"
 }
 
+# Each is opened where it was seen, once.
+testFewCalls() {
+  for place in new cur hold; do
+    fill $place 50
+    traced -o "$T/calls" "$BIN/queue-del" -C "$I" -a -y >"$T/out" 2>"$T/err"
+    assertEquals "$place" 50 "$(grep -c '^unlinkat.*fil", 0)' "$T/calls")"
+    assertEquals "$place" 50 "$(grep -c '^openat.*fil"' "$T/calls")"
+  done
+}
+
 testNoInstance() {
   "$BIN/queue-del" -C "$T/none" $A >"$T/out" 2>"$T/err"
   code=$?

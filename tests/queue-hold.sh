@@ -84,12 +84,51 @@ testThousands() {
   assertEquals 'queue-hold: 4000 held' "$(cat "$T/err")"
 }
 
-# Nothing is written or waited for but the name, once a message.
+# Nothing is written or waited for but the name and the hint, once a message; the FIFO is opened once.
 testFewCalls() {
-  fill cur 3
-  traced -o "$T/calls" "$BIN/queue-hold" -C "$I" -a >"$T/out" 2>"$T/err"
-  assertEquals 3 "$(grep -c '^renameat2' "$T/calls")"
+  fill cur 500
+  hints traced -o "$T/calls" "$BIN/queue-hold" -C "$I" -a >"$T/out" 2>"$T/err"
+  assertEquals 500 "$(grep -c '^held ' "$T/hints")"
+  assertEquals 500 "$(grep -c '^renameat2' "$T/calls")"
+  assertEquals 500 "$(grep -c '^openat.*fil"' "$T/calls")"
+  assertEquals 1 "$(grep -c '^openat.*"trigger"' "$T/calls")"
   assertEquals 0 "$(grep -cE '^(fsync|fdatasync|syncfs|poll)\(' "$T/calls")"
+  calls=$(wc -l <"$T/calls")
+  assertTrue "$calls calls" "[ $calls -lt 5000 ]"
+}
+
+# Killed at its Nth move: whatever is in hold/ by then stands in its list, and everything is somewhere.
+testKilled() {
+  strace -o /dev/null true 2>/dev/null || { skip 'strace may not trace'; return; }
+  fill new 10
+  for n in 1 2 5; do
+    strace -o /dev/null -e "inject=renameat2:signal=KILL:when=$n" "$BIN/queue-hold" -C "$I" -a >"$T/out" 2>"$T/err"
+    assertEquals "at $n: all there" 10 $(($(kept new) + $(kept hold)))
+    find "$I/queue/hold" -type f -printf '%f\n' >"$T/in-hold"
+    assertEquals "at $n: recorded" '' "$(grep -vxFf "$I/queue/flush/customer.tld" "$T/in-hold")"
+  done
+  put_aside -a
+  assertEquals 10 "$(kept hold)"
+  assertEquals 10 "$(sort -u "$I/queue/flush/customer.tld" | wc -l)"
+}
+
+# Qmgr went, and another one came: nobody dies of the first one's FIFO.
+testQmgrGoes() {
+  mkfifo "$T/ids.fifo"
+  message cur $A
+  message cur $B
+  "$BIN/queue-hold" -C "$I" - <"$T/ids.fifo" >"$T/out" 2>"$T/err" &
+  holder=$!
+  exec 7>"$T/ids.fifo" 8<>"$I/queue/trigger"
+  echo $A >&7
+  assertTrue "the first" "wait_for 10 grep -q '$A held' '$T/out'"
+  exec 8>&-
+  echo $B >&7
+  assertTrue "the second" "wait_for 10 grep -q '$B held' '$T/out'"
+  exec 7>&-
+  wait $holder
+  assertEquals 'exit code' 0 $?
+  assertEquals 2 "$(kept hold)"
 }
 
 testUsage() {

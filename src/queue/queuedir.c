@@ -41,13 +41,6 @@ static void slice_path(char out[QUEUE_PATH_MAX], char const *id)
 
 /* --- opening ------------------------------------------------------------------------ */
 
-static int open_in(int queue, char const *id, int flags, enum queue_place place)
-{
-  char path[QUEUE_PATH_MAX];
-  queuedir_path(path, place, id);
-  return openat(queue, path, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-}
-
 /* fd, if it is a regular file; else it is closed. */
 static int regular_file(int fd)
 {
@@ -58,6 +51,31 @@ static int regular_file(int fd)
   close(fd);
   errno = e;
   return -1;
+}
+
+/* What is no regular file is not found out. */
+static int open_at(int dir, char const *path, int flags)
+{
+  int fd = openat(dir, path, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+  if (fd == -1 && errno == ELOOP) errno = EINVAL; /* a symbolic link */
+  return fd;
+}
+
+int queuedir_open_in(int queue, char const *id, int flags, enum queue_place place)
+{
+  char path[QUEUE_PATH_MAX];
+  int fd;
+  queuedir_path(path, place, id);
+  fd = open_at(queue, path, flags);
+  return fd == -1 ? -1 : regular_file(fd);
+}
+
+int queuedir_open_walked(int dir, char const *id, int *flags)
+{
+  int fd = open_at(dir, id, *flags);
+  if (fd != -1 || errno != EPERM || !(*flags & O_NOATIME)) return fd;
+  *flags &= ~O_NOATIME;
+  return open_at(dir, id, *flags);
 }
 
 /*
@@ -75,17 +93,9 @@ int queuedir_open_message(int queue, char const *id, int flags, enum queue_place
   for (round = 0; round < 2; round++)
     for (i = 0; i < n; i++)
     {
-      fd = open_in(queue, id, flags, look_order[i]);
-      if (fd != -1)
-      {
-        *place = look_order[i];
-        return regular_file(fd);
-      }
-      if (errno != ENOENT)
-      {
-        if (errno == ELOOP) errno = EINVAL; /* a symbolic link */
-        return -1;
-      }
+      fd = queuedir_open_in(queue, id, flags, look_order[i]);
+      *place = look_order[i];
+      if (fd != -1 || errno != ENOENT) return fd;
     }
   return -1;
 }
@@ -97,10 +107,8 @@ int queuedir_open_any(int queue, char const *id, int flags, enum queue_place *pl
   size_t i;
   for (i = 0; fd == -1 && errno == ENOENT && i < sizeof others / sizeof *others; i++)
   {
-    fd = open_in(queue, id, flags, others[i]);
-    if (fd == -1) continue;
+    fd = queuedir_open_in(queue, id, flags, others[i]);
     *place = others[i];
-    return regular_file(fd);
   }
   return fd;
 }
@@ -220,13 +228,13 @@ static int directory_done(DIR *dir, int result)
   return result;
 }
 
-static int each_unsorted(int queue, char const *path, int (*fn)(char const *id, void *data), void *data)
+static int walk_unsorted(int queue, char const *path, queuedir_fn *fn, void *data)
 {
   DIR *dir = directory_open(queue, path);
   struct dirent *entry;
   if (!dir) return -1;
   while (errno = 0, (entry = readdir(dir)))
-    if (id_ok(entry->d_name, strlen(entry->d_name)) && !(*fn)(entry->d_name, data))
+    if (id_ok(entry->d_name, strlen(entry->d_name)) && !(*fn)(dirfd(dir), entry->d_name, data))
       return directory_done(dir, 0);
   return directory_done(dir, errno ? -1 : 1);
 }
@@ -251,39 +259,42 @@ static int name_compare(void const *a, void const *b)
 }
 
 /* Append the names in a directory that pass, each len octets and a zero octet, sorted.  1 or 0. */
-static int names_read(stralloc *names, int queue, char const *path, size_t len, int (*ok)(char const *name))
+static int names_read(stralloc *names, DIR *dir, size_t len, int (*ok)(char const *name))
 {
-  DIR *dir = directory_open(queue, path);
   struct dirent *entry;
-  if (!dir) return 0;
   while (errno = 0, (entry = readdir(dir)))
     if ((*ok)(entry->d_name) && !stralloc_catb(names, entry->d_name, len + 1)) break;
-  if (!directory_done(dir, !errno)) return 0;
+  if (errno) return 0;
   if (names->len) qsort(names->s, names->len / (len + 1), len + 1, &name_compare);
   return 1;
 }
 
-static int each_in_slice(int queue, char const *slice, stralloc *ids, int (*fn)(char const *id, void *data), void *data)
+static int walk_open_slice(DIR *dir, stralloc *ids, queuedir_fn *fn, void *data)
 {
-  char path[QUEUE_PATH_MAX];
   size_t i;
-  stpcpy(stpcpy(stpcpy(path, place_names[QUEUE_CUR]), "/"), slice);
   ids->len = 0;
-  if (!names_read(ids, queue, path, ID_LEN, &id_name_ok))
-    return errno == ENOENT || errno == ENOTDIR ? 1 : -1; /* its last message went meanwhile; or none of ours */
+  if (!names_read(ids, dir, ID_LEN, &id_name_ok)) return -1;
   for (i = 0; i < ids->len; i += ID_LEN + 1)
-    if (!(*fn)(ids->s + i, data)) return 0;
+    if (!(*fn)(dirfd(dir), ids->s + i, data)) return 0;
   return 1;
 }
 
-static int each_in_cur(int queue, int (*fn)(char const *id, void *data), void *data)
+static int walk_slice(int cur, char const *slice, stralloc *ids, queuedir_fn *fn, void *data)
+{
+  DIR *dir = directory_open(cur, slice);
+  int result = dir ? directory_done(dir, walk_open_slice(dir, ids, fn, data)) : -1;
+  /* its last message went meanwhile; or it is none of ours */
+  return result == -1 && (errno == ENOENT || errno == ENOTDIR) ? 1 : result;
+}
+
+static int walk_open_cur(DIR *cur, queuedir_fn *fn, void *data)
 {
   stralloc slices = STRALLOC_ZERO, ids = STRALLOC_ZERO;
   int result = -1, e;
   size_t i;
-  if (names_read(&slices, queue, place_names[QUEUE_CUR], ID_SLICE_LEN, &queuedir_slice_ok))
+  if (names_read(&slices, cur, ID_SLICE_LEN, &queuedir_slice_ok))
     for (result = 1, i = 0; result == 1 && i < slices.len; i += ID_SLICE_LEN + 1)
-      result = each_in_slice(queue, slices.s + i, &ids, fn, data);
+      result = walk_slice(dirfd(cur), slices.s + i, &ids, fn, data);
   e = errno;
   stralloc_free(&slices);
   stralloc_free(&ids);
@@ -291,8 +302,33 @@ static int each_in_cur(int queue, int (*fn)(char const *id, void *data), void *d
   return result;
 }
 
+static int walk_cur(int queue, queuedir_fn *fn, void *data)
+{
+  DIR *cur = directory_open(queue, place_names[QUEUE_CUR]);
+  return cur ? directory_done(cur, walk_open_cur(cur, fn, data)) : -1;
+}
+
+int queuedir_walk(int queue, enum queue_place place, queuedir_fn *fn, void *data)
+{
+  return place == QUEUE_CUR ? walk_cur(queue, fn, data) : walk_unsorted(queue, place_names[place], fn, data);
+}
+
+/* Who needs no directory. */
+typedef struct each
+{
+  int (*fn)(char const *id, void *data);
+  void *data;
+} each;
+
+static int walk_each(int dir, char const *id, void *data)
+{
+  each const *e = data;
+  (void)dir;
+  return (*e->fn)(id, e->data);
+}
+
 int queuedir_each(int queue, enum queue_place place, int (*fn)(char const *id, void *data), void *data)
 {
-  return place == QUEUE_CUR ? each_in_cur(queue, fn, data)
-                            : each_unsorted(queue, place_names[place], fn, data);
+  each e = { .fn = fn, .data = data };
+  return queuedir_walk(queue, place, &walk_each, &e);
 }

@@ -32,6 +32,9 @@ extern void queuedir_path(char out[QUEUE_PATH_MAX], enum queue_place place, char
  */
 extern int queuedir_open_message(int queue, char const *id, int flags, enum queue_place *place);
 
+/* The same in one place alone. */
+extern int queuedir_open_in(int queue, char const *id, int flags, enum queue_place place);
+
 /* The same for one that is in no good state: in corrupt and tmp as well. */
 extern int queuedir_open_any(int queue, char const *id, int flags, enum queue_place *place);
 
@@ -58,5 +61,21 @@ extern int queuedir_unnotice(int queue, char const *id);
  * (one slice's ids at the most).
  */
 extern int queuedir_each(int queue, enum queue_place place, int (*fn)(char const *id, void *data), void *data);
+
+/*
+ * The same, for who reads what there is: fn is given the directory that the id was found in as well.
+ *   dir  a descriptor, not to be kept
+ */
+typedef int queuedir_fn(int dir, char const *id, void *data);
+extern int queuedir_walk(int queue, enum queue_place place, queuedir_fn *fn, void *data);
+
+/*
+ * Open a message there: one look at one name.  That it is a regular file is not asked: what is none cannot be read
+ * with pread(2).
+ *   *flags  as for queuedir_open_message(), with O_NOATIME where reading them all is not to write to all of them; it is
+ *           taken away when that is refused: the files are another user's
+ * Returns the descriptor, or -1: ENOENT when it has left the place, EINVAL for a symbolic link, else as openat(2).
+ */
+extern int queuedir_open_walked(int dir, char const *id, int *flags);
 
 #endif

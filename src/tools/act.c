@@ -11,17 +11,28 @@
 #include "base/wallclock.h"
 #include "conf/conf.h"
 #include "flush/flush.h"
-#include "flush/trigger.h"
 #include "queue/trace.h"
 
 /* --- hints ---------------------------------------------------------------------------------- */
 
 #define HINT_STEP_MS 10u
 
+/* Its reader may go at any moment, and a FIFO knows no MSG_NOSIGNAL. */
+static int say(act *a, char const *word, char const *id)
+{
+  struct sigaction ignore = { .sa_handler = SIG_IGN }, before;
+  int r;
+  a->trigger.queue = a->queue;
+  if (sigaction(SIGPIPE, &ignore, &before) == -1) return -1;
+  r = trigger_say(&a->trigger, word, id);
+  sigaction(SIGPIPE, &before, 0);
+  return r;
+}
+
 /* A hint that is lost does no harm, but qmgr's log should have what was done. */
 static void hint(act *a, char const *word, char const *id)
 {
-  while (trigger_hint(a->queue, word, id) == 0 && a->hint_ms && trigger_listened(a->queue) == 1)
+  while (say(a, word, id) == 0 && a->trigger.fd != -1 && a->hint_ms)
   {
     poll(0, 0, (int)HINT_STEP_MS);
     a->hint_ms -= a->hint_ms < HINT_STEP_MS ? a->hint_ms : HINT_STEP_MS;
@@ -84,7 +95,7 @@ static enum act_result look(act *a, char const *id, step *then)
   size_t i;
   for (i = 0; i < LOOK_ROUNDS * LOOK_PLACES; i++)
   {
-    enum act_result result = look_in(a, id, look_order[i % LOOK_PLACES], then);
+    enum act_result result = look_in(a, id, i ? look_order[i % LOOK_PLACES] : a->first, then);
     if (result != ACT_GONE) return result;
   }
   return unfinished(a, id) ? ACT_UNFINISHED : ACT_GONE;
@@ -400,6 +411,7 @@ int act_each(act *a, unsigned int places, int (*fn)(char const *id, void *data),
   for (i = 0; r == 1 && i < sizeof order / sizeof *order; i++)
   {
     *where = names[i];
+    a->first = order[i];
     if (places & ACT_IN(order[i])) r = queuedir_each(a->queue, order[i], &walked, &w);
   }
   return r;
@@ -407,6 +419,7 @@ int act_each(act *a, unsigned int places, int (*fn)(char const *id, void *data),
 
 void act_free(act *a)
 {
+  trigger_close(&a->trigger);
   stralloc_free(&a->me);
   stralloc_free(&a->writer.envelope);
   message_free(&a->message);

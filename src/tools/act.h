@@ -16,6 +16,7 @@
 
 #include <skalibs/stralloc.h>
 
+#include "flush/trigger.h"
 #include "queue/message.h"
 
 /* How long a requeue waits for those who send the message. */
@@ -32,8 +33,10 @@ typedef struct act
   int queue;
   unsigned int idle;       /* places, or-ed: a message that nobody sends is touched there alone */
   unsigned int busy;       /* the same for one that is being sent */
+  enum queue_place first;  /* where to look first: act_each() knows */
   unsigned int wait_ms;    /* left to wait for those who send */
   unsigned int hint_ms;    /* left to wait for room in the FIFO */
+  trigger trigger;         /* kept open: an operator may mean all there is */
   message message;
   /* act_requeue() alone, see act_settings() */
   int fsyncdir;
@@ -42,8 +45,8 @@ typedef struct act
 } act;
 #define ACT_ZERO \
 { \
-  .queue = -1, .idle = ~0u, .busy = ~0u, .wait_ms = ACT_WAIT_MS, .hint_ms = ACT_HINT_MS, \
-  .me = STRALLOC_ZERO, .message = MESSAGE_ZERO, .writer = MESSAGE_WRITER_ZERO \
+  .queue = -1, .idle = ~0u, .busy = ~0u, .first = QUEUE_CUR, .wait_ms = ACT_WAIT_MS, .hint_ms = ACT_HINT_MS, \
+  .trigger = { .fd = -1 }, .me = STRALLOC_ZERO, .message = MESSAGE_ZERO, .writer = MESSAGE_WRITER_ZERO \
 }
 
 enum act_result

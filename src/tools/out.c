@@ -11,6 +11,7 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
+#include "smtp/chars.h"
 #include "smtp/reply.h"
 
 static void die_memory(void)
@@ -20,9 +21,18 @@ static void die_memory(void)
 
 /* --- pieces --------------------------------------------------------------------------- */
 
+/* Room for so many octets at the end, which count from now on. */
+static char *room(out *o, size_t len)
+{
+  stralloc *text = &o->text;
+  if (text->a - text->len < len && !stralloc_readyplus(text, len)) die_memory();
+  text->len += len;
+  return text->s + text->len - len;
+}
+
 void out_octets(out *o, char const *s, size_t len)
 {
-  if (!stralloc_catb(&o->text, s, len)) die_memory();
+  memcpy(room(o, len), s, len);
 }
 
 void out_text(out *o, char const *s)
@@ -30,15 +40,23 @@ void out_text(out *o, char const *s)
   out_octets(o, s, strlen(s));
 }
 
+/* The digits of a number, from the last one back; returns the first.  Where it stands is up to the caller. */
+static char *digits_before(char *end, uint64_t number)
+{
+  do *--end = (char)('0' + number % 10);
+  while (number /= 10);
+  return end;
+}
+
 void out_number(out *o, uint64_t number)
 {
-  char text[UINT64_FMT];
-  out_octets(o, text, uint64_fmt(text, number));
+  char text[UINT64_FMT], *end = text + sizeof text, *begin = digits_before(end, number);
+  out_octets(o, begin, (size_t)(end - begin));
 }
 
 void out_spaces(out *o, size_t n)
 {
-  while (n--) out_octets(o, " ", 1);
+  memset(room(o, n), ' ', n);
 }
 
 void out_left(out *o, char const *s, size_t width)
@@ -57,13 +75,22 @@ void out_right(out *o, char const *s, size_t width)
 
 void out_number_right(out *o, uint64_t number, size_t width)
 {
-  char text[UINT64_FMT];
-  text[uint64_fmt(text, number)] = 0;
-  out_right(o, text, width);
+  char text[UINT64_FMT], *end = text + sizeof text - 1;
+  *end = 0;
+  out_right(o, digits_before(end, number), width);
+}
+
+/* How many octets at the head of s are printable ASCII, and none of these two. */
+static size_t plain_length(char const *s, char but, char nor)
+{
+  size_t i = 0;
+  while ((s[i] == ' ' || smtp_visible(s[i])) && s[i] != but && s[i] != nor) i++;
+  return i;
 }
 
 char const *out_cleaned(out *o, char const *s)
 {
+  if (!s[plain_length(s, 0, 0)]) return s;
   if (!stralloc_copys(&o->clean, s) || !stralloc_0(&o->clean)) die_memory();
   smtp_text_clean(o->clean.s, o->clean.len - 1);
   return o->clean.s;
@@ -72,12 +99,16 @@ char const *out_cleaned(out *o, char const *s)
 /* What is control or no UTF-8 is a question mark by then. */
 void out_json(out *o, char const *s)
 {
+  size_t n = plain_length(s, '"', '\\');
   out_octets(o, "\"", 1);
-  for (s = out_cleaned(o, s); *s; s++)
+  if (s[n]) s = out_cleaned(o, s);
+  for (; s[n]; n = 1 + plain_length(s + 1, '"', '\\'))
   {
+    out_octets(o, s, n);
+    s += n;
     if (*s == '"' || *s == '\\') out_octets(o, "\\", 1);
-    out_octets(o, s, 1);
   }
+  out_octets(o, s, n);
   out_octets(o, "\"", 1);
 }
 

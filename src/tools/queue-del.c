@@ -42,9 +42,12 @@ int main(int argc, char const *const *argv)
   many_options o = { .dir = 0 };
   char const *const *ids = many_options_read(argc, argv, &o, "C:ay", USAGE);
   act a = ACT_ZERO;
+  int code;
 
   if (o.yes && !o.all) strerr_dieusage(100, USAGE);
   a.queue = program_queue(&o.dir, 0);
   if (o.all && !o.yes) ask(o.dir);
-  return many_do(&delete, &a, o.all, ids);
+  code = many_do(&delete, &a, o.all, ids);
+  act_free(&a);
+  return code;
 }

@@ -30,8 +30,11 @@ int main(int argc, char const *const *argv)
   many_options o = { .dir = 0 };
   char const *const *ids = many_options_read(argc, argv, &o, "C:a", USAGE);
   act a = ACT_ZERO;
+  int code;
 
   umask(007);
   a.queue = program_queue(&o.dir, 0);
-  return many_do(&hold, &a, o.all, ids);
+  code = many_do(&hold, &a, o.all, ids);
+  act_free(&a);
+  return code;
 }

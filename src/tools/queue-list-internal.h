@@ -25,6 +25,7 @@ typedef struct listing
   waiting waiting;
   out out;
   stralloc why;            /* a reason being put together */
+  stralloc last;           /* the one that was listed last */
   uint64_t count;          /* what was listed */
   uint64_t bytes;
 } listing;

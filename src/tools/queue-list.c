@@ -40,6 +40,7 @@ typedef struct walker
   listing listing;
   stralloc moved;          /* ids listed from new/, ID_LEN octets each */
   enum queue_place walked; /* the place we are walking through */
+  int open_flags;          /* of queuedir_open_walked() */
   int code;                /* to exit with */
 } walker;
 
@@ -130,22 +131,21 @@ static int something_owed(message const *m)
 }
 
 /* A message found while walking; one that has left the place meanwhile is found in another, or is gone. */
-static int message_walked(char const *id, void *data)
+static int message_walked(int dir, char const *id, void *data)
 {
   walker *w = data;
-  enum queue_place place = w->walked;
   listing_entry e = { .id = id };
   int fd;
   if (!filter_id_ok(&w->filter, id, w->now_us) || moved(w, id)) return 1;
-  fd = queuedir_open_message(w->queue, id, O_RDONLY, &place);
+  fd = queuedir_open_walked(dir, id, &w->open_flags);
   if (fd == -1)
   {
     if (errno != ENOENT) complain(w, id);
     return 1;
   }
-  if (place == w->walked && entry_read(w, &e, fd, place) && something_owed(&w->message))
+  if (entry_read(w, &e, fd, w->walked) && something_owed(&w->message))
   {
-    if (place == QUEUE_NEW) moved_note(w, id);
+    if (w->walked == QUEUE_NEW) moved_note(w, id);
     entry_list(w, &e);
   }
   close(fd);
@@ -163,7 +163,7 @@ static void walk(walker *w)
   {
     w->walked = rows[i].place;
     if (!filter_place_ok(&w->filter, w->walked)) continue;
-    if (queuedir_each(w->queue, w->walked, &message_walked, w) == -1)
+    if (queuedir_walk(w->queue, w->walked, &message_walked, w) == -1)
       strerr_diefusys(111, "read directory queue/", rows[i].name);
     if (w->moved.len) qsort(w->moved.s, w->moved.len / ID_LEN, ID_LEN, &id_compare);
   }
@@ -235,12 +235,13 @@ static void walker_free(walker *w)
   message_free(&w->message);
   out_free(&w->listing.out);
   stralloc_free(&w->listing.why);
+  stralloc_free(&w->listing.last);
   stralloc_free(&w->moved);
 }
 
 int main(int argc, char const *const *argv)
 {
-  static walker w = { .filter = FILTER_ZERO, .message = MESSAGE_ZERO };
+  static walker w = { .filter = FILTER_ZERO, .message = MESSAGE_ZERO, .open_flags = O_RDONLY | O_NOATIME };
   char const *dir = 0;
   char const *const *ids = argv + options_read(argc, argv, &dir, &w);
 

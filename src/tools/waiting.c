@@ -49,23 +49,39 @@ static int site_read(waiting const *w, waiting_domain *d)
   return stralloc_copys(&d->why, file.why + code_length(file.why)) && stralloc_0(&d->why);
 }
 
-static waiting_domain *domain_place(waiting *w, char const *domain)
+static waiting_domain *places_of(waiting *w, char const *domain)
 {
   uint32_t hash = 5381;
   while (*domain) hash = hash * 33 ^ (unsigned char)*domain++;
-  return w->domains + ((hash ^ hash >> 15) & (WAITING_DOMAINS - 1));
+  return w->domains + ((hash ^ hash >> 15) & (WAITING_DOMAINS - 1) & ~(WAITING_PLACES - 1u));
+}
+
+/* A place to use: a free one, else each of them in its turn. */
+static waiting_domain *place_take(waiting *w, waiting_domain *places)
+{
+  size_t i;
+  for (i = 0; i < WAITING_PLACES; i++)
+    if (!places[i].domain.len) return places + i;
+  return places + w->turn++ % WAITING_PLACES;
+}
+
+static int domain_read(waiting const *w, waiting_domain *d, char const *domain)
+{
+  d->domain.len = 0;
+  d->next_s = 0;
+  return stralloc_copys(&d->why, "") && stralloc_0(&d->why)
+    && conf_route_find(w->conf, domain, strlen(domain), &d->route) && site_read(w, d)
+    && stralloc_copys(&d->domain, domain) && stralloc_0(&d->domain);
 }
 
 waiting_domain const *waiting_find(waiting *w, char const *domain)
 {
-  waiting_domain *d = domain_place(w, domain);
-  if (d->domain.len && !strcmp(d->domain.s, domain)) return d;
-  d->domain.len = 0;
-  d->next_s = 0;
-  if (!stralloc_copys(&d->why, "") || !stralloc_0(&d->why)) return 0;
-  if (!conf_route_find(w->conf, domain, strlen(domain), &d->route) || !site_read(w, d)) return 0;
-  if (!stralloc_copys(&d->domain, domain) || !stralloc_0(&d->domain)) return 0;
-  return d;
+  waiting_domain *places = places_of(w, domain), *d;
+  size_t i;
+  for (i = 0; i < WAITING_PLACES; i++)
+    if (places[i].domain.len && !strcmp(places[i].domain.s, domain)) return places + i;
+  d = place_take(w, places);
+  return domain_read(w, d, domain) ? d : 0;
 }
 
 /* --- answers ------------------------------------------------------------------------------ */

@@ -24,14 +24,16 @@ typedef struct waiting_domain
   stralloc why;         /* while down: what the site file says, a string */
 } waiting_domain;
 
-/* A power of two. */
+/* Powers of two: domains kept, and how many of them may share a hash, so that few domains never displace each other. */
 #define WAITING_DOMAINS 4096
+#define WAITING_PLACES 8
 
 typedef struct waiting
 {
   int queue;
   int conf;
   conf_backoff backoff;
+  unsigned int turn;    /* whose place is taken next where all are in use */
   waiting_domain domains[WAITING_DOMAINS];
 } waiting;
 

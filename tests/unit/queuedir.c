@@ -138,8 +138,39 @@ typedef struct seen
   unsigned int n;
   unsigned int stop;      /* after so many; 0: never */
   int sorted;
+  int queue;
   char last[ID_LEN + 1];
 } seen;
+
+/* What it finds it can open there, until it has gone. */
+static int note_open(int dir, char const *id, void *data)
+{
+  seen *s = data;
+  int flags = O_RDONLY | O_NOATIME, fd = queuedir_open_walked(dir, id, &flags);
+  CHECK("opened where it was found", fd != -1 && flags == (O_RDONLY | O_NOATIME));
+  close(fd);
+  unlinkat(dir, id, 0);
+  CHECK("gone from there", queuedir_open_walked(dir, id, &flags) == -1 && errno == ENOENT);
+  symlinkat("/etc/passwd", dir, id);
+  CHECK("a symbolic link there", queuedir_open_walked(dir, id, &flags) == -1 && errno == EINVAL);
+  return ++s->n != s->stop;
+}
+
+/* With the first message of a slice goes all of it. */
+static int remove_slice(int dir, char const *id, void *data)
+{
+  seen *s = data;
+  int flags = O_RDONLY, fd = queuedir_open_walked(dir, id, &flags);
+  if (fd != -1)
+  {
+    close(fd);
+    unlinkat(dir, ID1, 0);
+    unlinkat(dir, ID2, 0);
+    s->n++;
+  }
+  unlinkat(s->queue, "cur/1h8qa", AT_REMOVEDIR);
+  return 1;
+}
 
 static int note(char const *id, void *data)
 {
@@ -179,6 +210,21 @@ static void walking(int queue)
   CHECK("no such place", queuedir_each(queue, QUEUE_CORRUPT, &note, &s) == -1 && errno == ENOENT);
 }
 
+static void walking_open(int queue)
+{
+  seen s = { .queue = queue };
+
+  put(queue, QUEUE_NEW, ID3);
+  CHECK("new", queuedir_walk(queue, QUEUE_NEW, &note_open, &s) == 1 && s.n == 1);
+  unlinkat(queue, "new/" ID3, 0);
+  mkdirat(queue, "cur/1h8qa", 0700);
+  put(queue, QUEUE_CUR, ID1);
+  put(queue, QUEUE_CUR, ID2);
+  s.n = 0;
+  CHECK("what vanishes is passed over", queuedir_walk(queue, QUEUE_CUR, &remove_slice, &s) == 1);
+  CHECK("all of it", s.n == 301 && !there(queue, "cur/1h8qa"));
+}
+
 int main(void)
 {
   int queue = queue_make();
@@ -188,5 +234,6 @@ int main(void)
   moving(queue);
   slice_of_now(queue);
   walking(queue);
+  walking_open(queue);
   return CHECK_END();
 }
