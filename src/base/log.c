@@ -54,8 +54,11 @@ void log_flush(void)
 
 void log_pieces_later(char const *const *pieces)
 {
-  if (sizeof waiting.text - waiting.len < LOG_LINE_MAX) log_flush();
-  waiting.len += line_make(waiting.text + waiting.len, pieces);
+  char line[LOG_LINE_MAX];
+  size_t len = line_make(line, pieces);
+  if (len > sizeof waiting.text - waiting.len) log_flush();
+  memcpy(waiting.text + waiting.len, line, len);
+  waiting.len += len;
 }
 
 void log_pieces(char const *const *pieces)
