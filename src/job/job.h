@@ -18,16 +18,21 @@
  *        timeouts=C,G,H,M,R,I,B,D,Q  seconds: connect, greeting, helo, mail, rcpt, data
  *                                    init, data block, data done, quit
  *   mail ID ARRIVAL OFFSET LENGTH FLAGS <SENDER> [PARAMETER]...
- *        with this line's first octet travels the message's descriptor, open for reading and
- *        for appending; content is LENGTH octets from OFFSET; ARRIVAL in microseconds
- *        since 1970; FLAGS as in job_flag, "-" for none
+ *        with this line's first octet, or before it, travels the message's descriptor, open for
+ *        reading and for appending; content is LENGTH octets from OFFSET; ARRIVAL in
+ *        microseconds since 1970; FLAGS as in job_flag, "-" for none
  *   rcpt N <ADDRESS> [PARAMETER]...  N is the recipient's number in the message, from 0
  *   go                               the message's recipients are complete
+ *
+ *   Jobs may be written together, their descriptors with the first octet of all of them, at most
+ *   JOB_FDS_MAX at once; descriptors come in the order of the mail lines.
  *
  *   The end of file means: send what is on the wire, journal it, start nothing new, QUIT.
  *
  * agent to qmgr:
  *
+ *   window N                         before "up": more than N messages at once gain nothing here,
+ *                                    another connection does; where it is not said, 32
  *   up RELAY TEXT                    the site answered; RELAY is host[address]:port
  *   down STATUS TEXT                 the site cannot be talked to (connect, greeting, EHLO,
  *                                    421, look-up).  Jobs not done go back.  The agent ends.
@@ -39,6 +44,9 @@
  *
  * The agent may hold many jobs at once and send them in any order of its own choosing, but
  * answers every one.  qmgr bounds how many.
+ *
+ * A connection that carries one message for each round trip (PIPELINING alone) is no faster for
+ * what waits at it, while other connections could be made meanwhile: only the agent knows that.
  */
 
 #include <stddef.h>
@@ -51,6 +59,8 @@
 #define JOB_TEXT_MAX 1000
 /* As much as the longest id there will be. */
 #define JOB_ID_MAX 32
+/* Descriptors that travel with one octet. */
+#define JOB_FDS_MAX 16
 
 enum job_flag
 {
@@ -176,17 +186,17 @@ extern int job_notice_scan(char const *s, size_t len, uint64_t *time_us, job_not
 extern char const *job_event_name(enum job_event event);
 
 /*
- * Write octets to a job socket, a descriptor with the first of them unless fd is -1.
- * Returns what write(2) would; the descriptor went along when that is over 0.  No SIGPIPE.
+ * Write octets to a job socket, n descriptors (at most JOB_FDS_MAX) with the first of them.
+ * Returns what write(2) would; all descriptors went along when that is over 0.  No SIGPIPE.
  */
-extern ssize_t job_send(int socket, char const *s, size_t len, int fd);
+extern ssize_t job_send(int socket, char const *s, size_t len, int const *fds, size_t n);
 
 /*
- * Read octets from a job socket.  *fd is the descriptor (close-on-exec) that travelled with
- * the first of them, or -1: the kernel never joins octets from two sendings with a descriptor
- * each, so descriptors come in the order of their lines.
+ * Read octets from a job socket.  fds are the *n descriptors (close-on-exec) that came with
+ * them: of one sending only, since the kernel never joins octets of two that have descriptors,
+ * so they come in the order of their lines.  More than JOB_FDS_MAX at once are closed.
  * Returns what read(2) would.
  */
-extern ssize_t job_receive(int socket, char *s, size_t max, int *fd);
+extern ssize_t job_receive(int socket, char *s, size_t max, int fds[JOB_FDS_MAX], size_t *n);
 
 #endif

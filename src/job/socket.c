@@ -3,72 +3,47 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
-/* As many descriptors as one control message is looked through for; the kernel closes the rest. */
-#define DESCRIPTORS_MAX 8
-
-/* A control message has an alignment of its own. */
-typedef union control_one
+/* A control message has an alignment of its own.  Where more descriptors come than there is room for, the kernel closes them. */
+typedef union descriptors
 {
   struct cmsghdr header;
-  char octets[CMSG_SPACE(sizeof(int))];
-} control_one;
+  char octets[CMSG_SPACE(JOB_FDS_MAX * sizeof(int))];
+} descriptors;
 
-typedef union control_many
-{
-  struct cmsghdr header;
-  char octets[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
-} control_many;
-
-ssize_t job_send(int socket, char const *s, size_t len, int fd)
+ssize_t job_send(int socket, char const *s, size_t len, int const *fds, size_t n)
 {
   struct iovec vector = { .iov_base = (char *)s, .iov_len = len }; /* sendmsg() does not write there */
   struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
-  control_one control;
-  if (fd != -1)
+  descriptors control;
+  if (n)
   {
-    struct cmsghdr *header;
     memset(&control, 0, sizeof control);
+    control.header.cmsg_level = SOL_SOCKET;
+    control.header.cmsg_type = SCM_RIGHTS;
+    control.header.cmsg_len = CMSG_LEN(n * sizeof *fds);
+    memcpy(CMSG_DATA(&control.header), fds, n * sizeof *fds);
     message.msg_control = &control;
-    message.msg_controllen = sizeof control.octets;
-    header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof fd);
-    memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    message.msg_controllen = CMSG_SPACE(n * sizeof *fds);
   }
   return sendmsg(socket, &message, MSG_NOSIGNAL);
 }
 
-/* Keep the first descriptor of a control message where none is kept yet, close the others. */
-static void descriptors_take(struct cmsghdr *header, int *fd)
-{
-  size_t n = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-  size_t i;
-  for (i = 0; i < n; i++)
-  {
-    int got;
-    memcpy(&got, CMSG_DATA(header) + i * sizeof got, sizeof got);
-    if (*fd == -1) *fd = got;
-    else close(got);
-  }
-}
-
-ssize_t job_receive(int socket, char *s, size_t max, int *fd)
+ssize_t job_receive(int socket, char *s, size_t max, int fds[JOB_FDS_MAX], size_t *n)
 {
   struct iovec vector = { .iov_base = s, .iov_len = max };
-  control_many control;
+  descriptors control;
   struct msghdr message =
   {
     .msg_iov = &vector, .msg_iovlen = 1,
     .msg_control = &control, .msg_controllen = sizeof control.octets
   };
-  struct cmsghdr *header;
+  struct cmsghdr const *header;
   ssize_t r = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-  *fd = -1;
-  if (r == -1) return -1;
-  for (header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header))
-    if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) descriptors_take(header, fd);
+  *n = 0;
+  header = r == -1 ? 0 : CMSG_FIRSTHDR(&message);
+  if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) return r;
+  *n = (header->cmsg_len - CMSG_LEN(0)) / sizeof *fds;
+  memcpy(fds, CMSG_DATA(header), *n * sizeof *fds);
   return r;
 }

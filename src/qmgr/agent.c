@@ -10,10 +10,10 @@
 #include "qmgr/qmgr-internal.h"
 
 /* What is handed to an agent before it answered for it: all of it is sent again when the link drops. */
-#define WINDOW_MESSAGES 100
+#define WINDOW_MESSAGES 128
 #define WINDOW_BYTES 4194304
-/* Messages in a connection's window before another connection is worth it. */
-#define DEPTH 10
+/* Messages, where the agent does not say what its connection is good for. */
+#define WINDOW_UNSAID 32
 /* A connection with nothing to do is kept for the next message this long. */
 #define IDLE_US SECOND_US
 /* While other sites go without one, a connection ends after so many messages. */
@@ -29,12 +29,17 @@ static int agent_greet(qmgr const *q, agent *a)
     && stralloc_cats(&a->out, "\n");
 }
 
+static void out_fds_close(agent *a)
+{
+  while (a->out_fds_len) fd_close(a->out_fds[--a->out_fds_len]);
+}
+
 /* Its memory lasts until the end of the turn: it may be among those that were polled together. */
 static void agent_bury(qmgr *q, agent *a)
 {
   if (a->fd != -1) fd_close(a->fd);
-  if (a->out_fd != -1) fd_close(a->out_fd);
-  a->fd = a->out_fd = -1;
+  a->fd = -1;
+  out_fds_close(a);
   stralloc_free(&a->out);
   a->site_next = q->agents_dead;
   q->agents_dead = a;
@@ -53,6 +58,7 @@ void agents_forget_dead(qmgr *q)
 static int agent_connect(qmgr *q, agent *a)
 {
   a->fd = qmgr_connect(q, "send");
+  if (a->fd == -1 && agents_let_go(q)) a->fd = qmgr_connect(q, "send");
   if (a->fd == -1)
   {
     qmgr_breathe(q, "connect to ", "run/send");
@@ -60,7 +66,6 @@ static int agent_connect(qmgr *q, agent *a)
   }
   if (!agent_greet(q, a) || !genalloc_append(agent *, &q->agents, &a)) return 0;
   timer_set(&q->timers, &a->idle, q->now_us + IDLE_US);
-  agent_writable(q, a);
   return 1;
 }
 
@@ -70,7 +75,8 @@ static agent *agent_new(qmgr *q, site *s)
   if (!a) return 0;
   memset(a, 0, sizeof *a);
   a->site = s;
-  a->fd = a->out_fd = -1;
+  a->fd = -1;
+  a->window = WINDOW_UNSAID;
   a->idle.kind = TIMER_AGENT;
   a->idle.owner = a;
   if (!agent_connect(q, a))
@@ -84,11 +90,31 @@ static agent *agent_new(qmgr *q, site *s)
   return a;
 }
 
+/*
+ * A window is filled up when there is room for many, which travel together.  With more messages than
+ * that leaves in it, another connection is worth it.
+ */
+static size_t agent_enough(agent const *a)
+{
+  return a->window - (a->window / 2 < JOB_FDS_MAX ? a->window / 2 : JOB_FDS_MAX);
+}
+
+static int window_open(agent const *a)
+{
+  return a->jobs < a->window && (a->out_fds_len || a->jobs <= agent_enough(a));
+}
+
 static int agent_free_for_one(qmgr const *q, agent const *a)
 {
-  if (a->out.len || (q->crowd_first && a->done >= CROWDED_MESSAGES)) return 0;
+  if (a->blocked || (q->crowd_first && a->done >= CROWDED_MESSAGES)) return 0;
   if (!a->up) return !a->jobs;
-  return a->jobs < WINDOW_MESSAGES && a->bytes < WINDOW_BYTES;
+  return window_open(a) && a->bytes < WINDOW_BYTES;
+}
+
+/* The less the better.  Who is given some in this turn is given more, until that is enough. */
+static size_t agent_load(agent const *a)
+{
+  return a->out_fds_len && a->jobs < agent_enough(a) ? 0 : 1 + a->jobs;
 }
 
 /* A fifth of all connections is kept for sites that answer: mute ones cannot take them all. */
@@ -110,8 +136,8 @@ agent *agent_with_room(qmgr *q, site *s)
   agent *a;
   if (q->breathless) return 0;
   for (a = s->agents; a; a = a->site_next)
-    if (agent_free_for_one(q, a) && (!best || a->jobs < best->jobs)) best = a;
-  if (best && best->jobs < DEPTH) return best;
+    if (agent_free_for_one(q, a) && (!best || agent_load(a) < agent_load(best))) best = a;
+  if (best && best->jobs < agent_enough(best)) return best;
   if (connection_earned(q, s) && (a = agent_new(q, s))) return a;
   return best;
 }
@@ -155,14 +181,21 @@ static int job_lines(stralloc *out, job const *j, message const *m)
   return stralloc_cats(out, "go\n");
 }
 
+/* There were too few of them a moment ago: none waits here. */
+static int descriptors_scarce(qmgr const *q)
+{
+  return q->now_us - q->scarce_us < MINUTE_US; /* unsigned: never after a clock was set back */
+}
+
 int agent_give(qmgr *q, agent *a, job *j, int fd, message const *m)
 {
+  size_t before = a->out.len;
   if (!job_lines(&a->out, j, m))
   {
-    a->out.len = 0;
+    a->out.len = before;
     return 0;
   }
-  a->out_fd = fd;
+  a->out_fds[a->out_fds_len++] = fd;
   j->next = 0;
   if (a->jobs_last) a->jobs_last->next = j;
   else a->jobs_first = j;
@@ -170,23 +203,44 @@ int agent_give(qmgr *q, agent *a, job *j, int fd, message const *m)
   a->jobs++;
   a->bytes += j->bytes;
   timer_clear(&q->timers, &a->idle);
-  agent_writable(q, a);
+  if (a->out_fds_len == JOB_FDS_MAX || descriptors_scarce(q)) agent_writable(q, a);
   return 1;
 }
 
-/* That the other end is gone is seen, and dealt with, when reading. */
+/*
+ * That the other end is gone is seen, and dealt with, when reading.  Whatever it will say of the messages is
+ * logged behind what we have said of them.
+ */
 void agent_writable(qmgr *q, agent *a)
 {
-  while (a->out.len)
-  {
-    ssize_t w = job_send(a->fd, a->out.s, a->out.len, a->out_fd);
-    if (w <= 0) return;
-    if (a->out_fd != -1) fd_close(a->out_fd);
-    a->out_fd = -1;
-    memmove(a->out.s, a->out.s + w, a->out.len - (size_t)w);
-    a->out.len -= (size_t)w;
-  }
-  site_wake(q, a->site);
+  int was_blocked = a->blocked;
+  ssize_t w;
+  log_flush();
+  w = job_send(a->fd, a->out.s, a->out.len, a->out_fds, a->out_fds_len);
+  a->blocked = w < (ssize_t)a->out.len;
+  if (w <= 0) return;
+  out_fds_close(a);
+  memmove(a->out.s, a->out.s + w, a->out.len - (size_t)w);
+  a->out.len -= (size_t)w;
+  if (was_blocked && !a->blocked) site_wake(q, a->site);
+}
+
+void agents_flush(qmgr *q)
+{
+  agent **all = genalloc_s(agent *, &q->agents);
+  size_t n = genalloc_len(agent *, &q->agents);
+  size_t i;
+  for (i = 0; i < n; i++)
+    if (all[i]->out.len && !all[i]->blocked) agent_writable(q, all[i]);
+}
+
+int agents_let_go(qmgr *q)
+{
+  int wanted = errno == EMFILE || errno == ENFILE;
+  if (!wanted) return 0;
+  q->scarce_us = q->now_us;
+  agents_flush(q);
+  return 1;
 }
 
 /* --- its end ------------------------------------------------------------------------------------- */
@@ -278,6 +332,14 @@ static void jobs_take(agent *a, job *j, job **link)
   a->bytes -= j->bytes;
 }
 
+static void said_window(agent *a, char const *s, size_t len)
+{
+  job_field field = { s, len };
+  uint64_t window;
+  if (job_field_number(&field, &window) && window)
+    a->window = window < WINDOW_MESSAGES ? (size_t)window : WINDOW_MESSAGES;
+}
+
 static void said_up(qmgr *q, agent *a, char const *s, size_t len)
 {
   char relay[LOG_LINE_MAX];
@@ -321,7 +383,8 @@ static int agent_line(qmgr *q, agent *a, char const *s, size_t len)
   char why[LOG_LINE_MAX];
   job_field word;
   if (!job_field_next(&s, &len, &word)) return 1;
-  if (job_field_is(&word, "up")) said_up(q, a, s, len);
+  if (job_field_is(&word, "window")) said_window(a, s, len);
+  else if (job_field_is(&word, "up")) said_up(q, a, s, len);
   else if (job_field_is(&word, "rcpt")) said_rcpt(q, a, s, len);
   else if (job_field_is(&word, "done")) said_done(q, a, s, len);
   else if (job_field_is(&word, "down"))

@@ -96,7 +96,7 @@ void notices_writable(qmgr *q)
   notices *n = &q->notices;
   while (n->out_len)
   {
-    ssize_t w = job_send(n->fd, n->out, n->out_len, -1);
+    ssize_t w = job_send(n->fd, n->out, n->out_len, 0, 0);
     if (w <= 0) return; /* that the other end is gone is seen when reading */
     n->out_len -= (size_t)w;
     memmove(n->out, n->out + w, n->out_len);

@@ -169,6 +169,8 @@ struct gate
   int asked_again;           /* asked for while a pass was under way */
   pass *pass;
   genalloc agains;           /* of again: to be tried at once */
+  stralloc noted;            /* ids of new messages, ID_LEN octets each, to be recorded together */
+  gate *noted_next;
   gate *site_next;
   gate *ready_next;
   int ready;
@@ -184,6 +186,11 @@ extern int gate_forced(gate const *g);
  * Returns 1 or 0.
  */
 extern int gate_record(qmgr *q, gate *g, pass *from, char const *id, int untried);
+/* Note an id that gates_record_noted() will record, with all that was noted meanwhile.  1, or 0 without memory. */
+extern int gate_note(qmgr *q, gate *g, char const *id);
+extern void gates_record_noted(qmgr *q);
+/* Could one of the last noted not be recorded: is it this id? */
+extern int gates_missed(qmgr const *q, char const *id);
 /* A recipient of the id was deferred for the nth time at this moment. */
 extern void gate_deferred(qmgr *q, gate *g, uint64_t last_us, uint64_t attempts);
 /* Try this id at once.  1; 0 when that is what comes next anyway, or without memory. */
@@ -252,6 +259,13 @@ struct job
   genalloc recipients;       /* of job_recipient */
 };
 
+/* A new message between deliver_new() and deliver_new_end(). */
+typedef struct seen
+{
+  char id[ID_LEN + 1];
+  int unrecorded;            /* something it owes is neither out nor noted */
+} seen;
+
 enum delivery
 {
   DELIVERY_OUT,      /* a job was handed out */
@@ -261,8 +275,12 @@ enum delivery
 };
 /* Try what the message owes behind one gate. */
 extern enum delivery deliver_listed(qmgr *q, gate *g, agent *a, char const *id, pass *from, enum urge urge);
-/* A message in new/: send what can go now, record the rest. */
+/*
+ * A message in new/: send what can go now, note the rest.  What was noted of one or of many is
+ * recorded by deliver_new_end(), which must follow before anything else is done.
+ */
 extern enum delivery deliver_new(qmgr *q, char const *id);
+extern void deliver_new_end(qmgr *q);
 /* One message was asked for, behind whatever gates.  Its asked/=ID is removed once each of them has tried it. */
 extern enum delivery deliver_asked(qmgr *q, char const *id);
 /* It was tried behind one of them. */
@@ -296,17 +314,24 @@ struct agent
   job *jobs_last;
   size_t jobs;
   uint64_t bytes;
+  size_t window;             /* messages that are worth being there at once */
   timer idle;
   stralloc out;              /* lines not yet written */
-  int out_fd;                /* the descriptor that goes with the first octet of out, or -1 */
+  size_t out_fds_len;
+  int out_fds[JOB_FDS_MAX];  /* descriptors that go with the first octet of out */
+  int blocked;               /* out is not taken at present */
   size_t in_len;
   char in[JOB_LINE_MAX];
 };
 
 /* An agent of the site that can take one more message; connects a new one where that is earned. */
 extern agent *agent_with_room(qmgr *q, site *s);
-/* Hand a job over with its message's descriptor, which is closed here once it is sent. */
+/* Hand a job over with its message's descriptor, which is closed here once it is sent: then, or at agents_flush(). */
 extern int agent_give(qmgr *q, agent *a, job *j, int fd, message const *m);
+/* At the end of a turn: write what was handed over. */
+extern void agents_flush(qmgr *q);
+/* Is errno a want of descriptors?  Then those that wait are sent now, for a while each at once, and it may be tried again. */
+extern int agents_let_go(qmgr *q);
 extern void agent_readable(qmgr *q, agent *a);
 extern void agent_writable(qmgr *q, agent *a);
 extern void agent_idle(qmgr *q, agent *a);
@@ -396,6 +421,7 @@ struct qmgr
   timer minute;
   timer breath;              /* something is short (descriptors, agents): try again then */
   int breathless;
+  uint64_t scarce_us;        /* when there were too few descriptors */
   uint64_t complained_us;
   void *sites;               /* trees of tsearch(3) */
   void *gates;
@@ -412,6 +438,9 @@ struct qmgr
   genalloc sweeps;           /* of gate *: those with a PASS_EXPIRE */
   genalloc warnings;         /* of gate *: those to be looked at for delay warnings, the last one first */
   warning_look warning_look;
+  gate *noted_first;
+  stralloc missed;           /* ids that were noted and could not be recorded, ID_LEN octets each */
+  genalloc seens;            /* of seen */
   notices notices;
   totals totals;
   intake intake;

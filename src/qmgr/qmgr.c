@@ -226,7 +226,7 @@ static void polls_fill(qmgr *q, int signals)
   {
     agent const *a = genalloc_s(agent *, &q->polled)[i];
     x[POLLS_OWN + i] = (iopause_fd){ .fd = a->fd, .events = IOPAUSE_READ };
-    if (a->out.len) x[POLLS_OWN + i].events |= IOPAUSE_WRITE;
+    if (a->blocked) x[POLLS_OWN + i].events |= IOPAUSE_WRITE;
   }
 }
 
@@ -260,6 +260,8 @@ static void run(qmgr *q, int signals)
     more |= gates_sweep(q);
     more |= notices_run(q);
     more |= !q->breathless && q->runnable_first;
+    log_flush();
+    agents_flush(q);
     agents_forget_dead(q);
   }
   while (events_run(q, signals, more));

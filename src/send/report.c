@@ -33,12 +33,13 @@ static void out_join(report *r, char const *const *words)
 
 static ssize_t out_write(report *r, char const *s, size_t len)
 {
-  return r->by_hand ? write(r->fd, s, len) : job_send(r->fd, s, len, -1);
+  return r->by_hand ? write(r->fd, s, len) : job_send(r->fd, s, len, 0, 0);
 }
 
 void report_flush(report *r)
 {
   size_t done = 0;
+  text_log_flush(); /* first: qmgr's "removed" comes behind it */
   while (!r->gone && done < r->out.len)
   {
     ssize_t n = out_write(r, r->out.s + done, r->out.len - done);
@@ -116,9 +117,9 @@ static void result_log(report const *r, work_job const *job, char const *address
     { [JOB_SENT] = "sent", [JOB_DEFERRED] = "deferred", [JOB_FAILED] = "bounced", [JOB_RELAYED] = "sent" };
   delays d;
   delays_make(&d, r, job, now_us);
-  text_log(job->id, ": to=<", address, ">, relay=", r->relay, ", delay=", d.total,
-           ", delays=", d.before, "/", d.here, "/", d.connect, "/", d.transmit,
-           ", dsn=", code, ", status=", words[status], " (", text, ")");
+  text_log_later(job->id, ": to=<", address, ">, relay=", r->relay, ", delay=", d.total,
+                 ", delays=", d.before, "/", d.here, "/", d.connect, "/", d.transmit,
+                 ", dsn=", code, ", status=", words[status], " (", text, ")");
 }
 
 /* --- results ------------------------------------------------------------------------ */
@@ -170,6 +171,12 @@ void report_rest(report *r, work_job *job, enum job_status status, char const *c
 void report_done(report *r, work_job const *job)
 {
   if (!r->by_hand) out_line(r, "done ", job->id);
+}
+
+void report_window(report *r, size_t messages)
+{
+  char number[TEXT_NUMBER_MAX];
+  if (!r->by_hand) out_line(r, "window ", text_number(number, messages));
 }
 
 void report_up(report *r, char const *text)

@@ -1,7 +1,7 @@
 #ifndef SEND_REPORT_H
 #define SEND_REPORT_H
 
-/* What became of it: into the message's journal, to qmgr, and into the log, in this order. */
+/* What became of it: into the message's journal, into the log, and to qmgr, in this order. */
 
 #include <stdint.h>
 #include <stralloc.h>
@@ -38,10 +38,12 @@ extern void report_rest(report *r, work_job *job, enum job_status status, char c
 /* No more about this job. */
 extern void report_done(report *r, work_job const *job);
 
+/* More messages than these are not worth being here at once; before report_up(). */
+extern void report_window(report *r, size_t messages);
 extern void report_up(report *r, char const *text);
 extern void report_down(report *r, char const *code, char const *text);
 
-/* Write it all.  What cannot be written is lost: qmgr reads the journals. */
+/* Write it all, log lines too.  What cannot be written is lost: qmgr reads the journals. */
 extern void report_flush(report *r);
 
 #endif

@@ -12,6 +12,9 @@
 
 /* A slow link is no dead one: this much in each "data block" timeout is enough. */
 #define BLOCK_OCTETS 16384
+/* What a message takes at a server, next to its round trips; and how long others may wait, at their connection, for that. */
+#define SERVER_MS 5
+#define WORTH_MS 80
 /* A peer that was told QUIT is owed no long wait for its goodbye. */
 #define QUIT_WAIT_MS 2000
 
@@ -217,13 +220,29 @@ static void hello_write(session *s, enum expected_kind kind)
   wire_puts(&s->wire, " ");
   wire_puts(&s->wire, s->where->me);
   wire_puts(&s->wire, "\r\n");
+  s->hello_ms = clock_ms();
   session_expect(s, kind, 0, 0);
+}
+
+/*
+ * How many messages are worth being here at once: those that go within WORTH_MS and two round trips, for in that
+ * time no other connection would be ready; and as many again, so that none is missing.  Over a long link that is
+ * many where nothing waits for a reply, and next to none where each message takes round trips of its own.
+ */
+static size_t window_worth(session const *s)
+{
+  int pipelining = (s->extensions & SMTP_EXT_PIPELINING) != 0;
+  int64_t trips = !pipelining ? 4 : !(s->extensions & SMTP_EXT_CHUNKING);
+  int64_t trip_ms = clock_ms() - s->hello_ms;
+  int64_t worth = 2 * (WORTH_MS + 2 * trip_ms) / (trips * trip_ms + SERVER_MS);
+  return worth < 1 ? 1 : worth < WORK_WINDOW ? (size_t)worth : WORK_WINDOW;
 }
 
 static void session_opens(session *s)
 {
   s->state = SESSION_OPEN;
   s->out->open_us = clock_us();
+  report_window(s->out, window_worth(s));
   report_up(s->out, s->reply.text);
 }
 
@@ -341,15 +360,17 @@ static void lines_take(session *s)
   while (s->state != SESSION_ENDED && wire_line(&s->wire, &line, &len)) line_take(s, line, len);
 }
 
+/* Once, and again only where the buffer was too small for all there is. */
 static void session_read(session *s)
 {
-  enum wire_result r = WIRE_OK;
-  while (s->state != SESSION_ENDED && r == WIRE_OK)
+  enum wire_result r;
+  do
   {
     r = wire_read(&s->wire);
     if (r == WIRE_OK) lines_take(s);
     else if (r == WIRE_END) connection_lost(s);
   }
+  while (s->state != SESSION_ENDED && r == WIRE_OK && wire_full(&s->wire));
 }
 
 /* --- the connection -------------------------------------------------------------------- */

@@ -75,6 +75,7 @@ typedef struct session
   report *out;
   char peer[REPORT_RELAY_MAX];  /* "host[address]" */
 
+  int64_t hello_ms;             /* when EHLO was said */
   unsigned int extensions;      /* smtp_extension */
   unsigned long long size_max;  /* 0: not said */
 

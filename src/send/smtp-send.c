@@ -164,6 +164,7 @@ static void jobs_drop(agent *a)
     next = job->next;
     if (job->state != WORK_BEGUN) work_forget(&a->jobs, job);
   }
+  work_drop_fds(&a->jobs);
   a->jobs.reading = 0;
 }
 
@@ -209,10 +210,12 @@ static void lines_take(agent *a)
 
 static void jobs_receive(agent *a)
 {
-  int fd;
-  ssize_t n = job_receive(0, a->in + a->in_len, sizeof a->in - a->in_len, &fd);
+  int fds[JOB_FDS_MAX];
+  size_t fds_len, i;
+  ssize_t n = job_receive(0, a->in + a->in_len, sizeof a->in - a->in_len, fds, &fds_len);
   if (n == -1 && (errno == EINTR || errno == EAGAIN)) return;
-  if (fd != -1 && !work_take_fd(&a->jobs, fd)) close(fd);
+  for (i = 0; i < fds_len; i++)
+    if (!work_take_fd(&a->jobs, fds[i])) close(fds[i]);
   if (n <= 0)
   {
     jobs_end(a, STOP_MS);
@@ -224,15 +227,7 @@ static void jobs_receive(agent *a)
 
 static int jobs_wanted(agent const *a)
 {
-  return !a->by_hand && !a->jobs_ended && a->jobs.held < WORK_MAX;
-}
-
-/* Read what is there: several messages at once can share packets. */
-static void jobs_read(agent *a)
-{
-  struct pollfd p = { .fd = 0, .events = POLLIN };
-  do jobs_receive(a);
-  while (jobs_wanted(a) && poll(&p, 1, 0) == 1);
+  return !a->by_hand && !a->jobs_ended && work_room(&a->jobs);
 }
 
 /* --- the loop ---------------------------------------------------------------------------- */
@@ -285,7 +280,7 @@ static void agent_run(agent *a)
       a->terminated = 1;
       jobs_end(a, TERM_MS);
     }
-    else if (p[WAIT_JOBS].revents) jobs_read(a);
+    else if (p[WAIT_JOBS].revents) jobs_receive(a);
     agent_act(a);
     session_act(a, p[WAIT_SESSION].revents);
     agent_act(a);

@@ -1,5 +1,6 @@
 #include "send/text.h"
 
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 #include <fmt.h>
@@ -47,6 +48,21 @@ char const *text_seconds(char out[TEXT_SECONDS_MAX], uint64_t us)
   return out;
 }
 
+/* What was said and is not written.  There is one stderr. */
+static struct
+{
+  size_t len;
+  char text[PIPE_BUF];
+} waiting;
+
+void text_log_flush(void)
+{
+  size_t len = waiting.len;
+  waiting.len = 0;
+  /* Nobody is left to tell when the log cannot be written. */
+  if (len && write(2, waiting.text, len) == -1) return;
+}
+
 void text_log_all(char const *const *words)
 {
   char line[TEXT_LINE_MAX];
@@ -54,6 +70,7 @@ void text_log_all(char const *const *words)
   len += text_join_all(line + len, sizeof line - len - 1, words);
   smtp_text_clean(line, len);
   line[len++] = '\n';
-  /* Nobody is left to tell when the log cannot be written. */
-  if (write(2, line, len) == -1) return;
+  if (len > sizeof waiting.text - waiting.len) text_log_flush();
+  memcpy(waiting.text + waiting.len, line, len);
+  waiting.len += len;
 }

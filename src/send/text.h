@@ -25,11 +25,14 @@ extern char const *text_number(char out[TEXT_NUMBER_MAX], uint64_t number);
 extern char const *text_seconds(char out[TEXT_SECONDS_MAX], uint64_t us);
 
 /*
- * Write a line "smtp-send: words" to stderr: one write(2), cleaned by smtp_text_clean(), cut
- * at TEXT_LINE_MAX octets.
+ * A line "smtp-send: words" for stderr, cleaned by smtp_text_clean(), cut at TEXT_LINE_MAX octets.
+ * It may wait for the next ones, or for text_log_flush(): one write(2) for whole lines, of PIPE_BUF
+ * octets at the most, since the pipe to the logger is shared.  text_log() does not wait.
  */
 #define TEXT_LINE_MAX 3000
 extern void text_log_all(char const *const *words);
-#define text_log(...) text_log_all((char const *const []){ __VA_ARGS__, 0 })
+#define text_log_later(...) text_log_all((char const *const []){ __VA_ARGS__, 0 })
+#define text_log(...) (text_log_later(__VA_ARGS__), text_log_flush())
+extern void text_log_flush(void);
 
 #endif

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "send/clock.h"
 #include "send/envelope.h"
@@ -16,7 +15,6 @@ static int job_refused_here(session *s, work_job *job)
   char text[JOB_TEXT_MAX];
   char size[TEXT_NUMBER_MAX];
   char limit[TEXT_NUMBER_MAX];
-  struct stat st;
   if ((job->flags & JOB_UTF8) && !(s->extensions & SMTP_EXT_SMTPUTF8))
   {
     text_join(text, sizeof text, "SMTPUTF8 is required, but was not offered by host ", s->peer);
@@ -28,11 +26,6 @@ static int job_refused_here(session *s, work_job *job)
     text_join(text, sizeof text, "message size ", text_number(size, envelope_size(job, s->extensions)),
               " exceeds size limit ", text_number(limit, s->size_max), " of server ", s->peer);
     report_rest(s->out, job, JOB_FAILED, "5.3.4", text);
-    return 1;
-  }
-  if (fstat(job->fd, &st) == -1 || (uint64_t)st.st_size < job->offset || (uint64_t)st.st_size - job->offset < job->length)
-  {
-    report_rest(s->out, job, JOB_DEFERRED, "4.3.0", "message file is too short");
     return 1;
   }
   return 0;

@@ -167,6 +167,11 @@ enum wire_result wire_read(wire *w)
   return WIRE_OK;
 }
 
+int wire_full(wire const *w)
+{
+  return w->in_len == sizeof w->in;
+}
+
 /* A line that fills the buffer is cut there, and the rest of it passed over. */
 static int line_cut(wire *w, char const **line, size_t *len)
 {

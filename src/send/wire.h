@@ -72,6 +72,9 @@ extern enum wire_result wire_write(wire *w, size_t *sent);
 /* Read once. WIRE_OK, WIRE_BLOCKED, or WIRE_END when there is nothing more. */
 extern enum wire_result wire_read(wire *w);
 
+/* Did that fill the buffer, so that there may be more? */
+extern int wire_full(wire const *w);
+
 /* The next whole line of what was read, its CRLF left out; valid until wire_read(). 1 or 0. */
 extern int wire_line(wire *w, char const **line, size_t *len);
 

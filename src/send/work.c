@@ -105,11 +105,21 @@ void work_forget(work *w, work_job *job)
 
 /* --- the lines ---------------------------------------------------------------------- */
 
+int work_room(work const *w)
+{
+  return w->held <= WORK_WINDOW;
+}
+
 int work_take_fd(work *w, int fd)
 {
   if (w->fds_len == WORK_FDS_MAX) return 0;
   w->fds[w->fds_len++] = fd;
   return 1;
+}
+
+void work_drop_fds(work *w)
+{
+  while (w->fds_len) close(w->fds[--w->fds_len]);
 }
 
 static enum work_line mail_take(work *w, char const *s, size_t len)

@@ -13,8 +13,8 @@
 /* Messages held at once; more are left in the socket. */
 #define WORK_MAX 256
 
-/* Descriptors that can come before their lines are read: one with a line's first half, one with the rest. */
-#define WORK_FDS_MAX 4
+/* Descriptors that can come before their lines are read: some with lines that are not all there, some with the rest. */
+#define WORK_FDS_MAX (2 * JOB_FDS_MAX)
 
 enum work_rcpt_state
 {
@@ -92,12 +92,19 @@ extern work_rcpt *work_rcptp(work_job const *job, size_t i);
 
 enum work_line { WORK_LINE_OK, WORK_LINE_SENSELESS, WORK_LINE_NO_MEMORY };
 
+/* Is there room for whatever comes with one read?  It is there while no more than WORK_WINDOW are held. */
+#define WORK_WINDOW (WORK_MAX - WORK_FDS_MAX)
+extern int work_room(work const *w);
+
 /* Take a descriptor that came with octets; its line comes next.  0: no line for it can follow. */
 extern int work_take_fd(work *w, int fd);
 
+/* Close those whose lines are not there. */
+extern void work_drop_fds(work *w);
+
 /*
  * Take a line "mail ...", "rcpt ..." or "go", without its LF.
- * A mail line takes the oldest descriptor; there must be room (w->held under WORK_MAX).
+ * A mail line takes the oldest descriptor; there must be room for it, see work_room().
  */
 extern enum work_line work_take(work *w, char const *s, size_t len);
 

@@ -426,7 +426,7 @@ static int open_fds(void)
   return n;
 }
 
-/* As job_send() with several descriptors, which a sender in its right mind does not do. */
+/* As job_send(), but with more descriptors than that sends. */
 static ssize_t send_many(int socket, int fd, size_t count)
 {
   union { struct cmsghdr header; char octets[CMSG_SPACE(32 * sizeof(int))]; } control;
@@ -449,52 +449,103 @@ static int writes_to(int fd, int pipe_read)
   return write(fd, "!", 1) == 1 && read(pipe_read, &c, 1) == 1 && c == '!';
 }
 
+static int fds[JOB_FDS_MAX];
+static size_t fds_len;
+
+static void fds_close(void)
+{
+  while (fds_len) close(fds[--fds_len]);
+}
+
+static ssize_t receive(int socket, char *s, size_t max)
+{
+  return job_receive(socket, s, max, fds, &fds_len);
+}
+
 static void test_descriptors(int const *s, int const *p, int const *q)
 {
   char buffer[64];
-  int fd;
-  CHECK("send without descriptor", job_send(s[0], "site x\n", 7, -1) == 7);
-  CHECK("receive without descriptor", job_receive(s[1], buffer, sizeof buffer, &fd) == 7
-        && fd == -1 && !memcmp(buffer, "site x\n", 7));
+  CHECK("send without descriptor", job_send(s[0], "site x\n", 7, 0, 0) == 7);
+  CHECK("receive without descriptor", receive(s[1], buffer, sizeof buffer) == 7 && !fds_len && !memcmp(buffer, "site x\n", 7));
 
-  CHECK("send a descriptor", job_send(s[0], "mail a\n", 7, p[1]) == 7);
-  CHECK("and go on", job_send(s[0], "go\n", 3, -1) == 3);
-  CHECK("and another", job_send(s[0], "mail b\n", 7, q[1]) == 7);
-  CHECK("first octet brings the first", job_receive(s[1], buffer, 1, &fd) == 1 && fd != -1);
-  CHECK("close-on-exec", fcntl(fd, F_GETFD) == FD_CLOEXEC);
-  CHECK("it is the first", writes_to(fd, p[0]));
-  close(fd);
-  CHECK("the rest of that line brings none", job_receive(s[1], buffer, 6, &fd) == 6 && fd == -1);
+  CHECK("send a descriptor", job_send(s[0], "mail a\n", 7, p + 1, 1) == 7);
+  CHECK("and go on", job_send(s[0], "go\n", 3, 0, 0) == 3);
+  CHECK("and another", job_send(s[0], "mail b\n", 7, q + 1, 1) == 7);
+  CHECK("first octet brings the first", receive(s[1], buffer, 1) == 1 && fds_len == 1);
+  CHECK("close-on-exec", fcntl(fds[0], F_GETFD) == FD_CLOEXEC);
+  CHECK("it is the first", writes_to(fds[0], p[0]));
+  fds_close();
+  CHECK("the rest of that line brings none", receive(s[1], buffer, 6) == 6 && !fds_len);
   CHECK("octets of the second come with it at the latest",
-        job_receive(s[1], buffer, sizeof buffer, &fd) == 3 ? fd == -1
-        && job_receive(s[1], buffer, sizeof buffer, &fd) == 7 && fd != -1 : fd != -1);
-  CHECK("it is the second", writes_to(fd, q[0]));
-  close(fd);
+        receive(s[1], buffer, sizeof buffer) == 3 ? !fds_len
+        && receive(s[1], buffer, sizeof buffer) == 7 && fds_len == 1 : fds_len == 1);
+  CHECK("it is the second", writes_to(fds[0], q[0]));
+  fds_close();
+}
+
+/* Several at once, and what is sent next is not mixed up with them. */
+static void test_batches(int const *s, int const *p, int const *q)
+{
+  int const first[] = { p[1], q[1], p[1] }, second[] = { q[1], p[1] };
+  char buffer[64];
+  CHECK("three at once", job_send(s[0], "mail a\nmail b\nmail c\n", 21, first, 3) == 21);
+  CHECK("and two", job_send(s[0], "mail d\nmail e\n", 14, second, 2) == 14);
+  CHECK("the first three alone", receive(s[1], buffer, sizeof buffer) == 21 && fds_len == 3);
+  CHECK("in order", writes_to(fds[0], p[0]) && writes_to(fds[1], q[0]) && writes_to(fds[2], p[0]));
+  CHECK("close-on-exec", fcntl(fds[2], F_GETFD) == FD_CLOEXEC);
+  fds_close();
+  CHECK("with their first octet", receive(s[1], buffer, 1) == 1 && fds_len == 2);
+  CHECK("in order", writes_to(fds[0], q[0]) && writes_to(fds[1], p[0]));
+  fds_close();
+  CHECK("the rest", receive(s[1], buffer, sizeof buffer) == 13 && !fds_len);
+}
+
+/* Octets that are not all taken: the descriptors went with those that were. */
+static void test_part(int const *s, int const *p)
+{
+  static char octets[1 << 20];
+  int const both[] = { p[1], p[1] };
+  ssize_t sent, got, all = 0;
+  size_t came = 0;
+  fcntl(s[0], F_SETFL, O_NONBLOCK);
+  sent = job_send(s[0], octets, sizeof octets, both, 2);
+  CHECK("a part is sent", sent > 0 && sent < (ssize_t)sizeof octets);
+  CHECK("no more is", job_send(s[0], octets, 1, both, 1) == -1 && errno == EAGAIN);
+  while (all < sent && (got = receive(s[1], octets, sizeof octets)) > 0)
+  {
+    all += got;
+    came += fds_len;
+    fds_close();
+  }
+  CHECK("the part, and both", all == sent && came == 2);
 }
 
 static void test_flood(int const *s, int const *p)
 {
-  int before = open_fds(), fd;
+  int before = open_fds();
+  int many[JOB_FDS_MAX];
   char c;
-  CHECK("two at once: sent", send_many(s[0], p[1], 2) == 1);
-  CHECK("two at once: one taken", job_receive(s[1], &c, 1, &fd) == 1 && fd != -1);
-  close(fd);
-  CHECK("two at once: none left open", open_fds() == before);
+  size_t i;
+  for (i = 0; i < JOB_FDS_MAX; i++) many[i] = p[1];
+  CHECK("as many as may be: sent", job_send(s[0], "x", 1, many, JOB_FDS_MAX) == 1);
+  CHECK("as many as may be: taken", receive(s[1], &c, 1) == 1 && fds_len == JOB_FDS_MAX);
+  fds_close();
+  CHECK("as many as may be: none left open", open_fds() == before);
   CHECK("thirty at once: sent", send_many(s[0], p[1], 30) == 1);
-  CHECK("thirty at once: one taken", job_receive(s[1], &c, 1, &fd) == 1 && fd != -1);
-  close(fd);
+  CHECK("thirty at once: the first taken", receive(s[1], &c, 1) == 1 && fds_len == JOB_FDS_MAX);
+  fds_close();
   CHECK("thirty at once: none left open", open_fds() == before);
 }
 
 static void test_ends(int const *s)
 {
   char c;
-  int fd = 7;
+  fds_len = 7;
   CHECK("nothing there", fcntl(s[1], F_SETFL, O_NONBLOCK) == 0
-        && job_receive(s[1], &c, 1, &fd) == -1 && errno == EAGAIN && fd == -1);
+        && receive(s[1], &c, 1) == -1 && errno == EAGAIN && !fds_len);
   close(s[0]);
-  CHECK("end", job_receive(s[1], &c, 1, &fd) == 0 && fd == -1);
-  CHECK("EPIPE, and no signal", job_send(s[1], "x", 1, -1) == -1 && errno == EPIPE);
+  CHECK("end", receive(s[1], &c, 1) == 0 && !fds_len);
+  CHECK("EPIPE, and no signal", job_send(s[1], "x", 1, 0, 0) == -1 && errno == EPIPE);
   close(s[1]);
 }
 
@@ -508,6 +559,8 @@ static void test_socket(void)
     return;
   }
   test_descriptors(s, p, q);
+  test_batches(s, p, q);
+  test_part(s, p);
   test_flood(s, p);
   test_ends(s);
   close(p[0]);

@@ -103,7 +103,7 @@ static void test_in(void)
   pair();
   CHECK("nothing", wire_read(&w) == WIRE_BLOCKED && !line_is(""));
   if (write(peer, "250 a\r\n250 b\n25", 15) != 15) exit(111);
-  CHECK("read", wire_read(&w) == WIRE_OK);
+  CHECK("read", wire_read(&w) == WIRE_OK && !wire_full(&w));
   CHECK("a line", line_is("250 a"));
   CHECK("LF alone", line_is("250 b"));
   CHECK("half a line", !line_is("25"));
@@ -117,10 +117,15 @@ static void test_in(void)
     size_t len;
     int cut = 0;
     int next = 0;
+    int full = 0;
     while (wire_read(&w) == WIRE_OK)
+    {
+      full += wire_full(&w);
       while (wire_line(&w, &line, &len))
         if (len == sizeof w.in && line[0] == 'x') cut++;
         else if (len == 5 && !memcmp(line, "250 d", 5)) next++;
+    }
+    CHECK("more than the buffer, twice", full == 2);
     CHECK("a line too long is cut", cut == 1);
     CHECK("and the next one is whole", next == 1);
   }

@@ -70,11 +70,16 @@ int main(void)
   work_forget(&w, w.first);
   w.reading = 0;
 
-  for (i = 0; i < WORK_MAX; i++) if (!job_make("mail m4 1 0 0 - <>")) break;
-  CHECK("as many as there is room for", i == WORK_MAX);
+  for (i = 0; work_room(&w); i++) if (!job_make("mail m4 1 0 0 - <>")) break;
+  CHECK("as many as there is room for", i == WORK_WINDOW + 1);
+  for (; i < WORK_MAX; i++) if (!job_make("mail m4 1 0 0 - <>")) break;
+  CHECK("and what came with the last", i == WORK_MAX);
   work_take_fd(&w, null_fd());
   CHECK("no room", take("mail m5 1 0 0 - <>") == WORK_LINE_SENSELESS);
-  for (i = 1; i < WORK_FDS_MAX; i++) work_take_fd(&w, -1);
-  CHECK("no room for descriptors", !work_take_fd(&w, -1));
+  fd = null_fd();
+  for (i = 1; i < WORK_FDS_MAX; i++) work_take_fd(&w, fd);
+  CHECK("no room for descriptors", !work_take_fd(&w, fd));
+  work_drop_fds(&w);
+  CHECK("dropped", fcntl(fd, F_GETFD) == -1 && !w.fds_len);
   return CHECK_END();
 }

@@ -1,0 +1,97 @@
+# What qmgr hands to a delivery agent, and what becomes of it when the agent ends: with an agent that does as told.
+# shellcheck disable=SC1091
+. tests/lib.sh
+
+setUp() {
+  instance "relay$((relays = ${relays-0} + 1))"
+  conf relaydomains example .example
+  conf routes '* [127.0.0.1]:9 park'
+  conf concurrency '1 10'
+  start
+  s6-svc -wd -T 5000 -d "$I/service/send"
+  agents_pid=
+  said=$T/agents$relays
+}
+
+tearDown() {
+  [ -z "$agents_pid" ] || kill "$agents_pid" 2>/dev/null
+  rm -f "$said.deaf"
+  stop
+  fail_if_running
+}
+
+# agents [WINDOW]: take the place of smtp-send.
+agents() {
+  (cd "$I" && exec s6-ipcserver run/send "$OLDPWD/tests/peer/agent" "$said" "$@") &
+  agents_pid=$!
+}
+
+flush() { "$BIN/flush-run" -C "$I" "$1"; }
+# The most it ever had in hand.
+most() { sort -n "$said" | tail -n 1; }
+
+testWindowIsKept() {
+  hold a.example 20
+  agents 3
+  flush a.example
+  assertTrue "$(queued) left" 'wait_for 30 drained'
+  assertEquals 3 "$(most)"
+  assertEquals 'each once' 20 "$(grep -c . "$said")"
+}
+
+testWindowOfOne() {
+  hold a.example 5
+  agents 1
+  flush a.example
+  assertTrue "$(queued) left" 'wait_for 30 drained'
+  assertEquals 1 "$(most)"
+}
+
+testWindowThatIsNotSaid() {
+  hold a.example 60
+  agents
+  flush a.example
+  assertTrue "$(queued) left" 'wait_for 30 drained'
+  assertEquals 32 "$(most)"
+}
+
+testWindowThatMakesNoSense() {
+  hold a.example 40
+  agents 0
+  flush a.example
+  assertTrue "$(queued) left" 'wait_for 30 drained'
+  assertEquals 32 "$(most)"
+}
+
+# No more than qmgr would ever hand over, whatever the agent says.
+testWindowWithoutEnd() {
+  hold a.example 150
+  agents 99999999
+  flush a.example
+  assertTrue "$(queued) left" 'wait_for 60 drained'
+  assertEquals 128 "$(most)"
+}
+
+# qmgr's descriptors of messages.
+messages_open() { find "/proc/$(s6-svstat -o pid "$I/service/qmgr")/fd" -lname "*/queue/cur/*" | wc -l; }
+none_open() { [ "$(messages_open)" = 0 ]; }
+told() { [ "$(cat "$said.waiting" 2>/dev/null || echo 0)" -ge "$1" ]; }
+
+# An agent that does not listen, until there is more to be told than the socket takes; then it ends.
+testAgentEndsBeforeItWasToldAll() {
+  # shellcheck disable=SC2046
+  submit -n 20 $(awk 'BEGIN { for (i = 0; i < 250; i++) print "-t recipient.with.a.name.of.some.length." i "@a.example" }') >"$T/submit"
+  wait_for 60 waits a.example 20 || fail "$(waiting a.example) wait"
+  touch "$said.deaf"
+  agents 99
+  flush a.example
+  assertTrue 'the socket is full' 'wait_for 30 told 100000'
+  rm "$said.deaf"
+  assertTrue 'taken back' 'wait_for 20 logged qmgr "the delivery agent ended without a word"'
+  flush a.example
+  assertTrue "$(queued) left" 'wait_for 60 drained'
+  assertEquals 'each once' 20 "$(grep -c . "$said")"
+  assertTrue 'descriptors are closed' 'wait_for 30 none_open'
+}
+
+. shunit2
