@@ -34,7 +34,7 @@ static void active_log(char const *id, message const *m)
   char count[SIZE_FMT];
   size[uint64_fmt(size, m->content_len)] = 0;
   count[size_fmt(count, message_rcpts(m))] = 0;
-  log_line(id, ": from=<", message_string(m, m->sender), ">, size=", size, ", nrcpt=", count, " (queue active)");
+  log_later(id, ": from=<", message_string(m, m->sender), ">, size=", size, ", nrcpt=", count, " (queue active)");
 }
 
 /* keep_new: somebody has yet to record what else it owes. */
@@ -78,7 +78,7 @@ static void message_finish(qmgr *q, char const *id, enum queue_place place)
   int r = queuedir_remove(q->queue, id, place);
   while (r == -1 && errno == ENOENT && moves++ < MOVES_MAX && message_find(q, id, &place))
     r = queuedir_remove(q->queue, id, place);
-  if (r == 0) log_line(id, ": removed");
+  if (r == 0) log_later(id, ": removed");
   else if (errno != ENOENT) log_line("warning: unable to remove ", id, ": ", strerror(errno));
 }
 
@@ -142,16 +142,15 @@ static void message_put_aside(qmgr *q, char const *id, enum queue_place place)
 }
 
 /*
- * Open and read a message into q->message.  A journal whose last line was torn is mended before an
- * agent, which cannot know, appends to it.
+ * Read a message that was opened, or not (fd -1), into q->message.  A journal whose last line was torn
+ * is mended before an agent, which cannot know, appends to it.
  * Returns the descriptor; -1: nothing to do for it (errno 0) or no means to (errno set).
  */
-static int message_take(qmgr *q, char const *id, enum queue_place *place)
+static int message_taken(qmgr *q, char const *id, enum queue_place place, int fd)
 {
-  int fd = queuedir_open_message(q->queue, id, O_RDWR | O_APPEND, place);
   if (fd == -1)
   {
-    if (errno == EINVAL || errno == ELOOP) log_line("warning: ", id, ": not a regular file, passed over");
+    if (errno == EINVAL) log_line("warning: ", id, ": not a regular file, passed over");
     else if (errno != ENOENT)
     {
       qmgr_breathe(q, "open ", id);
@@ -163,12 +162,28 @@ static int message_take(qmgr *q, char const *id, enum queue_place *place)
   if (message_read(&q->message, fd) && message_mend(&q->message, fd)) return fd;
   if (errno == EBADMSG)
   {
-    message_put_aside(q, id, *place);
+    message_put_aside(q, id, place);
     errno = 0;
   }
   else qmgr_breathe(q, "read ", id);
   fd_close(fd);
   return -1;
+}
+
+/* Open it, wherever it is, and read it. */
+static int message_take(qmgr *q, char const *id, enum queue_place *place)
+{
+  int fd = queuedir_open_message(q->queue, id, O_RDWR | O_APPEND, place);
+  if (fd == -1 && agents_let_go(q)) fd = queuedir_open_message(q->queue, id, O_RDWR | O_APPEND, place);
+  return message_taken(q, id, *place, fd);
+}
+
+/* The same of a message that should be in new/. */
+static int message_take_new(qmgr *q, char const *id)
+{
+  int fd = queuedir_open_in(q->queue, id, O_RDWR | O_APPEND, QUEUE_NEW);
+  if (fd == -1 && agents_let_go(q)) fd = queuedir_open_in(q->queue, id, O_RDWR | O_APPEND, QUEUE_NEW);
+  return message_taken(q, id, QUEUE_NEW, fd);
 }
 
 /* --- jobs ------------------------------------------------------------------------------------ */
@@ -404,7 +419,7 @@ static void expired_log(qmgr const *q, char const *id, char const *address, char
   char delay[UINT64_FMT];
   uint64_t arrival_us = id_time(id);
   delay[uint64_fmt(delay, q->now_us > arrival_us ? (q->now_us - arrival_us) / SECOND_US : 0)] = 0;
-  log_line(id, ": to=<", address, ">, relay=none, delay=", delay, ", delays=", delay, "/0/0/0, dsn=5.4.7, status=expired (", text, ")");
+  log_later(id, ": to=<", address, ">, relay=none, delay=", delay, ", delays=", delay, "/0/0/0, dsn=5.4.7, status=expired (", text, ")");
 }
 
 static int expire_recipient(qmgr *q, char const *id, int fd, size_t n)
@@ -451,7 +466,7 @@ static int expire(qmgr *q, gate const *g, char const *id, int fd)
   if (message_lock_all(fd) != 1 || !message_read(&q->message, fd)) return 0;
   if (expire_recipients(q, id, fd))
   {
-    log_line(id, ": from=<", message_string(&q->message, q->message.sender), ">, status=expired, returned to sender");
+    log_later(id, ": from=<", message_string(&q->message, q->message.sender), ">, status=expired, returned to sender");
     if (!notice_due(q, id)) return 0;
   }
   for (n = 0; n < message_rcpts(&q->message); n++)
@@ -600,12 +615,13 @@ enum delivery deliver_listed(qmgr *q, gate *g, agent *a, char const *id, pass *f
   return came;
 }
 
-/* --- a new message -------------------------------------------------------------------------------------- */
+/* --- new messages ------------------------------------------------------------------------------------------ */
 
 /* The gate of each owed recipient; 0 for one that is settled, or was seen to. */
 typedef struct fresh
 {
   char const *id;
+  int fd;           /* -1: a job has it */
   genalloc gates;   /* of gate * */
   size_t jobs;
   int unrecorded;
@@ -643,10 +659,17 @@ static job *fresh_job(qmgr *q, fresh *f, site const *s, int fd)
 }
 
 /* A lock lasts as long as its descriptor: each job has a descriptor of its own. */
-static void fresh_send(qmgr *q, fresh *f, gate *g, agent *a)
+static int fresh_descriptor(qmgr const *q, fresh *f)
 {
   enum queue_place place;
-  int fd = queuedir_open_message(q->queue, f->id, O_RDWR | O_APPEND, &place);
+  int fd = f->fd;
+  f->fd = -1;
+  return fd != -1 ? fd : queuedir_open_message(q->queue, f->id, O_RDWR | O_APPEND, &place);
+}
+
+static void fresh_send(qmgr *q, fresh *f, gate *g, agent *a)
+{
+  int fd = fresh_descriptor(q, f);
   job *j = fd == -1 ? 0 : fresh_job(q, f, g->site, fd);
   held *h;
   if (j && !job_still_good(q, j, f->id, QUEUE_NEW, fd))
@@ -676,54 +699,65 @@ static void fresh_see_to(qmgr *q, fresh *f, size_t n)
   agent *a = g->parked || !site_open(q, g->site) ? 0 : agent_with_room(q, g->site);
   if (a) fresh_send(q, f, g, a);
   if (!gates[n]) return;
-  if (!gate_record(q, g, 0, f->id, !g->parked)) f->unrecorded = 1;
+  if (!gate_note(q, g, f->id)) f->unrecorded = 1;
   for (later = n; later < genalloc_len(gate *, &f->gates); later++)
     if (gates[later] == g) gates[later] = 0;
 }
 
-static enum delivery fresh_settle(qmgr *q, fresh const *f)
+/* It was seen to, but for the recording of what waits, which is done for many together. */
+static enum delivery fresh_seen(qmgr *q, fresh const *f)
 {
-  held *h = held_find(q, f->id);
-  if (f->unrecorded) qmgr_breathe(q, "record ", f->id);
-  if (h) h->keep_new |= f->unrecorded;
-  else if (f->unrecorded) return DELIVERY_STUCK;
-  else
-  {
-    active_log(f->id, &q->message);
-    message_to_cur(q, f->id);
-  }
+  seen entry = { .unrecorded = f->unrecorded };
+  memcpy(entry.id, f->id, ID_LEN + 1);
+  if (!held_find(q, f->id)) active_log(f->id, &q->message);
+  if (!genalloc_append(seen, &q->seens, &entry)) return DELIVERY_STUCK;
   return f->jobs ? DELIVERY_OUT : DELIVERY_NOTHING;
+}
+
+/* Everything it owes goes to an agent, or to a list. */
+static enum delivery fresh_deliver(qmgr *q, fresh *f)
+{
+  size_t n;
+  if (!fresh_gates(q, f)) return DELIVERY_STUCK;
+  for (n = 0; n < genalloc_len(gate *, &f->gates); n++)
+    if (genalloc_s(gate *, &f->gates)[n]) fresh_see_to(q, f, n);
+  return fresh_seen(q, f);
 }
 
 enum delivery deliver_new(qmgr *q, char const *id)
 {
   fresh f = { .id = id, .gates = GENALLOC_ZERO };
-  enum queue_place place;
-  enum delivery came;
-  size_t n;
-  int fd;
+  enum delivery came = DELIVERY_NOTHING;
   if (held_find(q, id)) return DELIVERY_NOTHING;
-  fd = message_take(q, id, &place);
-  if (fd == -1) return errno ? DELIVERY_STUCK : DELIVERY_NOTHING;
-  fd_close(fd);
-  if (place != QUEUE_NEW) return DELIVERY_NOTHING;
-  if (!untold_noted(q, id)) return DELIVERY_STUCK;
-  if (!message_owed(&q->message))
-  {
-    if (message_any_untold(&q->message)) message_to_cur(q, id);
-    else message_finish(q, id, place);
-    return DELIVERY_NOTHING;
-  }
-  if (!fresh_gates(q, &f))
-  {
-    genalloc_free(gate *, &f.gates);
-    return DELIVERY_STUCK;
-  }
-  for (n = 0; n < genalloc_len(gate *, &f.gates); n++)
-    if (genalloc_s(gate *, &f.gates)[n]) fresh_see_to(q, &f, n);
-  came = fresh_settle(q, &f);
+  f.fd = message_take_new(q, id);
+  if (f.fd == -1) return errno ? DELIVERY_STUCK : DELIVERY_NOTHING;
+  if (!untold_noted(q, id)) came = DELIVERY_STUCK;
+  else if (message_owed(&q->message)) came = fresh_deliver(q, &f);
+  else if (message_any_untold(&q->message)) message_to_cur(q, id);
+  else message_finish(q, id, QUEUE_NEW);
+  if (f.fd != -1) fd_close(f.fd);
   genalloc_free(gate *, &f.gates);
   return came;
+}
+
+/* All it owes is out or recorded, or it stays in new/. */
+static void seen_settle(qmgr *q, seen const *entry)
+{
+  held *h = held_find(q, entry->id);
+  int unrecorded = entry->unrecorded || gates_missed(q, entry->id);
+  if (unrecorded) qmgr_breathe(q, "record ", entry->id);
+  if (h) h->keep_new |= unrecorded;
+  else if (unrecorded) q->intake.look_new = 1;
+  else message_to_cur(q, entry->id);
+}
+
+void deliver_new_end(qmgr *q)
+{
+  size_t n;
+  gates_record_noted(q);
+  for (n = 0; n < genalloc_len(seen, &q->seens); n++) seen_settle(q, genalloc_s(seen, &q->seens) + n);
+  genalloc_setlen(seen, &q->seens, 0);
+  q->missed.len = 0;
 }
 
 /* --- one message that was asked for ------------------------------------------------------------------------ */

@@ -6,6 +6,7 @@
 
 #include <skalibs/alloc.h>
 #include <skalibs/djbunix.h>
+#include <skalibs/strerr.h>
 
 #include "base/log.h"
 #include "qmgr/qmgr-internal.h"
@@ -144,7 +145,9 @@ static void oldest_note(qmgr *q, gate *g, uint64_t arrival_us)
 
 static int record(qmgr *q, gate *g, char const *ids, size_t n)
 {
-  if (flush_record(q->queue, g->name, ids, n))
+  int r = flush_record(q->queue, g->name, ids, n);
+  if (!r && agents_let_go(q)) r = flush_record(q->queue, g->name, ids, n);
+  if (r)
   {
     g->waiting = 1;
     return 1;
@@ -201,6 +204,7 @@ static int claim_open(qmgr *q, gate const *g, int *more)
 {
   char path[sizeof "claim/" + FLUSH_NAME_MAX];
   int fd = flush_claim(q->queue, g->name);
+  if (fd == -1 && agents_let_go(q)) fd = flush_claim(q->queue, g->name);
   *more = fd == -1 && errno == EEXIST;
   if (fd != -1 || (errno != EEXIST && errno != ENOENT)) return fd;
   strcpy(stpcpy(path, "claim/"), g->name);
@@ -408,18 +412,67 @@ static void keep(qmgr *q, gate *g, pass *p, char const *id)
   else if (p->kept.len >= KEPT_MAX) kept_record(q, g, p);
 }
 
-int gate_record(qmgr *q, gate *g, pass *from, char const *id, int untried)
+/* Something of it waits in its list now. */
+static void waits(qmgr *q, gate *g, int untried)
 {
-  if (from) keep(q, g, from, id);
-  else if (record(q, g, id, 1)) oldest_note(q, g, id_time(id));
-  else return 0;
   if (g->parked) site_note_parked(q, g->site);
   else if (untried)
   {
     g->untried = 1;
     if (!g->pass) site_ready(q, g);
   }
+}
+
+int gate_record(qmgr *q, gate *g, pass *from, char const *id, int untried)
+{
+  if (from) keep(q, g, from, id);
+  else if (record(q, g, id, 1)) oldest_note(q, g, id_time(id));
+  else return 0;
+  waits(q, g, untried);
   return 1;
+}
+
+int gate_note(qmgr *q, gate *g, char const *id)
+{
+  int first = !g->noted.len;
+  if (!stralloc_catb(&g->noted, id, ID_LEN)) return 0;
+  if (!first) return 1;
+  g->noted_next = q->noted_first;
+  q->noted_first = g;
+  return 1;
+}
+
+static uint64_t oldest_of(stralloc const *ids)
+{
+  uint64_t oldest_us = UINT64_MAX;
+  size_t at;
+  for (at = 0; at < ids->len; at += ID_LEN)
+    if (id_time(ids->s + at) < oldest_us) oldest_us = id_time(ids->s + at);
+  return oldest_us;
+}
+
+static void record_noted(qmgr *q, gate *g)
+{
+  if (record(q, g, g->noted.s, g->noted.len / ID_LEN))
+  {
+    oldest_note(q, g, oldest_of(&g->noted));
+    waits(q, g, 1);
+  }
+  else if (!stralloc_cat(&q->missed, &g->noted)) strerr_diefusys(111, "remember what could not be recorded");
+  g->noted.len = 0;
+}
+
+void gates_record_noted(qmgr *q)
+{
+  for (; q->noted_first; q->noted_first = q->noted_first->noted_next) record_noted(q, q->noted_first);
+}
+
+int gates_missed(qmgr const *q, char const *id)
+{
+  size_t at;
+  for (at = 0; at < q->missed.len; at += ID_LEN)
+    if (!memcmp(q->missed.s + at, id, ID_LEN)) return 1;
+  return 0;
 }
 
 void gate_job_back(qmgr *q, gate *g, pass *from)

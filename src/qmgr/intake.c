@@ -94,7 +94,7 @@ static int hint_deed(qmgr *q, char const *line, size_t len)
   for (i = 0; i < sizeof deeds / sizeof *deeds; i++)
   {
     if (!hint_is(line, len, deeds[i].word, id)) continue;
-    log_line(id, deeds[i].log);
+    log_later(id, deeds[i].log);
     if (deeds[i].then) deeds[i].then(q, id);
     return 1;
   }
@@ -121,6 +121,7 @@ static void hints_split(qmgr *q)
     hint(q, in->line + from, to - from);
     from = to + 1;
   }
+  deliver_new_end(q);
   memmove(in->line, in->line + from, in->line_len - from);
   in->line_len -= from;
 }
@@ -136,8 +137,9 @@ static int pipe_nearly_full(int fd)
 void intake_hints(qmgr *q)
 {
   intake *in = &q->intake;
-  int full = pipe_nearly_full(in->trigger);
-  ssize_t r = fd_read(in->trigger, in->line + in->line_len, sizeof in->line - in->line_len);
+  size_t room = sizeof in->line - in->line_len;
+  ssize_t r = fd_read(in->trigger, in->line + in->line_len, room);
+  int full = r == (ssize_t)room && pipe_nearly_full(in->trigger);
   if (r <= 0) return;
   in->line_len += (size_t)r;
   hints_split(q);
@@ -168,21 +170,27 @@ static int new_open(qmgr *q)
   return 0;
 }
 
-static void new_piece(qmgr *q)
+/* 1; 0 at the end of new/, which is closed. */
+static int new_next(qmgr *q)
 {
   intake *in = &q->intake;
+  struct dirent const *entry = readdir(in->new_dir);
+  if (!entry)
+  {
+    closedir(in->new_dir);
+    in->new_dir = 0;
+    return 0;
+  }
+  if (id_ok(entry->d_name, strlen(entry->d_name))) new_message(q, entry->d_name);
+  return 1;
+}
+
+static void new_piece(qmgr *q)
+{
   unsigned int turn;
   for (turn = 0; turn < NEW_TURN && !q->breathless; turn++)
-  {
-    struct dirent const *entry = readdir(in->new_dir);
-    if (!entry)
-    {
-      closedir(in->new_dir);
-      in->new_dir = 0;
-      return;
-    }
-    if (id_ok(entry->d_name, strlen(entry->d_name))) new_message(q, entry->d_name);
-  }
+    if (!new_next(q)) break;
+  deliver_new_end(q);
 }
 
 /* --- asked/ ----------------------------------------------------------------------------------------- */
