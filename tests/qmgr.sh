@@ -972,6 +972,22 @@ cpu() { awk '{ print $14 + $15 }' "/proc/$(qmgr_pid)/stat"; }
 
 # --- size, end, flush-run -----------------------------------------------------------
 
+# More sites at once than the super-server lets wait: they come one after the other, and nobody else waits for them.
+testSuperServerIsFull() {
+  instance full
+  conf relaydomains example .example
+  seq 60 | sed 's/.*/x&.example [127.0.1.&]:1/' >"$I/conf/routes"
+  conf backoff '1h 1h'
+  conf concurrency '1 300'
+  sed -i 's/-b [0-9]*/-b 1/' "$I/service/send/run"
+  start
+  mail -t 'y@x%d.example' -n 60
+  assertTrue "$(sites_down) of 60 tried" 'wait_for 30 all_down 60'
+  assertNull 'no trouble' "$(grep -h 'unable to connect' "$I"/service/qmgr/log/main/current)"
+}
+sites_down() { cat "$I"/queue/site/* 2>/dev/null | grep -c '^down'; }
+all_down() { [ "$(sites_down)" -ge "$1" ]; }
+
 testLongListHoldsNobodyUp() {
   appears customer
   relay "long.example $(at customer) park" "* $(at customer)"

@@ -16,6 +16,9 @@
 #define WINDOW_UNSAID 32
 /* A connection with nothing to do is kept for the next message this long. */
 #define IDLE_US SECOND_US
+/* When none can be had it is tried again after this, and complained of when it lasts longer than that. */
+#define CONNECT_AGAIN_US 10000
+#define REFUSED_US (10 * SECOND_US)
 /* While other sites go without one, a connection ends after so many messages. */
 #define CROWDED_MESSAGES 100
 
@@ -55,15 +58,31 @@ void agents_forget_dead(qmgr *q)
   }
 }
 
+/*
+ * No connection can be had this moment: many at once fill the super-server's backlog, or descriptors are
+ * few.  That concerns those who want one, and nobody else; it is worth a word when it lasts.
+ */
+static void connecting_pause(qmgr *q)
+{
+  if (!q->refused_us) q->refused_us = q->now_us;
+  if (q->now_us - q->refused_us > REFUSED_US) qmgr_complain(q, "connect to ", "run/send", strerror(errno));
+  q->connecting_paused = 1;
+  timer_set_earlier(&q->timers, &q->breath, q->now_us + CONNECT_AGAIN_US);
+}
+
+static int connect_later(int e)
+{
+  return e == EAGAIN || e == EMFILE || e == ENFILE;
+}
+
 static int agent_connect(qmgr *q, agent *a)
 {
   a->fd = qmgr_connect(q, "send");
   if (a->fd == -1 && agents_let_go(q)) a->fd = qmgr_connect(q, "send");
-  if (a->fd == -1)
-  {
-    qmgr_breathe(q, "connect to ", "run/send");
-    return 0;
-  }
+  if (a->fd == -1 && connect_later(errno)) connecting_pause(q);
+  else if (a->fd == -1) qmgr_breathe(q, "connect to ", "run/send");
+  if (a->fd == -1) return 0;
+  q->refused_us = 0;
   if (!agent_greet(q, a) || !genalloc_append(agent *, &q->agents, &a)) return 0;
   timer_set(&q->timers, &a->idle, q->now_us + IDLE_US);
   return 1;
@@ -125,7 +144,7 @@ static int connection_earned(qmgr *q, site *s)
   unsigned int limit = s->state == SITE_UP ? s->limit : 1;
   if (s->state != SITE_UP && total > 4) total -= total / 5;
   if (s->agents_count >= limit || s->agents_count >= s->limit_max) return 0;
-  if (all < total) return 1;
+  if (all < total && !q->connecting_paused) return 1;
   if (!s->agents_count) site_crowd(q, s);
   return 0;
 }
@@ -139,6 +158,7 @@ agent *agent_with_room(qmgr *q, site *s)
     if (agent_free_for_one(q, a) && (!best || agent_load(a) < agent_load(best))) best = a;
   if (best && best->jobs < agent_enough(best)) return best;
   if (connection_earned(q, s) && (a = agent_new(q, s))) return a;
+  if (!s->agents_count && q->connecting_paused) site_crowd(q, s);
   return best;
 }
 

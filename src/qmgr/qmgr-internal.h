@@ -422,6 +422,8 @@ struct qmgr
   timer breath;              /* something is short (descriptors, agents): try again then */
   int breathless;
   uint64_t scarce_us;        /* when there were too few descriptors */
+  int connecting_paused;     /* until the next breath, too */
+  uint64_t refused_us;       /* since when no connection to an agent could be had; 0: it can */
   uint64_t complained_us;
   void *sites;               /* trees of tsearch(3) */
   void *gates;

@@ -112,8 +112,9 @@ void qmgr_breathe(qmgr *q, char const *what, char const *object)
 
 static void breath_drawn(qmgr *q)
 {
-  q->breathless = 0;
-  site_wake_all(q);
+  if (q->breathless) site_wake_all(q);
+  q->breathless = q->connecting_paused = 0;
+  site_wake_crowd(q);
 }
 
 static void settings_reread(qmgr *q)
