@@ -416,6 +416,7 @@ struct qmgr
   int conf;
   int run;
   uint64_t now_us;           /* as of this turn of the loop */
+  uint64_t hints_us;         /* when hints were read last */
   settings settings;
   timers timers;
   timer minute;
