@@ -3,6 +3,7 @@
 All of it is inside the namespaces that "bench" has made, which take mounts, loop devices and processes along
 when they end, however they end."""
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -80,6 +81,18 @@ class Ground:
                 if f.read().strip() == name:
                     return pid
         raise Failed("no process is named " + name)
+
+    @staticmethod
+    def are_traced(pids):
+        """Those that are still there."""
+        for pid in pids:
+            try:
+                with open("/proc/%d/status" % pid) as f:
+                    if re.search(r"^TracerPid:\s*0$", f.read(), re.M):
+                        return False
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+        return True
 
     def cpu(self):
         """Seconds used by all processes of the server, also by those that are gone."""

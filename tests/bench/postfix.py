@@ -141,11 +141,20 @@ defer_transports = parked
     def drained(self, seconds=300):
         self.rest(0, seconds)
 
+    def due_times(self):
+        """Of all that waits: when it is to be tried, seconds from now."""
+        now = time.time()
+        for directory, _, files in os.walk(os.path.join(self.queue, "deferred")):
+            for name in files:
+                yield os.stat(os.path.join(directory, name)).st_mtime - now
+
     def tried(self, waiting):
         """All wait, and each was put off since it was due."""
-        now = time.time()
-        deferred = (os.path.join(d, f) for d, _, files in os.walk(os.path.join(self.queue, "deferred")) for f in files)
-        return self.at_rest(waiting) and all(os.stat(path).st_mtime > now for path in deferred)
+        return self.at_rest(waiting) and all(due_s > 0 for due_s in self.due_times())
+
+    def flushed(self, waiting, put_off_s):
+        """All wait, and each was put off anew: by less than it was when it was put there."""
+        return self.at_rest(waiting) and all(due_s < put_off_s / 2 for due_s in self.due_times())
 
     def template(self):
         """The one message that is queued and what is noted about it, taken out; the queue is empty then."""
@@ -177,6 +186,9 @@ defer_transports = parked
 
     def list_json(self):
         return ["postqueue", "-c", self.dir + "/etc", "-j"]
+
+    def flush_all(self):
+        run(["postqueue", "-c", self.dir + "/etc", "-f"])
 
     def hold_all(self):
         return ["postsuper", "-c", self.dir + "/etc", "-h", "ALL"]

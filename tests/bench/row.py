@@ -63,6 +63,20 @@ class AtLeast(AtMost):
         return None if not ours else ours.median >= self.n
 
 
+class Beyond:
+    """A tool does so many times what the faster server does in other rows: it is not the tool that these measure."""
+
+    def __init__(self, n, *keys):
+        self.n, self.keys = n, keys
+        self.text = "%g x %s" % (n, ", ".join(keys))
+
+    def reached(self, row, figures):
+        tool = figures.get((row.key, "machine"))
+        theirs = [figures[key, server].median for key in self.keys for server in ("sluice", "postfix")
+                  if (key, server) in figures]
+        return tool.median >= self.n * max(theirs) if tool and theirs else None
+
+
 class Share:
     """So many percent of what sluice has in another row, or of what the machine has."""
 

@@ -119,6 +119,11 @@ class Sluice:
         with open(os.path.join(self.queue, "boot"), "w") as f:
             f.write("00000000-0000-0000-0000-000000000000\n")
 
+    def flushed(self, waiting, put_off_s):
+        """Was all of it tried, as asked for, and does it wait again?"""
+        under_way = any(os.listdir(os.path.join(self.queue, name)) for name in ("asked", "claim"))
+        return not under_way and self.at_rest(waiting)
+
     # --- what an operator does -------------------------------------------------------------------
 
     def list(self):
@@ -126,6 +131,9 @@ class Sluice:
 
     def list_json(self):
         return self.command("queue-list", "-C", self.dir, "-j")
+
+    def flush_all(self):
+        self.run("flush-run", "-C", self.dir, "-a")
 
     def hold_all(self):
         return self.command("queue-hold", "-C", self.dir, "-a")

@@ -46,14 +46,17 @@ def judged(row, found):
     return "; ".join(t.text for t in row.reach), ", ".join(words[a] for a in answers)
 
 
+def ratio(row, found):
+    times = times_better(row, found.get((row.key, "sluice")), found.get((row.key, "postfix")))
+    return "" if times is None else "%.1f" % times
+
+
 def lines_of(rows, found):
     for row in rows:
         ours = found.get((row.key, "sluice")) or found.get((row.key, "machine"))
         theirs = found.get((row.key, "postfix"))
         if ours or theirs:
-            ratio = times_better(row, found.get((row.key, "sluice")), theirs)
-            yield (row.what, row.unit, *spread(ours), *spread(theirs), "" if ratio is None else "%.1f" % ratio,
-                   *judged(row, found))
+            yield (row.what, row.unit, *spread(ours), *spread(theirs), ratio(row, found), *judged(row, found))
 
 
 HEAD = ("figure", "unit", "sluice", "least-most", "Postfix", "least-most", "times", "to reach", "reached")
@@ -73,10 +76,12 @@ def table(rows, about, found, failed):
 
 
 def results(rows, found):
-    yield "key\tfigure\tunit\tserver\tmedian\tleast\tmost\truns"
+    """times, to reach, reached: in the lines of sluice and of the tools."""
+    yield "key\tfigure\tunit\tserver\tmedian\tleast\tmost\truns\ttimes\tto reach\treached"
     for row in rows:
         for server in SERVERS:
             figure = found.get((row.key, server))
             if figure:
                 numbers = ("%.6g" % n for n in figure[:3])
-                yield "\t".join((row.key, row.what.strip(), row.unit, server, *numbers, str(figure.runs)))
+                yield "\t".join((row.key, row.what.strip(), row.unit, server, *numbers, str(figure.runs),
+                                 *(("", "", "") if server == "postfix" else (ratio(row, found), *judged(row, found)))))

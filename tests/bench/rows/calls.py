@@ -20,15 +20,11 @@ class Traced:
 
     def __init__(self, ground, name):
         self.ground, self.path = ground, ground.path("strace." + name)
-        pids = [word for pid in ground.pids() for word in ("-p", str(pid))]
-        self.process = ground.tool(["strace", "-f", "-c", "-S", "calls", "-U", "calls,name", "-o", self.path, *pids],
+        pids = ground.pids()
+        self.process = ground.tool(["strace", "-f", "-c", "-S", "calls", "-U", "calls,name", "-o", self.path,
+                                    *(word for pid in pids for word in ("-p", pid))],
                                    stderr=open(self.path + ".said", "wb"))
-        wait_for("strace", 20, lambda: all(self.is_traced(pid) for pid in ground.pids()))
-
-    @staticmethod
-    def is_traced(pid):
-        with open("/proc/%d/status" % pid) as f:
-            return not re.search(r"^TracerPid:\s*0$", f.read(), re.M)
+        wait_for("strace", 20, lambda: ground.are_traced(pids))
 
     def end(self):
         """(all calls, those that sync)"""

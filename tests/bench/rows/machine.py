@@ -1,16 +1,17 @@
 """What the machine and the tools can do without either server."""
 import os
 
-from row import MORE, LESS, Row
+from row import Beyond, MORE, LESS, Row
 from tools import SENT_TO, Sink, load
 
 RUNS = 3, 1
 SERVERS = ("machine",)
 ROWS = [
-    Row("tools.load", "the load tool against a sink that does nothing, 10 sessions", "/s", MORE),
-    Row("tools.load.each", "the same, a connection per message", "/s", MORE),
-    Row("tools.load.one", "the same, one session", "/s", MORE),
-    Row("tools.load.64k", "the same, 10 sessions, 64 KiB", "/s", MORE),
+    Row("tools.load", "the load tool against a sink that does nothing, 10 sessions", "/s", MORE,
+        (Beyond(2, "accept.rate"),)),
+    Row("tools.load.each", "the same, a connection per message", "/s", MORE, (Beyond(2, "accept.each.rate"),)),
+    Row("tools.load.one", "the same, one session", "/s", MORE, (Beyond(2, "accept.one.rate"),)),
+    Row("tools.load.64k", "the same, 10 sessions, 64 KiB", "/s", MORE, (Beyond(2, "accept.64k.rate"),)),
     Row("bare.rate", "bare create, write, fsync for each message of the load tool, 10 sessions", "/s", MORE),
     Row("bare.p50", "the same: latency of a message, median", "ms", LESS),
     Row("bare.one", "the same, one session", "/s", MORE),
