@@ -295,7 +295,6 @@ static void agent_init(agent *a, int by_hand)
 {
   a->by_hand = by_hand;
   site_init(&a->where);
-  work_init(&a->jobs);
   report_init(&a->out, by_hand ? 1 : 0, by_hand);
   session_init(&a->line, &a->where, &a->jobs, &a->out);
 }

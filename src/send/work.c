@@ -5,11 +5,6 @@
 
 #include "send/clock.h"
 
-void work_init(work *w)
-{
-  memset(w, 0, sizeof *w);
-}
-
 work_rcpt *work_rcptp(work_job const *job, size_t i)
 {
   return (work_rcpt *)array_start(&job->rcpts) + i;

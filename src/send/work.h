@@ -75,6 +75,7 @@ typedef struct work_job
 
 #define work_string(job, offset) ((job)->text.s + (offset))
 
+/* All zero at first; large, and most of it never touched. */
 typedef struct work
 {
   work_job *first;        /* in the order they came */
@@ -85,8 +86,6 @@ typedef struct work
   int fds[WORK_FDS_MAX];  /* came before their mail lines were complete, in the order of those */
   work_job slot[WORK_MAX];
 } work;
-
-extern void work_init(work *w);
 
 extern work_rcpt *work_rcptp(work_job const *job, size_t i);
 

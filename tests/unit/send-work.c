@@ -32,7 +32,6 @@ int main(void)
   work_job *two;
   int fd;
   size_t i;
-  work_init(&w);
   CHECK("nothing to do", !work_ready(&w));
   CHECK("mail without a descriptor", take("mail m1 1 0 0 - <>") == WORK_LINE_SENSELESS);
   CHECK("rcpt before mail", take("rcpt 0 <a@b.tld>") == WORK_LINE_SENSELESS);
