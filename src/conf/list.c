@@ -145,7 +145,6 @@ static int cdb_open(conf_list *list, int fd)
   if (!r) return cdb_complain(list->setting->name, errno == ENOMEM ? "out of memory" : "damaged");
   list->form = CONF_LIST_CDB;
   if (cdb_marked(list)) return 1;
-  conf_list_close(list);
   return cdb_complain(list->setting->name, "not made by conf-cdb, or damaged");
 }
 
@@ -178,12 +177,13 @@ static int list_read(int conf, char const *name, conf_list *list)
 int conf_list_open(int conf, char const *name, conf_list *list)
 {
   struct stat now;
-  int e;
-  if (!stamp_read(conf, name, &now)) return 0;
-  if (list->setting && stamp_same(&now, &list->stamp)) return 1;
+  int known = stamp_read(conf, name, &now), e;
+  if (known && list->setting && stamp_same(&now, &list->stamp)) return 1;
+  e = errno;
   conf_list_close(list);
   list->stamp = now;
-  if (list_read(conf, name, list)) return 1;
+  errno = e;
+  if (known && list_read(conf, name, list)) return 1;
   e = errno;
   conf_list_close(list);
   errno = e;
