@@ -194,8 +194,9 @@ extern ssize_t job_send(int socket, char const *s, size_t len, int const *fds, s
 /*
  * Read octets from a job socket.  fds are the *n descriptors (close-on-exec) that came with
  * them: of one sending only, since the kernel never joins octets of two that have descriptors,
- * so they come in the order of their lines.  More than JOB_FDS_MAX at once are closed.
- * Returns what read(2) would.
+ * so they come in the order of their lines.
+ * Returns what read(2) would; or -1 with EPROTO where some of the descriptors were lost: more than
+ * JOB_FDS_MAX, or more than this process may have open.  Then nothing that comes can be trusted.
  */
 extern ssize_t job_receive(int socket, char *s, size_t max, int fds[JOB_FDS_MAX], size_t *n);
 

@@ -1,10 +1,12 @@
 #include "job/job.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
-/* A control message has an alignment of its own.  Where more descriptors come than there is room for, the kernel closes them. */
+/* A control message has an alignment of its own. */
 typedef union descriptors
 {
   struct cmsghdr header;
@@ -29,6 +31,14 @@ ssize_t job_send(int socket, char const *s, size_t len, int const *fds, size_t n
   return sendmsg(socket, &message, MSG_NOSIGNAL);
 }
 
+/* With some missing, each line behind would be given another message's. */
+static ssize_t descriptors_refuse(int *fds, size_t *n)
+{
+  while (*n) close(fds[--*n]);
+  errno = EPROTO;
+  return -1;
+}
+
 ssize_t job_receive(int socket, char *s, size_t max, int fds[JOB_FDS_MAX], size_t *n)
 {
   struct iovec vector = { .iov_base = s, .iov_len = max };
@@ -45,5 +55,5 @@ ssize_t job_receive(int socket, char *s, size_t max, int fds[JOB_FDS_MAX], size_
   if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) return r;
   *n = (header->cmsg_len - CMSG_LEN(0)) / sizeof *fds;
   memcpy(fds, CMSG_DATA(header), *n * sizeof *fds);
-  return r;
+  return message.msg_flags & MSG_CTRUNC ? descriptors_refuse(fds, n) : r;
 }

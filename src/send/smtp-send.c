@@ -215,7 +215,11 @@ static void jobs_receive(agent *a)
   ssize_t n = job_receive(0, a->in + a->in_len, sizeof a->in - a->in_len, fds, &fds_len);
   if (n == -1 && (errno == EINTR || errno == EAGAIN)) return;
   for (i = 0; i < fds_len; i++)
-    if (!work_take_fd(&a->jobs, fds[i])) close(fds[i]);
+    if (!work_take_fd(&a->jobs, fds[i]))
+    {
+      close(fds[i]);
+      n = 0;
+    }
   if (n <= 0)
   {
     jobs_end(a, STOP_MS);

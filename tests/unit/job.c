@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -532,9 +533,26 @@ static void test_flood(int const *s, int const *p)
   fds_close();
   CHECK("as many as may be: none left open", open_fds() == before);
   CHECK("thirty at once: sent", send_many(s[0], p[1], 30) == 1);
-  CHECK("thirty at once: the first taken", receive(s[1], &c, 1) == 1 && fds_len == JOB_FDS_MAX);
-  fds_close();
+  CHECK("thirty at once: refused", receive(s[1], &c, 1) == -1 && errno == EPROTO && !fds_len);
   CHECK("thirty at once: none left open", open_fds() == before);
+}
+
+/* A process that may not open as many as come. */
+static void test_few_descriptors(int const *s, int const *p)
+{
+  int before = open_fds(), next = dup(0);
+  int many[4] = { p[1], p[1], p[1], p[1] };
+  struct rlimit was, few;
+  char c;
+  getrlimit(RLIMIT_NOFILE, &was);
+  few = was;
+  few.rlim_cur = (rlim_t)next + 2;
+  close(next);
+  CHECK("four: sent", job_send(s[0], "x", 1, many, 4) == 1);
+  CHECK("no room for four", setrlimit(RLIMIT_NOFILE, &few) == 0);
+  CHECK("refused", receive(s[1], &c, 1) == -1 && errno == EPROTO && !fds_len);
+  setrlimit(RLIMIT_NOFILE, &was);
+  CHECK("none left open", open_fds() == before);
 }
 
 static void test_ends(int const *s)
@@ -562,6 +580,7 @@ static void test_socket(void)
   test_batches(s, p, q);
   test_part(s, p);
   test_flood(s, p);
+  test_few_descriptors(s, p);
   test_ends(s);
   close(p[0]);
   close(p[1]);
