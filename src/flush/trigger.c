@@ -56,26 +56,31 @@ static size_t line_format(char out[TRIGGER_LINE_MAX], char const *word, char con
   return (size_t)(end - out);
 }
 
-/* Its reader is gone, or never was: the next hint looks again. */
-static int unheard(trigger *t)
+/* 1; 0 when the pipe is full, or has no reader: then it is closed; -1 with errno. */
+static int line_write(trigger *t, char const *line, size_t len)
 {
-  trigger_close(t);
-  return 0;
+  ssize_t r;
+  do r = write(t->fd, line, len);
+  while (r == -1 && errno == EINTR);
+  if (r != -1) return 1; /* whole: it is shorter than PIPE_BUF */
+  if (errno == EPIPE) trigger_close(t);
+  return errno == EPIPE || errno == EAGAIN ? 0 : -1;
 }
 
+/* One that was open before may be that of a FIFO that was replaced: then the new one is tried. */
 int trigger_say(trigger *t, char const *word, char const *argument)
 {
   char line[TRIGGER_LINE_MAX];
-  ssize_t r;
+  int before = t->fd != -1, r;
+  size_t len;
 
   if (!trigger_line_ok(word, argument)) return errno = EINVAL, -1;
-  if (t->fd == -1) t->fd = writer_open(t->queue);
+  len = line_format(line, word, argument);
+  r = before ? line_write(t, line, len) : 0;
+  if (r || t->fd != -1) return r;
+  t->fd = writer_open(t->queue);
   if (t->fd == -1) return errno ? -1 : 0;
-  do r = write(t->fd, line, line_format(line, word, argument));
-  while (r == -1 && errno == EINTR);
-  if (r != -1) return 1; /* whole: it is shorter than PIPE_BUF */
-  if (errno == EPIPE) return unheard(t);
-  return errno == EAGAIN ? 0 : -1;
+  return line_write(t, line, len);
 }
 
 void trigger_close(trigger *t)
@@ -87,20 +92,23 @@ void trigger_close(trigger *t)
 }
 
 /* The reader may go between our open and our write, and a FIFO knows no MSG_NOSIGNAL. */
-int trigger_hint(int queue, char const *word, char const *argument)
+int trigger_say_nosignal(trigger *t, char const *word, char const *argument)
 {
-  trigger t = { .queue = queue, .fd = -1 };
-  struct sigaction ignore, before;
+  struct sigaction ignore = { .sa_handler = SIG_IGN }, before;
   int r, e;
-
-  memset(&ignore, 0, sizeof ignore);
-  ignore.sa_handler = SIG_IGN;
   if (sigaction(SIGPIPE, &ignore, &before) == -1) return -1;
-  r = trigger_say(&t, word, argument);
-  trigger_close(&t);
+  r = trigger_say(t, word, argument);
   e = errno;
   sigaction(SIGPIPE, &before, 0);
   errno = e;
+  return r;
+}
+
+int trigger_hint(int queue, char const *word, char const *argument)
+{
+  trigger t = { .queue = queue, .fd = -1 };
+  int r = trigger_say_nosignal(&t, word, argument);
+  trigger_close(&t);
   return r;
 }
 

@@ -37,6 +37,8 @@ typedef struct trigger
   int fd;
 } trigger;
 extern int trigger_say(trigger *t, char const *word, char const *argument);
+/* Where the caller does not ignore it. */
+extern int trigger_say_nosignal(trigger *t, char const *word, char const *argument);
 extern void trigger_close(trigger *t);
 
 /* Is a qmgr there?  1; 0 when nobody has the FIFO open for reading; -1 with errno. */

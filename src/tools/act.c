@@ -17,22 +17,11 @@
 
 #define HINT_STEP_MS 10u
 
-/* Its reader may go at any moment, and a FIFO knows no MSG_NOSIGNAL. */
-static int say(act *a, char const *word, char const *id)
-{
-  struct sigaction ignore = { .sa_handler = SIG_IGN }, before;
-  int r;
-  a->trigger.queue = a->queue;
-  if (sigaction(SIGPIPE, &ignore, &before) == -1) return -1;
-  r = trigger_say(&a->trigger, word, id);
-  sigaction(SIGPIPE, &before, 0);
-  return r;
-}
-
 /* A hint that is lost does no harm, but qmgr's log should have what was done. */
 static void hint(act *a, char const *word, char const *id)
 {
-  while (say(a, word, id) == 0 && a->trigger.fd != -1 && a->hint_ms)
+  a->trigger.queue = a->queue;
+  while (trigger_say_nosignal(&a->trigger, word, id) == 0 && a->trigger.fd != -1 && a->hint_ms)
   {
     poll(0, 0, (int)HINT_STEP_MS);
     a->hint_ms -= a->hint_ms < HINT_STEP_MS ? a->hint_ms : HINT_STEP_MS;

@@ -78,6 +78,10 @@ static void test_kept(int queue)
   CHECK("still nobody", trigger_say(&t, "scan", "") == 0 && t.fd == -1);
   fd = trigger_open(queue);
   CHECK("somebody again", trigger_say(&t, "scan", "") == 1 && reads(fd, "scan\n"));
+  unlinkat(queue, "trigger", 0);
+  close(fd);
+  fd = trigger_open(queue);
+  CHECK("another FIFO", trigger_say(&t, "scan", "") == 1 && reads(fd, "scan\n"));
   trigger_close(&t);
   CHECK("closed", t.fd == -1);
   close(fd);
