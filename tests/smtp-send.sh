@@ -160,11 +160,11 @@ testJobsThatComeTogether() {
   assertEquals 150 "$(journal m9 | grep -c ' sent ')"
 }
 
-# How many messages are worth being at a connection, over a link that takes its time.
+# How many messages are worth being at a connection, over a link that takes its time: window_is N PEER [FILES].
 window_is() {
-  peer "$2" -w 300
+  peer "$2" -w 700
   message m1
-  { echo "$SITE"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
+  { echo "$SITE"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | (ulimit -n "${3-1024}" && send)
   assertEquals "$2" "window $1" "$(said | head -n 1)"
   tearDown
   setUp
@@ -172,7 +172,9 @@ window_is() {
 testWindow() {
   window_is 1 "$STEP"
   window_is 4 "$PIPE"
-  window_is 224 "$CHUNK"
+  window_is 512 "$CHUNK"
+  # each message has a descriptor
+  window_is 84 "$CHUNK" 100
 }
 
 testManyMessagesTakeFewRoundTrips() {

@@ -9,8 +9,10 @@
 #include "base/log.h"
 #include "qmgr/qmgr-internal.h"
 
+/* Descriptors that wait for all agents together: others need some too. */
+#define OUT_FDS_MAX 256
 /* What is handed to an agent before it answered for it: all of it is sent again when the link drops. */
-#define WINDOW_MESSAGES 128
+#define WINDOW_MESSAGES 512
 #define WINDOW_BYTES 4194304
 /* Messages, where the agent does not say what its connection is good for. */
 #define WINDOW_UNSAID 32
@@ -32,8 +34,9 @@ static int agent_greet(qmgr const *q, agent *a)
     && stralloc_cats(&a->out, "\n");
 }
 
-static void out_fds_close(agent *a)
+static void out_fds_close(qmgr *q, agent *a)
 {
+  q->out_fds -= a->out_fds_len;
   while (a->out_fds_len) fd_close(a->out_fds[--a->out_fds_len]);
 }
 
@@ -42,7 +45,7 @@ static void agent_bury(qmgr *q, agent *a)
 {
   if (a->fd != -1) fd_close(a->fd);
   a->fd = -1;
-  out_fds_close(a);
+  out_fds_close(q, a);
   stralloc_free(&a->out);
   a->site_next = q->agents_dead;
   q->agents_dead = a;
@@ -64,10 +67,18 @@ void agents_forget_dead(qmgr *q)
  */
 static void connecting_pause(qmgr *q)
 {
+  uint64_t lasts_us;
   if (!q->refused_us) q->refused_us = q->now_us;
-  if (q->now_us - q->refused_us > REFUSED_US) qmgr_complain(q, "connect to ", "run/send", strerror(errno));
-  q->connecting_paused = 1;
-  timer_set_earlier(&q->timers, &q->breath, q->now_us + CONNECT_AGAIN_US);
+  lasts_us = q->now_us - q->refused_us;
+  if (lasts_us > REFUSED_US) qmgr_complain(q, "connect to ", "run/send", strerror(errno));
+  q->connecting_paused = errno;
+  timer_set_earlier(&q->timers, &q->breath, q->now_us + CONNECT_AGAIN_US + lasts_us / 8);
+}
+
+/* Do sites go without a connection because others have too many?  Nobody's are too many for a backlog. */
+static int crowded(qmgr const *q)
+{
+  return q->crowd_first && q->connecting_paused != EAGAIN;
 }
 
 static int connect_later(int e)
@@ -79,11 +90,17 @@ static int agent_connect(qmgr *q, agent *a)
 {
   a->fd = qmgr_connect(q, "send");
   if (a->fd == -1 && agents_let_go(q)) a->fd = qmgr_connect(q, "send");
-  if (a->fd == -1 && connect_later(errno)) connecting_pause(q);
-  else if (a->fd == -1) qmgr_breathe(q, "connect to ", "run/send");
-  if (a->fd == -1) return 0;
+  if (a->fd == -1 && connect_later(errno))
+  {
+    connecting_pause(q);
+    return 0;
+  }
+  if (a->fd == -1 || !agent_greet(q, a) || !genalloc_append(agent *, &q->agents, &a))
+  {
+    qmgr_breathe(q, "connect to ", "run/send");
+    return 0;
+  }
   q->refused_us = 0;
-  if (!agent_greet(q, a) || !genalloc_append(agent *, &q->agents, &a)) return 0;
   timer_set(&q->timers, &a->idle, q->now_us + IDLE_US);
   return 1;
 }
@@ -125,7 +142,7 @@ static int window_open(agent const *a)
 
 static int agent_free_for_one(qmgr const *q, agent const *a)
 {
-  if (a->blocked || (q->crowd_first && a->done >= CROWDED_MESSAGES)) return 0;
+  if (a->blocked || (crowded(q) && a->done >= CROWDED_MESSAGES)) return 0;
   if (!a->up) return !a->jobs;
   return window_open(a) && a->bytes < WINDOW_BYTES;
 }
@@ -158,7 +175,7 @@ agent *agent_with_room(qmgr *q, site *s)
     if (agent_free_for_one(q, a) && (!best || agent_load(a) < agent_load(best))) best = a;
   if (best && best->jobs < agent_enough(best)) return best;
   if (connection_earned(q, s) && (a = agent_new(q, s))) return a;
-  if (!s->agents_count && q->connecting_paused) site_crowd(q, s);
+  if (!best && q->connecting_paused) site_crowd(q, s);
   return best;
 }
 
@@ -216,6 +233,7 @@ int agent_give(qmgr *q, agent *a, job *j, int fd, message const *m)
     return 0;
   }
   a->out_fds[a->out_fds_len++] = fd;
+  q->out_fds++;
   j->next = 0;
   if (a->jobs_last) a->jobs_last->next = j;
   else a->jobs_first = j;
@@ -224,6 +242,7 @@ int agent_give(qmgr *q, agent *a, job *j, int fd, message const *m)
   a->bytes += j->bytes;
   timer_clear(&q->timers, &a->idle);
   if (a->out_fds_len == JOB_FDS_MAX || descriptors_scarce(q)) agent_writable(q, a);
+  else if (q->out_fds >= OUT_FDS_MAX) agents_flush(q);
   return 1;
 }
 
@@ -238,8 +257,9 @@ void agent_writable(qmgr *q, agent *a)
   log_flush();
   w = job_send(a->fd, a->out.s, a->out.len, a->out_fds, a->out_fds_len);
   a->blocked = w < (ssize_t)a->out.len;
+  if (w == -1 && errno != EAGAIN && errno != EPIPE) qmgr_breathe(q, "write to ", "run/send");
   if (w <= 0) return;
-  out_fds_close(a);
+  out_fds_close(q, a);
   memmove(a->out.s, a->out.s + w, a->out.len - (size_t)w);
   a->out.len -= (size_t)w;
   if (was_blocked && !a->blocked) site_wake(q, a->site);
@@ -392,7 +412,7 @@ static void said_done(qmgr *q, agent *a, char const *s, size_t len)
   if (!j) return;
   jobs_take(a, j, link);
   a->done++;
-  if (!a->jobs) timer_set(&q->timers, &a->idle, q->now_us + (q->crowd_first ? 0 : IDLE_US));
+  if (!a->jobs) timer_set(&q->timers, &a->idle, q->now_us + (crowded(q) ? 0 : IDLE_US));
   job_back(q, j, 0);
   site_wake(q, a->site);
 }

@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "send/clock.h"
 #include "send/text.h"
@@ -15,6 +16,8 @@
 /* What a message takes at a server, next to its round trips; and how long others may wait, at their connection, for that. */
 #define SERVER_MS 5
 #define WORTH_MS 80
+/* Descriptors that are no message's. */
+#define DESCRIPTORS_OWN 16
 /* A peer that was told QUIT is owed no long wait for its goodbye. */
 #define QUIT_WAIT_MS 2000
 
@@ -224,6 +227,13 @@ static void hello_write(session *s, enum expected_kind kind)
   session_expect(s, kind, 0, 0);
 }
 
+/* Each message brings a descriptor. */
+static int64_t window_most(void)
+{
+  long files = sysconf(_SC_OPEN_MAX);
+  return files == -1 || files > WORK_WINDOW + DESCRIPTORS_OWN ? WORK_WINDOW : files - DESCRIPTORS_OWN;
+}
+
 /*
  * How many messages are worth being here at once: those that go within WORTH_MS and two round trips, for in that
  * time no other connection would be ready; and as many again, so that none is missing.  Over a long link that is
@@ -231,11 +241,13 @@ static void hello_write(session *s, enum expected_kind kind)
  */
 static size_t window_worth(session const *s)
 {
+  int64_t most = window_most();
   int pipelining = (s->extensions & SMTP_EXT_PIPELINING) != 0;
   int64_t trips = !pipelining ? 4 : !(s->extensions & SMTP_EXT_CHUNKING);
   int64_t trip_ms = clock_ms() - s->hello_ms;
   int64_t worth = 2 * (WORTH_MS + 2 * trip_ms) / (trips * trip_ms + SERVER_MS);
-  return worth < 1 ? 1 : worth < WORK_WINDOW ? (size_t)worth : WORK_WINDOW;
+  if (worth > most) worth = most;
+  return worth < 1 ? 1 : (size_t)worth;
 }
 
 static void session_opens(session *s)

@@ -11,7 +11,7 @@
 #include "job/job.h"
 
 /* Messages held at once; more are left in the socket. */
-#define WORK_MAX 256
+#define WORK_MAX (512 + WORK_FDS_MAX)
 
 /* Descriptors that can come before their lines are read: some with lines that are not all there, some with the rest. */
 #define WORK_FDS_MAX (2 * JOB_FDS_MAX)
