@@ -28,13 +28,13 @@ static held *held_find(qmgr const *q, char const *id)
   return found ? *found : 0;
 }
 
-static void active_log(char const *id, message const *m)
+static void active_log(char const *id, char const *sender, uint64_t octets, size_t rcpts)
 {
   char size[UINT64_FMT];
   char count[SIZE_FMT];
-  size[uint64_fmt(size, m->content_len)] = 0;
-  count[size_fmt(count, message_rcpts(m))] = 0;
-  log_later(id, ": from=<", message_string(m, m->sender), ">, size=", size, ", nrcpt=", count, " (queue active)");
+  size[uint64_fmt(size, octets)] = 0;
+  count[size_fmt(count, rcpts)] = 0;
+  log_later(id, ": from=<", sender, ">, size=", size, ", nrcpt=", count, " (queue active)");
 }
 
 /* keep_new: somebody has yet to record what else it owes. */
@@ -55,7 +55,7 @@ static held *held_get(qmgr *q, char const *id, enum queue_place place, message c
     alloc_free(h);
     return 0;
   }
-  active_log(id, m);
+  active_log(id, message_string(m, m->sender), m->content_len, message_rcpts(m));
   return h;
 }
 
@@ -624,6 +624,7 @@ typedef struct fresh
   int fd;           /* -1: a job has it */
   genalloc gates;   /* of gate * */
   size_t jobs;
+  int changed;      /* since it was read, or so it seems: nothing more of it is sent now */
   int unrecorded;
 } fresh;
 
@@ -667,15 +668,31 @@ static int fresh_descriptor(qmgr const *q, fresh *f)
   return fd != -1 ? fd : queuedir_open_message(q->queue, f->id, O_RDWR | O_APPEND, &place);
 }
 
+static void fresh_note(qmgr *q, fresh *f, gate *g)
+{
+  if (!gate_note(q, g, f->id)) f->unrecorded = 1;
+}
+
+/* The gates in it are in no list, and no longer among f->gates. */
+static void fresh_job_note(qmgr *q, fresh *f, job const *j)
+{
+  size_t i;
+  for (i = 0; i < RECIPIENTS_COUNT(j); i++)
+    if (last_of_gate(j, i)) fresh_note(q, f, RECIPIENTS(j)[i].gate);
+}
+
 static void fresh_send(qmgr *q, fresh *f, gate *g, agent *a)
 {
   int fd = fresh_descriptor(q, f);
   job *j = fd == -1 ? 0 : fresh_job(q, f, g->site, fd);
+  size_t found = j ? RECIPIENTS_COUNT(j) : 0;
   held *h;
   if (j && !job_still_good(q, j, f->id, QUEUE_NEW, fd))
   {
-    gate_record(q, g, 0, f->id, 1);
+    genalloc_setlen(job_recipient, &j->recipients, found);
+    fresh_job_note(q, f, j);
     job_free(j);
+    f->changed = 1;
     j = 0;
   }
   h = j ? held_get(q, f->id, QUEUE_NEW, &q->message, 0) : 0;
@@ -687,7 +704,11 @@ static void fresh_send(qmgr *q, fresh *f, gate *g, agent *a)
   /* Gates that were taken into the job are recorded by nobody: the message stays in new/. */
   if (j) f->unrecorded = 1;
   if (j && !h) job_free(j);
-  if (h) held_release(q, h);
+  if (h)
+  {
+    h->keep_new = 1;
+    held_release(q, h);
+  }
   if (fd != -1) fd_close(fd);
 }
 
@@ -696,32 +717,33 @@ static void fresh_see_to(qmgr *q, fresh *f, size_t n)
   gate **gates = genalloc_s(gate *, &f->gates);
   gate *g = gates[n];
   size_t later;
-  agent *a = g->parked || !site_open(q, g->site) ? 0 : agent_with_room(q, g->site);
+  agent *a = f->changed || g->parked || !site_open(q, g->site) ? 0 : agent_with_room(q, g->site);
   if (a) fresh_send(q, f, g, a);
   if (!gates[n]) return;
-  if (!gate_note(q, g, f->id)) f->unrecorded = 1;
+  fresh_note(q, f, g);
   for (later = n; later < genalloc_len(gate *, &f->gates); later++)
     if (gates[later] == g) gates[later] = 0;
 }
 
-/* It was seen to, but for the recording of what waits, which is done for many together. */
-static enum delivery fresh_seen(qmgr *q, fresh const *f)
+/* What deliver_new_end() needs of it.  1, or 0 without memory. */
+static int fresh_seen(qmgr *q, char const *id)
 {
-  seen entry = { .unrecorded = f->unrecorded };
-  memcpy(entry.id, f->id, ID_LEN + 1);
-  if (!held_find(q, f->id)) active_log(f->id, &q->message);
-  if (!genalloc_append(seen, &q->seens, &entry)) return DELIVERY_STUCK;
-  return f->jobs ? DELIVERY_OUT : DELIVERY_NOTHING;
+  message const *m = &q->message;
+  seen entry = { .sender = q->senders.len, .size = m->content_len, .rcpts = message_rcpts(m) };
+  memcpy(entry.id, id, ID_LEN + 1);
+  return stralloc_cats(&q->senders, message_string(m, m->sender)) && stralloc_0(&q->senders)
+    && genalloc_append(seen, &q->seens, &entry);
 }
 
-/* Everything it owes goes to an agent, or to a list. */
+/* Everything it owes goes to an agent, or is noted: many are recorded together. */
 static enum delivery fresh_deliver(qmgr *q, fresh *f)
 {
   size_t n;
-  if (!fresh_gates(q, f)) return DELIVERY_STUCK;
+  if (!fresh_gates(q, f) || !fresh_seen(q, f->id)) return DELIVERY_STUCK;
   for (n = 0; n < genalloc_len(gate *, &f->gates); n++)
     if (genalloc_s(gate *, &f->gates)[n]) fresh_see_to(q, f, n);
-  return fresh_seen(q, f);
+  genalloc_s(seen, &q->seens)[genalloc_len(seen, &q->seens) - 1].unrecorded = f->unrecorded;
+  return f->jobs ? DELIVERY_OUT : DELIVERY_NOTHING;
 }
 
 enum delivery deliver_new(qmgr *q, char const *id)
@@ -745,10 +767,15 @@ static void seen_settle(qmgr *q, seen const *entry)
 {
   held *h = held_find(q, entry->id);
   int unrecorded = entry->unrecorded || gates_missed(q, entry->id);
+  errno = ENOMEM; /* what a list would not take was complained of when it would not */
   if (unrecorded) qmgr_breathe(q, "record ", entry->id);
   if (h) h->keep_new |= unrecorded;
   else if (unrecorded) q->intake.look_new = 1;
-  else message_to_cur(q, entry->id);
+  else
+  {
+    active_log(entry->id, q->senders.s + entry->sender, entry->size, entry->rcpts);
+    message_to_cur(q, entry->id);
+  }
 }
 
 void deliver_new_end(qmgr *q)
@@ -757,7 +784,8 @@ void deliver_new_end(qmgr *q)
   gates_record_noted(q);
   for (n = 0; n < genalloc_len(seen, &q->seens); n++) seen_settle(q, genalloc_s(seen, &q->seens) + n);
   genalloc_setlen(seen, &q->seens, 0);
-  q->missed.len = 0;
+  q->senders.len = q->missed.len = 0;
+  q->missed_all = 0;
 }
 
 /* --- one message that was asked for ------------------------------------------------------------------------ */

@@ -6,7 +6,6 @@
 
 #include <skalibs/alloc.h>
 #include <skalibs/djbunix.h>
-#include <skalibs/strerr.h>
 
 #include "base/log.h"
 #include "qmgr/qmgr-internal.h"
@@ -458,7 +457,7 @@ static void record_noted(qmgr *q, gate *g)
     oldest_note(q, g, oldest_of(&g->noted));
     waits(q, g, 1);
   }
-  else if (!stralloc_cat(&q->missed, &g->noted)) strerr_diefusys(111, "remember what could not be recorded");
+  else if (!stralloc_cat(&q->missed, &g->noted)) q->missed_all = 1;
   g->noted.len = 0;
 }
 
@@ -472,7 +471,7 @@ int gates_missed(qmgr const *q, char const *id)
   size_t at;
   for (at = 0; at < q->missed.len; at += ID_LEN)
     if (!memcmp(q->missed.s + at, id, ID_LEN)) return 1;
-  return 0;
+  return q->missed_all;
 }
 
 void gate_job_back(qmgr *q, gate *g, pass *from)

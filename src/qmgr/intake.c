@@ -268,9 +268,12 @@ static int claim_each(char const *name, void *data)
   return 1;
 }
 
-static void look_in(qmgr *q, char const *directory, int (*each)(char const *name, void *data))
+/* 1; 0: later. */
+static int look_in(qmgr *q, char const *directory, int (*each)(char const *name, void *data))
 {
-  if (flush_each(q->queue, directory, each, q) == -1) qmgr_breathe(q, "read ", directory);
+  if (flush_each(q->queue, directory, each, q) != -1) return 1;
+  qmgr_breathe(q, "read ", directory);
+  return 0;
 }
 
 /* --- all of it -------------------------------------------------------------------------------------------- */
@@ -313,13 +316,13 @@ int intake_run(qmgr *q)
   else if (in->look_lists)
   {
     in->look_lists = 0;
-    look_in(q, "flush", listed_each);
+    if (!look_in(q, "flush", listed_each)) in->look_lists = 1;
   }
   else if (in->look_asked)
   {
     in->look_asked = 0;
-    look_in(q, "asked", asked_each);
-    in->hints_lost = 0;
+    if (look_in(q, "asked", asked_each)) in->hints_lost = 0;
+    else in->look_asked = 1;
   }
   return in->new_dir || in->look_new || in->look_lists || in->look_asked;
 }

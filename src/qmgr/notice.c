@@ -94,6 +94,7 @@ void notices_timer(qmgr *q)
 void notices_writable(qmgr *q)
 {
   notices *n = &q->notices;
+  log_flush(); /* what bounce-put will say of them comes behind it */
   while (n->out_len)
   {
     ssize_t w = job_send(n->fd, n->out, n->out_len, 0, 0);

@@ -264,6 +264,9 @@ typedef struct seen
 {
   char id[ID_LEN + 1];
   int unrecorded;            /* something it owes is neither out nor noted */
+  size_t sender;             /* offset of a string in q->senders; this and the rest for the log */
+  uint64_t size;
+  size_t rcpts;
 } seen;
 
 enum delivery
@@ -277,7 +280,7 @@ enum delivery
 extern enum delivery deliver_listed(qmgr *q, gate *g, agent *a, char const *id, pass *from, enum urge urge);
 /*
  * A message in new/: send what can go now, note the rest.  What was noted of one or of many is
- * recorded by deliver_new_end(), which must follow before anything else is done.
+ * recorded by deliver_new_end(), which must follow before a list is claimed or an agent is heard.
  */
 extern enum delivery deliver_new(qmgr *q, char const *id);
 extern void deliver_new_end(qmgr *q);
@@ -423,7 +426,8 @@ struct qmgr
   timer breath;              /* something is short (descriptors, agents): try again then */
   int breathless;
   uint64_t scarce_us;        /* when there were too few descriptors */
-  int connecting_paused;     /* until the next breath, too */
+  int connecting_paused;     /* until the next breath, too: the errno of why */
+  size_t out_fds;            /* descriptors that wait to travel to agents */
   uint64_t refused_us;       /* since when no connection to an agent could be had; 0: it can */
   uint64_t complained_us;
   void *sites;               /* trees of tsearch(3) */
@@ -443,7 +447,9 @@ struct qmgr
   warning_look warning_look;
   gate *noted_first;
   stralloc missed;           /* ids that were noted and could not be recorded, ID_LEN octets each */
+  int missed_all;            /* there was no memory for that */
   genalloc seens;            /* of seen */
+  stralloc senders;          /* theirs */
   notices notices;
   totals totals;
   intake intake;

@@ -106,8 +106,8 @@ void qmgr_complain(qmgr *q, char const *what, char const *object, char const *wh
 void qmgr_breathe(qmgr *q, char const *what, char const *object)
 {
   qmgr_complain(q, what, object, strerror(errno));
+  if (!q->breathless) timer_set(&q->timers, &q->breath, q->now_us + SECOND_US);
   q->breathless = 1;
-  timer_set_earlier(&q->timers, &q->breath, q->now_us + SECOND_US);
 }
 
 static void breath_drawn(qmgr *q)
@@ -131,6 +131,7 @@ static void settings_reread(qmgr *q)
 static void minute_passed(qmgr *q)
 {
   timer_set(&q->timers, &q->minute, q->now_us + MINUTE_US);
+  breath_drawn(q);
   if (settings_changed(&q->settings, q->conf)) settings_reread(q);
   intake_clean(q);
   intake_look(q);
@@ -246,7 +247,7 @@ static void polls_fill(qmgr *q, int signals)
   {
     agent const *a = genalloc_s(agent *, &q->polled)[i];
     x[POLLS_OWN + i] = (iopause_fd){ .fd = a->fd, .events = IOPAUSE_READ };
-    if (a->blocked) x[POLLS_OWN + i].events |= IOPAUSE_WRITE;
+    if (a->blocked && !q->breathless) x[POLLS_OWN + i].events |= IOPAUSE_WRITE;
   }
 }
 
