@@ -263,6 +263,10 @@ static int writer_finish(message_writer *w)
   return r == MESSAGE_HEAD_LEN;
 }
 
+/*
+ * fdatasync(2) would not do: a rename is none of its business, and on ext4 the name can then still be the one in
+ * tmp/ after a power cut.
+ */
 static int sync_retry(int fd)
 {
   int r;
