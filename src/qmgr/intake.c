@@ -229,7 +229,7 @@ static void asked_domain(qmgr *q, char const *domain)
 {
   gate *g = gate_get(q, domain);
   if (g && g->asked && !q->intake.hints_lost) return;
-  log_line("flush ", domain, g ? "" : ": not yet");
+  log_later("flush ", domain, g ? "" : ": not yet");
   if (g) gate_ask(q, g);
 }
 

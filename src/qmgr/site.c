@@ -113,7 +113,7 @@ static void gates_open(qmgr *q, site *s)
 void site_answered(qmgr *q, site *s, char const *relay)
 {
   if (s->state == SITE_UP) return;
-  if (s->state == SITE_DOWN) log_line("site ", s->name, ": up, ", relay);
+  if (s->state == SITE_DOWN) log_later("site ", s->name, ": up, ", relay);
   s->state = SITE_UP;
   s->since_s = q->now_us / SECOND_US;
   s->next_us = 0;
@@ -155,7 +155,7 @@ void site_failed(qmgr *q, site *s, char const *why)
     s->next_us = q->now_us + backoff_us(&q->settings, s->failures);
     timer_set(&q->timers, &s->probe, s->next_us);
   }
-  log_line("site ", s->name, ": down, ", why);
+  log_later("site ", s->name, ": down, ", why);
   site_write(q, s, "down", why);
   for (g = s->gates; g; g = next)
   {
