@@ -336,7 +336,11 @@ testFlushesThatComeTogetherAreOne() {
   appears customer --delay 0.02 --rcpt '@asked.example=450 4.2.1 not now'
   relay "* $(at customer) park"
   hold asked.example 20
-  for _ in 1 2 3 4 5 6 7 8 9 10; do flush asked.example; done
+  flush asked.example
+  wait_for 10 offered customer 1
+  service qmgr p
+  for _ in 1 2 3 4 5 6 7 8 9; do flush asked.example; done
+  service qmgr c
   settled asked.example
   assertTrue 'wait_for 20 waits asked.example 20'
   # those in flight when it was asked for again are tried again, and the rest was not tried yet
@@ -829,9 +833,10 @@ testKillAtAnyStep() {
     gone "$tracer" && kills=$((kills + 1))
     kill -9 "$(tests/peer/running "$I" | grep "^[0-9]* $BIN/qmgr" | cut -d ' ' -f 1)" 2>/dev/null
     wait "$tracer" 2>/dev/null
-    timeout -s KILL 60 "$BIN/qmgr" -C "$I" 2>/dev/null &
+    rm -f "$T/ready"
+    timeout -s KILL 60 "$BIN/qmgr" -C "$I" -d 3 2>/dev/null 3>"$T/ready" &
     plain=$!
-    wait_for 10 all_got customer $n && wait_for 10 carried_out asked.example
+    wait_for 10 test -s "$T/ready" && wait_for 10 all_got customer $n && wait_for 10 carried_out asked.example
     kill $plain
     wait $plain || fail "$n: stopped with $?"
     all_got customer $n || fail "$n: $(got customer) arrived"
