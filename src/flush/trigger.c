@@ -57,47 +57,47 @@ static size_t line_format(char out[TRIGGER_LINE_MAX], char const *word, char con
 }
 
 /* 1; 0 when the pipe is full, or has no reader: then it is closed; -1 with errno. */
-static int line_write(trigger *t, char const *line, size_t len)
+static int line_write(int *fd, char const *line, size_t len)
 {
   ssize_t r;
-  do r = write(t->fd, line, len);
+  do r = write(*fd, line, len);
   while (r == -1 && errno == EINTR);
   if (r != -1) return 1; /* whole: it is shorter than PIPE_BUF */
-  if (errno == EPIPE) trigger_close(t);
+  if (errno == EPIPE) trigger_close(fd);
   return errno == EPIPE || errno == EAGAIN ? 0 : -1;
 }
 
 /* One that was open before may be that of a FIFO that was replaced: then the new one is tried. */
-int trigger_say(trigger *t, char const *word, char const *argument)
+int trigger_say(int queue, int *fd, char const *word, char const *argument)
 {
   char line[TRIGGER_LINE_MAX];
-  int before = t->fd != -1, r;
+  int before = *fd != -1, r;
   size_t len;
 
   if (!trigger_line_ok(word, argument)) return errno = EINVAL, -1;
   len = line_format(line, word, argument);
-  r = before ? line_write(t, line, len) : 0;
-  if (r || t->fd != -1) return r;
-  t->fd = writer_open(t->queue);
-  if (t->fd == -1) return errno ? -1 : 0;
-  return line_write(t, line, len);
+  r = before ? line_write(fd, line, len) : 0;
+  if (r || *fd != -1) return r;
+  *fd = writer_open(queue);
+  if (*fd == -1) return errno ? -1 : 0;
+  return line_write(fd, line, len);
 }
 
-void trigger_close(trigger *t)
+void trigger_close(int *fd)
 {
   int e = errno;
-  if (t->fd != -1) close(t->fd);
-  t->fd = -1;
+  if (*fd != -1) close(*fd);
+  *fd = -1;
   errno = e;
 }
 
 /* The reader may go between our open and our write, and a FIFO knows no MSG_NOSIGNAL. */
-int trigger_say_nosignal(trigger *t, char const *word, char const *argument)
+int trigger_say_nosignal(int queue, int *fd, char const *word, char const *argument)
 {
   struct sigaction ignore = { .sa_handler = SIG_IGN }, before;
   int r, e;
   if (sigaction(SIGPIPE, &ignore, &before) == -1) return -1;
-  r = trigger_say(t, word, argument);
+  r = trigger_say(queue, fd, word, argument);
   e = errno;
   sigaction(SIGPIPE, &before, 0);
   errno = e;
@@ -106,9 +106,8 @@ int trigger_say_nosignal(trigger *t, char const *word, char const *argument)
 
 int trigger_hint(int queue, char const *word, char const *argument)
 {
-  trigger t = { .queue = queue, .fd = -1 };
-  int r = trigger_say_nosignal(&t, word, argument);
-  trigger_close(&t);
+  int fd = -1, r = trigger_say_nosignal(queue, &fd, word, argument);
+  trigger_close(&fd);
   return r;
 }
 

@@ -29,17 +29,12 @@ extern int trigger_hint(int queue, char const *word, char const *argument);
 
 /*
  * The same, for who has many hints to give: the FIFO stays open.  The caller ignores SIGPIPE.
- *   trigger  queue set, fd -1; closed at the end with trigger_close(), or by the process's end
+ *   *fd  -1 at first; closed at the end with trigger_close(), or by the process's end
  */
-typedef struct trigger
-{
-  int queue;
-  int fd;
-} trigger;
-extern int trigger_say(trigger *t, char const *word, char const *argument);
+extern int trigger_say(int queue, int *fd, char const *word, char const *argument);
 /* Where the caller does not ignore it. */
-extern int trigger_say_nosignal(trigger *t, char const *word, char const *argument);
-extern void trigger_close(trigger *t);
+extern int trigger_say_nosignal(int queue, int *fd, char const *word, char const *argument);
+extern void trigger_close(int *fd);
 
 /* Is a qmgr there?  1; 0 when nobody has the FIFO open for reading; -1 with errno. */
 extern int trigger_listened(int queue);

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/wallclock.h"
+#include "flush/trigger.h"
 #include "queue/trace.h"
 #include "smtp/chars.h"
 #include "smtp/domain.h"
@@ -178,7 +179,7 @@ static void content_log(session const *s)
 static int content_queued(session *s)
 {
   s->errors = 0;
-  trigger_say(&s->trigger, "new", s->writer.id);
+  trigger_say(s->queue, &s->trigger, "new", s->writer.id);
   return session_reply(s, "250 2.0.0 Ok: queued as ", s->writer.id);
 }
 

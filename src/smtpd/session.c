@@ -105,7 +105,7 @@ int session_databytes(session *s)
 
 int session_queue(session *s)
 {
-  if (s->queue == -1) s->queue = s->trigger.queue = instance_openat(s->instance, "queue");
+  if (s->queue == -1) s->queue = instance_openat(s->instance, "queue");
   return s->queue != -1;
 }
 
@@ -305,7 +305,7 @@ static int session_begin(session *s, char const *instance)
 {
   struct stat st;
   s->end = SESSION_WIRE;
-  s->queue = s->trigger.fd = s->fsyncdir = -1;
+  s->queue = s->trigger = s->fsyncdir = -1;
   s->writer.fd = -1;
   s->verb = "CONNECT";
   if (!strings_empty(s)) return session_broken(s);

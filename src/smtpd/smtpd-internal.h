@@ -14,7 +14,6 @@
 
 #include "base/wire.h"
 #include "conf/conf.h"
-#include "flush/trigger.h"
 #include "queue/message.h"
 #include "smtp/command.h"
 #include "smtp/content.h"
@@ -63,10 +62,10 @@ typedef struct session
   enum session_end end;
   peer client;
   policy policy;
-  int instance;               /* descriptors; queue is -1 until needed */
+  int instance;               /* descriptors; queue and trigger are -1 until needed */
   int conf;
   int queue;
-  trigger trigger;
+  int trigger;
   stralloc me;
   unsigned int timeout[CONF_TIMEOUTS];
   int databytes_known;        /* settings are read when first needed, once a session */

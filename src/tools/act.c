@@ -11,6 +11,7 @@
 #include "base/wallclock.h"
 #include "conf/conf.h"
 #include "flush/flush.h"
+#include "flush/trigger.h"
 #include "queue/trace.h"
 
 /* --- hints ---------------------------------------------------------------------------------- */
@@ -20,8 +21,7 @@
 /* A hint that is lost does no harm, but qmgr's log should have what was done. */
 static void hint(act *a, char const *word, char const *id)
 {
-  a->trigger.queue = a->queue;
-  while (trigger_say_nosignal(&a->trigger, word, id) == 0 && a->trigger.fd != -1 && a->hint_ms)
+  while (trigger_say_nosignal(a->queue, &a->trigger, word, id) == 0 && a->trigger != -1 && a->hint_ms)
   {
     poll(0, 0, (int)HINT_STEP_MS);
     a->hint_ms -= a->hint_ms < HINT_STEP_MS ? a->hint_ms : HINT_STEP_MS;

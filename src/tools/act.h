@@ -16,7 +16,6 @@
 
 #include <skalibs/stralloc.h>
 
-#include "flush/trigger.h"
 #include "queue/message.h"
 
 /* How long a requeue waits for those who send the message. */
@@ -36,7 +35,7 @@ typedef struct act
   enum queue_place first;  /* where to look first: act_each() knows */
   unsigned int wait_ms;    /* left to wait for those who send */
   unsigned int hint_ms;    /* left to wait for room in the FIFO */
-  trigger trigger;         /* kept open: an operator may mean all there is */
+  int trigger;             /* the FIFO, kept open: an operator may mean all there is; or -1 */
   message message;
   /* act_requeue() alone, see act_settings() */
   int fsyncdir;
@@ -46,7 +45,7 @@ typedef struct act
 #define ACT_ZERO \
 { \
   .queue = -1, .idle = ~0u, .busy = ~0u, .first = QUEUE_CUR, .wait_ms = ACT_WAIT_MS, .hint_ms = ACT_HINT_MS, \
-  .trigger = { .fd = -1 }, .me = STRALLOC_ZERO, .message = MESSAGE_ZERO, .writer = MESSAGE_WRITER_ZERO \
+  .trigger = -1, .me = STRALLOC_ZERO, .message = MESSAGE_ZERO, .writer = MESSAGE_WRITER_ZERO \
 }
 
 enum act_result
