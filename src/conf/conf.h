@@ -99,6 +99,7 @@ typedef struct conf_list
   cdb map;
 } conf_list;
 #define CONF_LIST_ZERO { .text = STRALLOC_ZERO, .map = CDB_ZERO }
+/* errno stays. */
 extern void conf_list_close(conf_list *list);
 
 /*

@@ -177,25 +177,23 @@ static int list_read(int conf, char const *name, conf_list *list)
 int conf_list_open(int conf, char const *name, conf_list *list)
 {
   struct stat now;
-  int known = stamp_read(conf, name, &now), e;
+  int known = stamp_read(conf, name, &now);
   if (known && list->setting && stamp_same(&now, &list->stamp)) return 1;
-  e = errno;
   conf_list_close(list);
   list->stamp = now;
-  errno = e;
   if (known && list_read(conf, name, list)) return 1;
-  e = errno;
   conf_list_close(list);
-  errno = e;
   return 0;
 }
 
 void conf_list_close(conf_list *list)
 {
+  int e = errno;
   if (list->form == CONF_LIST_CDB) cdb_free(&list->map);
   stralloc_free(&list->text);
   list->form = CONF_LIST_MISSING;
   list->setting = 0;
+  errno = e;
 }
 
 /* A kept text is no longer than that, so that many who keep one do not fill the memory: longer ones want compiling. */
@@ -210,12 +208,10 @@ static int stamp_young(struct stat const *stamp)
   return stamp->st_ino && stamp->st_ctim.tv_sec + STAMP_YOUNG_S > now && stamp->st_ctim.tv_sec <= now;
 }
 
-/* The question was answered, or could not be: r, errno as it was. */
+/* The question was answered, or could not be: r. */
 static int list_done(conf_list *list, conf_list const *kept, int r)
 {
-  int e = errno;
   if (!kept || !r || list->text.len > KEPT_MAX || stamp_young(&list->stamp)) conf_list_close(list);
-  errno = e;
   return r;
 }
 
