@@ -89,7 +89,7 @@ static int connect_later(int e)
 static int agent_connect(qmgr *q, agent *a)
 {
   a->fd = qmgr_connect(q, "send");
-  if (a->fd == -1 && agents_let_go(q)) a->fd = qmgr_connect(q, "send");
+  if (a->fd == -1 && agents_free_descriptors(q)) a->fd = qmgr_connect(q, "send");
   if (a->fd == -1 && connect_later(errno))
   {
     connecting_pause(q);
@@ -221,7 +221,7 @@ static int job_lines(stralloc *out, job const *j, message const *m)
 /* There were too few of them a moment ago: none waits here. */
 static int descriptors_scarce(qmgr const *q)
 {
-  return q->now_us - q->scarce_us < MINUTE_US; /* unsigned: never after a clock was set back */
+  return qmgr_lately(q, q->scarce_us, MINUTE_US);
 }
 
 int agent_give(qmgr *q, agent *a, job *j, int fd, message const *m)
@@ -274,7 +274,7 @@ void agents_flush(qmgr *q)
     if (all[i]->out.len && !all[i]->blocked) agent_writable(q, all[i]);
 }
 
-int agents_let_go(qmgr *q)
+int agents_free_descriptors(qmgr *q)
 {
   int wanted = errno == EMFILE || errno == ENFILE;
   if (!wanted) return 0;

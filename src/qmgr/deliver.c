@@ -174,7 +174,7 @@ static int message_taken(qmgr *q, char const *id, enum queue_place place, int fd
 static int message_take(qmgr *q, char const *id, enum queue_place *place)
 {
   int fd = queuedir_open_message(q->queue, id, O_RDWR | O_APPEND, place);
-  if (fd == -1 && agents_let_go(q)) fd = queuedir_open_message(q->queue, id, O_RDWR | O_APPEND, place);
+  if (fd == -1 && agents_free_descriptors(q)) fd = queuedir_open_message(q->queue, id, O_RDWR | O_APPEND, place);
   return message_taken(q, id, *place, fd);
 }
 
@@ -182,7 +182,7 @@ static int message_take(qmgr *q, char const *id, enum queue_place *place)
 static int message_take_new(qmgr *q, char const *id)
 {
   int fd = queuedir_open_in(q->queue, id, O_RDWR | O_APPEND, QUEUE_NEW);
-  if (fd == -1 && agents_let_go(q)) fd = queuedir_open_in(q->queue, id, O_RDWR | O_APPEND, QUEUE_NEW);
+  if (fd == -1 && agents_free_descriptors(q)) fd = queuedir_open_in(q->queue, id, O_RDWR | O_APPEND, QUEUE_NEW);
   return message_taken(q, id, QUEUE_NEW, fd);
 }
 

@@ -145,7 +145,7 @@ static void oldest_note(qmgr *q, gate *g, uint64_t arrival_us)
 static int record(qmgr *q, gate *g, char const *ids, size_t n)
 {
   int r = flush_record(q->queue, g->name, ids, n);
-  if (!r && agents_let_go(q)) r = flush_record(q->queue, g->name, ids, n);
+  if (!r && agents_free_descriptors(q)) r = flush_record(q->queue, g->name, ids, n);
   if (r)
   {
     g->waiting = 1;
@@ -203,7 +203,7 @@ static int claim_open(qmgr *q, gate const *g, int *more)
 {
   char path[sizeof "claim/" + FLUSH_NAME_MAX];
   int fd = flush_claim(q->queue, g->name);
-  if (fd == -1 && agents_let_go(q)) fd = flush_claim(q->queue, g->name);
+  if (fd == -1 && agents_free_descriptors(q)) fd = flush_claim(q->queue, g->name);
   *more = fd == -1 && errno == EEXIST;
   if (fd != -1 || (errno != EEXIST && errno != ENOENT)) return fd;
   strcpy(stpcpy(path, "claim/"), g->name);

@@ -334,7 +334,7 @@ extern int agent_give(qmgr *q, agent *a, job *j, int fd, message const *m);
 /* At the end of a turn: write what was handed over. */
 extern void agents_flush(qmgr *q);
 /* Is errno a want of descriptors?  Then those that wait are sent now, for a while each at once, and it may be tried again. */
-extern int agents_let_go(qmgr *q);
+extern int agents_free_descriptors(qmgr *q);
 extern void agent_readable(qmgr *q, agent *a);
 extern void agent_writable(qmgr *q, agent *a);
 extern void agent_idle(qmgr *q, agent *a);
@@ -460,6 +460,9 @@ struct qmgr
 extern void qmgr_complain(qmgr *q, char const *what, char const *object, char const *why);
 /* Something is short, says errno: complain, hand out nothing for a second. */
 extern void qmgr_breathe(qmgr *q, char const *what, char const *object);
+
+/* Is a moment less than so long ago? */
+extern int qmgr_lately(qmgr const *q, uint64_t since_us, uint64_t span_us);
 
 /* A descriptor of a socket in run/, connected, non-blocking; -1 with errno. */
 extern int qmgr_connect(qmgr const *q, char const *name);

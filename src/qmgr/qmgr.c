@@ -96,6 +96,11 @@ uint64_t qmgr_line_number(char const *line, char const *key)
 
 /* --- time --------------------------------------------------------------------------------------- */
 
+int qmgr_lately(qmgr const *q, uint64_t since_us, uint64_t span_us)
+{
+  return q->now_us - since_us < span_us; /* unsigned: never after a clock was set back */
+}
+
 void qmgr_complain(qmgr *q, char const *what, char const *object, char const *why)
 {
   if (q->complained_us && q->complained_us + MINUTE_US > q->now_us) return;
@@ -179,7 +184,7 @@ static void sites_run(qmgr *q)
 
 static int hints_pause(qmgr const *q)
 {
-  return q->now_us - q->hints_us < HINTS_PAUSE_US; /* unsigned: never after a clock was set back */
+  return qmgr_lately(q, q->hints_us, HINTS_PAUSE_US);
 }
 
 /* When to look again, though nothing has happened. */
