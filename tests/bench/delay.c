@@ -7,19 +7,13 @@
  * a connection 3 * MS after the client asked for it.
  */
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <poll.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "tool.h"
 
 #define LINKS_MAX 256
 #define PIECE_LEN 65536
@@ -54,19 +48,6 @@ static line *lines[LINKS_MAX];
 static int lines_len;
 static int64_t delay_us;
 static struct sockaddr_in server;
-
-static void die(char const *what)
-{
-  fprintf(stderr, "delay: fatal: unable to %s: %s\n", what, strerror(errno));
-  exit(111);
-}
-
-static int64_t now_us(void)
-{
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 /* --- one direction ------------------------------------------------------------------- */
 
@@ -230,18 +211,6 @@ static void run(int listener)
     }
     if (fds[0].revents) line_begin(listener);
   }
-}
-
-static struct sockaddr_in address_of(char const *text)
-{
-  struct sockaddr_in a = { .sin_family = AF_INET };
-  char host[64];
-  char const *colon = strrchr(text, ':');
-  if (!colon) exit(100);
-  snprintf(host, sizeof host, "%.*s", (int)(colon - text), text);
-  a.sin_port = htons((unsigned short)atoi(colon + 1));
-  if (inet_pton(AF_INET, host, &a.sin_addr) != 1) exit(100);
-  return a;
 }
 
 int main(int argc, char **argv)

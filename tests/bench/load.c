@@ -15,18 +15,12 @@
  * Exits 1 when a message was not taken, 111 when it gave up.
  */
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "tool.h"
 
 #define RECIPIENTS_MAX 64
 #define REPLY_MAX 4096
@@ -68,19 +62,6 @@ static size_t content_len, number_at;
 static int32_t *times_us;
 static unsigned long begun, taken, refused, connections;
 static unsigned int open_sessions;
-
-static void die(char const *what)
-{
-  fprintf(stderr, "load: fatal: unable to %s: %s\n", what, strerror(errno));
-  exit(111);
-}
-
-static int64_t now_us(void)
-{
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 /* --- what is sent -------------------------------------------------------------------- */
 
@@ -305,17 +286,6 @@ static int report(int64_t us)
   return open_sessions ? 111 : taken == options.messages ? 0 : 1;
 }
 
-static void where_read(char const *text)
-{
-  char host[64];
-  char const *colon = strrchr(text, ':');
-  if (!colon) exit(100);
-  snprintf(host, sizeof host, "%.*s", (int)(colon - text), text);
-  options.where.sin_family = AF_INET;
-  options.where.sin_port = htons((unsigned short)atoi(colon + 1));
-  if (inet_pton(AF_INET, host, &options.where.sin_addr) != 1) exit(100);
-}
-
 static void options_read(int argc, char **argv)
 {
   int c;
@@ -337,7 +307,7 @@ static void options_read(int argc, char **argv)
   if (argc - optind != 1 || !options.messages || options.octets < 512) exit(100);
   if (!options.recipients_len) options.recipients[options.recipients_len++] = "user%d@parked.example";
   if (options.sessions > options.messages) options.sessions = (unsigned int)options.messages;
-  where_read(argv[optind]);
+  options.where = address_of(argv[optind]);
 }
 
 int main(int argc, char **argv)

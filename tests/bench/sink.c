@@ -12,22 +12,16 @@
  * counters".  It is made when the sink listens.
  */
 
-#include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "tool.h"
 
 #define IN_LEN 131072
 #define OUT_LEN 65536
@@ -78,19 +72,6 @@ static struct
 static struct counters *counters;
 static int epoll, listener;
 static char in[IN_LEN];
-
-static void die(char const *what)
-{
-  fprintf(stderr, "sink: fatal: unable to %s: %s\n", what, strerror(errno));
-  exit(111);
-}
-
-static uint64_t now_ns(void)
-{
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 /* Those that keep are several processes. */
 static uint64_t add(uint64_t *counter, uint64_t n) { return __atomic_add_fetch(counter, n, __ATOMIC_RELAXED); }
@@ -363,18 +344,6 @@ static void run(void)
 }
 
 /* --- start --------------------------------------------------------------------------- */
-
-static struct sockaddr_in address_of(char const *text)
-{
-  struct sockaddr_in a = { .sin_family = AF_INET };
-  char host[64];
-  char const *colon = strrchr(text, ':');
-  if (!colon) exit(100);
-  snprintf(host, sizeof host, "%.*s", (int)(colon - text), text);
-  a.sin_port = htons((unsigned short)atoi(colon + 1));
-  if (inet_pton(AF_INET, host, &a.sin_addr) != 1) exit(100);
-  return a;
-}
 
 static void listen_at(struct sockaddr_in where)
 {

@@ -2,7 +2,7 @@
 import statistics
 import time
 
-from ground import run, wait_for
+from ground import wait_for
 from row import AtLeast, AtMost, LESS, MORE, Row
 from tools import SENT_TO, Client, Site, Sink, etrn, greets, load
 
