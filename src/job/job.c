@@ -151,6 +151,17 @@ static char const *const events[] =
   { [JOB_EVENT_FAILED] = "failed", [JOB_EVENT_DELAYED] = "delayed", [JOB_EVENT_RELAYED] = "relayed" };
 #define COUNT(words) (sizeof (words) / sizeof *(words))
 
+static int begins(char const *text, char const *words)
+{
+  return !strncmp(text, words, strlen(words));
+}
+
+int job_text_cut(char const *text)
+{
+  return begins(text, JOB_TEXT_LOST) || begins(text, JOB_TEXT_SILENT)
+    || strstr(text, JOB_TEXT_NONSENSE) || strstr(text, JOB_TEXT_SAID "421");
+}
+
 char const *job_status_name(enum job_status status)
 {
   return statuses[status];

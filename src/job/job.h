@@ -31,16 +31,22 @@
  *
  * agent to qmgr:
  *
- *   window N                         before "up": more than N messages at once gain nothing here,
- *                                    another connection does; where it is not said, 32
- *   up RELAY TEXT                    the site answered; RELAY is host[address]:port
- *   down STATUS TEXT                 the site cannot be talked to (connect, greeting, EHLO,
- *                                    421, look-up).  Jobs not done go back.  The agent ends.
+ *   window N                         more than N messages at once gain nothing here, another
+ *                                    connection does; where it is not said before "up", 32
+ *   up RELAY TEXT                    the site answered EHLO; RELAY is host[address]:port
+ *   lost                             the connection has ended, by whatever; another one is made for what
+ *                                    is not done.  Until the next "up" the site has not answered.
+ *   vain ID STATUS TEXT              the same, and it settled nothing; ID of the message whose turn it was, or "-"
+ *   without EXTENSION                the site offers it, and does not know it
+ *   down STATUS TEXT                 the site cannot be talked to: look-up, connect, greeting, EHLO.
+ *                                    Jobs not done go back.  The agent ends.
  *   rcpt ID N RESULT                 see job_result; already in the message's journal
  *   done ID                          no more about this message; its descriptor is closed
+ *   cut ID                           the same, and the connection ended in the middle of it
+ *   back ID                          it was not tried, another connection gets to it sooner; its descriptor is closed
  *
- *   A job whose "done" was not read when the socket ends was not carried out, except for the
- *   recipients that are in the journal.
+ *   A job whose "done", "cut" or "back" was not read when the socket ends was not carried out, except for
+ *   the recipients that are in the journal.
  *
  * The agent may hold many jobs at once and send them in any order of its own choosing, but
  * answers every one.  qmgr bounds how many.
@@ -152,6 +158,16 @@ typedef struct job_result
 extern int job_result_scan(char const *s, size_t len, job_result *result);
 /* No LF at the end.  Text beyond JOB_TEXT_MAX is cut.  0 when it does not fit. */
 extern size_t job_result_format(char *out, size_t max, job_result const *result);
+
+/*
+ * Did the connection end in the middle of the message, says the text (a string) of a result: lost, silent, closed by
+ * 421, or nonsense?  These are the words that an agent has for it.
+ */
+#define JOB_TEXT_LOST "lost connection with "
+#define JOB_TEXT_SILENT "conversation with "
+#define JOB_TEXT_SAID " said: "
+#define JOB_TEXT_NONSENSE " does not speak SMTP: "
+extern int job_text_cut(char const *text);
 
 /* "sent", "deferred", "failed", "relayed". */
 extern char const *job_status_name(enum job_status status);

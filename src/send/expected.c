@@ -39,6 +39,24 @@ expected expected_pop(expected_list *list)
   return e;
 }
 
+static expected const *entryp(expected_list const *list, size_t i)
+{
+  return (expected const *)array_start(&list->entries) + i;
+}
+
+work_job *expected_job(expected_list const *list)
+{
+  size_t i;
+  for (i = list->first; i < list->len; i++)
+    if (entryp(list, i)->job) return entryp(list, i)->job;
+  return 0;
+}
+
+void expected_end_with(expected_list *list, work_job const *job)
+{
+  while (list->len > list->first && entryp(list, list->len - 1)->job != job) list->len--;
+}
+
 void expected_clear(expected_list *list)
 {
   list->first = list->len = 0;

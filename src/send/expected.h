@@ -39,6 +39,12 @@ extern int expected_push(expected_list *list, expected const *entry);
 /* Take the head away, which must be there. */
 extern expected expected_pop(expected_list *list);
 
+/* The first job in the list, or NULL. */
+extern work_job *expected_job(expected_list const *list);
+
+/* Forget what comes behind the last reply to this job. */
+extern void expected_end_with(expected_list *list, work_job const *job);
+
 extern void expected_clear(expected_list *list);
 
 #endif

@@ -283,11 +283,16 @@ static enum host_outcome list_refuse(host_list *list, enum host_outcome outcome,
   return outcome;
 }
 
+void host_loops_back(host_list *list, site const *where)
+{
+  text_join(list->text, sizeof list->text, "mail for ", where->host, " loops back to myself");
+  list->count = 0;
+  list->code = "5.4.6";
+}
+
 static enum host_outcome loops_back(finder *f)
 {
-  text_join(f->list->text, sizeof f->list->text, "mail for ", f->where->host, " loops back to myself");
-  f->list->count = 0;
-  f->list->code = "5.4.6";
+  host_loops_back(f->list, f->where);
   return HOST_NEVER;
 }
 

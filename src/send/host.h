@@ -47,4 +47,7 @@ typedef struct host_list
 #define HOST_TRIES 3
 extern enum host_outcome host_find(host_list *list, site const *where);
 
+/* The host turned out to be ourselves, by what it says: there is none, HOST_NEVER. */
+extern void host_loops_back(host_list *list, site const *where);
+
 #endif

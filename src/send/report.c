@@ -168,9 +168,40 @@ void report_rest(report *r, work_job *job, enum job_status status, char const *c
     if (work_rcptp(job, i)->state != WORK_SETTLED) report_rcpt(r, job, i, status, code, text);
 }
 
+void report_untried(report *r, work_job const *job, char const *code, char const *text)
+{
+  char clean[JOB_TEXT_MAX];
+  uint64_t now_us = clock_us();
+  size_t i;
+  smtp_text_clean(clean, text_join(clean, sizeof clean, text));
+  for (i = 0; i < job->rcpts_len; i++)
+    if (work_rcptp(job, i)->state != WORK_SETTLED)
+      result_log(r, job, work_string(job, work_rcptp(job, i)->address), now_us, JOB_DEFERRED, code, clean);
+}
+
 void report_done(report *r, work_job const *job)
 {
   if (!r->by_hand) out_line(r, "done ", job->id);
+}
+
+void report_cut(report *r, work_job const *job)
+{
+  if (!r->by_hand) out_line(r, "cut ", job->id);
+}
+
+void report_back(report *r, work_job const *job)
+{
+  if (!r->by_hand) out_line(r, "back ", job->id);
+}
+
+void report_without(report *r, char const *extension)
+{
+  if (!r->by_hand) out_line(r, "without ", extension);
+}
+
+void report_lost(report *r)
+{
+  if (!r->by_hand) out_line(r, "lost");
 }
 
 void report_window(report *r, size_t messages)
@@ -184,9 +215,21 @@ void report_up(report *r, char const *text)
   if (!r->by_hand) out_line(r, "up ", r->relay, " ", text);
 }
 
-void report_down(report *r, char const *code, char const *text)
+static void out_reason(report *r, char const *word, char const *code, char const *text)
 {
   char clean[JOB_TEXT_MAX];
   smtp_text_clean(clean, text_join(clean, sizeof clean, text));
-  if (!r->by_hand) out_line(r, "down ", code, " ", clean);
+  if (!r->by_hand) out_line(r, word, code, " ", clean);
+}
+
+void report_vain(report *r, char const *id, char const *code, char const *text)
+{
+  char word[JOB_ID_MAX + 16];
+  text_join(word, sizeof word, "vain ", id, " ");
+  out_reason(r, word, code, text);
+}
+
+void report_down(report *r, char const *code, char const *text)
+{
+  out_reason(r, "down ", code, text);
 }

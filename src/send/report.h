@@ -35,12 +35,21 @@ extern void report_rcpt(report *r, work_job *job, size_t rcpt, enum job_status s
 /* The same for all of a job's recipients that are not settled. */
 extern void report_rest(report *r, work_job *job, enum job_status status, char const *code, char const *text);
 
-/* No more about this job. */
+/* The same for the log alone: they were not tried, and are owed as before. */
+extern void report_untried(report *r, work_job const *job, char const *code, char const *text);
+
+/* No more about this job; the connection ended with it; it was not tried. */
 extern void report_done(report *r, work_job const *job);
+extern void report_cut(report *r, work_job const *job);
+extern void report_back(report *r, work_job const *job);
 
 /* More messages than these are not worth being here at once; before report_up(). */
 extern void report_window(report *r, size_t messages);
 extern void report_up(report *r, char const *text);
+extern void report_lost(report *r);
+/* id of the message at its head, or "-" */
+extern void report_vain(report *r, char const *id, char const *code, char const *text);
+extern void report_without(report *r, char const *extension);
 extern void report_down(report *r, char const *code, char const *text);
 
 /* Write it all, log lines too.  What cannot be written is lost: qmgr reads the journals. */

@@ -22,6 +22,9 @@ extern char const *session_code(char out[SMTP_STATUS_MAX], session const *s, cha
 /* What the command is called in "in reply to ... command". */
 extern char const *session_command(enum expected_kind kind);
 
+/* The peer does not know what it offered (s->lied): end here, and all that is not answered for goes by another connection. */
+extern void session_break_off(session *s);
+
 /* --- transaction.c -------------------------------------------------------------------- */
 
 /*
@@ -29,6 +32,9 @@ extern char const *session_command(enum expected_kind kind);
  * for it.  1; 0 when there is none, or when a reply must come first.
  */
 extern int transaction_write(session *s);
+
+/* Do messages wait, and all of them for another address? */
+extern int transaction_none_here(session const *s);
 
 /* Take the reply s->reply, to a command of a message. */
 extern void transaction_replied(session *s, expected const *e);

@@ -4,6 +4,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -61,54 +63,34 @@ void session_job_close(session *s, work_job *job)
   work_forget(s->jobs, job);
 }
 
-/* Messages that were on the wire: done when all is known of them already, else as if never begun. */
 static void session_end(session *s, enum session_end end)
 {
-  work_job *job;
-  work_job *next;
   wire_close(&s->wire);
   s->state = SESSION_ENDED;
   s->end = end;
   s->writing = 0;
-  for (job = s->jobs->first; job; job = next)
-  {
-    next = job->next;
-    if (job->state != WORK_BEGUN) continue;
-    if (work_owed(job)) work_again(job);
-    else session_job_close(s, job);
-  }
 }
 
-/* End with s->text as the reason; the blamed message, if any, is deferred for it, no other one. */
-static void session_fail(session *s, work_job *blamed, char const *code)
+work_job *session_head(session const *s)
 {
-  s->code = code;
-  if (blamed) report_rest(s->out, blamed, JOB_DEFERRED, code, s->text);
-  session_end(s, blamed ? SESSION_END_MESSAGE : SESSION_END_SITE);
-}
-
-/* The message whose turn it is in the dialogue: the first with a reply outstanding, else the one being written. */
-static work_job *job_at_head(session const *s)
-{
-  expected const *e = expected_head(&s->owed);
-  if (e) return e->job;
-  return s->writing && s->writing->step != WORK_MAIL ? s->writing : 0;
-}
-
-/*
- * Is a lost connection the message's doing?  Not when the peer had not said a word about it on
- * a connection that had served before: then it most likely was about to close it anyway.
- */
-static work_job *job_to_blame(session const *s)
-{
-  work_job *job = job_at_head(s);
-  return job && (job->mail_answered || !s->carried_out) ? job : 0;
+  work_job *job = expected_job(&s->owed);
+  return job ? job : s->writing && s->writing->step != WORK_MAIL ? s->writing : 0;
 }
 
 static enum expected_kind kind_at_present(session const *s)
 {
   expected const *e = expected_head(&s->owed);
   return e && !(e->kind == EXPECTED_BDAT && wire_pending(&s->wire)) ? e->kind : EXPECTED_NOTHING;
+}
+
+/* End with s->text as the reason.  Whose turn it was, the caller of session_step() has to judge. */
+static void session_fail(session *s, char const *code)
+{
+  s->code = code;
+  s->head = session_head(s);
+  s->lost_at = kind_at_present(s);
+  if (s->state == SESSION_QUITTING) session_end(s, SESSION_END_QUIT);
+  else session_end(s, s->state == SESSION_OPEN ? SESSION_END_LOST : SESSION_END_SITE);
 }
 
 static char const *words_at_present(session const *s)
@@ -123,14 +105,14 @@ static void connection_lost(session *s)
     session_end(s, SESSION_END_QUIT);
     return;
   }
-  text_join(s->text, sizeof s->text, "lost connection with ", s->peer, " while ", words_at_present(s));
-  session_fail(s, job_to_blame(s), "4.4.2");
+  text_join(s->text, sizeof s->text, JOB_TEXT_LOST, s->peer, " while ", words_at_present(s));
+  session_fail(s, "4.4.2");
 }
 
 static void connect_failed(session *s, char const *why)
 {
   text_join(s->text, sizeof s->text, "connect to ", s->out->relay, ": ", why);
-  session_fail(s, 0, "4.4.1");
+  session_fail(s, "4.4.1");
 }
 
 static void timed_out(session *s)
@@ -139,8 +121,9 @@ static void timed_out(session *s)
   else if (s->state == SESSION_QUITTING) session_end(s, SESSION_END_QUIT);
   else
   {
-    text_join(s->text, sizeof s->text, "conversation with ", s->peer, " timed out while ", words_at_present(s));
-    session_fail(s, job_to_blame(s), "4.4.2");
+    s->loss = SESSION_LOSS_SILENT;
+    text_join(s->text, sizeof s->text, JOB_TEXT_SILENT, s->peer, " timed out while ", words_at_present(s));
+    session_fail(s, "4.4.2");
   }
 }
 
@@ -156,17 +139,24 @@ int session_reply_positive(session const *s)
   return s->reply.code / 100 == 2;
 }
 
-/* The site, not a message, was refused: whatever the code, that is no word about any message. */
-static void site_refused(session *s, enum expected_kind kind)
+void session_break_off(session *s)
+{
+  s->loss = SESSION_LOSS_LIED;
+  session_end(s, SESSION_END_LOST);
+}
+
+/* The connection was refused: what that means for the message whose turn it was, is another question. */
+static void connection_refused(session *s, enum expected_kind kind)
 {
   char const *command = session_command(kind);
+  s->loss = s->reply.code == 421 ? SESSION_LOSS_REFUSED : SESSION_LOSS_CLOSED;
   if (kind == EXPECTED_GREETING)
     text_join(s->text, sizeof s->text, "host ", s->peer, " refused to talk to me: ", s->reply.text);
   else if (!*command)
-    text_join(s->text, sizeof s->text, "host ", s->peer, " said: ", s->reply.text);
+    text_join(s->text, sizeof s->text, "host ", s->peer, JOB_TEXT_SAID, s->reply.text);
   else
-    text_join(s->text, sizeof s->text, "host ", s->peer, " said: ", s->reply.text, " (in reply to ", command, " command)");
-  session_fail(s, 0, session_code(s->code_text, s, '4'));
+    text_join(s->text, sizeof s->text, "host ", s->peer, JOB_TEXT_SAID, s->reply.text, " (in reply to ", command, " command)");
+  session_fail(s, session_code(s->code_text, s, '4'));
 }
 
 /* --- writing -------------------------------------------------------------------------- */
@@ -178,7 +168,7 @@ int session_expect(session *s, enum expected_kind kind, work_job *job, size_t rc
   if (!expected_push(&s->owed, &entry))
   {
     text_join(s->text, sizeof s->text, "out of memory");
-    session_fail(s, 0, "4.3.0");
+    session_fail(s, "4.3.0");
     return 0;
   }
   if (job) job->replies++;
@@ -196,6 +186,7 @@ static void session_fill(session *s)
 
 static void progress(session *s, size_t sent)
 {
+  if (sent) s->moved_ms = clock_ms();
   s->since_sent += sent;
   if (s->since_sent >= BLOCK_OCTETS || !wire_pending(&s->wire)) step_begins(s);
 }
@@ -254,51 +245,63 @@ static void session_opens(session *s)
 {
   s->state = SESSION_OPEN;
   s->out->open_us = clock_us();
-  report_window(s->out, window_worth(s));
+  s->window = window_worth(s);
+  report_window(s->out, s->window);
   report_up(s->out, s->reply.text);
+}
+
+/* Does the MX call itself what we call ourselves?  Then mail for it would only come back (RFC 5321 section 6.3). */
+static int peer_is_us(session const *s)
+{
+  char const *name = s->reply.text + 4;
+  size_t len = s->reply.len > 4 ? strcspn(name, " ") : 0;
+  return s->where->exchangers && len && len == strlen(s->where->me) && !strncasecmp(name, s->where->me, len);
 }
 
 static void hello_replied(session *s, enum expected_kind kind)
 {
-  if (session_reply_positive(s)) session_opens(s);
+  if (session_reply_positive(s) && peer_is_us(s)) session_end(s, SESSION_END_OURSELVES);
+  else if (session_reply_positive(s)) session_opens(s);
   else if (kind == EXPECTED_EHLO && s->reply.code / 100 == 5)
   {
     s->extensions = 0;
     hello_write(s, EXPECTED_HELO);
   }
-  else site_refused(s, kind);
+  else connection_refused(s, kind);
 }
 
 static void greeting_replied(session *s)
 {
-  if (session_reply_positive(s)) hello_write(s, EXPECTED_EHLO);
-  else site_refused(s, EXPECTED_GREETING);
+  if (session_reply_positive(s) && peer_is_us(s)) session_end(s, SESSION_END_OURSELVES);
+  else if (session_reply_positive(s)) hello_write(s, EXPECTED_EHLO);
+  else connection_refused(s, EXPECTED_GREETING);
 }
 
 /* --- reading --------------------------------------------------------------------------- */
 
 static void reply_take(session *s)
 {
+  expected const *head = expected_head(&s->owed);
   expected e;
-  if (!expected_head(&s->owed))
+  if (!head)
   {
     /* Out of turn: 421 before it closes, or nonsense. Nobody is harmed while nothing is unanswered. */
-    site_refused(s, EXPECTED_NOTHING);
+    connection_refused(s, EXPECTED_NOTHING);
+    return;
+  }
+  if (s->reply.code == 421 && head->kind != EXPECTED_QUIT)
+  {
+    connection_refused(s, head->kind);
     return;
   }
   e = expected_pop(&s->owed);
   if (e.job) e.job->replies--;
   step_begins(s);
-  if (s->reply.code == 421 && e.kind != EXPECTED_QUIT)
-  {
-    site_refused(s, e.kind);
-    return;
-  }
   switch (e.kind)
   {
     case EXPECTED_GREETING: greeting_replied(s); break;
     case EXPECTED_EHLO: case EXPECTED_HELO: hello_replied(s, e.kind); break;
-    case EXPECTED_RSET: if (!session_reply_positive(s)) site_refused(s, e.kind); break;
+    case EXPECTED_RSET: if (!session_reply_positive(s)) connection_refused(s, e.kind); break;
     case EXPECTED_QUIT: session_end(s, SESSION_END_QUIT); break;
     default: transaction_replied(s, &e); break;
   }
@@ -336,8 +339,8 @@ static void nonsense(session *s, char const *line, size_t len)
   memcpy(said, line, n);
   said[n] = 0;
   smtp_text_clean(said, n);
-  text_join(s->text, sizeof s->text, "host ", s->peer, " does not speak SMTP: ", said);
-  session_fail(s, job_to_blame(s), "4.5.0");
+  text_join(s->text, sizeof s->text, "host ", s->peer, JOB_TEXT_NONSENSE, said);
+  session_fail(s, "4.5.0");
 }
 
 static void line_take(session *s, char const *line, size_t len)
@@ -350,7 +353,7 @@ static void line_take(session *s, char const *line, size_t len)
     return;
   }
   if (e && e->kind == EXPECTED_EHLO && s->reply.lines)
-    s->extensions |= smtp_extension_scan(parsed.text, parsed.textlen, &s->size_max);
+    s->extensions |= smtp_extension_scan(parsed.text, parsed.textlen, &s->size_max) & ~s->where->without;
   reply_add(s, line, len, &parsed);
   s->reply.lines++;
   if (!parsed.last) return;
@@ -358,11 +361,11 @@ static void line_take(session *s, char const *line, size_t len)
   reply_begin(s);
 }
 
-/* The only thing left on the wire is a message that cannot be ended. */
-static int broken_alone(session const *s)
+/* The only thing left on the wire is a message that cannot be ended, or what nobody waits for. */
+static int nothing_to_wait_for(session const *s)
 {
   expected const *e = expected_head(&s->owed);
-  return s->broken && (!e || e->job == s->broken);
+  return (s->broken && (!e || e->job == s->broken)) || (s->sealed && !e && !s->writing);
 }
 
 static void lines_take(session *s)
@@ -379,7 +382,11 @@ static void session_read(session *s)
   do
   {
     r = wire_read(&s->wire);
-    if (r == WIRE_OK) lines_take(s);
+    if (r == WIRE_OK)
+    {
+      s->moved_ms = clock_ms();
+      lines_take(s);
+    }
     else if (r == WIRE_END) connection_lost(s);
   }
   while (s->state != SESSION_ENDED && r == WIRE_OK && wire_full(&s->wire));
@@ -387,10 +394,11 @@ static void session_read(session *s)
 
 /* --- the connection -------------------------------------------------------------------- */
 
-void session_init(session *s, site const *where, work *jobs, report *out)
+void session_init(session *s, site const *where, way const *to, work *jobs, report *out)
 {
   memset(s, 0, offsetof(session, wire));
   s->where = where;
+  s->way = to;
   s->jobs = jobs;
   s->out = out;
   s->state = SESSION_ENDED;
@@ -406,11 +414,12 @@ static void names_make(session *s, host_address const *to)
   text_join(s->out->relay, sizeof s->out->relay, s->peer, ":", text_number(port, site_address_port(&to->address)));
 }
 
-void session_begin(session *s, host_address const *to)
+void session_begin(session *s)
 {
+  host_address const *to = &s->way->hosts.address[s->way->at];
   int one = 1;
   expected_list owed = s->owed;
-  session_init(s, s->where, s->jobs, s->out);
+  session_init(s, s->where, s->way, s->jobs, s->out);
   s->owed = owed;
   expected_clear(&s->owed);
   s->state = SESSION_CONNECTING;
@@ -420,6 +429,7 @@ void session_begin(session *s, host_address const *to)
   names_make(s, to);
   reply_begin(s);
   step_begins(s);
+  s->moved_ms = s->since_ms;
   s->wire.fd = socket(to->address.socket.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (s->wire.fd == -1)
   {
@@ -463,10 +473,15 @@ static void quit_write(session *s)
   session_expect(s, EXPECTED_QUIT, 0, 0);
 }
 
-/* Stopping: QUIT once nothing is on the wire; do not wait for a peer that has not even said hello. */
-static void stop_continue(session *s)
+static int quit_wanted(session const *s)
 {
-  if (s->state == SESSION_CONNECTING || s->state == SESSION_GREETING) session_end(s, SESSION_END_QUIT);
+  return s->state != SESSION_ENDED && (s->stopping || (s->state == SESSION_OPEN && transaction_none_here(s)));
+}
+
+/* QUIT once nothing is on the wire; do not wait, when stopping, for a peer that has not even said hello. */
+static void quit_continue(session *s)
+{
+  if (s->stopping && (s->state == SESSION_CONNECTING || s->state == SESSION_GREETING)) session_end(s, SESSION_END_QUIT);
   else if (s->state == SESSION_OPEN && !expected_head(&s->owed) && !s->writing) quit_write(s);
 }
 
@@ -502,6 +517,38 @@ void session_poll(session const *s, struct pollfd *p)
   else p->events = (short)(POLLIN | (wire_pending(&s->wire) ? POLLOUT : 0));
 }
 
+/* --- silence ------------------------------------------------------------------------------ */
+
+static int waiting(session const *s)
+{
+  return s->state == SESSION_CONNECTING || s->state == SESSION_GREETING || (s->state == SESSION_OPEN && !resting(s));
+}
+
+int64_t session_silent_ms(session *s)
+{
+  int unsent = 0;
+  if (!waiting(s)) return 0;
+  if (s->state != SESSION_CONNECTING && ioctl(s->wire.fd, TIOCOUTQ, &unsent) == 0 && unsent != s->unsent)
+    s->moved_ms = clock_ms();
+  s->unsent = unsent;
+  return clock_ms() - s->moved_ms;
+}
+
+int session_sealable(session const *s)
+{
+  return s->state == SESSION_OPEN && !s->sealed && !wire_pending(&s->wire) && session_head(s);
+}
+
+void session_seal(session *s)
+{
+  work_job const *head = session_head(s);
+  s->sealed = 1;
+  expected_end_with(&s->owed, head);
+  if (s->writing != head) s->writing = 0;
+}
+
+/* --- time ---------------------------------------------------------------------------------- */
+
 static void deadline_check(session *s)
 {
   int64_t deadline = session_deadline(s);
@@ -518,12 +565,8 @@ void session_step(session *s, short revents)
     if (revents & (POLLIN | POLLHUP | POLLERR)) session_read(s);
     if (s->state != SESSION_ENDED) session_write(s);
   }
-  if (s->state != SESSION_ENDED && s->stopping) stop_continue(s);
+  if (quit_wanted(s)) quit_continue(s);
   if (s->state == SESSION_QUITTING) session_write(s);
-  if (s->state != SESSION_ENDED && broken_alone(s))
-  {
-    s->carried_out++; /* the site is not to blame */
-    session_end(s, SESSION_END_QUIT);
-  }
+  if (s->state != SESSION_ENDED && nothing_to_wait_for(s)) session_end(s, SESSION_END_QUIT);
   if (s->state != SESSION_ENDED) deadline_check(s);
 }

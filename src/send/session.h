@@ -26,6 +26,7 @@
 #include "send/host.h"
 #include "send/report.h"
 #include "send/site.h"
+#include "send/way.h"
 #include "send/wire.h"
 #include "send/work.h"
 
@@ -46,9 +47,19 @@ enum session_state
 enum session_end
 {
   SESSION_END_NONE,
-  SESSION_END_QUIT,    /* nothing went wrong, or the peer closed when nothing was owed */
-  SESSION_END_SITE,    /* refused, unreachable or lost, no message to blame: code and text say why */
-  SESSION_END_MESSAGE  /* lost in the middle of a message, which is deferred: code and text say why */
+  SESSION_END_QUIT,      /* nothing went wrong, or the peer closed when nothing was owed */
+  SESSION_END_SITE,      /* unreachable, or it did not get as far as EHLO: code and text say why */
+  SESSION_END_OURSELVES, /* the peer goes by our own name */
+  SESSION_END_LOST       /* it was open: refused any more, lost, silent, or nonsense: code and text say why */
+};
+
+/* How a connection was lost. */
+enum session_loss
+{
+  SESSION_LOSS_CLOSED,  /* it ended without a word: the server, or the link */
+  SESSION_LOSS_SILENT,
+  SESSION_LOSS_REFUSED, /* the server closed it with 421 */
+  SESSION_LOSS_LIED     /* the server does not know what it offered, see lied */
 };
 
 /* A reply while its lines come in. */
@@ -68,15 +79,22 @@ typedef struct session
   char const *code;             /* why it ended, strings */
   char code_text[SMTP_STATUS_MAX];
   char text[JOB_TEXT_MAX];
+  work_job *head;               /* with SESSION_END_LOST: the message whose turn it was, or NULL; all that was begun is as it was then */
+  enum session_loss loss;
+  enum expected_kind lost_at;   /* the reply that came next */
   size_t carried_out;           /* messages that were answered to their end */
+  size_t settled;               /* recipients that were sent to or refused for good */
 
   site const *where;
+  way const *way;
   work *jobs;
   report *out;
   char peer[REPORT_RELAY_MAX];  /* "host[address]" */
 
   int64_t hello_ms;             /* when EHLO was said */
+  size_t window;                /* messages worth being here at once, as reported */
   unsigned int extensions;      /* smtp_extension */
+  unsigned int lied;            /* of them: those that turned out not to work */
   unsigned long long size_max;  /* 0: not said */
 
   expected_list owed;           /* the replies that must come next */
@@ -86,19 +104,22 @@ typedef struct session
   int transaction;              /* the peer may have one open: RSET before the next MAIL */
   uint64_t unanswered;          /* octets of content */
 
+  int sealed;                   /* see session_seal() */
   int stopping;                 /* begin no more messages */
   int64_t stop_ms;              /* give up then */
   int64_t since_ms;             /* when the present step began */
+  int64_t moved_ms;             /* when anything went last, either way */
+  int unsent;                   /* octets the kernel had not got through then */
   size_t since_sent;            /* octets that went since */
 
   session_reply reply;
   wire wire;
 } session;
 
-extern void session_init(session *s, site const *where, work *jobs, report *out);
+extern void session_init(session *s, site const *where, way const *way, work *jobs, report *out);
 
-/* Begin to connect.  Look at s->state afterwards: it may have ended already. */
-extern void session_begin(session *s, host_address const *to);
+/* Begin to connect to the present address of the way.  Look at s->state afterwards: it may have ended already. */
+extern void session_begin(session *s);
 
 /* What to wait for, and until when (clock_ms(), -1 for ever). */
 extern void session_poll(session const *s, struct pollfd *p);
@@ -112,5 +133,21 @@ extern void session_step(session *s, short revents);
  * A later call can only make it sooner.
  */
 extern void session_stop(session *s, int64_t ms);
+
+/*
+ * For how long has nothing moved, while something should?  Octets that the kernel still sends count as moving:
+ * a link may be slow.  0 where nothing is waited for.
+ */
+extern int64_t session_silent_ms(session *s);
+
+/* The message whose reply comes next, or NULL. */
+extern work_job *session_head(session const *s);
+
+/*
+ * Wait for the head's replies, and then for nothing more: what is on the wire behind it is another connection's from
+ * now on, and this one ends with the head.  Only where all that was put has gone out.
+ */
+extern int session_sealable(session const *s);
+extern void session_seal(session *s);
 
 #endif

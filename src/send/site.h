@@ -34,6 +34,7 @@ typedef struct site
   site_address listen;
   site_address nameserver;
   unsigned int timeout_s[SITE_TIMEOUTS];
+  unsigned int without;            /* smtp_extension: not to be used, whatever EHLO says */
 } site;
 
 /* All defaults: our own host name, port 25, the RFC's timeouts. */

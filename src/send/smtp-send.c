@@ -22,9 +22,11 @@
 #include "send/hand.h"
 #include "send/host.h"
 #include "send/report.h"
+#include "send/retry.h"
 #include "send/session.h"
 #include "send/site.h"
 #include "send/text.h"
+#include "send/way.h"
 #include "send/work.h"
 
 #define USAGE "smtp-send [-n NAMESERVER] [-H NAME] [-t TIMEOUTS] NEXTHOP SENDER RECIPIENT..."
@@ -32,6 +34,13 @@
 /* What is on the wire is finished within this, when qmgr has gone and when we are told to go. */
 #define STOP_MS 60000
 #define TERM_MS 5000
+/*
+ * While nothing moves, what has not been begun goes back to qmgr for another connection; after longer, so does what is
+ * on the wire behind the message whose reply is due.  A server may take its time over one message: what it had been sent
+ * behind that, it takes once more then.
+ */
+#define PATIENCE_MS 5000
+#define PATIENCE_SENT_MS 30000
 /* A qmgr that does not read its reports for so long has gone. */
 #define REPORT_WAIT_S 30
 
@@ -42,7 +51,8 @@ typedef struct agent
   int by_hand;
   int site_known;
   int looked_up;
-  int refused;            /* mail cannot go there: hosts.code and hosts.text say why */
+  int refused;            /* mail cannot go there: to.hosts.code and .text say why */
+  int impatient;          /* nothing has moved for a while */
   int jobs_ended;         /* no more lines come */
   int over;
   int sigterm_fd;
@@ -53,8 +63,7 @@ typedef struct agent
   site where;
   work jobs;
   report out;
-  host_list hosts;
-  size_t host_next;
+  way to;
   session line;
 } agent;
 
@@ -88,8 +97,9 @@ static void agent_down(agent *a, char const *code, char const *text)
 {
   work_job *job;
   report_down(&a->out, code, text);
-  if (a->by_hand)
-    for (job = a->jobs.first; job; job = job->next) report_rest(&a->out, job, JOB_DEFERRED, code, text);
+  for (job = a->jobs.first; job; job = job->next)
+    if (a->by_hand) report_rest(&a->out, job, JOB_DEFERRED, code, text);
+    else if (job->state == WORK_READY) report_untried(&a->out, job, code, text);
   a->over = 1;
 }
 
@@ -97,13 +107,13 @@ static void agent_look_up(agent *a)
 {
   enum host_outcome outcome;
   sigprocmask(SIG_UNBLOCK, &sigterm, 0);
-  outcome = host_find(&a->hosts, &a->where);
+  outcome = host_find(&a->to.hosts, &a->where);
   sigprocmask(SIG_BLOCK, &sigterm, 0);
   a->looked_up = 1;
   a->refused = outcome == HOST_NEVER;
   if (outcome == HOST_FOUND) return;
-  text_log(a->hosts.text);
-  if (outcome == HOST_LATER) agent_down(a, a->hosts.code, a->hosts.text);
+  text_log(a->to.hosts.text);
+  if (outcome == HOST_LATER) agent_down(a, a->to.hosts.code, a->to.hosts.text);
 }
 
 /* There is no way to the site: nothing that comes for it will ever do better. */
@@ -112,28 +122,117 @@ static void agent_refuse(agent *a)
   work_job *job;
   while ((job = work_ready(&a->jobs)))
   {
-    report_rest(&a->out, job, JOB_FAILED, a->hosts.code, a->hosts.text);
+    report_rest(&a->out, job, JOB_FAILED, a->to.hosts.code, a->to.hosts.text);
     report_done(&a->out, job);
     work_forget(&a->jobs, job);
   }
 }
 
-/*
- * The session has come to its end.  Before anything was carried out there is the next address;
- * after, a new connection is qmgr's business, who has all that is not done.
- */
-static void agent_session_ended(agent *a)
+/* The best host is ourselves; behind others, it is none. */
+static void agent_ourselves(agent *a)
 {
-  session const *s = &a->line;
-  int unblamed = s->end == SESSION_END_SITE;
-  if (unblamed) text_log(s->text);
-  if (s->end == SESSION_END_QUIT || s->carried_out || a->jobs_ended) a->over = 1;
-  else if (!unblamed || a->host_next == a->hosts.count) agent_down(a, s->code, s->text);
+  retry_begun(&a->line);
+  if (way_cut_short(&a->to)) return;
+  a->refused = 1;
+  host_loops_back(&a->to.hosts, &a->where);
+  text_log(a->to.hosts.text);
 }
 
+static void agent_lost(agent *a)
+{
+  session const *s = &a->line;
+  retry_lost(&a->line);
+  if (s->loss != SESSION_LOSS_LIED) return;
+  a->where.without |= s->lied;
+  report_without(&a->out, "CHUNKING");
+}
+
+static void agent_quit(agent *a)
+{
+  retry_begun(&a->line);
+  if (!work_ready(&a->jobs)) a->over = 1;
+  else report_lost(&a->out);
+}
+
+static void agent_session_ended(agent *a)
+{
+  switch (a->line.end)
+  {
+    case SESSION_END_LOST: agent_lost(a); break;
+    case SESSION_END_OURSELVES: agent_ourselves(a); break;
+    case SESSION_END_SITE:
+      text_log(a->line.text);
+      way_silence(&a->to);
+      break;
+    default: agent_quit(a); break;
+  }
+  if (a->jobs_ended) a->over = 1;
+}
+
+/* Make connections, while there are messages and addresses for them. */
 static void agent_connect(agent *a)
 {
-  session_begin(&a->line, &a->hosts.address[a->host_next++]);
+  work_job *job;
+  while (!a->over && !a->refused && a->line.state == SESSION_ENDED && (job = work_ready(&a->jobs)))
+  {
+    size_t at = way_for(&a->to, job);
+    if (at == WAY_NONE && job->tried) retry_give_up(&a->line, job);
+    else if (at == WAY_NONE) agent_down(a, a->line.code, a->line.text);
+    else
+    {
+      a->to.at = at;
+      session_begin(&a->line);
+      if (a->line.state == SESSION_ENDED) agent_session_ended(a);
+    }
+  }
+}
+
+/* --- patience ---------------------------------------------------------------------------- */
+
+/* What this connection does not get to, others can: all but the message it waits for, or is being made for. */
+static void jobs_hand_back(agent *a, enum work_state state, work_job const *but)
+{
+  work_job *job;
+  work_job *next;
+  for (job = a->jobs.first; job; job = next)
+  {
+    next = job->next;
+    if (job->state != state || job == but) continue;
+    report_back(&a->out, job);
+    work_forget(&a->jobs, job);
+  }
+}
+
+/* qmgr hands us nothing while we hold one message and are worth one. */
+static void agent_impatient(agent *a, int impatient)
+{
+  if (a->impatient == impatient) return;
+  a->impatient = impatient;
+  report_window(&a->out, impatient ? 1 : a->line.window);
+}
+
+static void agent_patience(agent *a)
+{
+  int64_t silent_ms = a->by_hand || a->jobs_ended || a->over ? 0 : session_silent_ms(&a->line);
+  if (silent_ms < PATIENCE_MS)
+  {
+    if (a->line.state == SESSION_OPEN) agent_impatient(a, 0);
+    return;
+  }
+  agent_impatient(a, 1);
+  jobs_hand_back(a, WORK_READY, a->jobs.begun ? 0 : work_ready(&a->jobs));
+  if (silent_ms < PATIENCE_SENT_MS || a->jobs.begun < 2 || !session_sealable(&a->line)) return;
+  session_seal(&a->line);
+  jobs_hand_back(a, WORK_BEGUN, session_head(&a->line));
+}
+
+/* Milliseconds until it should be looked at again; -1: never. */
+static int64_t patience_left_ms(agent *a)
+{
+  int64_t silent_ms = a->by_hand || a->jobs_ended ? 0 : session_silent_ms(&a->line);
+  if (!silent_ms) return a->jobs.held ? PATIENCE_MS : -1;
+  if (silent_ms < PATIENCE_MS) return PATIENCE_MS - silent_ms;
+  return silent_ms < PATIENCE_SENT_MS ? PATIENCE_SENT_MS - silent_ms : -1;
 }
 
 /* --- job lines --------------------------------------------------------------------------- */
@@ -240,12 +339,8 @@ static void agent_act(agent *a)
 {
   if (a->by_hand && !a->jobs.held) jobs_end(a, STOP_MS);
   if (!a->jobs_ended && !a->looked_up && work_ready(&a->jobs)) agent_look_up(a);
+  agent_connect(a);
   if (a->refused) agent_refuse(a);
-  while (!a->over && a->line.state == SESSION_ENDED && !a->refused && work_ready(&a->jobs))
-  {
-    agent_connect(a);
-    if (a->line.state == SESSION_ENDED) agent_session_ended(a);
-  }
 }
 
 static void session_act(agent *a, short revents)
@@ -255,11 +350,13 @@ static void session_act(agent *a, short revents)
   if (a->line.state == SESSION_ENDED) agent_session_ended(a);
 }
 
-static int time_left_ms(agent const *a)
+static int time_left_ms(agent *a)
 {
   int64_t deadline = session_deadline(&a->line);
+  int64_t patience_ms = patience_left_ms(a);
   int64_t ms = deadline - clock_ms();
   if (deadline == -1) return -1;
+  if (patience_ms != -1 && patience_ms < ms) ms = patience_ms;
   return ms < 0 ? 0 : ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
@@ -288,6 +385,7 @@ static void agent_run(agent *a)
     agent_act(a);
     session_act(a, p[WAIT_SESSION].revents);
     agent_act(a);
+    agent_patience(a);
     report_flush(&a->out);
     if (a->out.gone && !a->jobs_ended) jobs_end(a, STOP_MS);
     if (a->over) return;
@@ -299,8 +397,9 @@ static void agent_init(agent *a, int by_hand)
 {
   a->by_hand = by_hand;
   site_init(&a->where);
+  work_init(&a->jobs);
   report_init(&a->out, by_hand ? 1 : 0, by_hand);
-  session_init(&a->line, &a->where, &a->jobs, &a->out);
+  session_init(&a->line, &a->where, &a->to, &a->jobs, &a->out);
 }
 
 /* --- by hand ----------------------------------------------------------------------------- */

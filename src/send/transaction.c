@@ -31,13 +31,26 @@ static int job_refused_here(session *s, work_job *job)
   return 0;
 }
 
+/* The first message that is to be tried at this very address. */
+static work_job *job_for_here(session const *s)
+{
+  work_job *job = work_ready(s->jobs);
+  while (job && way_for(s->way, job) != s->way->at) job = work_ready_after(job);
+  return job;
+}
+
+int transaction_none_here(session const *s)
+{
+  return work_ready(s->jobs) && !job_for_here(s);
+}
+
 /* The next message to be written, or NULL: none is there, or enough is unanswered. */
 static work_job *job_choose(session *s)
 {
   work_job *job;
-  if (s->stopping || s->broken) return 0;
-  if (s->unanswered >= SESSION_WINDOW_OCTETS) return 0;
-  while ((job = work_ready(s->jobs)))
+  if (s->stopping || s->broken || s->sealed) return 0;
+  if (s->unanswered >= SESSION_WINDOW_OCTETS || s->jobs->begun >= s->jobs->begun_most) return 0;
+  while ((job = job_for_here(s)))
   {
     if (!job_refused_here(s, job)) break;
     session_job_close(s, job);
@@ -63,8 +76,7 @@ static int write_mail(session *s, work_job *job)
     s->transaction = 0;
     return session_expect(s, EXPECTED_RSET, 0, 0);
   }
-  job->state = WORK_BEGUN;
-  job->begun_us = clock_us();
+  work_begin(s->jobs, job);
   s->begun_last = job;
   s->transaction = 1;
   envelope_mail(&s->wire, job, s->extensions);
@@ -76,13 +88,14 @@ static int write_rcpt(session *s, work_job *job)
 {
   work_rcpt *rcpt;
   while (job->rcpt_next < job->rcpts_len && work_rcptp(job, job->rcpt_next)->state != WORK_OWED) job->rcpt_next++;
-  if (job->mail_refused || job->rcpt_next == job->rcpts_len)
+  if (job->mail_refused || job->rcpt_next == job->rcpts_len || (job->rcpts_most && job->rcpts_put == job->rcpts_most))
   {
     job->step = WORK_BODY;
     return 1;
   }
   rcpt = work_rcptp(job, job->rcpt_next);
   envelope_rcpt(&s->wire, job, rcpt, s->extensions);
+  job->rcpts_put++;
   job->rcpts_asked++;
   return session_expect(s, EXPECTED_RCPT, job, job->rcpt_next++);
 }
@@ -131,17 +144,27 @@ static int write_end(session *s, work_job *job)
   return session_expect(s, EXPECTED_CONTENT, job, 0);
 }
 
-/* All of a transaction is answered.  Recipients it had no room for go in another one. */
+static int any_elsewhere(work_job const *job)
+{
+  size_t i;
+  for (i = 0; i < job->rcpts_len; i++) if (work_rcptp(job, i)->state == WORK_ELSEWHERE) return 1;
+  return 0;
+}
+
+/* All of a transaction is answered.  Recipients it had no room for, or that go elsewhere, go in another one. */
 static void job_finish(session *s, work_job *job)
 {
   if (job == s->begun_last) s->begun_last = 0;
   s->carried_out++;
+  work_window_grow(s->jobs);
   if (!work_owed(job))
   {
     session_job_close(s, job);
     return;
   }
-  work_again(job);
+  if (any_elsewhere(job)) way_tried(s->way, job);
+  job->cut = 0;
+  work_again(s->jobs, job);
   work_move_last(s->jobs, job);
 }
 
@@ -184,14 +207,33 @@ void transaction_break(session *s)
 
 /* --- replies --------------------------------------------------------------------------- */
 
+static void rcpt_settle(session *s, work_job *job, size_t rcpt, enum job_status status, char const *code, char const *text)
+{
+  report_rcpt(s->out, job, rcpt, status, code, text);
+  if (!job_status_settled(status)) return;
+  job->progress = 1;
+  s->settled++;
+}
+
+/* Refused for the moment: another address is asked before that counts (RFC 5321 section 5.1). */
+static int rcpt_elsewhere(session *s, work_job *job, size_t rcpt, char const *code, char const *text)
+{
+  if (!way_elsewhere(s->way, job) || !work_reason_keep(job, rcpt, code, s->out->relay, text)) return 0;
+  work_rcptp(job, rcpt)->state = WORK_ELSEWHERE;
+  text_log_later(job->id, ": ", text);
+  return 1;
+}
+
 /* Make of a refusal what the recipient is told. */
 static void refusal_report(session *s, work_job *job, size_t rcpt, enum expected_kind kind)
 {
   char text[JOB_TEXT_MAX];
   char code[SMTP_STATUS_MAX];
   int forever = s->reply.code / 100 == 5 && !(kind == EXPECTED_RCPT && s->reply.code == 552);
-  text_join(text, sizeof text, "host ", s->peer, " said: ", s->reply.text, " (in reply to ", session_command(kind), " command)");
-  report_rcpt(s->out, job, rcpt, forever ? JOB_FAILED : JOB_DEFERRED, session_code(code, s, forever ? '5' : '4'), text);
+  session_code(code, s, forever ? '5' : '4');
+  text_join(text, sizeof text, "host ", s->peer, JOB_TEXT_SAID, s->reply.text, " (in reply to ", session_command(kind), " command)");
+  if (!forever && rcpt_elsewhere(s, job, rcpt, code, text)) return;
+  rcpt_settle(s, job, rcpt, forever ? JOB_FAILED : JOB_DEFERRED, code, text);
 }
 
 /* The recipients in a state share the reply's fate. */
@@ -214,7 +256,7 @@ static void recipients_sent(session *s, work_job *job)
   size_t i;
   for (i = 0; i < job->rcpts_len; i++)
     if (work_rcptp(job, i)->state == WORK_ACCEPTED)
-      report_rcpt(s->out, job, i, sent_status(s, job, i), s->reply.status, s->reply.text);
+      rcpt_settle(s, job, i, sent_status(s, job, i), s->reply.status, s->reply.text);
 }
 
 static void mail_replied(session *s, work_job *job)
@@ -226,10 +268,27 @@ static void mail_replied(session *s, work_job *job)
   recipients_refused(s, job, WORK_OWED, EXPECTED_MAIL);
 }
 
+/* Do the words or the status (RFC 3463 X.5.3) say that it is the number of recipients? */
+static int too_many_said(session_reply const *reply)
+{
+  return !strcmp(reply->status + 1, ".5.3") || strcasestr(reply->text, "too many recipients");
+}
+
 /*
- * 452 after some were accepted means "no more in this transaction"; 552 is what old servers say
- * for it (RFC 5321 section 4.5.3.1.10).
+ * 452 after some were accepted means "no more in this transaction"; 552 is what old servers say for it
+ * (RFC 5321 section 4.5.3.1.10), and other codes where they say so.
  */
+static int rcpt_later(session const *s, work_job const *job)
+{
+  if (!job->rcpts_accepted) return 0;
+  switch (s->reply.code)
+  {
+    case 452: case 552: return 1;
+    case 550: case 554: return too_many_said(&s->reply);
+    default: return !strcmp(s->reply.status, "5.5.3") || !strcmp(s->reply.status, "4.5.3");
+  }
+}
+
 static void rcpt_replied(session *s, work_job *job, size_t i)
 {
   work_rcpt *rcpt = work_rcptp(job, i);
@@ -240,7 +299,7 @@ static void rcpt_replied(session *s, work_job *job, size_t i)
     rcpt->state = WORK_ACCEPTED;
     job->rcpts_accepted++;
   }
-  else if ((s->reply.code == 452 || s->reply.code == 552) && job->rcpts_accepted) rcpt->state = WORK_LATER;
+  else if (rcpt_later(s, job)) rcpt->state = WORK_LATER;
   else refusal_report(s, job, i, EXPECTED_RCPT);
 }
 
@@ -251,9 +310,21 @@ static void data_replied(session *s, work_job *job)
   if (job->data_refused) recipients_refused(s, job, WORK_ACCEPTED, EXPECTED_DATA);
 }
 
+/*
+ * CHUNKING was offered, and BDAT is not known: that is no word about the message.  What was sent behind it may have been
+ * taken for commands, so nothing more is said on this connection.
+ */
+static int chunking_lied(session *s, enum expected_kind kind)
+{
+  if (kind != EXPECTED_BDAT || (s->reply.code != 500 && s->reply.code != 502)) return 0;
+  s->lied |= SMTP_EXT_CHUNKING;
+  return 1;
+}
+
 static void content_replied(session *s, work_job *job, enum expected_kind kind)
 {
   if (kind == EXPECTED_BDAT) s->unanswered -= job->length;
+  if (chunking_lied(s, kind)) return;
   if (!session_reply_positive(s)) recipients_refused(s, job, WORK_ACCEPTED, kind);
   else
   {
@@ -271,5 +342,6 @@ void transaction_replied(session *s, expected const *e)
     case EXPECTED_DATA: data_replied(s, e->job); break;
     default: content_replied(s, e->job, e->kind); break;
   }
-  if (!e->job->replies && e->job != s->writing) job_finish(s, e->job);
+  if (s->lied) session_break_off(s);
+  else if (!e->job->replies && e->job != s->writing) job_finish(s, e->job);
 }

@@ -5,6 +5,11 @@
 
 #include "send/clock.h"
 
+void work_init(work *w)
+{
+  w->begun_most = WORK_MAX;
+}
+
 work_rcpt *work_rcptp(work_job const *job, size_t i)
 {
   return (work_rcpt *)array_start(&job->rcpts) + i;
@@ -55,11 +60,20 @@ static work_job *slot_find(work *w)
   return 0;
 }
 
-work_job *work_ready(work const *w)
+static work_job *ready_from(work_job *job)
 {
-  work_job *job = w->first;
   while (job && job->state != WORK_READY) job = job->next;
   return job;
+}
+
+work_job *work_ready(work const *w)
+{
+  return ready_from(w->first);
+}
+
+work_job *work_ready_after(work_job const *job)
+{
+  return ready_from(job->next);
 }
 
 int work_owed(work_job const *job)
@@ -69,7 +83,21 @@ int work_owed(work_job const *job)
   return 0;
 }
 
-void work_again(work_job *job)
+/* --- on the wire, and not any more -------------------------------------------------- */
+
+void work_begin(work *w, work_job *job)
+{
+  job->state = WORK_BEGUN;
+  job->begun_us = clock_us();
+  w->begun++;
+}
+
+static void not_begun(work *w, work_job *job)
+{
+  if (job->state == WORK_BEGUN) w->begun--;
+}
+
+void work_again(work *w, work_job *job)
 {
   size_t i;
   for (i = 0; i < job->rcpts_len; i++)
@@ -77,11 +105,41 @@ void work_again(work_job *job)
     work_rcpt *rcpt = work_rcptp(job, i);
     if (rcpt->state != WORK_SETTLED) rcpt->state = WORK_OWED;
   }
+  not_begun(w, job);
   job->state = WORK_READY;
   job->step = WORK_MAIL;
-  job->rcpt_next = job->rcpts_asked = job->rcpts_accepted = 0;
+  job->rcpt_next = job->rcpts_put = job->rcpts_asked = job->rcpts_accepted = 0;
   job->replies = 0;
   job->mail_answered = job->mail_refused = job->data_refused = job->data_wanted = 0;
+  job->progress = 0;
+}
+
+void work_window_grow(work *w)
+{
+  if (w->begun_most < WORK_MAX) w->begun_most++;
+}
+
+void work_window_narrow(work *w, size_t most)
+{
+  w->begun_most = most < 1 ? 1 : most;
+}
+
+int work_reason_keep(work_job *job, size_t rcpt, char const *code, char const *relay, char const *reason)
+{
+  work_rcpt *to = work_rcptp(job, rcpt);
+  size_t before = job->text.len;
+  size_t at_code, at_relay, at_reason;
+  job_field const fields[] = { { code, strlen(code) }, { relay, strlen(relay) }, { reason, strlen(reason) } };
+  if (!string_keep(job, "", &fields[0], &at_code) || !string_keep(job, "", &fields[1], &at_relay)
+   || !string_keep(job, "", &fields[2], &at_reason))
+  {
+    job->text.len = before;
+    return 0;
+  }
+  to->code = at_code;
+  to->relay = at_relay;
+  to->reason = at_reason;
+  return 1;
 }
 
 void work_move_last(work *w, work_job *job)
@@ -94,6 +152,7 @@ void work_forget(work *w, work_job *job)
 {
   list_remove(w, job);
   close(job->fd);
+  not_begun(w, job);
   job->state = WORK_FREE;
   w->held--;
 }
@@ -129,6 +188,9 @@ static enum work_line mail_take(work *w, char const *s, size_t len)
   job->offset = mail.offset;
   job->length = mail.length;
   job->flags = mail.flags;
+  job->tried = 0;
+  job->cut = job->struck = 0;
+  job->rcpts_most = 0;
   job->text.len = 0;
   job->rcpts_len = 0;
   if (!string_keep(job, "", &mail.sender, &job->sender)
@@ -150,6 +212,7 @@ static enum work_line rcpt_take(work_job *job, char const *s, size_t len)
   rcpt = array_allocate(&job->rcpts, sizeof *rcpt, (int64_t)job->rcpts_len);
   if (!rcpt) return WORK_LINE_NO_MEMORY;
   rcpt->number = line.number;
+  rcpt->code = 0;
   if (!string_keep(job, "", &line.address, &rcpt->address)
    || !parameters_keep(job, &line.parameters, &rcpt->parameters)) return WORK_LINE_NO_MEMORY;
   rcpt->state = WORK_OWED;
@@ -161,7 +224,7 @@ static enum work_line go_take(work *w)
 {
   if (!w->reading || !w->reading->rcpts_len) return WORK_LINE_SENSELESS;
   w->reading->handed_us = clock_us();
-  work_again(w->reading);
+  work_again(w, w->reading);
   w->reading = 0;
   return WORK_LINE_OK;
 }

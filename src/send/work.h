@@ -21,6 +21,7 @@ enum work_rcpt_state
   WORK_OWED,      /* nothing known yet */
   WORK_ACCEPTED,  /* RCPT answered 2xx: shares the fate of the content */
   WORK_LATER,     /* too many recipients for this transaction (RFC 5321 section 4.5.3.1.10): the next */
+  WORK_ELSEWHERE, /* refused for the moment: the next address (RFC 5321 section 5.1) */
   WORK_SETTLED    /* reported */
 };
 
@@ -30,6 +31,9 @@ typedef struct work_rcpt
   size_t address;     /* offsets of strings in the job's text */
   size_t parameters;  /* begins with a space, or is empty */
   enum work_rcpt_state state;
+  size_t code;        /* why it did not go where it was tried last: three strings, see work_reason_keep(); 0: not tried */
+  size_t relay;
+  size_t reason;
 } work_rcpt;
 
 enum work_state
@@ -60,11 +64,19 @@ typedef struct work_job
   array rcpts;            /* of work_rcpt */
   size_t rcpts_len;
 
+  /* From connection to connection. */
+  unsigned int tried;     /* addresses where it did not go, a bit each */
+  int cut;                /* at the last of them the connection ended with it */
+  int struck;             /* one that had settled nothing ended at its MAIL */
+  size_t rcpts_most;      /* recipients of one transaction; 0: all */
+
   /* The session's, from here on. */
   enum work_step step;
   size_t rcpt_next;       /* whose RCPT is written next */
-  size_t rcpts_asked;     /* RCPTs not answered yet */
+  size_t rcpts_put;       /* RCPTs of this transaction */
+  size_t rcpts_asked;     /* those not answered yet */
   size_t rcpts_accepted;
+  int progress;           /* some recipient was settled on this connection */
   unsigned int replies;   /* of any command of this job, not read yet */
   int mail_answered;
   int mail_refused;
@@ -75,17 +87,21 @@ typedef struct work_job
 
 #define work_string(job, offset) ((job)->text.s + (offset))
 
-/* All zero at first; large, and most of it never touched. */
+/* All zero at first, then work_init(); large, and most of it never touched. */
 typedef struct work
 {
   work_job *first;        /* in the order they came */
   work_job *last;
   work_job *reading;      /* the job whose rcpt lines come now, or NULL */
   size_t held;
+  size_t begun;           /* of those held */
+  size_t begun_most;      /* that may be begun at once */
   size_t fds_len;
   int fds[WORK_FDS_MAX];  /* came before their mail lines were complete, in the order of those */
   work_job slot[WORK_MAX];
 } work;
+
+extern void work_init(work *w);
 
 extern work_rcpt *work_rcptp(work_job const *job, size_t i);
 
@@ -107,15 +123,29 @@ extern void work_drop_fds(work *w);
  */
 extern enum work_line work_take(work *w, char const *s, size_t len);
 
-/* The first job that nobody has begun, or NULL. */
+/* The first job that nobody has begun, or NULL; the next one behind a job. */
 extern work_job *work_ready(work const *w);
+extern work_job *work_ready_after(work_job const *job);
 
 /* Is anything of the job not settled? */
 extern int work_owed(work_job const *job);
 
+/* The session has it on the wire. */
+extern void work_begin(work *w, work_job *job);
+
 /* Make a job as if it had just come, but for what is settled; and, last, behind all others. */
-extern void work_again(work_job *job);
+extern void work_again(work *w, work_job *job);
 extern void work_move_last(work *w, work_job *job);
+
+/* How many may be begun at once: one more; no more than so many, but one. */
+extern void work_window_grow(work *w);
+extern void work_window_narrow(work *w, size_t most);
+
+/*
+ * Keep, as strings in the job's text, why a recipient did not go where it was tried.
+ * 1, or 0 without memory: then nothing is kept.
+ */
+extern int work_reason_keep(work_job *job, size_t rcpt, char const *code, char const *relay, char const *reason);
 
 /* Close its descriptor, and forget it. */
 extern void work_forget(work *w, work_job *job);

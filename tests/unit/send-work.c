@@ -54,7 +54,7 @@ int main(void)
   CHECK("the next", work_ready(&w) == two);
   work_rcptp(one, 0)->state = WORK_SETTLED;
   work_rcptp(one, 1)->state = WORK_LATER;
-  work_again(one);
+  work_again(&w, one);
   CHECK("again", work_ready(&w) == one && work_rcptp(one, 0)->state == WORK_SETTLED && work_rcptp(one, 1)->state == WORK_OWED);
   work_move_last(&w, one);
   CHECK("last", work_ready(&w) == two && w.last == one);

@@ -1,0 +1,23 @@
+#ifndef SEND_RETRY_H
+#define SEND_RETRY_H
+
+/*
+ * What becomes of the messages when a connection has ended.
+ *
+ * The one whose reply was due when an open connection was lost, refused, silent or nonsense is tried at another
+ * address.  Where there is none it is deferred, if its MAIL had been accepted; else it gives its place at the head to
+ * the others first.  All others go again, over the next connection.
+ */
+
+#include "send/session.h"
+
+/* The session has ended with SESSION_END_LOST. */
+extern void retry_lost(session *s);
+
+/* The session has ended otherwise: what was begun is done, or goes again. */
+extern void retry_begun(session *s);
+
+/* There is no address left for this message: it is deferred, for the reason it was not taken, and forgotten. */
+extern void retry_give_up(session *s, work_job *job);
+
+#endif

@@ -1,0 +1,53 @@
+#include "send/way.h"
+
+static unsigned int bit(size_t i)
+{
+  return 1u << i;
+}
+
+static size_t count(unsigned int bits)
+{
+  size_t n = 0;
+  for (; bits; bits &= bits - 1) n++;
+  return n;
+}
+
+static size_t next(way const *w, unsigned int tried)
+{
+  size_t i;
+  if (count(tried) >= WAY_ANSWERS_MAX) return WAY_NONE;
+  for (i = 0; i < w->hosts.count; i++)
+    if (!((w->silent | tried) & bit(i))) return i;
+  return WAY_NONE;
+}
+
+size_t way_for(way const *w, work_job const *job)
+{
+  return next(w, job->tried);
+}
+
+int way_elsewhere(way const *w, work_job const *job)
+{
+  return next(w, job->tried | bit(w->at)) != WAY_NONE;
+}
+
+void way_silence(way *w)
+{
+  w->silent |= bit(w->at);
+}
+
+void way_tried(way const *w, work_job *job)
+{
+  job->tried |= bit(w->at);
+}
+
+void way_untried(way const *w, work_job *job)
+{
+  job->tried &= ~bit(w->at);
+}
+
+int way_cut_short(way *w)
+{
+  w->hosts.count = w->at;
+  return w->at != 0;
+}

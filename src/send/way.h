@@ -1,0 +1,42 @@
+#ifndef SEND_WAY_H
+#define SEND_WAY_H
+
+/*
+ * The addresses of a site, what is known of them, and where a message goes next: one address after the other, best
+ * first, until it is taken or refused for good (RFC 5321 section 5.1).
+ */
+
+#include "send/host.h"
+#include "send/work.h"
+
+/* A message is tried at so many addresses that answered; those that do not answer are not counted. */
+#define WAY_ANSWERS_MAX 2
+
+typedef struct way
+{
+  host_list hosts;
+  unsigned int silent;  /* addresses that cannot be talked to, a bit each */
+  size_t at;            /* the address of the present connection, or of the last one */
+} way;
+
+#define WAY_NONE HOST_ADDRESSES_MAX
+
+/* The address at which to try the message, or WAY_NONE. */
+extern size_t way_for(way const *w, work_job const *job);
+
+/* Would there be one, were it tried in vain at the present one? */
+extern int way_elsewhere(way const *w, work_job const *job);
+
+/* The present address cannot be talked to. */
+extern void way_silence(way *w);
+
+/* The message, or some of its recipients, did not go at the present address. */
+extern void way_tried(way const *w, work_job *job);
+
+/* It is to be tried there once more. */
+extern void way_untried(way const *w, work_job *job);
+
+/* The present address is ourselves: it and those behind it are none (RFC 5321 section 5.1).  0: no other is left. */
+extern int way_cut_short(way *w);
+
+#endif
