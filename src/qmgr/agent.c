@@ -126,6 +126,40 @@ static agent *agent_new(qmgr *q, site *s)
   return a;
 }
 
+/* --- its end ------------------------------------------------------------------------------------- */
+
+static void agent_unlink(qmgr *q, agent *a)
+{
+  agent **all = genalloc_s(agent *, &q->agents);
+  size_t n = genalloc_len(agent *, &q->agents);
+  agent **link;
+  size_t i;
+  for (link = &a->site->agents; *link && *link != a; link = &(*link)->site_next) ;
+  *link = a->site_next;
+  a->site->agents_count--;
+  for (i = 0; i < n && all[i] != a; i++) ;
+  all[i] = all[n - 1];
+  genalloc_setlen(agent *, &q->agents, n - 1);
+  timer_clear(&q->timers, &a->idle);
+}
+
+static void agent_end(qmgr *q, agent *a, enum job_came came, char const *why)
+{
+  job *j = a->jobs_first;
+  agent_unlink(q, a);
+  while (j)
+  {
+    job *next = j->next;
+    job_back(q, j, came, why);
+    j = next;
+  }
+  site_wake_crowd(q);
+  site_wake(q, a->site);
+  agent_bury(q, a);
+}
+
+/* --- one that has room ----------------------------------------------------------------------- */
+
 /*
  * A window is filled up when there is room for many, which travel together.  With more messages than
  * that leaves in it, another connection is worth it.
@@ -142,7 +176,7 @@ static int window_open(agent const *a)
 
 static int agent_free_for_one(qmgr const *q, agent const *a)
 {
-  if (a->blocked || (crowded(q) && a->done >= CROWDED_MESSAGES)) return 0;
+  if (a->alone || a->blocked || (crowded(q) && a->done >= CROWDED_MESSAGES)) return 0;
   if (!a->up) return !a->jobs;
   return window_open(a) && a->bytes < WINDOW_BYTES;
 }
@@ -177,6 +211,32 @@ agent *agent_with_room(qmgr *q, site *s)
   if (connection_earned(q, s) && (a = agent_new(q, s))) return a;
   if (!best && q->connecting_paused) site_crowd(q, s);
   return best;
+}
+
+static int agent_unused(agent const *a)
+{
+  return !a->jobs && !a->done;
+}
+
+/* A connection that has nothing to do makes room. */
+static void agent_make_room(qmgr *q, site *s)
+{
+  agent *a = s->agents;
+  while (a && a->jobs) a = a->site_next;
+  if (a) agent_end(q, a, JOB_AGAIN, "");
+}
+
+agent *agent_alone(qmgr *q, site *s)
+{
+  agent *a;
+  if (q->breathless) return 0;
+  for (a = s->agents; a; a = a->site_next)
+    if (a->alone && agent_unused(a)) return a;
+  if (s->agents_count >= s->limit || s->agents_count >= s->limit_max) agent_make_room(q, s);
+  a = connection_earned(q, s) ? agent_new(q, s) : 0;
+  if (a) a->alone = 1;
+  else if (q->connecting_paused) site_crowd(q, s);
+  return a;
 }
 
 /* --- to the agent ------------------------------------------------------------------------------ */
@@ -283,37 +343,7 @@ int agents_free_descriptors(qmgr *q)
   return 1;
 }
 
-/* --- its end ------------------------------------------------------------------------------------- */
-
-static void agent_unlink(qmgr *q, agent *a)
-{
-  agent **all = genalloc_s(agent *, &q->agents);
-  size_t n = genalloc_len(agent *, &q->agents);
-  agent **link;
-  size_t i;
-  for (link = &a->site->agents; *link && *link != a; link = &(*link)->site_next) ;
-  *link = a->site_next;
-  a->site->agents_count--;
-  for (i = 0; i < n && all[i] != a; i++) ;
-  all[i] = all[n - 1];
-  genalloc_setlen(agent *, &q->agents, n - 1);
-  timer_clear(&q->timers, &a->idle);
-}
-
-static void agent_end(qmgr *q, agent *a, int retry)
-{
-  job *j = a->jobs_first;
-  agent_unlink(q, a);
-  while (j)
-  {
-    job *next = j->next;
-    job_back(q, j, retry);
-    j = next;
-  }
-  site_wake_crowd(q);
-  site_wake(q, a->site);
-  agent_bury(q, a);
-}
+/* --- it has refused, or left --------------------------------------------------------------------- */
 
 static int another_up(site const *s, agent const *but)
 {
@@ -321,6 +351,14 @@ static int another_up(site const *s, agent const *but)
   for (a = s->agents; a; a = a->site_next)
     if (a != but && a->up) return 1;
   return 0;
+}
+
+/* Of the messages that agents held, each is told of in the log: by us, but for an agent that has done so with its last word. */
+static void agents_failed(qmgr *q, site *s, agent *told, char const *why)
+{
+  site_failed(q, s, why);
+  if (told) agent_end(q, told, JOB_UNDONE, "");
+  while (s->agents) agent_end(q, s->agents, JOB_UNDONE, why);
 }
 
 /*
@@ -333,22 +371,21 @@ static void agent_refused(qmgr *q, agent *a, char const *why)
   if (another_up(s, a))
   {
     s->limit = s->agents_count > 1 ? s->agents_count - 1 : 1;
-    agent_end(q, a, 1);
+    agent_end(q, a, JOB_AGAIN, "");
     return;
   }
-  site_failed(q, s, why);
-  while (s->agents) agent_end(q, s->agents, 0);
+  agents_failed(q, s, a, why);
 }
 
 static void agent_closed(qmgr *q, agent *a)
 {
-  if (!a->jobs || a->done) agent_end(q, a, 1);
+  if (!a->jobs || a->done) agent_end(q, a, JOB_AGAIN, "");
   else agent_refused(q, a, "4.3.0 the delivery agent ended without a word");
 }
 
 void agent_idle(qmgr *q, agent *a)
 {
-  if (!a->jobs) agent_end(q, a, 0);
+  if (!a->jobs) agent_end(q, a, JOB_AGAIN, "");
 }
 
 /* --- from the agent ---------------------------------------------------------------------------------- */
@@ -402,19 +439,40 @@ static void said_rcpt(qmgr *q, agent *a, char const *s, size_t len)
   if ((result.status == JOB_SENT || result.status == JOB_RELAYED) && a->site->limit < a->site->limit_max) a->site->limit++;
 }
 
-static void said_done(qmgr *q, agent *a, char const *s, size_t len)
+/* "done", "cut" or "back".  1; 0 when the agent is no more: it was there for that one message. */
+static int said_back(qmgr *q, agent *a, char const *s, size_t len, enum job_came came)
 {
+  site *its = a->site;
   job_field id;
   job **link;
   job *j;
-  if (!job_field_next(&s, &len, &id)) return;
+  if (!job_field_next(&s, &len, &id)) return 1;
   j = job_find(a, &id, &link);
-  if (!j) return;
+  if (!j) return 1;
   jobs_take(a, j, link);
   a->done++;
   if (!a->jobs) timer_set(&q->timers, &a->idle, q->now_us + (crowded(q) ? 0 : IDLE_US));
-  job_back(q, j, 0);
-  site_wake(q, a->site);
+  job_back(q, j, came, "");
+  if (a->alone && !a->jobs) agent_end(q, a, JOB_AGAIN, "");
+  else a = 0;
+  site_wake(q, its);
+  return !a;
+}
+
+/* 1; 0 when the agent is no more, with all others of its site. */
+static int said_vain(qmgr *q, agent *a, char const *s, size_t len)
+{
+  char id[JOB_ID_MAX + 1];
+  char why[LOG_LINE_MAX];
+  job_field field;
+  a->up = 0;
+  if (!job_field_next(&s, &len, &field) || field.len >= sizeof id) return 1;
+  memcpy(id, field.s, field.len);
+  id[field.len] = 0;
+  log_clean(why, sizeof why, s, len);
+  if (!site_in_vain(a->site, id, why)) return 1;
+  agents_failed(q, a->site, 0, why);
+  return 0;
 }
 
 /* 1; 0 when the agent is no more. */
@@ -425,8 +483,12 @@ static int agent_line(qmgr *q, agent *a, char const *s, size_t len)
   if (!job_field_next(&s, &len, &word)) return 1;
   if (job_field_is(&word, "window")) said_window(a, s, len);
   else if (job_field_is(&word, "up")) said_up(q, a, s, len);
+  else if (job_field_is(&word, "lost")) a->up = 0;
+  else if (job_field_is(&word, "vain")) return said_vain(q, a, s, len);
   else if (job_field_is(&word, "rcpt")) said_rcpt(q, a, s, len);
-  else if (job_field_is(&word, "done")) said_done(q, a, s, len);
+  else if (job_field_is(&word, "done")) return said_back(q, a, s, len, JOB_DONE);
+  else if (job_field_is(&word, "cut")) return said_back(q, a, s, len, JOB_CUT);
+  else if (job_field_is(&word, "back")) return said_back(q, a, s, len, JOB_AGAIN);
   else if (job_field_is(&word, "down"))
   {
     agent_refused(q, a, log_clean(why, sizeof why, s, len));

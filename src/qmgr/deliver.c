@@ -9,6 +9,7 @@
 #include <skalibs/types.h>
 
 #include "base/log.h"
+#include "smtp/reply.h"
 #include "qmgr/qmgr-internal.h"
 
 #define RECIPIENTS(j) genalloc_s(job_recipient, &(j)->recipients)
@@ -35,6 +36,16 @@ static void active_log(char const *id, char const *sender, uint64_t octets, size
   size[uint64_fmt(size, octets)] = 0;
   count[size_fmt(count, rcpts)] = 0;
   log_later(id, ": from=<", sender, ">, size=", size, ", nrcpt=", count, " (queue active)");
+}
+
+/* What became of a recipient without an agent's doing, in an agent's words. */
+static void recipient_log(qmgr const *q, char const *id, char const *address, char const *code, char const *status, char const *text)
+{
+  char delay[UINT64_FMT];
+  uint64_t arrival_us = id_time(id);
+  delay[uint64_fmt(delay, q->now_us > arrival_us ? (q->now_us - arrival_us) / SECOND_US : 0)] = 0;
+  log_later(id, ": to=<", address, ">, relay=none, delay=", delay, ", delays=", delay, "/0/0/0, dsn=", code,
+            ", status=", status, " (", text, ")");
 }
 
 /* keep_new: somebody has yet to record what else it owes. */
@@ -300,14 +311,37 @@ static unsigned int gate_outcome(qmgr *q, job const *j, gate *g)
   return outcome;
 }
 
-/* Whatever is still owed goes back to its list; what was asked for while it was out, out again. */
-static void gate_take_back(qmgr *q, job *j, gate *g, int retry)
+/*
+ * Whatever is still owed goes back to its list, or to those of its pass that were cut off; what was asked for while it
+ * was out, out again.
+ */
+static void gate_take_back(qmgr *q, job *j, gate *g, enum job_came came)
 {
   unsigned int outcome = gate_outcome(q, j, g);
   if (!outcome) return;
+  if (came == JOB_CUT && outcome == CAME_DEFERRED && j->from && j->from->kind == PASS_ASKED
+   && gate_cut(g, j->from, j->held->id, j->bytes)) return;
   if (!gate_record(q, g, j->from, j->held->id, outcome & CAME_UNTRIED)) j->held->keep_new = 1;
   if (outcome & CAME_ASKED_MEANWHILE) gate_again(q, g, j->held->id, URGE_AGAIN);
-  else if (retry && (outcome & CAME_UNTRIED)) gate_again(q, g, j->held->id, URGE_NONE);
+  else if (came == JOB_AGAIN && (outcome & CAME_UNTRIED)) gate_again(q, g, j->held->id, URGE_NONE);
+}
+
+/* It was handed out, and waits again though nobody has said a word about it: who follows it by its id is told why. */
+static void undone_log(qmgr *q, job const *j, char const *why)
+{
+  char code[SMTP_STATUS_MAX];
+  char const *text = strchr(why, ' ');
+  enum queue_place place;
+  int fd = text && (size_t)(text - why) < sizeof code ? queuedir_open_message(q->queue, j->held->id, O_RDONLY, &place) : -1;
+  size_t i;
+  if (fd == -1) return;
+  memcpy(code, why, (size_t)(text - why));
+  code[text - why] = 0;
+  for (i = 0; message_read(&q->message, fd) && i < RECIPIENTS_COUNT(j); i++)
+    if (!RECIPIENTS(j)[i].answered && RECIPIENTS(j)[i].number < message_rcpts(&q->message))
+      recipient_log(q, j->held->id, message_string(&q->message, message_rcptp(&q->message, RECIPIENTS(j)[i].number)->address),
+                    code, "deferred", text + 1);
+  fd_close(fd);
 }
 
 /*
@@ -324,20 +358,22 @@ static void job_note(qmgr *q, job *j)
     if (last_of_gate(j, i)) gate_record(q, RECIPIENTS(j)[i].gate, j->from, h->id, 1);
 }
 
-void job_back(qmgr *q, job *j, int retry)
+void job_back(qmgr *q, job *j, enum job_came came, char const *why)
 {
   held *h = j->held;
   gate *from_gate = j->from_gate;
   pass *from = j->from;
+  int alone = j->alone;
   size_t i;
+  if (came == JOB_UNDONE) undone_log(q, j, why);
   for (i = 0; i < RECIPIENTS_COUNT(j); i++)
-    if (last_of_gate(j, i)) gate_take_back(q, j, RECIPIENTS(j)[i].gate, retry);
+    if (last_of_gate(j, i)) gate_take_back(q, j, RECIPIENTS(j)[i].gate, came);
   job_note(q, j);
   if (j->urge == URGE_BY_ID) deliver_asked_tried(q, h->id);
   h->jobs--;
   held_release(q, h);
   job_free(j);
-  if (from_gate) gate_job_back(q, from_gate, from);
+  if (from_gate) gate_job_back(q, from_gate, from, alone, came);
 }
 
 /* --- notices -------------------------------------------------------------------------------------- */
@@ -414,14 +450,6 @@ static int expired(qmgr const *q, gate const *g, char const *id)
   return id_time(id) + g->lifetime_us <= q->now_us;
 }
 
-static void expired_log(qmgr const *q, char const *id, char const *address, char const *text)
-{
-  char delay[UINT64_FMT];
-  uint64_t arrival_us = id_time(id);
-  delay[uint64_fmt(delay, q->now_us > arrival_us ? (q->now_us - arrival_us) / SECOND_US : 0)] = 0;
-  log_later(id, ": to=<", address, ">, relay=none, delay=", delay, ", delays=", delay, "/0/0/0, dsn=5.4.7, status=expired (", text, ")");
-}
-
 static int expire_recipient(qmgr *q, char const *id, int fd, size_t n)
 {
   message_recipient const *r = message_rcptp(&q->message, n);
@@ -435,7 +463,7 @@ static int expire_recipient(qmgr *q, char const *id, int fd, size_t n)
   if (*reason && strlen(reason) < JOB_TEXT_MAX - 40) stpcpy(stpcpy(text + strlen(text), "; last: "), reason);
   result.text.len = strlen(text);
   if (!message_journal(fd, q->now_us, &result)) return 0;
-  expired_log(q, id, message_string(&q->message, r->address), text);
+  recipient_log(q, id, message_string(&q->message, r->address), "5.4.7", "expired", text);
   totals_count(q, JOB_FAILED);
   return 1;
 }
@@ -489,11 +517,18 @@ int deliver_expire(qmgr *q, gate *g, char const *id)
 
 /* --- one gate's recipients of a message from its list ----------------------------------------------- */
 
-static int due(qmgr *q, gate *g, message_recipient const *r, pass const *from, enum urge urge)
+/* Did a connection end in the middle of it, when it was tried last? */
+static int cut_last(message const *m, message_recipient const *r)
+{
+  return r->attempts && job_text_cut(message_string(m, r->reason));
+}
+
+static int due(qmgr *q, gate *g, message_recipient const *r, job const *j)
 {
   uint64_t at;
-  if (!r->attempts || !from || urge == URGE_AGAIN || urge == URGE_BY_ID) return 1;
-  if (from->kind == PASS_ASKED) return r->last_us < from->asked_us;
+  if (!r->attempts || !j->from || j->urge == URGE_AGAIN || j->urge == URGE_BY_ID) return 1;
+  if (j->alone && cut_last(&q->message, r)) return 1;
+  if (j->from->kind == PASS_ASKED) return r->last_us < j->from->asked_us;
   at = r->last_us + settings_retry_us(&q->settings, r->attempts);
   if (at > q->now_us) gate_deferred(q, g, r->last_us, r->attempts);
   return at <= q->now_us;
@@ -510,7 +545,7 @@ static unsigned int job_collect(qmgr *q, job *j, gate *g, int fd)
   {
     int r;
     if (!owed_behind(&q->message, n, g)) continue;
-    if (!due(q, g, message_rcptp(&q->message, n), j->from, j->urge))
+    if (!due(q, g, message_rcptp(&q->message, n), j))
     {
       look |= LOOK_NOT_DUE;
       continue;
@@ -520,6 +555,14 @@ static unsigned int job_collect(qmgr *q, job *j, gate *g, int fd)
     else if (r == -1) look |= LOOK_SHORT;
   }
   return look;
+}
+
+static int any_cut_last(message const *m, job const *j)
+{
+  size_t i;
+  for (i = 0; i < RECIPIENTS_COUNT(j); i++)
+    if (cut_last(m, message_rcptp(m, RECIPIENTS(j)[i].number))) return 1;
+  return 0;
 }
 
 /* A message of ours that is busy is out behind this very gate, and comes back by itself. */
@@ -542,6 +585,7 @@ static enum delivery deliver_read(qmgr *q, gate *g, agent *a, char const *id, en
   j->from = from;
   j->from_gate = g;
   j->urge = urge;
+  j->alone = a->alone;
   look = job_collect(q, j, g, fd);
   if (look & LOOK_SHORT) qmgr_breathe(q, "lock ", id);
   if (look) gate_record(q, g, from, id, look & LOOK_SHORT);
@@ -551,6 +595,8 @@ static enum delivery deliver_read(qmgr *q, gate *g, agent *a, char const *id, en
     gate_record(q, g, from, id, 1);
     genalloc_setlen(job_recipient, &j->recipients, 0);
   }
+  if (RECIPIENTS_COUNT(j) && !j->alone && from && any_cut_last(&q->message, j)
+   && gate_cut(g, from, id, q->message.content_len)) genalloc_setlen(job_recipient, &j->recipients, 0);
   if (!RECIPIENTS_COUNT(j))
   {
     job_free(j);

@@ -20,6 +20,11 @@
 #define WARN_AGAIN_US (600 * SECOND_US)
 /* A message that somebody else has in hand, while it was asked for: try again then. */
 #define ASK_LATER_US SECOND_US
+/* Messages of a pass that were cut off, which are tried again in it. */
+#define CUTS_MAX 65536
+/* So many tries in a row may be cut off again: where nothing tells that it is the link's doing, and where something does. */
+#define CUTS_IN_VAIN_MAX 2
+#define CUTS_IN_VAIN_MAX_LINK 8
 
 /* --- knowing them ------------------------------------------------------------------------- */
 
@@ -233,6 +238,7 @@ static enum begun pass_begin(qmgr *q, gate *g, enum pass_kind kind)
   memset(p, 0, sizeof *p);
   flush_reader_init(&p->reader, fd);
   p->kind = kind;
+  p->cuts.most = 1;
   p->asked_us = g->asked_us;
   p->oldest_us = g->oldest_us;
   g->pass = p;
@@ -266,6 +272,8 @@ static void pass_ask(qmgr *q, gate *g)
 
 static void pass_free(pass *p)
 {
+  genalloc_free(cut, &p->cuts.now);
+  genalloc_free(cut, &p->cuts.later);
   stralloc_free(&p->kept);
   alloc_free(p);
 }
@@ -325,13 +333,26 @@ static void pass_settle(qmgr *q, gate *g, pass *p)
     log_line("warning: unable to remove claim/", g->name, ": ", strerror(errno));
 }
 
+static void ask_later(qmgr *q, gate *g, uint64_t at_us)
+{
+  g->asked_later_us = at_us;
+  timer_update(q, g);
+}
+
+/* However often it is asked for: a site that failed a moment ago is tried once, after that moment. */
+static void ask_in_time(qmgr *q, gate *g)
+{
+  if (site_just_failed(q, g->site)) ask_later(q, g, g->site->failed_us + SITE_FAILED_US);
+  else pass_ask(q, g);
+}
+
 /* What to do next for a gate that has no pass. */
 static void gate_continue(qmgr *q, gate *g)
 {
   if (g->asked_again)
   {
     g->asked_again = 0;
-    pass_ask(q, g);
+    ask_in_time(q, g);
   }
   else if (g->asked_later_us == UINT64_MAX) asked_over(q, g);
   g->expiry_after_us = 0;
@@ -339,6 +360,101 @@ static void gate_continue(qmgr *q, gate *g)
   timer_update(q, g);
   if (g->pass || (g->untried && !g->parked)) site_ready(q, g);
 }
+
+/* --- what was cut off --- */
+
+/* All is read, and nothing of it is to go out again. */
+static int pass_handed_out(gate const *g)
+{
+  return g->pass && g->pass->read_through && !genalloc_len(again, &g->agains);
+}
+
+static int cut_compare(void const *a, void const *b)
+{
+  cut const *x = a;
+  cut const *y = b;
+  return (x->bytes < y->bytes) - (x->bytes > y->bytes);
+}
+
+int gate_alone(gate const *g)
+{
+  return pass_handed_out(g) && genalloc_len(cut, &g->pass->cuts.now) && g->pass->jobs < g->pass->cuts.most;
+}
+
+int gate_waits(gate const *g)
+{
+  return pass_handed_out(g) && g->pass->jobs && !gate_alone(g);
+}
+
+int gate_cut(gate *g, pass *from, char const *id, uint64_t bytes)
+{
+  cut entry = { .bytes = bytes };
+  if (!from || from != g->pass || genalloc_len(cut, &from->cuts.later) >= CUTS_MAX) return 0;
+  memcpy(entry.id, id, ID_LEN + 1);
+  return genalloc_append(cut, &from->cuts.later, &entry);
+}
+
+static void cut_take(cuts *c, char id[ID_LEN + 1])
+{
+  size_t n = genalloc_len(cut, &c->now) - 1;
+  memcpy(id, genalloc_s(cut, &c->now)[n].id, ID_LEN + 1);
+  genalloc_setlen(cut, &c->now, n);
+}
+
+/* A message that was alone on its connection is back. */
+static void cut_back(cuts *c, enum job_came came)
+{
+  if (came == JOB_CUT)
+  {
+    c->most = 1;
+    c->in_vain++;
+  }
+  else if (came == JOB_DONE)
+  {
+    c->most++;
+    c->in_vain = 0;
+    c->any_went = c->link = 1;
+  }
+}
+
+/*
+ * Who asked for it wants all that can go: another round, while rounds get anything there, or the link is known to
+ * drop what goes another time.
+ */
+static int cuts_go_on(pass const *p)
+{
+  cuts const *c = &p->cuts;
+  return c->any_went || c->in_vain < (c->link ? CUTS_IN_VAIN_MAX_LINK : CUTS_IN_VAIN_MAX);
+}
+
+static void cuts_give_up(qmgr *q, gate *g, pass *p)
+{
+  cut const *all = genalloc_s(cut, &p->cuts.later);
+  size_t i;
+  for (i = 0; i < genalloc_len(cut, &p->cuts.later); i++) gate_record(q, g, p, all[i].id, 0);
+  genalloc_setlen(cut, &p->cuts.later, 0);
+}
+
+/* Is anything to be tried alone, in this round or in another one, which begins then? */
+static int cuts_left(qmgr *q, gate *g)
+{
+  cuts *c = &g->pass->cuts;
+  genalloc now = c->now;
+  if (genalloc_len(cut, &c->now)) return 1;
+  if (!genalloc_len(cut, &c->later)) return 0;
+  if (!cuts_go_on(g->pass))
+  {
+    cuts_give_up(q, g, g->pass);
+    return 0;
+  }
+  c->now = c->later;
+  c->later = now;
+  c->any_went = 0;
+  qsort(genalloc_s(cut, &c->now), genalloc_len(cut, &c->now), sizeof(cut), cut_compare);
+  return 1;
+}
+
+/* --- its end --- */
 
 static void pass_end(qmgr *q, gate *g)
 {
@@ -349,11 +465,12 @@ static void pass_end(qmgr *q, gate *g)
   gate_continue(q, g);
 }
 
-/* The pass is over once all is read and nothing of it is out, or waits to go out again. */
+/* The pass is over once all that was handed out is back, and what was cut off was tried alone. */
 static void pass_check(qmgr *q, gate *g)
 {
-  pass *p = g->pass;
-  if (p && p->read_through && !p->jobs && !genalloc_len(again, &g->agains)) pass_end(q, g);
+  if (!pass_handed_out(g)) return;
+  if (!g->pass->jobs && !cuts_left(q, g)) pass_end(q, g);
+  else if (gate_alone(g)) site_ready(q, g);
 }
 
 /* 1 with an id; 0 at the end, which closes the list. */
@@ -397,7 +514,8 @@ int gate_next(qmgr *q, gate *g, char id[ID_LEN + 1], pass **from, enum urge *urg
     pass_check(q, g);
     return 0;
   }
-  if (!pass_read(q, g, id)) return 0;
+  if (gate_alone(g)) cut_take(&g->pass->cuts, id);
+  else if (!pass_read(q, g, id)) return 0;
   *from = g->pass;
   *urge = g->pass->kind == PASS_ASKED ? URGE_ASKED : URGE_NONE;
   return 1;
@@ -474,11 +592,12 @@ int gates_missed(qmgr const *q, char const *id)
   return q->missed_all;
 }
 
-void gate_job_back(qmgr *q, gate *g, pass *from)
+void gate_job_back(qmgr *q, gate *g, pass *from, int alone, enum job_came came)
 {
   if (from)
   {
     from->jobs--;
+    if (alone) cut_back(&from->cuts, came);
     if (from->taken_back && !from->jobs) pass_free(from);
   }
   pass_check(q, g);
@@ -492,13 +611,12 @@ void gate_ask(qmgr *q, gate *g)
   g->asked_count++;
   g->asked_us = q->now_us;
   if (g->pass) g->asked_again = 1;
-  else pass_ask(q, g);
+  else ask_in_time(q, g);
 }
 
 void gate_ask_later(qmgr *q, gate *g)
 {
-  g->asked_later_us = q->now_us + ASK_LATER_US;
-  timer_update(q, g);
+  ask_later(q, g, q->now_us + ASK_LATER_US);
 }
 
 /* asked_us stays: what was tried since then is not tried again for the same request. */

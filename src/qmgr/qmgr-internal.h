@@ -63,6 +63,11 @@ extern uint64_t settings_retry_us(settings const *now, uint64_t attempts);
 
 enum site_state { SITE_UNKNOWN, SITE_UP, SITE_DOWN };
 
+/* So many connections in a row that settle nothing mean that the site has failed... */
+#define SITE_VAIN_MAX 3
+/* ...and so many that just end, where others have settled something: then it is more likely the link, which drops now and then. */
+#define SITE_VAIN_MAX_PROVEN 10
+
 struct site
 {
   char *name;
@@ -70,6 +75,10 @@ struct site
   uint64_t since_s;
   uint64_t failures;
   uint64_t next_us;          /* not before, while down */
+  uint64_t failed_us;        /* when it failed last */
+  int proven;                /* it has settled something since it answered */
+  unsigned int in_vain;      /* connections in a row that settled nothing, each with another message at its head */
+  char vain[SITE_VAIN_MAX][ID_LEN + 1]; /* those messages */
   timer probe;
   unsigned int limit;        /* connections it has earned */
   unsigned int limit_max;    /* and may have at the most */
@@ -86,12 +95,17 @@ struct site
 
 /* The site of this name, known from now on; NULL with errno. */
 extern site *site_get(qmgr *q, char const *name);
+/* Did it fail a moment ago, so that whoever asks for it waits that long? */
+#define SITE_FAILED_US (5 * SECOND_US)
+extern int site_just_failed(qmgr const *q, site const *s);
 /* May it be tried unasked? */
 extern int site_open(qmgr const *q, site const *s);
 /* It answered: RELAY and text.  First success wakes all that waits for it. */
 extern void site_answered(qmgr *q, site *s, char const *relay);
 /* It took a message or refused it for good: its failures are over.  A greeting alone does not say so much. */
 extern void site_served(qmgr *q, site *s, job_result const *result);
+/* A connection ended before it settled anything, with this message at its head, or "-".  Has the site failed? */
+extern int site_in_vain(site *s, char const *id, char const *why);
 /* It cannot be talked to.  Takes back every pass; the back-off of a site that was only asked for stays. */
 extern void site_failed(qmgr *q, site *s, char const *why);
 /* The first mail that waits parked, so that its file says so. */
@@ -121,6 +135,22 @@ enum pass_kind
   PASS_EXPIRE   /* nothing is tried, only looked at for its age */
 };
 
+/* A message in whose middle a connection ended. */
+typedef struct cut { char id[ID_LEN + 1]; uint64_t bytes; } cut;
+
+/*
+ * Those of a pass: tried behind all others, each alone on a connection of its own, smallest first, in rounds.
+ */
+typedef struct cuts
+{
+  genalloc now;              /* of cut: this round's, the next one last */
+  genalloc later;            /* of cut: the next round's */
+  unsigned int most;         /* that may be out at once: one more for each that went */
+  unsigned int in_vain;      /* tries in a row that were cut again */
+  int any_went;              /* in this round */
+  int link;                  /* one that had been cut went: it is the link's doing, not the messages' */
+} cuts;
+
 struct pass
 {
   enum pass_kind kind;
@@ -131,6 +161,7 @@ struct pass
   int taken_back;            /* the claim is a list again; jobs may still be out */
   int damaged;               /* something could not be recorded: keep the claim's ids */
   size_t jobs;               /* handed out and not back */
+  cuts cuts;
   stralloc kept;             /* ids to record again at the end, ID_LEN octets each */
 };
 
@@ -140,6 +171,15 @@ enum urge
   URGE_ASKED,   /* its domain was asked for */
   URGE_AGAIN,   /* the same, while it was out */
   URGE_BY_ID    /* the message itself was */
+};
+
+/* How a job comes back. */
+enum job_came
+{
+  JOB_DONE,
+  JOB_CUT,     /* the connection ended in the middle of it */
+  JOB_AGAIN,   /* it was not tried, and goes out again at once */
+  JOB_UNDONE   /* it was not tried, and waits */
 };
 
 typedef struct again { char id[ID_LEN + 1]; enum urge urge; } again;
@@ -180,6 +220,10 @@ struct gate
 extern gate *gate_get(qmgr *q, char const *domain);
 /* Is it asked for: to be tried whatever the site's state? */
 extern int gate_forced(gate const *g);
+/* Has it nothing to hand out before a job of its pass is back? */
+extern int gate_waits(gate const *g);
+/* Is the next it hands out to be alone on a connection of its own? */
+extern int gate_alone(gate const *g);
 /*
  * Note an id on its list; one that a pass read, at the end of that pass.
  *   untried  a pass should look at it as soon as the site has room
@@ -212,8 +256,10 @@ extern void gates_refresh(qmgr *q);
 extern void gates_give_back(qmgr *q);
 /* Next id to try, in id; *from is the pass under way, which records it if need be, or NULL.  1, or 0 when there is none. */
 extern int gate_next(qmgr *q, gate *g, char id[ID_LEN + 1], pass **from, enum urge *urge);
-/* A job of the pass came back. */
-extern void gate_job_back(qmgr *q, gate *g, pass *from);
+/* A job of the pass came back; it was alone on its connection, or not. */
+extern void gate_job_back(qmgr *q, gate *g, pass *from, int alone, enum job_came came);
+/* Try this message of the pass behind all others, and alone.  1; 0 when that cannot be: record it. */
+extern int gate_cut(gate *g, pass *from, char const *id, uint64_t bytes);
 /* One bounded piece of the looks for expired mail, and for senders to be warned of a delay.  1 when there is more. */
 extern int gates_sweep(qmgr *q);
 
@@ -255,6 +301,7 @@ struct job
   pass *from;
   gate *from_gate;
   enum urge urge;
+  int alone;                 /* on its connection */
   uint64_t bytes;
   genalloc recipients;       /* of job_recipient */
 };
@@ -299,10 +346,10 @@ extern void deliver_told(qmgr *q, char const *id);
 /* An agent's word about one recipient of a job. */
 extern void job_answer(qmgr *q, job *j, job_result const *result);
 /*
- * The job is back: carried out, or not, and then whatever was not answered for is still owed.
- *   retry  what was not tried goes out again at once
+ * The job is back; whatever was not answered for is still owed.
+ *   why  "CODE TEXT" for the log, with JOB_UNDONE
  */
-extern void job_back(qmgr *q, job *j, int retry);
+extern void job_back(qmgr *q, job *j, enum job_came came, char const *why);
 
 /* --- agent.c ---------------------------------------------------------------------------- */
 
@@ -312,6 +359,7 @@ struct agent
   site *site;
   int fd;
   int up;
+  int alone;                 /* for one message */
   size_t done;
   job *jobs_first;
   job *jobs_last;
@@ -329,6 +377,8 @@ struct agent
 
 /* An agent of the site that can take one more message; connects a new one where that is earned. */
 extern agent *agent_with_room(qmgr *q, site *s);
+/* One for a message that is to be alone on a connection. */
+extern agent *agent_alone(qmgr *q, site *s);
 /* Hand a job over with its message's descriptor, which is closed here once it is sent: then, or at agents_flush(). */
 extern int agent_give(qmgr *q, agent *a, job *j, int fd, message const *m);
 /* At the end of a turn: write what was handed over. */

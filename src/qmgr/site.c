@@ -104,6 +104,11 @@ int site_open(qmgr const *q, site const *s)
   return s->state != SITE_DOWN || s->next_us <= q->now_us;
 }
 
+int site_just_failed(qmgr const *q, site const *s)
+{
+  return s->state == SITE_DOWN && qmgr_lately(q, s->failed_us, SITE_FAILED_US);
+}
+
 static void gates_open(qmgr *q, site *s)
 {
   gate *g;
@@ -127,9 +132,33 @@ void site_answered(qmgr *q, site *s, char const *relay)
 void site_served(qmgr *q, site *s, job_result const *result)
 {
   char relay[LOG_LINE_MAX];
+  s->proven = 1;
+  s->in_vain = 0;
   if (s->state != SITE_UP || !s->failures) return;
   s->failures = 0;
   site_write(q, s, "up", log_clean(relay, sizeof relay, result->relay.s, result->relay.len));
+}
+
+static int vain_already(site const *s, char const *id)
+{
+  unsigned int i;
+  for (i = 0; i < s->in_vain && i < SITE_VAIN_MAX; i++)
+    if (!strcmp(s->vain[i], id)) return 1;
+  return 0;
+}
+
+static unsigned int vain_max(site const *s, char const *why)
+{
+  char const *text = strchr(why, ' ');
+  int link = text && !strncmp(text + 1, JOB_TEXT_LOST, strlen(JOB_TEXT_LOST));
+  return s->proven && link ? SITE_VAIN_MAX_PROVEN : SITE_VAIN_MAX;
+}
+
+int site_in_vain(site *s, char const *id, char const *why)
+{
+  if (strlen(id) == ID_LEN && vain_already(s, id)) return 0;
+  if (strlen(id) == ID_LEN && s->in_vain < SITE_VAIN_MAX) strcpy(s->vain[s->in_vain], id);
+  return ++s->in_vain >= vain_max(s, why);
 }
 
 /* Many sites that went down together (a lost link) come back spread over an eighth of the time. */
@@ -148,6 +177,9 @@ void site_failed(qmgr *q, site *s, char const *why)
   int asked_only = s->state == SITE_DOWN && !site_open(q, s);
   if (s->state != SITE_DOWN) s->since_s = q->now_us / SECOND_US;
   s->state = SITE_DOWN;
+  s->failed_us = q->now_us;
+  s->proven = 0;
+  s->in_vain = 0;
   s->limit = 1;
   if (!asked_only)
   {
@@ -269,7 +301,8 @@ void site_run(qmgr *q, site *s)
     agent *a;
     gate *g = ready_next(q, s);
     if (!g) return;
-    a = agent_with_room(q, s);
+    if (gate_waits(g)) continue;
+    a = gate_alone(g) ? agent_alone(q, s) : agent_with_room(q, s);
     if (!a)
     {
       ready_add(s, g);
