@@ -713,6 +713,54 @@ testOurselves() {
   assertEquals '0 failed 5.4.6 none mail for 127.0.0.1 loops back to myself' "$(journal m1)"
 }
 
+# The wildcard as an address leads to this host whatever interface it listens at; so does IPv4 inside IPv6.
+testOurselvesInDisguise() {
+  free_port PEERPORT
+  dns_start <<EOT
+zero MX 10 zero4
+zero MX 20 other
+zero4 A 0.0.0.0
+colons MX 10 colons6
+colons6 AAAA ::
+mapped MX 10 mapped6
+mapped6 AAAA ::ffff:127.0.0.1
+mappedzero AAAA ::ffff:0.0.0.0
+ninth MX 10 ninth4
+$(for n in 11 12 13 14 15 16 17 18; do echo "ninth4 A 127.0.0.$n"; done)
+ninth4 A 127.0.0.1
+other A 127.0.0.88
+EOT
+  for domain in zero colons mapped mappedzero ninth; do
+    never_is "$domain.example" "5.4.6 none mail for $domain.example loops back to myself"
+  done
+  never_is '[zero4.example]' '5.4.6 none mail for zero4.example loops back to myself'
+  never_is '[0.0.0.0]' '5.4.6 none mail for 0.0.0.0 loops back to myself'
+  never_is '[::ffff:127.0.0.1]' '5.4.6 none mail for 127.0.0.1 loops back to myself'
+  dns_stop
+}
+
+# At another port than ours the wildcard is nobody's address, and IPv4 inside IPv6 is IPv4.
+testAddressesThatAreNone() {
+  peer "$CHUNK"
+  dns_start <<EOT
+none MX 10 zero
+none MX 10 colons
+site MX 10 zero
+site MX 20 here
+zero A 0.0.0.0
+colons AAAA ::
+here AAAA ::ffff:127.0.0.1
+EOT
+  message m1
+  { echo "site none.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
+  assertEquals '0 failed 5.4.4 none Host or domain name found, but it has no address: none.example' "$(journal m1)"
+  message m1
+  { echo "site site.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
+  assertEquals "up here.example[127.0.0.1]:$PEERPORT" "$(said | grep '^up' | cut -d' ' -f1,2)"
+  same m1 1
+  dns_stop
+}
+
 # --- by hand ------------------------------------------------------------------------
 
 by_hand() { "$BIN/smtp-send" "$@" >"$T/said" 2>"$T/log"; }

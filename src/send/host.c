@@ -154,57 +154,6 @@ static enum answer records_find(finder *f, char const *name, ns_type type, recor
   return ANSWER_LATER;
 }
 
-/* --- addresses of a name ------------------------------------------------------------ */
-
-typedef struct address_set
-{
-  uint16_t port;
-  size_t count;
-  site_address address[NAME_ADDRESSES_MAX];
-} address_set;
-
-static void address_take(void *data, ns_msg *message, ns_rr *record)
-{
-  address_set *set = data;
-  ns_type type = ns_rr_type(*record);
-  char text[SITE_ADDRESS_MAX];
-  (void)message;
-  if (set->count == NAME_ADDRESSES_MAX) return;
-  if (ns_rr_rdlen(*record) != (type == ns_t_a ? 4 : 16)) return;
-  if (!inet_ntop(type == ns_t_a ? AF_INET : AF_INET6, ns_rr_rdata(*record), text, sizeof text)) return;
-  if (site_address_make(&set->address[set->count], text, set->port)) set->count++;
-}
-
-static void addresses_ask(finder *f, char const *name, ns_type type, address_set *set)
-{
-  enum answer found = records_find(f, name, type, address_take, set);
-  if (found == ANSWER_LATER) f->doubt = 1;
-  if (found != ANSWER_DATA || f->last != ANSWER_DATA) f->last = found;
-}
-
-static int localhost_is(char const *name)
-{
-  return smtp_domain_below(name, strlen(name), "localhost", 9);
-}
-
-/* All addresses of a name: a first set and a second one, of which the first is to be preferred. */
-static void addresses_find(finder *f, char const *name, address_set *first, address_set *second)
-{
-  first->count = second->count = 0;
-  first->port = second->port = f->where->port;
-  if (site_address_make(&first->address[0], name, first->port)) first->count = 1;
-  else if (localhost_is(name))
-  {
-    first->count = (size_t)site_address_make(&first->address[0], "127.0.0.1", first->port);
-    second->count = (size_t)site_address_make(&second->address[0], "::1", second->port);
-  }
-  else
-  {
-    addresses_ask(f, name, ns_t_aaaa, first);
-    addresses_ask(f, name, ns_t_a, second);
-  }
-}
-
 /* --- ourselves ---------------------------------------------------------------------- */
 
 static int wildcard_is(struct sockaddr_storage const *a)
@@ -241,15 +190,81 @@ static int ourselves_is(finder *f, site_address const *address)
   site_address const *listen = &f->where->listen;
   struct sockaddr const *asked = (struct sockaddr const *)&address->socket;
   if (!listen->size || site_address_port(listen) != site_address_port(address)) return 0;
+  if (wildcard_is(&address->socket)) return 1; /* whoever connects there comes to this very host */
   if (wildcard_is(&listen->socket)) return interface_is(f, asked);
   return address_same(asked, (struct sockaddr const *)&listen->socket);
 }
 
-static int set_ourselves(finder *f, address_set const *set)
+/* --- addresses of a name ------------------------------------------------------------ */
+
+typedef struct address_set
 {
-  size_t i;
-  for (i = 0; i < set->count; i++) if (ourselves_is(f, &set->address[i])) return 1;
-  return 0;
+  finder *finder;
+  int ourselves;   /* one of all that there are is */
+  size_t count;
+  site_address address[NAME_ADDRESSES_MAX];
+} address_set;
+
+static void address_set_init(address_set *set, finder *f)
+{
+  set->finder = f;
+  set->ourselves = 0;
+  set->count = 0;
+}
+
+static void address_set_add(address_set *set, site_address const *address)
+{
+  if (ourselves_is(set->finder, address)) set->ourselves = 1;
+  else if (set->count < NAME_ADDRESSES_MAX) set->address[set->count++] = *address;
+}
+
+/* 0: the text is no IP address. */
+static int address_set_literal(address_set *set, char const *text)
+{
+  site_address address;
+  if (!site_address_make(&address, text, set->finder->where->port)) return 0;
+  address_set_add(set, &address);
+  return 1;
+}
+
+static void address_take(void *data, ns_msg *message, ns_rr *record)
+{
+  address_set *set = data;
+  ns_type type = ns_rr_type(*record);
+  char text[SITE_ADDRESS_MAX];
+  site_address address;
+  (void)message;
+  if (ns_rr_rdlen(*record) != (type == ns_t_a ? 4 : 16)) return;
+  if (!inet_ntop(type == ns_t_a ? AF_INET : AF_INET6, ns_rr_rdata(*record), text, sizeof text)) return;
+  if (!site_address_make(&address, text, set->finder->where->port)) return;
+  /* Whoever publishes the wildcard has no server there, and a connection would come to this very host. */
+  if (wildcard_is(&address.socket) && !ourselves_is(set->finder, &address)) return;
+  address_set_add(set, &address);
+}
+
+static void addresses_ask(finder *f, char const *name, ns_type type, address_set *set)
+{
+  enum answer found = records_find(f, name, type, address_take, set);
+  if (found == ANSWER_LATER) f->doubt = 1;
+  if (found != ANSWER_DATA || f->last != ANSWER_DATA) f->last = found;
+}
+
+static int localhost_is(char const *name)
+{
+  return smtp_domain_below(name, strlen(name), "localhost", 9);
+}
+
+/* Add all addresses of a name to a first set and a second one, of which the first is to be preferred. */
+static void addresses_find(finder *f, char const *name, address_set *first, address_set *second)
+{
+  if (localhost_is(name))
+  {
+    address_set_literal(first, "127.0.0.1");
+    address_set_literal(second, "::1");
+    return;
+  }
+  addresses_ask(f, name, ns_t_aaaa, first);
+  addresses_ask(f, name, ns_t_a, second);
 }
 
 /* --- the list ----------------------------------------------------------------------- */
@@ -310,10 +325,13 @@ static enum host_outcome list_empty(finder *f, enum answer found)
 /* The host itself, without its MX. */
 static enum host_outcome host_alone(finder *f)
 {
+  char const *host = f->where->host;
   address_set first, second;
-  addresses_find(f, f->where->host, &first, &second);
-  if (set_ourselves(f, &first) || set_ourselves(f, &second)) return loops_back(f);
-  list_add_name(f->list, f->where->host, &first, &second, HOST_ADDRESSES_MAX);
+  address_set_init(&first, f);
+  address_set_init(&second, f);
+  if (!address_set_literal(&first, host)) addresses_find(f, host, &first, &second);
+  if (first.ourselves || second.ourselves) return loops_back(f);
+  list_add_name(f->list, host, &first, &second, HOST_ADDRESSES_MAX);
   return f->list->count ? HOST_FOUND : list_empty(f, f->last);
 }
 
@@ -352,8 +370,10 @@ static int exchanger_add(finder *f, exchanger const *e, size_t share)
 {
   address_set first, second;
   if (!strcasecmp(e->name, f->where->me)) return 0;
+  address_set_init(&first, f);
+  address_set_init(&second, f);
   addresses_find(f, e->name, &first, &second);
-  if (set_ourselves(f, &first) || set_ourselves(f, &second)) return 0;
+  if (first.ourselves || second.ourselves) return 0;
   list_add_name(f->list, e->name, &first, &second, share);
   return 1;
 }

@@ -41,6 +41,8 @@ typedef struct host_list
  * The MX are sorted by preference, equal ones shuffled.  Where one of them is ourselves
  * (site->me, or the address site->listen; a wildcard there stands for the addresses of our
  * interfaces), it and all that are no better are left out (RFC 5321 section 5.1).
+ * 0.0.0.0 and :: lead to this very host: to ourselves at the port of site->listen, and from the DNS to nobody at
+ * any other.
  * "localhost" and what is below it is the loopback, without a question (RFC 6761 section 6.3).
  */
 #define HOST_WAIT_S 3

@@ -21,27 +21,42 @@ void site_init(site *out)
 
 /* --- addresses ---------------------------------------------------------------------- */
 
-int site_address_make(site_address *out, char const *text, uint16_t port)
+static void address_set4(site_address *out, struct in_addr address, uint16_t port)
 {
   struct sockaddr_in *v4 = (struct sockaddr_in *)&out->socket;
+  v4->sin_family = AF_INET;
+  v4->sin_addr = address;
+  v4->sin_port = htons(port);
+  out->size = sizeof *v4;
+}
+
+static void address_set6(site_address *out, struct in6_addr const *address, uint16_t port)
+{
   struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&out->socket;
+  v6->sin6_family = AF_INET6;
+  v6->sin6_addr = *address;
+  v6->sin6_port = htons(port);
+  out->size = sizeof *v6;
+}
+
+int site_address_make(site_address *out, char const *text, uint16_t port)
+{
+  struct in_addr four;
+  struct in6_addr six;
   memset(out, 0, sizeof *out);
   if (!strncasecmp(text, "IPv6:", 5)) text += 5;
-  if (inet_pton(AF_INET, text, &v4->sin_addr) == 1)
+  if (inet_pton(AF_INET6, text, &six) == 1)
   {
-    v4->sin_family = AF_INET;
-    v4->sin_port = htons(port);
-    out->size = sizeof *v4;
-    return 1;
+    if (!IN6_IS_ADDR_V4MAPPED(&six))
+    {
+      address_set6(out, &six, port);
+      return 1;
+    }
+    memcpy(&four, six.s6_addr + 12, sizeof four);
   }
-  if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1)
-  {
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(port);
-    out->size = sizeof *v6;
-    return 1;
-  }
-  return 0;
+  else if (inet_pton(AF_INET, text, &four) != 1) return 0;
+  address_set4(out, four, port);
+  return 1;
 }
 
 char const *site_address_format(char out[SITE_ADDRESS_MAX], site_address const *address)

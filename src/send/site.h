@@ -54,7 +54,10 @@ extern int site_scan(site *out, char const *s, size_t len);
 /* "192.0.2.1:25", "[2001:db8::1]:25" or "2001:db8::1:25": the last colon parts the port.  1 or 0. */
 extern int site_address_scan(site_address *out, char const *s, size_t len);
 
-/* An IP address in text, with or without "IPv6:" before it, and a port.  1 or 0. */
+/*
+ * An IP address in text, with or without "IPv6:" before it, and a port.  1 or 0.
+ * An IPv4 address that is mapped into IPv6 (::ffff:0:0/96) becomes that IPv4 address, which a connection goes to.
+ */
 extern int site_address_make(site_address *out, char const *text, uint16_t port);
 
 /* The IP address in text. */

@@ -41,6 +41,7 @@ int main(void)
   CHECK("IPv4", site_is("[192.0.2.1]:25", "192.0.2.1", 25, 0));
   CHECK("IPv6", site_is("[2001:DB8::1]:25", "2001:db8::1", 25, 0));
   CHECK("IPv6 literal", site_is("[IPv6:2001:db8::1]", "2001:db8::1", 25, 0));
+  CHECK("IPv4 mapped into IPv6", site_is("[::ffff:192.0.2.1]:25", "192.0.2.1", 25, 0));
   CHECK("no host", !scans("[]:25") && !scans(":25") && !scans(""));
   CHECK("not closed", !scans("[192.0.2.1:25"));
   CHECK("after the bracket", !scans("[192.0.2.1]x") && !scans("[192.0.2.1]:") && !scans("[192.0.2.1]:x"));
@@ -60,6 +61,7 @@ int main(void)
   CHECK("address IPv4", address_is("192.0.2.1:25", "192.0.2.1", 25));
   CHECK("address IPv6", address_is("[::1]:25", "::1", 25));
   CHECK("address IPv6 bare", address_is("2001:db8::1:25", "2001:db8::1", 25));
+  CHECK("address IPv4 mapped into IPv6", address_is("[::FFFF:c000:201]:25", "192.0.2.1", 25));
   CHECK("addresses that are none", address_wrong("192.0.2.1") && address_wrong("192.0.2.256:25") && address_wrong(":25"));
   return CHECK_END();
 }
