@@ -699,6 +699,43 @@ EOT
   dns_stop
 }
 
+# Names that are no host names by the book are in use: the DNS is asked.
+testOddNamesOfMx() {
+  peer "$CHUNK"
+  dns_start <<EOT
+dash MX 10 mx-
+mx- A 127.0.0.1
+under MX 10 _mx_.-a-
+_mx_.-a- A 127.0.0.1
+number MX 10 127.0.0.1.
+blank MX 10 a\\032b
+blank MX 20 mx-
+a\\032b A 127.0.0.99
+bad MX 10 a\\032b
+bad MX 20 a\\010b
+bad MX 30 missing
+badnull MX 0 .
+badnull MX 10 [a]
+badus MX 10 [b]
+badus MX 20 relay
+EOT
+  for domain in dash:mx- under:_mx_.-a- blank:mx-; do
+    message m1
+    { echo "site ${domain%:*}.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
+    assertEquals "up ${domain#*:}.example[127.0.0.1]:$PEERPORT" "$(said | grep '^up' | cut -d' ' -f1,2)"
+    assertEquals "0 sent" "$(journal m1 | cut -d' ' -f1,2)"
+  done
+  # Nothing about the name is known for certain while one MX could not be used.
+  for domain in bad badnull badus; do
+    { echo "site $domain.example:$PEERPORT me=relay.example nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; } | send
+    assertEquals "down 4.4.4 Host or domain name not found, try again: unusable MX of $domain.example" "$(said | tail -n 1)"
+  done
+  # An address is not the name of a host: the root is asked for it, and this server does not know.
+  { echo "site number.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; } | send
+  assertEquals 'down 4.4.3' "$(said | tail -n 1 | cut -d' ' -f1,2)"
+  dns_stop
+}
+
 testLocalhostNeedsNoServer() {
   peer "$CHUNK"
   message m1

@@ -42,6 +42,7 @@ typedef struct exchanger_list
 {
   size_t count;
   int null;  /* a null MX was among them (RFC 7505) */
+  int odd;   /* one that is left out was, since its name or record cannot be used */
   exchanger exchanger[EXCHANGERS_MAX];
 } exchanger_list;
 
@@ -317,6 +318,8 @@ static enum host_outcome list_empty(finder *f, enum answer found)
   char const *name = f->where->host;
   if (f->doubt || found == ANSWER_LATER)
     return list_refuse(f->list, HOST_LATER, "4.4.3", "Host or domain name not found, try again: no answer about ", name);
+  if (f->exchangers.odd)
+    return list_refuse(f->list, HOST_LATER, "4.4.4", "Host or domain name not found, try again: unusable MX of ", name);
   if (found == ANSWER_NO_NAME)
     return list_refuse(f->list, HOST_NEVER, "5.4.4", "Host or domain name not found: ", name);
   return list_refuse(f->list, HOST_NEVER, "5.4.4", "Host or domain name found, but it has no address: ", name);
@@ -337,24 +340,33 @@ static enum host_outcome host_alone(finder *f)
 
 /* --- MX ----------------------------------------------------------------------------- */
 
+/*
+ * Can the name be asked for, and stand in a log line as "name[address]:port"?  Whether it is a host the DNS knows:
+ * labels that RFC 1123 forbids are in use.  dn_expand() has put a backslash before whatever is not visible.
+ */
+static int exchanger_name_ok(char const *name)
+{
+  return strlen(name) <= SMTP_DOMAIN_MAX && !strpbrk(name, "\\\"()<>[],:;@");
+}
+
+static void exchanger_add_name(exchanger_list *list, unsigned int preference, char const *name)
+{
+  exchanger *e = &list->exchanger[list->count++];
+  e->preference = preference;
+  e->lot = (unsigned int)rand();
+  e->name[smtp_domain_fold(e->name, name, strlen(name))] = 0;
+}
+
 static void exchanger_take(void *data, ns_msg *message, ns_rr *record)
 {
   exchanger_list *list = data;
-  exchanger *e = &list->exchanger[list->count];
   char name[NS_MAXDNAME];
   unsigned char const *octets = ns_rr_rdata(*record);
-  if (list->count == EXCHANGERS_MAX || ns_rr_rdlen(*record) < 3) return;
-  if (dn_expand(ns_msg_base(*message), ns_msg_end(*message), octets + 2, name, sizeof name) == -1) return;
-  if (!name[0] || !strcmp(name, "."))
-  {
-    list->null = 1;
-    return;
-  }
-  if (!smtp_domain_ok(name, strlen(name))) return; /* what is no host name has no address */
-  e->preference = ns_get16(octets);
-  e->lot = (unsigned int)rand();
-  e->name[smtp_domain_fold(e->name, name, strlen(name))] = 0;
-  list->count++;
+  if (list->count == EXCHANGERS_MAX || ns_rr_rdlen(*record) < 3
+   || dn_expand(ns_msg_base(*message), ns_msg_end(*message), octets + 2, name, sizeof name) == -1) list->odd = 1;
+  else if (!name[0]) list->null = 1;
+  else if (!exchanger_name_ok(name)) list->odd = 1;
+  else exchanger_add_name(list, ns_get16(octets), name);
 }
 
 static int exchanger_compare(void const *a, void const *b)
@@ -392,7 +404,7 @@ static enum host_outcome exchangers_try(finder *f)
       if (!exchanger_add(f, &list->exchanger[i], share))
       {
         f->list->count = before;
-        return before ? HOST_FOUND : f->doubt ? list_empty(f, ANSWER_LATER) : loops_back(f);
+        return before ? HOST_FOUND : f->doubt || list->odd ? list_empty(f, ANSWER_NONE) : loops_back(f);
       }
   }
   return f->list->count ? HOST_FOUND : list_empty(f, f->last);
@@ -408,7 +420,7 @@ static enum host_outcome host_exchangers(finder *f)
     qsort(list->exchanger, list->count, sizeof list->exchanger[0], exchanger_compare);
     return exchangers_try(f);
   }
-  if (list->null) return list_refuse(f->list, HOST_NEVER, "5.1.10", "Domain does not accept mail (null MX): ", f->where->host);
+  if (list->null && !list->odd) return list_refuse(f->list, HOST_NEVER, "5.1.10", "Domain does not accept mail (null MX): ", f->where->host);
   if (found == ANSWER_NONE) return host_alone(f); /* the implicit MX */
   return list_empty(f, ANSWER_NONE);
 }

@@ -20,7 +20,7 @@ typedef struct host_address
 
 /*
  *   HOST_FOUND   there are addresses, best first
- *   HOST_LATER   nothing can be said now: no answer, SERVFAIL
+ *   HOST_LATER   nothing can be said now: no answer, SERVFAIL, an MX whose name cannot be used
  *   HOST_NEVER   mail cannot go there: no such domain, null MX, or we are its best MX
  */
 enum host_outcome { HOST_FOUND, HOST_LATER, HOST_NEVER };
