@@ -30,6 +30,20 @@ flush() { "$BIN/flush-run" -C "$I" "$1"; }
 # The most it ever had in hand.
 most() { sort -n "$said" | tail -n 1; }
 
+# What qmgr knows of the site and of ourselves is told first.
+testSiteIsDescribed() {
+  conf me relay.example
+  conf nameserver 127.0.0.1:5353
+  conf timeouts 'connect 5' 'lookup 7'
+  service qmgr h
+  hold a.example 1
+  agents
+  flush a.example
+  assertTrue "$(queued) left" 'wait_for 30 drained'
+  assertEquals "site [127.0.0.1]:9 me=relay.example listen=127.0.0.1:$PORT nameserver=127.0.0.1:5353\
+ timeouts=5,300,300,300,300,120,180,600,30 lookup=7" "$(cat "$said.site")"
+}
+
 testWindowIsKept() {
   hold a.example 20
   agents 3

@@ -44,6 +44,7 @@ testDefaults() {
   says 'relaydomains = 1 entry  (conf/relaydomains)'
   says 'flushdomains = (relaydomains)  (default)'
   says 'timeouts = connect 30, greeting 300, '
+  says ', quit 30, lookup 30, '
   assertEquals 'a line for each setting' 21 "$(out | wc -l)"
 }
 

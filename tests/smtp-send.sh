@@ -75,9 +75,9 @@ job() {
 job_parameters=
 job_rcpt_parameters=
 
-# send: the agent, with the script on stdin; what it said is in $T/said, its log in $T/log.
+# send [SECONDS]: the agent, with the script on stdin; what it said is in $T/said, its log in $T/log.
 send() {
-  timeout 100 tests/sink/qmgr "$BIN/smtp-send" >"$T/said" 2>"$T/log"
+  timeout "${1-100}" tests/sink/qmgr "$BIN/smtp-send" >"$T/said" 2>"$T/log"
 }
 
 said() { cat "$T/said"; }
@@ -733,6 +733,78 @@ EOT
   # An address is not the name of a host: the root is asked for it, and this server does not know.
   { echo "site number.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; } | send
   assertEquals 'down 4.4.3' "$(said | tail -n 1 | cut -d' ' -f1,2)"
+  dns_stop
+}
+
+# mute_start [ADDRESS:PORT]: a name server that is mute about some names, before the other one; see tests/peer/dns-mute.
+mute_start() {
+  [ $# = 1 ] || free_port MUTEPORT
+  rm -f "$T/mute"
+  tests/peer/dns-mute "${1-127.0.0.1:$MUTEPORT}" "127.0.0.1:$DNSPORT" "$T/mute" </dev/null >"$T/mute.out" 2>&1 &
+  mute_pid=$!
+  wait_for 10 test -e "$T/mute"
+}
+mute_stop() {
+  kill "$mute_pid"
+  wait "$mute_pid" 2>/dev/null
+}
+
+# A host is looked for no longer than it may be; a name that gets no answer leaves the others their time.
+testMuteNames() {
+  peer "$CHUNK"
+  dns_start <<EOT
+$(n=0; while [ $((n += 1)) -le 20 ]; do echo "all MX $n mute$n"; done)
+some MX 1 mute1
+some MX 2 mute2
+some MX 3 mute3
+some MX 4 no6
+no6 A 127.0.0.1
+EOT
+  mute_start || fail "$(cat "$T/mute.out")"
+  message m1
+  { echo "site all.example:$PEERPORT lookup=4 nameserver=127.0.0.1:$MUTEPORT"; job m1 - a@x.tld; } | send
+  assertEquals 'down 4.4.3 Host or domain name not found, try again: no answer about all.example' "$(said)"
+  { echo "site mute.example:$PEERPORT lookup=2 nameserver=127.0.0.1:$MUTEPORT"; job m1 - a@x.tld; } | send
+  assertEquals 'down 4.4.3 Host or domain name not found, try again: no answer about mute.example' "$(said)"
+  { echo "site some.example:$PEERPORT lookup=12 nameserver=127.0.0.1:$MUTEPORT"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send 40
+  assertEquals "up no6.example[127.0.0.1]:$PEERPORT" "$(said | grep '^up' | cut -d' ' -f1,2)"
+  mute_stop
+  dns_stop
+}
+
+# The first servers of resolv.conf are mute, or nobody; the third is asked, and from then on first.
+testMuteNameServers() {
+  unshare -m true 2>/dev/null || {
+    skip 'needs root, and a mount namespace of its own'
+    return
+  }
+  peer "$CHUNK"
+  dns_start <<EOT
+site MX 1 mute1
+site MX 2 mute2
+site MX 3 here
+here A 127.0.0.1
+EOT
+  mute_start 127.53.53.3:53 || {
+    skip 'port 53 is taken'
+    return
+  }
+  socat -u UDP-RECV:53,bind=127.53.53.1 "CREATE:$T/unanswered" &
+  socat_pid=$!
+  printf 'nameserver %s\n' 127.53.53.1 ::1 127.53.53.3 >"$T/resolv.conf"
+  mkdir "$T/apart"
+  cat >"$T/apart/smtp-send" <<EOT
+#!/bin/sh
+exec unshare -m sh -c 'mount --bind $T/resolv.conf /etc/resolv.conf && exec $BIN/smtp-send'
+EOT
+  chmod +x "$T/apart/smtp-send"
+  message m1
+  { echo "site site.example:$PEERPORT"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | BIN=$T/apart send
+  assertEquals "$(cat "$T/log")" "up here.example[127.0.0.1]:$PEERPORT" "$(said | grep '^up' | cut -d' ' -f1,2)"
+  assertTrue 'the mute server was asked' "[ -s '$T/unanswered' ]"
+  kill $socat_pid
+  wait $socat_pid 2>/dev/null
+  mute_stop
   dns_stop
 }
 

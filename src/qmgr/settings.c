@@ -12,15 +12,19 @@ static int session_add(stralloc *session, char const *key, char const *value)
     && stralloc_cats(session, value);
 }
 
+static int number_add(stralloc *session, unsigned int number)
+{
+  char text[UINT_FMT];
+  return stralloc_catb(session, text, uint_fmt(text, number));
+}
+
 static int timeouts_add(stralloc *session, unsigned int const seconds[CONF_TIMEOUTS])
 {
-  char number[UINT_FMT];
   unsigned int i;
   if (!stralloc_cats(session, " timeouts=")) return 0;
   for (i = CONF_TIMEOUT_CONNECT; i <= CONF_TIMEOUT_QUIT; i++)
-    if ((i && !stralloc_cats(session, ","))
-     || !stralloc_catb(session, number, uint_fmt(number, seconds[i]))) return 0;
-  return 1;
+    if ((i && !stralloc_cats(session, ",")) || !number_add(session, seconds[i])) return 0;
+  return stralloc_cats(session, " lookup=") && number_add(session, seconds[CONF_TIMEOUT_LOOKUP]);
 }
 
 /* What an agent must know about us and its limits, see job.h. */

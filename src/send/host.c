@@ -22,6 +22,8 @@
 #define NAME_ADDRESSES_MAX 8
 /* Addresses of one name that are tried while there are other names. */
 #define NAME_SHARE 3
+/* The resolver counts whole seconds: so little may be missing from one that is begun. */
+#define SECOND_SHORT_MS 100
 
 enum answer
 {
@@ -48,13 +50,16 @@ typedef struct exchanger_list
 
 typedef struct finder
 {
-  struct __res_state resolver;
+  struct __res_state resolver; /* asks the first name server of its list alone: see resolver_turn */
+  int servers;                 /* in that list */
   struct sockaddr_in6 nameserver6; /* the resolver points here, and frees what it points to: see resolver_close */
+  int64_t deadline_ms;     /* of all look-ups (clock_ms) */
+  int64_t turn_ms;         /* of those for the present name */
   site const *where;
   struct ifaddrs *interfaces;
   host_list *list;
   int doubt;               /* a look-up ended without an answer: what is missing may be there */
-  enum answer last;        /* how the last look-up of addresses ended */
+  enum answer last;        /* how the last look-up of IPv4 addresses ended */
   exchanger_list exchangers;
   unsigned char answer[ANSWER_MAX];
 } finder;
@@ -81,17 +86,37 @@ static void resolver_ask_at(finder *f, site_address const *server)
 static int resolver_open(finder *f)
 {
   if (res_ninit(&f->resolver) == -1) return 0;
-  f->resolver.retrans = HOST_WAIT_S;
-  f->resolver.retry = HOST_TRIES;
+  f->resolver.retry = 1;
   f->resolver.options |= RES_USE_EDNS0;
   if (f->where->nameserver.size) resolver_ask_at(f, &f->where->nameserver);
+  f->servers = f->resolver.nscount;
+  f->resolver.nscount = 1;
   return 1;
 }
 
 static void resolver_close(finder *f)
 {
   if (f->resolver._u._ext.nsaddrs[0] == &f->nameserver6) f->resolver._u._ext.nsaddrs[0] = 0;
+  f->resolver.nscount = f->servers;
   res_nclose(&f->resolver);
+}
+
+/*
+ * The first name server goes to the end of the list.  One at a time is asked, for the resolver's own way through
+ * them cannot be told when to be over; and one that has answered is asked first from then on.
+ */
+static void resolver_turn(finder *f)
+{
+  res_state r = &f->resolver;
+  size_t last = (size_t)f->servers - 1;
+  struct sockaddr_in const address = r->nsaddr_list[0];
+  struct sockaddr_in6 *const address6 = r->_u._ext.nsaddrs[0];
+  if (!last) return;
+  memmove(r->nsaddr_list, r->nsaddr_list + 1, last * sizeof r->nsaddr_list[0]);
+  memmove(r->_u._ext.nsaddrs, r->_u._ext.nsaddrs + 1, last * sizeof r->_u._ext.nsaddrs[0]);
+  r->nsaddr_list[last] = address;
+  r->_u._ext.nsaddrs[last] = address6;
+  r->_u._ext.nscount = 0; /* glibc's way to say that the list is a new one */
 }
 
 static enum answer resolver_error(finder const *f)
@@ -102,6 +127,55 @@ static enum answer resolver_error(finder const *f)
     case NO_DATA: return ANSWER_NONE;
     default: return ANSWER_LATER;
   }
+}
+
+/* --- time --------------------------------------------------------------------------- */
+
+/*
+ * The next of so many names is looked up: it has its part of the time that is left, but no more than it takes to
+ * ask each server once.  So a name that gets no answer leaves the others their time; once all have had their turn
+ * they have another.
+ */
+static void turn_begin(finder *f, size_t names)
+{
+  int64_t now = clock_ms();
+  int64_t share = (f->deadline_ms - now) / (int64_t)names;
+  int64_t most = (int64_t)f->servers * HOST_WAIT_S * 1000;
+  if (share > most) share = most;
+  if (share < 1000) share = 1000;
+  f->turn_ms = now + share < f->deadline_ms ? now + share : f->deadline_ms;
+}
+
+/* Seconds to wait for a server, while so many can still be asked; 0: the turn is over. */
+static int turn_wait_s(finder const *f, int servers)
+{
+  int64_t left = (f->turn_ms - clock_ms() + SECOND_SHORT_MS) / 1000;
+  int64_t share = left / servers;
+  if (left < 1) return 0;
+  return share < 1 ? 1 : share > HOST_WAIT_S ? HOST_WAIT_S : (int)share;
+}
+
+/* --- questions ---------------------------------------------------------------------- */
+
+/*
+ * Put a question to one server after the other until one answers or the turn is over.
+ * Returns the length of what is in f->answer, or -1 with *why.
+ */
+static int question_ask(finder *f, char const *name, ns_type type, enum answer *why)
+{
+  int servers;
+  *why = ANSWER_LATER;
+  for (servers = f->servers; servers && *why == ANSWER_LATER; servers--)
+  {
+    int len;
+    f->resolver.retrans = turn_wait_s(f, servers);
+    if (!f->resolver.retrans) return -1;
+    len = res_nquery(&f->resolver, name, ns_c_in, (int)type, f->answer, sizeof f->answer);
+    if (len != -1) return len < ANSWER_MAX ? len : ANSWER_MAX;
+    *why = resolver_error(f);
+    if (*why == ANSWER_LATER) resolver_turn(f);
+  }
+  return -1;
 }
 
 /* What to do with a record of the type asked for. */
@@ -136,7 +210,7 @@ static enum answer answer_read(finder *f, int len, ns_type type, char alias[NS_M
  * Ask for a name's records.  A recursive server follows aliases itself; one that is only
  * authoritative may end its answer with a CNAME, which is then asked for in turn.
  */
-static enum answer records_find(finder *f, char const *name, ns_type type, record_fn *fn, void *data)
+static enum answer aliases_follow(finder *f, char const *name, ns_type type, record_fn *fn, void *data)
 {
   char asked[NS_MAXDNAME];
   char alias[NS_MAXDNAME];
@@ -145,14 +219,21 @@ static enum answer records_find(finder *f, char const *name, ns_type type, recor
   for (i = 0; i < ALIASES_MAX; i++)
   {
     enum answer found;
-    int len = res_nquery(&f->resolver, asked, ns_c_in, (int)type, f->answer, sizeof f->answer);
-    if (len == -1) return resolver_error(f);
+    int len = question_ask(f, asked, type, &found);
+    if (len == -1) return found;
     alias[0] = 0;
-    found = answer_read(f, len < ANSWER_MAX ? len : ANSWER_MAX, type, alias, fn, data);
+    found = answer_read(f, len, type, alias, fn, data);
     if (found != ANSWER_NONE || !alias[0]) return found;
     memcpy(asked, alias, sizeof asked);
   }
   return ANSWER_LATER;
+}
+
+static enum answer records_find(finder *f, char const *name, ns_type type, record_fn *fn, void *data)
+{
+  enum answer found = aliases_follow(f, name, type, fn, data);
+  if (found == ANSWER_LATER) f->doubt = 1;
+  return found;
 }
 
 /* --- ourselves ---------------------------------------------------------------------- */
@@ -243,19 +324,16 @@ static void address_take(void *data, ns_msg *message, ns_rr *record)
   address_set_add(set, &address);
 }
 
-static void addresses_ask(finder *f, char const *name, ns_type type, address_set *set)
-{
-  enum answer found = records_find(f, name, type, address_take, set);
-  if (found == ANSWER_LATER) f->doubt = 1;
-  if (found != ANSWER_DATA || f->last != ANSWER_DATA) f->last = found;
-}
-
 static int localhost_is(char const *name)
 {
   return smtp_domain_below(name, strlen(name), "localhost", 9);
 }
 
-/* Add all addresses of a name to a first set and a second one, of which the first is to be preferred. */
+/*
+ * Add all addresses of a name to a first set and a second one, of which the first is to be preferred.
+ * IPv4 is asked for first: where there is no answer, the turn is over before it is waited for once more.  There are
+ * servers that never answer a question for IPv6.
+ */
 static void addresses_find(finder *f, char const *name, address_set *first, address_set *second)
 {
   if (localhost_is(name))
@@ -264,8 +342,8 @@ static void addresses_find(finder *f, char const *name, address_set *first, addr
     address_set_literal(second, "::1");
     return;
   }
-  addresses_ask(f, name, ns_t_aaaa, first);
-  addresses_ask(f, name, ns_t_a, second);
+  f->last = records_find(f, name, ns_t_a, address_take, second);
+  records_find(f, name, ns_t_aaaa, address_take, first);
 }
 
 /* --- the list ----------------------------------------------------------------------- */
@@ -316,7 +394,7 @@ static enum host_outcome loops_back(finder *f)
 static enum host_outcome list_empty(finder *f, enum answer found)
 {
   char const *name = f->where->host;
-  if (f->doubt || found == ANSWER_LATER)
+  if (f->doubt)
     return list_refuse(f->list, HOST_LATER, "4.4.3", "Host or domain name not found, try again: no answer about ", name);
   if (f->exchangers.odd)
     return list_refuse(f->list, HOST_LATER, "4.4.4", "Host or domain name not found, try again: unusable MX of ", name);
@@ -332,6 +410,7 @@ static enum host_outcome host_alone(finder *f)
   address_set first, second;
   address_set_init(&first, f);
   address_set_init(&second, f);
+  turn_begin(f, 1);
   if (!address_set_literal(&first, host)) addresses_find(f, host, &first, &second);
   if (first.ourselves || second.ourselves) return loops_back(f);
   list_add_name(f->list, host, &first, &second, HOST_ADDRESSES_MAX);
@@ -377,16 +456,19 @@ static int exchanger_compare(void const *a, void const *b)
   return (x->lot > y->lot) - (x->lot < y->lot);
 }
 
-/* Add one MX's addresses.  0: it is ourselves. */
-static int exchanger_add(finder *f, exchanger const *e, size_t share)
+/* Add the addresses of the MX at i; those before it have had their turn.  0: it is ourselves. */
+static int exchanger_add(finder *f, size_t i)
 {
+  exchanger_list const *list = &f->exchangers;
+  char const *name = list->exchanger[i].name;
   address_set first, second;
-  if (!strcasecmp(e->name, f->where->me)) return 0;
+  if (!strcasecmp(name, f->where->me)) return 0;
   address_set_init(&first, f);
   address_set_init(&second, f);
-  addresses_find(f, e->name, &first, &second);
+  turn_begin(f, list->count - i);
+  addresses_find(f, name, &first, &second);
   if (first.ourselves || second.ourselves) return 0;
-  list_add_name(f->list, e->name, &first, &second, share);
+  list_add_name(f->list, name, &first, &second, list->count > 1 ? NAME_SHARE : HOST_ADDRESSES_MAX);
   return 1;
 }
 
@@ -394,14 +476,13 @@ static int exchanger_add(finder *f, exchanger const *e, size_t share)
 static enum host_outcome exchangers_try(finder *f)
 {
   exchanger_list const *list = &f->exchangers;
-  size_t share = list->count > 1 ? NAME_SHARE : HOST_ADDRESSES_MAX;
   size_t i = 0;
   while (i < list->count && f->list->count < HOST_ADDRESSES_MAX)
   {
     size_t before = f->list->count;
     unsigned int preference = list->exchanger[i].preference;
     for (; i < list->count && list->exchanger[i].preference == preference; i++)
-      if (!exchanger_add(f, &list->exchanger[i], share))
+      if (!exchanger_add(f, i))
       {
         f->list->count = before;
         return before ? HOST_FOUND : f->doubt || list->odd ? list_empty(f, ANSWER_NONE) : loops_back(f);
@@ -413,7 +494,9 @@ static enum host_outcome exchangers_try(finder *f)
 static enum host_outcome host_exchangers(finder *f)
 {
   exchanger_list *list = &f->exchangers;
-  enum answer found = records_find(f, f->where->host, ns_t_mx, exchanger_take, list);
+  enum answer found;
+  turn_begin(f, 1);
+  found = records_find(f, f->where->host, ns_t_mx, exchanger_take, list);
   if (found == ANSWER_LATER || found == ANSWER_NO_NAME) return list_empty(f, found);
   if (list->count)
   {
@@ -425,18 +508,30 @@ static enum host_outcome host_exchangers(finder *f)
   return list_empty(f, ANSWER_NONE);
 }
 
+/* From the beginning: what was answered already is in the name servers' caches. */
+static enum host_outcome host_try(finder *f)
+{
+  f->doubt = 0;
+  f->last = ANSWER_NONE;
+  f->list->count = 0;
+  f->exchangers.count = 0;
+  f->exchangers.null = f->exchangers.odd = 0;
+  return f->where->exchangers && !localhost_is(f->where->host) ? host_exchangers(f) : host_alone(f);
+}
+
 enum host_outcome host_find(host_list *list, site const *where)
 {
   finder f;
   enum host_outcome outcome;
+  unsigned int tries = HOST_TRIES;
   memset(&f, 0, sizeof f);
   f.where = where;
   f.list = list;
-  f.last = ANSWER_NONE;
-  list->count = 0;
+  f.deadline_ms = clock_ms() + (int64_t)where->lookup_s * 1000;
   srand((unsigned int)clock_us());
   if (!resolver_open(&f)) return list_refuse(list, HOST_LATER, "4.3.0", "resolver does not start", "");
-  outcome = where->exchangers && !localhost_is(where->host) ? host_exchangers(&f) : host_alone(&f);
+  do outcome = host_try(&f);
+  while (f.doubt && outcome == HOST_LATER && --tries);
   resolver_close(&f);
   if (f.interfaces) freeifaddrs(f.interfaces);
   return outcome;

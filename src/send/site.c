@@ -9,6 +9,9 @@
 #include "job/job.h"
 
 #define PORT_SMTP 25
+#define LOOKUP_S 30
+/* As much as anybody waits, and more. */
+#define SECONDS_MAX 1000000
 
 void site_init(site *out)
 {
@@ -16,6 +19,7 @@ void site_init(site *out)
   memset(out, 0, sizeof *out);
   out->port = PORT_SMTP;
   memcpy(out->timeout_s, seconds, sizeof seconds);
+  out->lookup_s = LOOKUP_S;
   if (gethostname(out->me, sizeof out->me - 1) == -1 || !out->me[0]) strcpy(out->me, "localhost");
 }
 
@@ -148,6 +152,14 @@ int site_nexthop_scan(site *out, char const *s, size_t len)
   return host_take(out, s, hostlen);
 }
 
+static int seconds_scan(unsigned int *out, char const *s, size_t len)
+{
+  uint64_t seconds;
+  if (!number_scan(s, len, SECONDS_MAX, &seconds) || !seconds) return 0;
+  *out = (unsigned int)seconds;
+  return 1;
+}
+
 /* Numbers parted by commas; where there are fewer, the last holds for the rest. */
 static int timeouts_scan(unsigned int timeout_s[SITE_TIMEOUTS], char const *s, size_t len)
 {
@@ -156,9 +168,7 @@ static int timeouts_scan(unsigned int timeout_s[SITE_TIMEOUTS], char const *s, s
   {
     char const *comma = memchr(s, ',', len);
     size_t n = comma ? (size_t)(comma - s) : len;
-    uint64_t seconds;
-    if (!number_scan(s, n, 1000000, &seconds) || !seconds) return 0;
-    timeout_s[i] = (unsigned int)seconds;
+    if (!seconds_scan(&timeout_s[i], s, n)) return 0;
     if (!comma) break;
     s += n + 1;
     len -= n + 1;
@@ -178,6 +188,7 @@ int site_option_scan(site *out, char const *s, size_t len)
   if (job_field_is(&key, "listen")) return site_address_scan(&out->listen, value, valuelen);
   if (job_field_is(&key, "nameserver")) return site_address_scan(&out->nameserver, value, valuelen);
   if (job_field_is(&key, "timeouts")) return timeouts_scan(out->timeout_s, value, valuelen);
+  if (job_field_is(&key, "lookup")) return seconds_scan(&out->lookup_s, value, valuelen);
   return 1;
 }
 

@@ -35,9 +35,10 @@ typedef struct site
   site_address nameserver;
   unsigned int timeout_s[SITE_TIMEOUTS];
   unsigned int without;            /* smtp_extension: not to be used, whatever EHLO says */
+  unsigned int lookup_s;           /* for finding the host, all in all */
 } site;
 
-/* All defaults: our own host name, port 25, the RFC's timeouts. */
+/* All defaults: our own host name, port 25, the RFC's timeouts, half a minute for finding the host. */
 extern void site_init(site *out);
 
 /*

@@ -57,6 +57,8 @@ int main(void)
   CHECK("one timeout for all", scans("a.tld timeouts=7") && s.timeout_s[0] == 7 && s.timeout_s[8] == 7);
   CHECK("default timeouts", scans("a.tld") && s.timeout_s[SITE_TIMEOUT_DATADONE] == 600);
   CHECK("timeouts that make no sense", !scans("a.tld timeouts=0") && !scans("a.tld timeouts=1,,2") && !scans("a.tld timeouts=x"));
+  CHECK("time to find the host", scans("a.tld timeouts=7 lookup=5") && s.lookup_s == 5 && scans("a.tld timeouts=7") && s.lookup_s == 30);
+  CHECK("no time to find the host", !scans("a.tld lookup=0") && !scans("a.tld lookup=1,2") && !scans("a.tld lookup=1000001"));
 
   CHECK("address IPv4", address_is("192.0.2.1:25", "192.0.2.1", 25));
   CHECK("address IPv6", address_is("[::1]:25", "::1", 25));
