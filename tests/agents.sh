@@ -35,13 +35,14 @@ testSiteIsDescribed() {
   conf me relay.example
   conf nameserver 127.0.0.1:5353
   conf timeouts 'connect 5' 'lookup 7'
+  conf routes '* [127.0.0.1]:9 park without=chunking,Pipelining'
   service qmgr h
   hold a.example 1
   agents
   flush a.example
   assertTrue "$(queued) left" 'wait_for 30 drained'
   assertEquals "site [127.0.0.1]:9 me=relay.example listen=127.0.0.1:$PORT nameserver=127.0.0.1:5353\
- timeouts=5,300,300,300,300,120,180,600,30 lookup=7" "$(cat "$said.site")"
+ timeouts=5,300,300,300,300,120,180,600,30 lookup=7 without=PIPELINING,CHUNKING" "$(cat "$said.site")"
 }
 
 testWindowIsKept() {

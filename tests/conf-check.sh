@@ -91,6 +91,7 @@ testWrongLists() {
   wrong flushclients 'line 1: not an address: localhost' localhost
   wrong flushusers 'line 1: not a user: a b' 'a b'
   wrong routes 'line 1: unknown option: parc' 'a.tld - parc'
+  wrong routes 'line 2: not among PIPELINING,CHUNKING,SIZE,8BITMIME,DSN,SMTPUTF8: without=DSN,PIPES' 'a.tld - without=dsn' 'b.tld - without=DSN,PIPES'
   wrong routes 'line 3: a second route for: a.tld' 'a.tld -' '* -' 'A.tld. b.tld'
   wrong queues 'line 1: queue without domains: night' night
   wrong recipients 'line 1: not a mailbox: alice' alice

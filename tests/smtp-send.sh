@@ -260,6 +260,35 @@ testParametersWithExtensions() {
     'RCPT TO:<alice@customer.tld> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;alice@customer.tld'
 }
 
+# without EXTENSIONS: what is not used is as if it had not been offered.
+without() {
+  tearDown
+  setUp
+  peer "$CHUNK" -e 8BITMIME -e DSN -e 'SIZE 10' -e SMTPUTF8
+  SITE="$SITE without=$1"
+  message m1
+  message m2
+  job_parameters=' BODY=8BITMIME ENVID=q+3D1 SMTPUTF8'
+  { echo "$SITE"; job m1 8u-- a@x.tld; job m2 8u-- a@x.tld; echo '=wait done m2'; echo '=end'; } | send
+  job_parameters=
+}
+testWithout() {
+  without size
+  assertEquals 'MAIL FROM:<m1@sender.example> BODY=8BITMIME ENVID=q+3D1 SMTPUTF8' "$(commands | grep -m 1 ^MAIL)"
+  assertEquals 2 "$(commands | grep -c BDAT)"
+  same m2 2
+  without SIZE,8bitmime,dsn
+  assertEquals 'MAIL FROM:<m1@sender.example> SMTPUTF8' "$(commands | grep -m 1 ^MAIL)"
+  without SIZE,SMTPUTF8
+  assertEquals "0 failed 5.6.7 $(relay) SMTPUTF8 is required, but was not offered by host 127.0.0.1[127.0.0.1]" "$(journal m1)"
+  without CHUNKING,SIZE
+  assertEquals 2 "$(commands | grep -c DATA)"
+  same m2 2
+  without CHUNKING,SIZE,PIPELINING
+  assertEquals 'EHLO, four for each message, QUIT' 10 "$(log_count turn)"
+  same m2 2
+}
+
 testEightBitIsDeclared() {
   peer "$PIPE" -e 8BITMIME
   message m1
@@ -882,6 +911,10 @@ testByHand() {
   assertEquals 'Subject: x\r\n\r\n.dot\r\nlast\r\n' "$(sed 's/\r$/\\r\\n/' "$(kept 1)" | tr -d '\n')"
   assertEquals 'MAIL FROM:<>' "$(commands | grep MAIL)"
   assertEquals 'EHLO hand.example' "$(commands | grep EHLO)"
+  turns=$(log_count turn)
+  echo x | by_hand -w Pipelining "[127.0.0.1]:$PEERPORT" a@b.tld alice@x.tld
+  assertEquals 0 $?
+  assertEquals 'EHLO, MAIL, RCPT, DATA, content, QUIT' 6 $(($(log_count turn) - turns))
   echo x | by_hand "[127.0.0.1]:$PEERPORT" a@b.tld alice@x.tld carol@x.tld
   assertEquals deferred 111 $?
   echo x | by_hand "[127.0.0.1]:$PEERPORT" a@b.tld carol@x.tld bob@x.tld
@@ -893,7 +926,7 @@ testByHandWrong() {
   echo x | by_hand "[127.0.0.1]:$PEERPORT" a@b.tld alice@x.tld
   assertEquals 'connection refused' 111 $?
   assertEquals "<alice@x.tld> deferred 4.4.1 $(relay) connect to $(relay): Connection refused" "$(said)"
-  for arguments in '-x' '-t' '-t 0 [::1] a@b.tld c@d.tld' '-n x [::1] a@b.tld c@d.tld' '[::1]' '[::1] a@b.tld' '[::1 a@b.tld c@d.tld' 'a..b a@b.tld c@d.tld' 'x:0 a@b.tld c@d.tld'; do
+  for arguments in '-x' '-t' '-t 0 [::1] a@b.tld c@d.tld' '-n x [::1] a@b.tld c@d.tld' '-w PIPES [::1] a@b.tld c@d.tld' '[::1]' '[::1] a@b.tld' '[::1 a@b.tld c@d.tld' 'a..b a@b.tld c@d.tld' 'x:0 a@b.tld c@d.tld'; do
     # shellcheck disable=SC2086
     echo x | by_hand $arguments
     assertEquals "$arguments" 100 $?

@@ -153,6 +153,7 @@ typedef struct conf_route_line
   uint64_t lifetime;     /* 0: not said */
   uint64_t delaywarning; /* CONF_ROUTE_UNSAID: not said; 0: never */
   uint64_t concurrency;  /* 0: not said */
+  unsigned int without;  /* smtp_extension, or-ed; 0: not said */
 } conf_route_line;
 #define CONF_ROUTE_UNSAID UINT64_MAX
 #define CONF_ROUTE_LINE_ZERO { .pattern = STRALLOC_ZERO, .site = STRALLOC_ZERO, .delaywarning = CONF_ROUTE_UNSAID }

@@ -496,7 +496,7 @@ conf_setting const conf_settings[] =
   { "flushusers", CONF_LIST, "(none)",
     "local users that may ask for a flush", &conf_check_user },
   { "routes", CONF_COMPILED, "(none: MX)",
-    "PATTERN NEXTHOP [park] [lifetime=TIME] [delaywarning=TIME] [concurrency=N]", &conf_check_route },
+    "PATTERN NEXTHOP [park] [lifetime=TIME] [delaywarning=TIME] [concurrency=N] [without=EXTENSION,...]", &conf_check_route },
   { "queues", CONF_LIST, "(none)",
     "NAME DOMAIN... for ETRN #NAME", &conf_check_queue },
   { "recipients", CONF_COMPILED, "(any)",

@@ -136,8 +136,9 @@ extern int conf_recipient(int conf, conf_list *kept, char const *mailbox, size_t
 extern int conf_queue(int conf, char const *name, size_t len, stralloc *domains, int *found);
 
 /*
- * routes: lines "PATTERN NEXTHOP [park] [lifetime=TIME] [delaywarning=TIME] [concurrency=N]", PATTERN a domain,
- * ".domain" for all below it, or "*".  The exact domain wins, then the longest ".domain", then "*".
+ * routes: lines "PATTERN NEXTHOP [park] [lifetime=TIME] [delaywarning=TIME] [concurrency=N]
+ * [without=EXTENSION[,EXTENSION]...]", PATTERN a domain, ".domain" for all below it, or "*".  The exact domain
+ * wins, then the longest ".domain", then "*".
  * NEXTHOP is [HOST]:PORT, [HOST], DOMAIN, DOMAIN:PORT, or "-" for the MX of the domain itself.
  */
 typedef struct conf_route
@@ -147,6 +148,7 @@ typedef struct conf_route
   uint64_t lifetime;    /* seconds; conf/lifetime where the route says nothing */
   uint64_t delaywarning; /* seconds, 0: never; where the route says nothing, conf/delaywarning, or never when parked */
   uint64_t concurrency; /* connections; conf/concurrency where the route says nothing */
+  unsigned int without; /* extensions that are not used though the site offers them (smtp_extension), or-ed */
 } conf_route;
 #define CONF_ROUTE_ZERO { .site = STRALLOC_ZERO }
 /* Always finds one: without a line, the MX of the domain, not parked. */

@@ -10,6 +10,7 @@
 
 #include "base/duration.h"
 #include "smtp/domain.h"
+#include "smtp/reply.h"
 
 /* --- hosts and ports ------------------------------------------------------------------ */
 
@@ -175,6 +176,12 @@ static int option_scan(conf_route_line *route, conf_word const *word)
     return option_number(value, len, &route->concurrency)
       || conf_say("not a number from 1 to 10000", word->s, word->len);
   }
+  if ((value = option_value(word, "without=", &len)))
+  {
+    if (route->without) return conf_say("said twice", word->s, word->len);
+    route->without = smtp_extensions_scan(value, len);
+    return route->without || conf_say("not among PIPELINING,CHUNKING,SIZE,8BITMIME,DSN,SMTPUTF8", word->s, word->len);
+  }
   return conf_say("unknown option", word->s, word->len);
 }
 
@@ -184,6 +191,7 @@ static int target_scan(conf_route_line *route, char const *s, size_t len)
   conf_word word;
   route->parked = 0;
   route->lifetime = route->concurrency = 0;
+  route->without = 0;
   route->delaywarning = CONF_ROUTE_UNSAID;
   if (!conf_word_next(&s, &len, &word)) return conf_say("no next hop", 0, 0);
   if (word.len == 1 && *word.s == '-')
@@ -391,6 +399,7 @@ static int route_complete(int conf, char const *domain, size_t len, conf_route_l
   route->parked = line->parked;
   route->lifetime = line->lifetime;
   route->concurrency = line->concurrency;
+  route->without = line->without;
   if (!route->lifetime && !conf_lifetime(conf, &route->lifetime)) return 0;
   if (!delaywarning_complete(conf, line, route)) return 0;
   if (route->concurrency) return 1;

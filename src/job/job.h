@@ -17,6 +17,7 @@
  *        nameserver=ADDRESS:PORT     ask this DNS server, not those of resolv.conf
  *        timeouts=C,G,H,M,R,I,B,D,Q  seconds: connect, greeting, helo, mail, rcpt, data
  *                                    init, data block, data done, quit
+ *        without=WORD[,WORD]...      as if the site did not offer these extensions (smtp_extensions_scan)
  *        lookup=SECONDS              for finding the host, all in all; where it is not said, 30
  *   mail ID ARRIVAL OFFSET LENGTH FLAGS <SENDER> [PARAMETER]...
  *        with this line's first octet, or before it, travels the message's descriptor, open for

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "qmgr/qmgr-internal.h"
+#include "smtp/reply.h"
 
 /* Descriptors that wait for all agents together: others need some too. */
 #define OUT_FDS_MAX 256
@@ -28,9 +29,12 @@
 
 static int agent_greet(qmgr const *q, agent *a)
 {
+  char without[SMTP_EXTENSIONS_MAX];
   return stralloc_cats(&a->out, "site ")
     && stralloc_cats(&a->out, a->site->name)
     && stralloc_cats(&a->out, q->settings.session.s)
+    && (!smtp_extensions_format(without, a->site->without)
+        || (stralloc_cats(&a->out, " without=") && stralloc_cats(&a->out, without)))
     && stralloc_cats(&a->out, "\n");
 }
 

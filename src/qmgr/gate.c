@@ -68,6 +68,7 @@ static int route_refresh(qmgr *q, gate *g)
   g->lifetime_us = route.lifetime * SECOND_US;
   g->delaywarning_us = route.delaywarning * SECOND_US;
   s->limit_max = (unsigned int)route.concurrency;
+  s->without = route.without;
   g->route_generation = q->settings.generation;
   return 1;
 }

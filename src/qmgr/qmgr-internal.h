@@ -82,6 +82,7 @@ struct site
   timer probe;
   unsigned int limit;        /* connections it has earned */
   unsigned int limit_max;    /* and may have at the most */
+  unsigned int without;      /* extensions it offers in vain (smtp_extension) */
   agent *agents;
   unsigned int agents_count;
   gate *gates;               /* all that lead here */

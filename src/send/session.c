@@ -343,6 +343,14 @@ static void nonsense(session *s, char const *line, size_t len)
   session_fail(s, "4.5.0");
 }
 
+static void extension_take(session *s, smtp_reply_line const *line)
+{
+  unsigned long long size = s->size_max;
+  unsigned int offered = smtp_extension_scan(line->text, line->textlen, &size) & ~s->where->without;
+  if (offered & SMTP_EXT_SIZE) s->size_max = size;
+  s->extensions |= offered;
+}
+
 static void line_take(session *s, char const *line, size_t len)
 {
   smtp_reply_line parsed;
@@ -352,8 +360,7 @@ static void line_take(session *s, char const *line, size_t len)
     nonsense(s, line, len);
     return;
   }
-  if (e && e->kind == EXPECTED_EHLO && s->reply.lines)
-    s->extensions |= smtp_extension_scan(parsed.text, parsed.textlen, &s->size_max) & ~s->where->without;
+  if (e && e->kind == EXPECTED_EHLO && s->reply.lines) extension_take(s, &parsed);
   reply_add(s, line, len, &parsed);
   s->reply.lines++;
   if (!parsed.last) return;

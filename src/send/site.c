@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "job/job.h"
+#include "smtp/reply.h"
 
 #define PORT_SMTP 25
 #define LOOKUP_S 30
@@ -177,6 +178,12 @@ static int timeouts_scan(unsigned int timeout_s[SITE_TIMEOUTS], char const *s, s
   return 1;
 }
 
+static int extensions_scan(unsigned int *out, char const *s, size_t len)
+{
+  *out = smtp_extensions_scan(s, len);
+  return *out != 0;
+}
+
 int site_option_scan(site *out, char const *s, size_t len)
 {
   char const *equals = memchr(s, '=', len);
@@ -188,6 +195,7 @@ int site_option_scan(site *out, char const *s, size_t len)
   if (job_field_is(&key, "listen")) return site_address_scan(&out->listen, value, valuelen);
   if (job_field_is(&key, "nameserver")) return site_address_scan(&out->nameserver, value, valuelen);
   if (job_field_is(&key, "timeouts")) return timeouts_scan(out->timeout_s, value, valuelen);
+  if (job_field_is(&key, "without")) return extensions_scan(&out->without, value, valuelen);
   if (job_field_is(&key, "lookup")) return seconds_scan(&out->lookup_s, value, valuelen);
   return 1;
 }

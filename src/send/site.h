@@ -36,6 +36,7 @@ typedef struct site
   unsigned int timeout_s[SITE_TIMEOUTS];
   unsigned int without;            /* smtp_extension: not to be used, whatever EHLO says */
   unsigned int lookup_s;           /* for finding the host, all in all */
+  unsigned int without;            /* extensions that are not used though they are offered (smtp_extension) */
 } site;
 
 /* All defaults: our own host name, port 25, the RFC's timeouts, half a minute for finding the host. */

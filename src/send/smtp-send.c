@@ -29,7 +29,7 @@
 #include "send/way.h"
 #include "send/work.h"
 
-#define USAGE "smtp-send [-n NAMESERVER] [-H NAME] [-t TIMEOUTS] NEXTHOP SENDER RECIPIENT..."
+#define USAGE "smtp-send [-n NAMESERVER] [-H NAME] [-t TIMEOUTS] [-w EXTENSIONS] NEXTHOP SENDER RECIPIENT..."
 
 /* What is on the wire is finished within this, when qmgr has gone and when we are told to go. */
 #define STOP_MS 60000
@@ -426,11 +426,12 @@ static int options_read(site *where, int argc, char *const *argv)
 {
   int c;
   opterr = 0;
-  while ((c = getopt(argc, argv, "+n:H:t:")) != -1)
+  while ((c = getopt(argc, argv, "+n:H:t:w:")) != -1)
   {
     int good = c == 'n' ? nameserver_set(where, optarg)
       : c == 'H' ? option_set(where, "me", optarg)
       : c == 't' ? option_set(where, "timeouts", optarg)
+      : c == 'w' ? option_set(where, "without", optarg)
       : 0;
     if (!good) die_usage();
   }

@@ -83,22 +83,57 @@ static unsigned long long size_scan(char const *s, size_t len)
   return i == len || s[i] == ' ' ? number : 0;
 }
 
+static unsigned int extension_find(char const *keyword, size_t len)
+{
+  size_t i;
+  for (i = 0; i < sizeof extensions / sizeof *extensions; i++)
+    if (smtp_word_is(keyword, len, extensions[i].keyword)) return extensions[i].extension;
+  return 0;
+}
+
 unsigned int smtp_extension_scan(char const *text, size_t len, unsigned long long *size)
 {
   char const *space = len ? memchr(text, ' ', len) : 0;
   size_t n = space ? (size_t)(space - text) : len;
+  unsigned int extension = extension_find(text, n);
+  if (extension == SMTP_EXT_SIZE && space)
+  {
+    unsigned long long number = size_scan(space + 1, len - n - 1);
+    if (number) *size = number;
+  }
+  return extension;
+}
+
+unsigned int smtp_extensions_scan(char const *s, size_t len)
+{
+  unsigned int all = 0;
+  for (;;)
+  {
+    char const *comma = len ? memchr(s, ',', len) : 0;
+    size_t n = comma ? (size_t)(comma - s) : len;
+    unsigned int extension = extension_find(s, n) & SMTP_EXT_DISPENSABLE;
+    if (!extension) return 0;
+    all |= extension;
+    if (!comma) return all;
+    s += n + 1;
+    len -= n + 1;
+  }
+}
+
+size_t smtp_extensions_format(char out[SMTP_EXTENSIONS_MAX], unsigned int all)
+{
+  size_t len = 0;
   size_t i;
   for (i = 0; i < sizeof extensions / sizeof *extensions; i++)
   {
-    if (!smtp_word_is(text, n, extensions[i].keyword)) continue;
-    if (extensions[i].extension == SMTP_EXT_SIZE && space)
-    {
-      unsigned long long number = size_scan(space + 1, len - n - 1);
-      if (number) *size = number;
-    }
-    return extensions[i].extension;
+    size_t n = strlen(extensions[i].keyword);
+    if (!(extensions[i].extension & all & SMTP_EXT_DISPENSABLE)) continue;
+    if (len) out[len++] = ',';
+    memcpy(out + len, extensions[i].keyword, n);
+    len += n;
   }
-  return 0;
+  out[len] = 0;
+  return len;
 }
 
 void smtp_text_clean(char *s, size_t len)

@@ -43,6 +43,19 @@ enum smtp_extension
  */
 extern unsigned int smtp_extension_scan(char const *text, size_t len, unsigned long long *size);
 
+/* Those that mail goes without where it must. */
+#define SMTP_EXT_DISPENSABLE (SMTP_EXT_PIPELINING | SMTP_EXT_SIZE | SMTP_EXT_8BITMIME | SMTP_EXT_SMTPUTF8 \
+  | SMTP_EXT_CHUNKING | SMTP_EXT_DSN)
+
+/*
+ * A list of dispensable extensions in text, "PIPELINING,CHUNKING": their names in any case, parted by commas.
+ * scan    returns them or-ed, 0 when the text is no such list
+ * format  out is a string; returns its length, 0 when there are none in the mask
+ */
+#define SMTP_EXTENSIONS_MAX 64
+extern unsigned int smtp_extensions_scan(char const *s, size_t len);
+extern size_t smtp_extensions_format(char out[SMTP_EXTENSIONS_MAX], unsigned int all);
+
 /*
  * Make remote text fit for a log and a terminal: in place, control characters, the C1
  * controls in UTF-8 too, and octets that are not UTF-8 become '?'.

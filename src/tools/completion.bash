@@ -46,7 +46,7 @@ _sluice_table() {
     site-list) echo '-C:directory -1 -j -w -t:word site' ;;
     sluice-init) echo '-l:word -U directory' ;;
     sluice-log) echo '-r -u -h:word -n:word -t:word file' ;;
-    smtp-send) echo '-n:word -H:word -t:word site word' ;;
+    smtp-send) echo '-n:word -H:word -t:word -w:extension site word' ;;
     smtpd-etrn) echo '-C:directory' ;;
   esac
 }
@@ -96,6 +96,7 @@ _sluice_offer() {
     place) printf '%s\n' new cur hold active ;;
     part) printf '%s\n' new cur hold incoming active deferred ;;
     body) printf '%s\n' 7BIT 8BITMIME ;;
+    extension) printf '%s\n' PIPELINING CHUNKING SIZE 8BITMIME DSN SMTPUTF8 ;;
     event) printf '%s\n' never success failure delay ;;
     returned) printf '%s\n' full hdrs ;;
     state) printf '%s\n' incoming active deferred hold corrupt ;;

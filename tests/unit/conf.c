@@ -15,6 +15,8 @@
 
 #include <skalibs/djbunix.h>
 
+#include "smtp/reply.h"
+
 #include "check.h"
 
 char const *PROG = "conf";
@@ -502,6 +504,18 @@ static int delaywarning_is(char const *domain, uint64_t seconds)
   return conf_route_find(conf, domain, strlen(domain), &route) && route.delaywarning == seconds;
 }
 
+static int without_is(char const *domain, unsigned int extensions)
+{
+  static conf_route route = CONF_ROUTE_ZERO;
+  return conf_route_find(conf, domain, strlen(domain), &route) && route.without == extensions;
+}
+
+static void check_without(char const *form)
+{
+  CHECK(form, without_is("deep.customer.tld", SMTP_EXT_PIPELINING | SMTP_EXT_DSN));
+  CHECK(form, without_is("customer.tld", 0) && without_is("mx.tld", 0));
+}
+
 static void check_delaywarnings(char const *form)
 {
   CHECK(form, delaywarning_is("customer.tld", 0));
@@ -535,7 +549,7 @@ static void check_routes(void)
 {
   static char const routes[] =
     "customer.tld  [mailhost.customer.tld]:25  park lifetime=30d\n"
-    ".Customer.tld [2001:DB8:0::1]:2525 concurrency=3\n"
+    ".Customer.tld [2001:DB8:0::1]:2525 concurrency=3 without=Pipelining,dsn\n"
     ".deep.customer.tld relay.tld:26 delaywarning=0\n"
     "mx.tld - park delaywarning=2h\n"
     "B\303\274cher.tld [b\303\274cher.TLD]\n"
@@ -545,9 +559,11 @@ static void check_routes(void)
   set("routes", routes);
   check_routes_found("routes, text");
   check_delaywarnings("delay warnings, text");
+  check_without("without, text");
   CHECK("routes compile", compiles("routes"));
   check_routes_found("routes, compiled");
   check_delaywarnings("delay warnings, compiled");
+  check_without("without, compiled");
   set("lifetime", "1d\n");
   set("concurrency", "7\n");
   CHECK("what the route does not say", route_is("mx.tld", "mx.tld", 1, 86400, 7));
@@ -568,6 +584,9 @@ static void check_routes(void)
   route_bad("a.tld b.tld delaywarning=soon", "not a time (such as 300s, 12h, 5d): delaywarning=soon");
   route_bad("a.tld b.tld concurrency=0", "not a number from 1 to 10000: concurrency=0");
   route_bad("a.tld b.tld concurrency=4294967297", "not a number from 1 to 10000: concurrency=4294967297");
+  route_bad("a.tld b.tld without=DSN without=SIZE", "said twice: without=SIZE");
+  route_bad("a.tld b.tld without=", "not among PIPELINING,CHUNKING,SIZE,8BITMIME,DSN,SMTPUTF8: without=");
+  route_bad("a.tld b.tld without=DSN,ETRN", "not among PIPELINING,CHUNKING,SIZE,8BITMIME,DSN,SMTPUTF8: without=DSN,ETRN");
   route_bad("a.tld [b.tld", "no closing bracket: [b.tld");
   route_bad("a.tld []", "neither host name nor IP address: ");
   route_bad("a.tld [b.tld]25", "not [HOST]:PORT, [HOST], DOMAIN, DOMAIN:PORT: [b.tld]25");

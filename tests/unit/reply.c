@@ -125,6 +125,24 @@ static int extension_ok(struct extension_case const *c)
   return smtp_extension_scan(c->text, strlen(c->text), &size) == c->extension && size == c->size;
 }
 
+static int extensions_are(char const *list, char const *folded)
+{
+  char out[SMTP_EXTENSIONS_MAX];
+  unsigned int all = smtp_extensions_scan(list, strlen(list));
+  return smtp_extensions_format(out, all) == strlen(folded) && !strcmp(out, folded) && !all == !*folded;
+}
+
+static void check_extensions(void)
+{
+  CHECK("one extension", extensions_are("dsn", "DSN"));
+  CHECK("all extensions", extensions_are("SMTPUTF8,dsn,8bitMIME,SIZE,Chunking,PIPELINING",
+                                         "PIPELINING,SIZE,8BITMIME,SMTPUTF8,CHUNKING,DSN"));
+  CHECK("an extension twice", extensions_are("DSN,DSN", "DSN"));
+  CHECK("no extension", extensions_are("", "") && extensions_are(",", "") && extensions_are("DSN,", "") && extensions_are(",DSN", ""));
+  CHECK("not an extension", extensions_are("DSN,DNS", "") && extensions_are("SIZE=5", "") && extensions_are("SIZE 5", ""));
+  CHECK("an extension nothing goes without", extensions_are("STARTTLS", "") && extensions_are("DSN,ETRN", ""));
+}
+
 static struct clean_case
 {
   char const *name;
@@ -170,5 +188,6 @@ int main(void)
   EACH(i, cleans) CHECK(cleans[i].name, clean_ok(&cleans[i]));
   smtp_text_clean(nul, sizeof nul);
   CHECK("NUL", !memcmp(nul, "a?b", 3));
+  check_extensions();
   return CHECK_END();
 }

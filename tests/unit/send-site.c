@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "smtp/reply.h"
+
 #include "check.h"
 
 static site s;
@@ -59,6 +61,9 @@ int main(void)
   CHECK("timeouts that make no sense", !scans("a.tld timeouts=0") && !scans("a.tld timeouts=1,,2") && !scans("a.tld timeouts=x"));
   CHECK("time to find the host", scans("a.tld timeouts=7 lookup=5") && s.lookup_s == 5 && scans("a.tld timeouts=7") && s.lookup_s == 30);
   CHECK("no time to find the host", !scans("a.tld lookup=0") && !scans("a.tld lookup=1,2") && !scans("a.tld lookup=1000001"));
+  CHECK("without extensions", scans("a.tld without=PIPELINING,chunking") && s.without == (SMTP_EXT_PIPELINING | SMTP_EXT_CHUNKING));
+  CHECK("nothing to go without", scans("a.tld") && !s.without);
+  CHECK("without what is none", !scans("a.tld without=PIPELINING,TELEPATHY"));
 
   CHECK("address IPv4", address_is("192.0.2.1:25", "192.0.2.1", 25));
   CHECK("address IPv6", address_is("[::1]:25", "::1", 25));
