@@ -33,7 +33,7 @@ static int agent_greet(qmgr const *q, agent *a)
   return stralloc_cats(&a->out, "site ")
     && stralloc_cats(&a->out, a->site->name)
     && stralloc_cats(&a->out, q->settings.session.s)
-    && (!smtp_extensions_format(without, a->site->without)
+    && (!smtp_extensions_format(without, a->site->without | a->site->lied)
         || (stralloc_cats(&a->out, " without=") && stralloc_cats(&a->out, without)))
     && stralloc_cats(&a->out, "\n");
 }
@@ -421,6 +421,16 @@ static void said_window(agent *a, char const *s, size_t len)
     a->window = window < WINDOW_MESSAGES ? (size_t)window : WINDOW_MESSAGES;
 }
 
+/* Remembered for as long as we run: an agent need not find it out again. */
+static void said_without(agent *a, char const *s, size_t len)
+{
+  char extension[LOG_LINE_MAX];
+  unsigned int lied = smtp_extensions_scan(s, len);
+  if ((a->site->lied & lied) == lied) return;
+  a->site->lied |= lied;
+  log_line("site ", a->site->name, ": without ", log_clean(extension, sizeof extension, s, len), " from now on: it is offered and not known");
+}
+
 static void said_up(qmgr *q, agent *a, char const *s, size_t len)
 {
   char relay[LOG_LINE_MAX];
@@ -488,6 +498,7 @@ static int agent_line(qmgr *q, agent *a, char const *s, size_t len)
   if (job_field_is(&word, "window")) said_window(a, s, len);
   else if (job_field_is(&word, "up")) said_up(q, a, s, len);
   else if (job_field_is(&word, "lost")) a->up = 0;
+  else if (job_field_is(&word, "without")) said_without(a, s, len);
   else if (job_field_is(&word, "vain")) return said_vain(q, a, s, len);
   else if (job_field_is(&word, "rcpt")) said_rcpt(q, a, s, len);
   else if (job_field_is(&word, "done")) return said_back(q, a, s, len, JOB_DONE);

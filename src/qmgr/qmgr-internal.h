@@ -82,7 +82,8 @@ struct site
   timer probe;
   unsigned int limit;        /* connections it has earned */
   unsigned int limit_max;    /* and may have at the most */
-  unsigned int without;      /* extensions it offers in vain (smtp_extension) */
+  unsigned int without;      /* extensions it offers in vain, as its route says (smtp_extension) */
+  unsigned int lied;         /* and as was found out */
   agent *agents;
   unsigned int agents_count;
   gate *gates;               /* all that lead here */

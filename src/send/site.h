@@ -34,7 +34,6 @@ typedef struct site
   site_address listen;
   site_address nameserver;
   unsigned int timeout_s[SITE_TIMEOUTS];
-  unsigned int without;            /* smtp_extension: not to be used, whatever EHLO says */
   unsigned int lookup_s;           /* for finding the host, all in all */
   unsigned int without;            /* extensions that are not used though they are offered (smtp_extension) */
 } site;

@@ -140,11 +140,11 @@ static void agent_ourselves(agent *a)
 
 static void agent_lost(agent *a)
 {
-  session const *s = &a->line;
+  char lied[SMTP_EXTENSIONS_MAX];
   retry_lost(&a->line);
-  if (s->loss != SESSION_LOSS_LIED) return;
-  a->where.without |= s->lied;
-  report_without(&a->out, "CHUNKING");
+  if (!smtp_extensions_format(lied, a->line.lied)) return;
+  a->where.without |= a->line.lied;
+  report_without(&a->out, lied);
 }
 
 static void agent_quit(agent *a)
