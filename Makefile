@@ -41,7 +41,7 @@ FIRST := $(if $(filter check check-% demo bench,$(MAKECMDGOALS)),deps)
 
 object = $(patsubst %,$(O)/src/%.o,$(1))
 
-SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content smtp/reply smtp/header)
+SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content smtp/parts smtp/reply smtp/header)
 JOB := $(call object,job/job job/socket)
 SEND := $(call object,send/session send/transaction send/envelope send/expected send/wire send/report send/work send/hand send/host send/way send/retry send/site send/text send/clock) $(JOB) $(SMTP)
 BASE := $(call object,base/instance base/program base/log base/duration base/wallclock)

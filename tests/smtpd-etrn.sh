@@ -300,6 +300,26 @@ RCPT TO:<y@xn--bcher-kva.example>\r\nRCPT TO:<j\303\266@xn--bcher-kva.example>\r
   assertContains "$(head -n 1 "$(message)")" ' -u--'
 }
 
+# flags PARAMETERS CONTENT: those that a message gets.
+flags() {
+  rm -f "$I"/queue/new/*
+  codes '250 2.1.0, 250 2.1.5, 354, 250 2.0.0' "MAIL FROM:<a@b.example>$1\r\n${RCPT}DATA\r\n$2\r\n.\r\n"
+  head -n 1 "$(message)" | cut -d ' ' -f 4
+}
+
+# Asked for with every message, it is needed by an address or a header alone; and not without being asked for.
+testSmtpUtf8Needed() {
+  parts='Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n'
+  assertEquals 'the header' 8u-- "$(flags ' SMTPUTF8' 'Subject: \303\274\r\n\r\nx')"
+  assertEquals 'Latin-1 in the header' 8u-- "$(flags ' BODY=8BITMIME SMTPUTF8' 'Subject: \374\r\n\r\nx')"
+  assertEquals "a part's header" 8u-- "$(flags ' SMTPUTF8' "${parts}X: \303\274\r\n\r\nx")"
+  assertEquals 'the body' 8--- "$(flags ' BODY=8BITMIME SMTPUTF8' 'Subject: x\r\n\r\n\303\274')"
+  assertEquals 'Latin-1 in the body' 8--- "$(flags ' SMTPUTF8' 'Subject: x\r\n\r\n\374')"
+  assertEquals "a part's body" 8--- "$(flags ' SMTPUTF8' "${parts}X: x\r\n\r\n\303\274")"
+  assertEquals 'nothing' ---- "$(flags ' SMTPUTF8' 'Subject: x\r\n\r\nx')"
+  assertEquals 'not asked for' 8--- "$(flags ' BODY=8BITMIME' 'Subject: \303\274\r\n\r\nx')"
+}
+
 testParametersAreKept() {
   codes '250 2.1.0, 250 2.1.5, 250 2.1.5, 354, 250 2.0.0' 'MAIL FROM:<@r.example:A@B.example>  ret=hdrs size=7 envid=Qq\r
 RCPT TO:<X@Customer.Example> notify=success,delay  orcpt=rfc822;Z@z\r\nRCPT TO:<"a > b"@other.example>\r\nDATA\r\n.\r\n'

@@ -156,7 +156,12 @@ static void stretch_read(smtp_content *content, char const *s, size_t len)
   if (!(content->seen & SMTP_CONTENT_BARE) && stretch_bare(state, end, s, len))
     content->seen |= SMTP_CONTENT_BARE;
   field_read(content, s, len);
-  if (end == START) field_next(content);
+  smtp_parts_read(&content->parts, s, len);
+  if (end == START)
+  {
+    field_next(content);
+    smtp_parts_line_end(&content->parts);
+  }
   content->state = end;
 }
 
@@ -165,6 +170,7 @@ static void flags_update(smtp_content *content, char const *s, size_t len)
 {
   if (!(content->seen & SMTP_CONTENT_8BIT) && has_8bit(s, len)) content->seen |= SMTP_CONTENT_8BIT;
   content->flags = content->seen;
+  if (smtp_parts_high(&content->parts)) content->flags |= SMTP_CONTENT_HEADER;
   if (content->state == LINE || content->state == CR) content->flags |= SMTP_CONTENT_UNENDED;
   if (content->state == CR || content->state == DOTCR) content->flags |= SMTP_CONTENT_BARE;
 }

@@ -3,13 +3,16 @@
 
 #include <stddef.h>
 
+#include "smtp/parts.h"
+
 /* What was seen in a message's content, or-ed. */
 enum smtp_content_flag
 {
   SMTP_CONTENT_8BIT = 1,     /* an octet over 127 */
   SMTP_CONTENT_DOT = 2,      /* a line that begins with a dot: must be stuffed for DATA */
   SMTP_CONTENT_BARE = 4,     /* a CR or an LF that is not part of a CRLF (RFC 5321 section 2.3.8) */
-  SMTP_CONTENT_UNENDED = 8   /* the last line has no CRLF (possible with BDAT only) */
+  SMTP_CONTENT_UNENDED = 8,  /* the last line has no CRLF (possible with BDAT only) */
+  SMTP_CONTENT_HEADER = 16   /* an octet over 127 in a header: the message's, or one of its parts' */
 };
 
 /* So much is kept of a message's id; none in use is nearly as long. */
@@ -33,6 +36,7 @@ typedef struct smtp_content
   unsigned int matched;
   unsigned int ids;
   unsigned int seen;     /* those of flags that no further octet takes back; private */
+  smtp_parts parts;
 } smtp_content;
 
 /*

@@ -148,7 +148,10 @@ static int envelope_utf8(session const *s)
   return smtp_domain_utf8(s->sender.s, s->sender.len) || smtp_domain_utf8(s->rcpts.s, s->rcpts.len);
 }
 
-/* What was said of the content while it came, for those who send it on. */
+/*
+ * What was said of the content while it came, for those who send it on.  SMTPUTF8 is what a client may ask for with
+ * every message; the next site must offer it only where the envelope or a header needs it (RFC 6531 section 3.2).
+ */
 static unsigned int content_flags(session const *s)
 {
   unsigned int seen = s->scan.flags, flags = 0;
@@ -157,7 +160,7 @@ static unsigned int content_flags(session const *s)
   if (seen & SMTP_CONTENT_8BIT) flags |= JOB_8BIT;
   if (seen & SMTP_CONTENT_DOT) flags |= JOB_DOT;
   if (seen & SMTP_CONTENT_UNENDED) flags |= JOB_UNENDED;
-  if (s->smtputf8 && (seen & SMTP_CONTENT_8BIT || envelope_utf8(s))) flags |= JOB_UTF8;
+  if (s->smtputf8 && (seen & SMTP_CONTENT_HEADER || envelope_utf8(s))) flags |= JOB_UTF8;
   return flags;
 }
 

@@ -71,6 +71,20 @@ static void reference_id(outcome *o, size_t i, size_t n)
   o->id[len] = 0;
 }
 
+/* Line by line; tests/unit/parts.c knows what is right. */
+static int reference_header(outcome const *o)
+{
+  smtp_parts parts = { 0 };
+  size_t begin, end;
+  for (begin = 0; begin < o->len; begin = end)
+  {
+    for (end = begin + 1; end < o->len && !begins(o->s, end); end++);
+    smtp_parts_read(&parts, o->s + begin, end - begin);
+    if (begins(o->s, end)) smtp_parts_line_end(&parts);
+  }
+  return smtp_parts_high(&parts);
+}
+
 static void reference_flags(outcome *o)
 {
   char const *s = o->s;
@@ -89,6 +103,7 @@ static void reference_flags(outcome *o)
     if (begins(s, i) && header && named(s, o->len, i, "message-id:") && !ids++) reference_id(o, i, strlen("message-id:"));
   }
   if (o->len && !begins(s, o->len)) o->flags |= SMTP_CONTENT_UNENDED;
+  if (reference_header(o)) o->flags |= SMTP_CONTENT_HEADER;
 }
 
 static void reference_data(outcome *o, char const *in, size_t len)
@@ -218,7 +233,8 @@ static size_t random_content(char *in, unsigned int *seed)
   {
     "\r\n", "\r\n", "\r\n", "\r", "\n", ".", "..", "\r\n.", "\r\n..", "\r\n.\r", "\r\n\r\n", "Received: from a\r\n",
     "rECEIVED:", "Receive", "a line of text of some length", "\303\274", " ", "\r\n.\r\n", "\n.\n", "\n.\r\n", "\r.\r",
-    "Message-ID: <a@b>\r\n", "mESSAGE-iD:", "\r\n ", "\t\r\n\t"
+    "Message-ID: <a@b>\r\n", "mESSAGE-iD:", "\r\n ", "\t\r\n\t", "Content-Type: multipart/mixed; boundary=b\r\n",
+    "\r\n--b\r\n"
   };
   size_t len = 0, want = 20 + random_next(seed) % 300;
   while (len < want)
