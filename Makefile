@@ -72,7 +72,7 @@ $(BIN)/smtpd-etrn: $(call object,smtpd/smtpd-etrn smtpd/session smtpd/envelope s
 $(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/settings qmgr/timer qmgr/site qmgr/gate qmgr/deliver \
   qmgr/agent qmgr/notice qmgr/totals qmgr/intake) $(FLUSH)
 $(BIN)/bounce-put: $(call object,bounce/bounce-put bounce/subject bounce/way bounce/notice bounce/prose bounce/report \
-  bounce/returned bounce/lines bounce/fields flush/sitefile queue/ids) $(FLUSH)
+  bounce/returned bounce/lines bounce/quoted bounce/fields flush/sitefile queue/ids) $(FLUSH)
 $(BIN)/qmgr-trigger: $(call object,flush/qmgr-trigger) $(FLUSH)
 $(BIN)/flush-record: $(call object,flush/flush-record) $(FLUSH)
 $(BIN)/flush-run: $(call object,flush/flush-run flush/watch flush/names) $(FLUSH)
@@ -146,6 +146,7 @@ $(filter-out $(UNIT_SEND),$(UNIT)): $(O)/%: $(O)/%.o $(FLUSH)
 
 $(O)/tests/unit/timer: $(call object,qmgr/timer)
 $(O)/tests/unit/fields: $(call object,bounce/fields)
+$(O)/tests/unit/quoted: $(call object,bounce/quoted)
 $(O)/tests/unit/log: $(LOGS)
 $(O)/tests/unit/filter: $(call object,tools/filter)
 

@@ -533,9 +533,85 @@ testUtf8() {
   assertEquals 'utf-8; ä@bücher.example|utf-8; bü+€😀?ä|smtp; 550 5.1.1 no such üser' \
     "$(fields Final-Recipient Original-Recipient Diagnostic-Code)"
   assertContains "$(get .text)" '    ä@bücher.example'
+}
+
+# seven_bit: nothing in the notice needs SMTPUTF8, or 8BITMIME.
+seven_bit() {
+  assertEquals "$1" ---- "$(get .flags | tr d -)"
+  assertEquals "$1" '' "$(get .parameters)"
+  assertEquals "$1" '' "$(tr -d '\t' <"$T/mail" | LC_ALL=C grep '[^ -~]')"
+}
+
+# A sender of ASCII can always be told: what goes beyond it is encoded, and addresses have RFC 6533's form of ASCII.
+testUtf8ToAscii() {
+  FLAGS=8u--
+  printf 'Subject: gr\303\274n = \r\n\r\n\303\274 \r\n' >"$T/odd"
+  CONTENT=$T/odd
+  failed 0 | sed 's/user/üser/' | message $ID1 "$FROM SMTPUTF8" 'xn--bcher-kva.example <ä+1@bücher.example> ORCPT=utf-8;b\x{FC}+2Bä'
+  tell $ID1 >"$T/out"
+  told failed
+  seven_bit 'with an address'
+  assertEquals 'example.org <bob@example.org>' "$(get '.rcpts[]')"
+  assertEquals '["text/plain","message/delivery-status","message/global"]' "$(compact .types)"
+  assertEquals '[null,"quoted-printable",null,"quoted-printable"]' "$(compact .encodings)"
+  assertEquals 'for people' '    ä+1@bücher.example
+        host mx.customer.tld[192.0.2.1] said: 550 5.1.1 no such üser (in
+        reply to RCPT TO command)' "$(get .text | grep '^    ')"
+  assertEquals 'utf-8; \x{E4}\x{2B}1@b\x{FC}cher.example|utf-8; b\x{FC}\x{2B}\x{E4}|smtp; 550 5.1.1 no such ??ser' \
+    "$(fields Final-Recipient Original-Recipient Diagnostic-Code)"
+  assertEquals "$(od -c <"$T/odd")" "$(jq -j .returned "$T/json" | iconv -t latin1 | od -c)"
+}
+
+# It is the header, not an address, that made the message need SMTPUTF8.
+testUtf8HeaderToAscii() {
+  FLAGS=8u--
+  { printf 'Subject: gr\303\274n\r\nX: '; head -c 3000 /dev/zero | tr '\0' x; printf '\r\n\r\n.\r\n\303\274\r\n'; } >"$T/odd"
+  CONTENT=$T/odd
+  failure "$FROM" 'a.tld <a@a.tld>'
+  seven_bit whole
+  assertEquals '["text/plain","message/delivery-status","message/global"]' "$(compact .types)"
+  assertEquals "$(od -c <"$T/odd")" "$(jq -j .returned "$T/json" | iconv -t latin1 | od -c)"
+  assertEquals 'rfc822; a@a.tld' "$(fields Final-Recipient)"
+  parsed
   failure "$FROM RET=HDRS" 'a.tld <a@a.tld>'
-  assertEquals 'the flag alone' '["text/plain","message/global-delivery-status","message/global-headers"]' "$(compact .types)"
-  assertEquals 'an address of ASCII' 'rfc822; a@a.tld' "$(fields Final-Recipient)"
+  seven_bit header
+  assertEquals '["text/plain","message/delivery-status","message/global-headers"]' "$(compact .types)"
+  assertEquals 'Subject: grün' "$(jq -j .returned "$T/json" | iconv -t latin1 | head -n 1 | tr -d '\r')"
+  parsed
+}
+
+# parsed: others make of it that a@a.tld failed, as of any notice.
+parsed() {
+  assertEquals 'a@a.tld failed' "$(flufl)"
+  assertEquals 'a@a.tld user_unknown 550' "$(bounceparser)"
+  assertEquals 'a@a.tld userunknown failed 5.1.1 550' "$(sisimai)"
+}
+
+# A recipient's address alone: the message itself is of ASCII, and is returned as it was.
+testUtf8AddressToAscii() {
+  FLAGS=-u--
+  failure "$FROM SMTPUTF8" 'xn--bcher-kva.example <a@bücher.example>'
+  seven_bit address
+  assertEquals '["text/plain","message/delivery-status","message/rfc822"]' "$(compact .types)"
+  assertEquals 'utf-8; a@b\x{FC}cher.example' "$(fields Final-Recipient)"
+  assertEquals 'a@b\x{FC}cher.example user_unknown 550' "$(bounceparser)"
+  assertEquals 'a@bücher.example' "$(get .text | sed -n 's/^    a/a/p')"
+  assertEquals "$(od -c <"$T/content")" "$(jq -j .returned "$T/json" | od -c)"
+}
+
+# Old mail, of a client that did not ask for SMTPUTF8, and a body that needs none: as they came.
+testHighOctetsAsTheyCame() {
+  FLAGS=8---
+  for subject in 'Subject: x' 'Subject: \374'; do
+    # shellcheck disable=SC2059
+    printf "$subject\r\n\r\n\374\303\274\r\n" >"$T/odd"
+    CONTENT=$T/odd
+    failure "$FROM" 'a.tld <a@a.tld>'
+    assertEquals 8--- "$(get .flags)"
+    assertEquals '["8bit",null,null,"8bit"]' "$(compact .encodings)"
+    assertEquals '["text/plain","message/delivery-status","message/rfc822"]' "$(compact .types)"
+    assertEquals "$(od -c <"$T/odd")" "$(jq -j .returned "$T/json" | iconv -t latin1 | od -c)"
+  done
 }
 
 # A message of ASCII gets a notice of ASCII, whatever the remote said.

@@ -199,6 +199,25 @@ testRelayed() {
   stop
 }
 
+# --- beyond ASCII -----------------------------------------------------------------------
+
+# Neither site offers SMTPUTF8: the message cannot go, but the notice of that can.
+testWithoutSmtpUtf8() {
+  fresh ascii
+  start
+  rm -f "$T"/old/*.msg "$T"/old/*.env
+  printf 'EHLO x.example\nMAIL FROM:<bob@old.example> SMTPUTF8\nRCPT TO:<\303\244@old.example>\nDATA\nSubject: gr\303\274n\n\nx\n.\nQUIT\n' |
+    smtp >"$T/dialogue"
+  assertContains "$(cat "$T/dialogue")" 'queued as'
+  all_done
+  assertEquals 'MAIL FROM:<>
+RCPT TO:<bob@old.example>' "$(sed 's/ SIZE=.*//' "$T"/old/*.env)"
+  tests/peer/notice "$T"/old/*.msg >"$T/json"
+  assertEquals 'utf-8; \x{E4}@old.example|5.6.7' "$(jq -r '.recipients[] | "\(.["Final-Recipient"])|\(.Status)"' "$T/json")"
+  assertContains "$(jq -r .returned "$T/json" | iconv -t latin1)" 'Subject: grün'
+  stop
+}
+
 # --- nobody is told -------------------------------------------------------------------
 
 testNullSender() {

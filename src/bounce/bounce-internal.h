@@ -17,6 +17,7 @@
 #include <skalibs/stralloc.h>
 
 #include "bounce/fields.h"
+#include "bounce/quoted.h"
 #include "conf/conf.h"
 #include "flush/sitefile.h"
 #include "job/job.h"
@@ -34,7 +35,9 @@ typedef struct lines
 {
   message_writer *writer;
   smtp_content scan;       /* of all that was put, for the message's flags */
-  int utf8;                /* 0: what goes beyond ASCII is a question mark */
+  int utf8;                /* of words; 0: what goes beyond ASCII is a question mark */
+  int encoded;             /* what is put becomes quoted-printable */
+  quoted quoted;
   int error;               /* errno of the first octet that could not be put; then nothing else is */
   size_t column;
   size_t words;            /* on this line */
@@ -43,9 +46,13 @@ typedef struct lines
   char word[LINES_WORD_MAX];
 } lines;
 
-extern void lines_init(lines *l, message_writer *writer, int utf8);
+extern void lines_init(lines *l, message_writer *writer);
 
-/* Octets as they are. */
+/* What follows is a text, with words in UTF-8 or not, and encoded as quoted-printable or not; until it ends. */
+extern void lines_text_begin(lines *l, int utf8, int encoded);
+extern void lines_text_end(lines *l);
+
+/* Octets as they are, but for the encoding. */
 extern void lines_put(lines *l, char const *s, size_t len);
 
 /* Pieces that are one line, and its end. */
@@ -128,6 +135,7 @@ typedef struct returned
   uint64_t len;
   int whole;               /* 0: its header */
   int high;                /* it holds octets over 127 */
+  int global;              /* in a header, it may: it is one of RFC 6532 */
 } returned;
 
 /* 1, or 0 with errno. */
@@ -144,7 +152,8 @@ typedef struct notice
   char const *postmaster;
   way *way;
   size_t count;            /* recipients it tells of */
-  int utf8;                /* it is one of RFC 6533 */
+  int beyond;              /* it tells of what is beyond ASCII, and is one of RFC 6533 */
+  int utf8;                /* so is its recipient: it needs SMTPUTF8; else all of it is ASCII, by encoding */
   returned returned;
   lines lines;
 } notice;

@@ -151,7 +151,7 @@ static size_t embedded_put(value *v, char const *s)
   return i + 1;
 }
 
-/* A utf-8-addr that smtp_orcpt_ok() said yes to, in the form of a report in UTF-8 (RFC 6533 section 3). */
+/* Decode a utf-8-addr that smtp_orcpt_ok() said yes to. */
 static void utf8addr_put(value *v, char const *s, size_t len)
 {
   size_t i, n;
@@ -163,30 +163,89 @@ static void utf8addr_put(value *v, char const *s, size_t len)
   }
 }
 
+/* The number of a character of so many octets. */
+static unsigned long utf8_number(char const *s, size_t len)
+{
+  static unsigned char const first[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+  unsigned long c = (unsigned char)*s & first[len];
+  while (--len) c = c << 6 | ((unsigned char)*++s & 0x3f);
+  return c;
+}
+
+#define EMBEDDED_MAX (sizeof "\\x{10FFFF}")
+
+/* "\x{HEX}", of two digits at least.  Returns the octets it takes. */
+static size_t embedded_format(char out[EMBEDDED_MAX], unsigned long c)
+{
+  static char const digits[] = "0123456789ABCDEF";
+  char *p = stpcpy(out, "\\x{");
+  int shift = 20;
+  while (shift > 4 && !(c >> shift)) shift -= 4;
+  for (; shift >= 0; shift -= 4) *p++ = digits[c >> shift & 15];
+  *p++ = '}';
+  return (size_t)(p - out);
+}
+
+static size_t escaped_format(char out[EMBEDDED_MAX], char const *s, size_t len)
+{
+  if (len > 1 || strchr(" \\+=", *s)) return embedded_format(out, utf8_number(s, len));
+  *out = *s;
+  return 1;
+}
+
+/* Clean text as utf-8-addr-xtext; nothing is cut in half. */
+static void escaped_put(value *v, char const *s, size_t len)
+{
+  char text[EMBEDDED_MAX];
+  size_t i, n, textlen;
+  for (i = 0; i < len; i += n)
+  {
+    n = smtp_high(s[i]) ? smtp_utf8_scan(s + i, len - i) : 1;
+    textlen = escaped_format(text, s + i, n);
+    if (v->len + textlen >= FIELDS_MAX) return;
+    value_put(v, text, textlen);
+  }
+}
+
+/* In the form that the report is in. */
+static void utf8_address_put(value *v, value *address, int utf8)
+{
+  value_end(address, 1);
+  if (utf8) value_put(v, address->s, address->len);
+  else escaped_put(v, address->s, address->len);
+}
+
 int fields_original_recipient(char out[FIELDS_MAX], char const *parameters, int utf8)
 {
-  value v = { out, 0 };
+  char decoded[FIELDS_MAX];
+  value v = { out, 0 }, copy = { decoded, 0 };
   job_field orcpt, address;
   size_t typelen;
-  int utf8addr;
   if (!parameter_find(parameters, "ORCPT", &orcpt) || !smtp_orcpt_ok(orcpt.s, orcpt.len)) return 0;
   address.s = (char const *)memchr(orcpt.s, ';', orcpt.len) + 1;
   address.len = (size_t)(orcpt.s + orcpt.len - address.s);
   typelen = orcpt.len - address.len - 1;
-  utf8addr = smtp_word_is(orcpt.s, typelen, "UTF-8");
   value_put(&v, orcpt.s, typelen);
   value_puts(&v, "; ");
-  if (!utf8addr) xtext_put(&v, address.s, address.len);
-  else if (utf8) utf8addr_put(&v, address.s, address.len);
-  else value_put(&v, address.s, address.len);
-  return value_end(&v, utf8 && utf8addr);
+  if (!smtp_word_is(orcpt.s, typelen, "UTF-8"))
+  {
+    xtext_put(&v, address.s, address.len);
+    return value_end(&v, 0);
+  }
+  utf8addr_put(&copy, address.s, address.len);
+  utf8_address_put(&v, &copy, utf8);
+  return value_end(&v, utf8);
 }
 
 void fields_final_recipient(char out[FIELDS_MAX], char const *address, int utf8)
 {
-  value v = { out, 0 };
-  value_puts(&v, utf8 && smtp_domain_utf8(address, strlen(address)) ? "utf-8; " : "rfc822; ");
-  value_puts(&v, address);
+  char clean[FIELDS_MAX];
+  value v = { out, 0 }, copy = { clean, 0 };
+  int const beyond = smtp_domain_utf8(address, strlen(address));
+  value_puts(&v, beyond ? "utf-8; " : "rfc822; ");
+  value_puts(&copy, address);
+  if (beyond) utf8_address_put(&v, &copy, utf8);
+  else value_put(&v, copy.s, copy.len);
   value_end(&v, utf8);
 }
 

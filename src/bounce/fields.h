@@ -12,8 +12,8 @@
 
 #include "job/job.h"
 
-/* Room for any value, a string; what is longer is cut. */
-#define FIELDS_MAX 600
+/* Room for any value, a string, and for any address in its longest form; what is longer is cut. */
+#define FIELDS_MAX 950
 
 /* Clean text, in place. */
 extern void fields_clean(char *s, size_t len, int utf8);
@@ -31,10 +31,13 @@ extern enum fields_ret fields_ret(char const *parameters);
 /* Original-Envelope-Id, of ENVID. */
 extern int fields_envelope_id(char out[FIELDS_MAX], char const *parameters);
 
-/* Original-Recipient, "TYPE; ADDRESS", of ORCPT. */
+/*
+ * Original-Recipient, "TYPE; ADDRESS", of ORCPT.  An address beyond ASCII is in a report of ASCII what RFC 6533
+ * section 3 calls utf-8-addr-xtext: "b\x{FC}cher".
+ */
 extern int fields_original_recipient(char out[FIELDS_MAX], char const *parameters, int utf8);
 
-/* Final-Recipient, "TYPE; ADDRESS"; there always is one. */
+/* Final-Recipient, "TYPE; ADDRESS", in the same form; there always is one. */
 extern void fields_final_recipient(char out[FIELDS_MAX], char const *address, int utf8);
 
 /* Received-From-MTA, "dns; NAME", of the client line "NAME [ADDRESS] PROTOCOL". */

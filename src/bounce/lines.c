@@ -7,19 +7,51 @@
 #define LINE_FULL 76
 /* Octets of a UTF-8 character behind its first. */
 #define REST_MAX 3
+/* Octets encoded at a time. */
+#define ENCODED_STEP 1024
 
-void lines_init(lines *l, message_writer *writer, int utf8)
+void lines_init(lines *l, message_writer *writer)
 {
   memset(l, 0, sizeof *l);
   l->writer = writer;
-  l->utf8 = utf8;
 }
 
-void lines_put(lines *l, char const *s, size_t len)
+static void octets_put(lines *l, char const *s, size_t len)
 {
   if (l->error) return;
   smtp_content_chunk(&l->scan, s, len);
   if (!message_put(l->writer, s, len)) l->error = errno;
+}
+
+static void encoded_put(lines *l, char const *s, size_t len)
+{
+  char out[QUOTED_MAX(ENCODED_STEP)];
+  size_t n;
+  for (; len; s += n, len -= n)
+  {
+    n = len < ENCODED_STEP ? len : ENCODED_STEP;
+    octets_put(l, out, quoted_put(&l->quoted, out, s, n));
+  }
+}
+
+void lines_put(lines *l, char const *s, size_t len)
+{
+  if (l->encoded) encoded_put(l, s, len);
+  else octets_put(l, s, len);
+}
+
+void lines_text_begin(lines *l, int utf8, int encoded)
+{
+  l->utf8 = utf8;
+  l->encoded = encoded;
+}
+
+void lines_text_end(lines *l)
+{
+  char out[QUOTED_MAX(0)];
+  octets_put(l, out, quoted_end(&l->quoted, out));
+  l->utf8 = 0;
+  l->encoded = 0;
 }
 
 static void string_put(lines *l, char const *s)

@@ -44,12 +44,13 @@ static void survey(notice *n)
   size_t const end = message_rcpts(m);
   size_t i;
   n->count = 0;
-  n->utf8 = m->flags & JOB_UTF8 || high(m, m->sender);
+  n->utf8 = high(m, m->sender);
+  n->beyond = n->utf8 || m->flags & JOB_UTF8;
   for (i = notice_next(n, 0); i < end; i = notice_next(n, i + 1))
   {
     message_recipient const *r = message_rcptp(m, i);
     n->count++;
-    n->utf8 |= high(m, r->address) || high(m, r->parameters);
+    n->beyond |= high(m, r->address) || high(m, r->parameters);
   }
 }
 
@@ -99,9 +100,28 @@ static int boundary_make(char out[BOUNDARY_MAX], char const *id)
   return 1;
 }
 
-static void encoding_put(lines *l, int high_octets)
+enum encoding { ENCODING_NONE, ENCODING_8BIT, ENCODING_QUOTED };
+
+/*
+ * How a part says what goes beyond ASCII.  Mail of old with such octets has no other form than its own
+ * (RFC 2046 section 5.2.1 allows no encoding of message/rfc822), which needs no SMTPUTF8 where it is in a body.
+ */
+static enum encoding encoding_choose(notice const *n, int high_octets, int encodable)
 {
-  if (high_octets) lines_line(l, "Content-Transfer-Encoding: 8bit");
+  if (n->utf8) return ENCODING_8BIT;
+  if (!high_octets) return ENCODING_NONE;
+  return encodable ? ENCODING_QUOTED : ENCODING_8BIT;
+}
+
+static enum encoding returned_encoding(notice const *n)
+{
+  return encoding_choose(n, n->returned.high, n->returned.global);
+}
+
+static void encoding_put(lines *l, enum encoding encoding)
+{
+  static char const *const names[] = { [ENCODING_8BIT] = "8bit", [ENCODING_QUOTED] = "quoted-printable" };
+  if (encoding != ENCODING_NONE) lines_line(l, "Content-Transfer-Encoding: ", names[encoding]);
 }
 
 static void header_put(notice *n, char const *boundary)
@@ -126,18 +146,38 @@ static void header_put(notice *n, char const *boundary)
   lines_line(l, "MIME-Version: 1.0");
   lines_line(l, "Content-Type: multipart/report; report-type=delivery-status;");
   lines_line(l, "\tboundary=\"", boundary, "\"");
-  encoding_put(l, n->utf8 || n->returned.high);
+  encoding_put(l, returned_encoding(n) == ENCODING_8BIT ? ENCODING_8BIT : ENCODING_NONE);
   lines_line(l, "");
 }
 
-static void part_begin(notice *n, char const *boundary, char const *description, char const *type, int high_octets)
+static void part_begin(notice *n, char const *boundary, char const *description, char const *type,
+                       enum encoding encoding)
 {
   lines *l = &n->lines;
   lines_line(l, "--", boundary);
   lines_line(l, "Content-Description: ", description);
   lines_line(l, "Content-Type: ", type);
-  encoding_put(l, high_octets);
+  encoding_put(l, encoding);
   lines_line(l, "");
+}
+
+static void prose_part(notice *n, char const *boundary)
+{
+  enum encoding const encoding = encoding_choose(n, n->beyond, 1);
+  part_begin(n, boundary, "What happened", n->beyond ? "text/plain; charset=utf-8" : "text/plain; charset=us-ascii",
+             encoding);
+  lines_text_begin(&n->lines, n->beyond, encoding == ENCODING_QUOTED);
+  prose_put(n);
+  lines_text_end(&n->lines);
+}
+
+static void report_part(notice *n, char const *boundary)
+{
+  part_begin(n, boundary, "Delivery report", n->utf8 ? "message/global-delivery-status" : "message/delivery-status",
+             encoding_choose(n, 0, 0));
+  lines_text_begin(&n->lines, n->utf8, 0);
+  report_put(n);
+  lines_text_end(&n->lines);
 }
 
 /* A line end before a boundary belongs to that: what is returned keeps its last line as it was. */
@@ -146,21 +186,20 @@ static void returned_part(notice *n, char const *boundary)
   static char const *const types[2][2] =
     { { "text/rfc822-headers", "message/rfc822" }, { "message/global-headers", "message/global" } };
   returned const *r = &n->returned;
-  part_begin(n, boundary, r->whole ? "The message" : "The header of the message", types[n->utf8][r->whole],
-             n->utf8 || r->high);
+  enum encoding const encoding = returned_encoding(n);
+  part_begin(n, boundary, r->whole ? "The message" : "The header of the message",
+             types[n->utf8 || r->global][r->whole], encoding);
+  lines_text_begin(&n->lines, n->utf8, encoding == ENCODING_QUOTED);
   returned_put(&n->lines, r, n->subject);
+  lines_text_end(&n->lines);
   lines_line(&n->lines, "");
 }
 
 static void content_put(notice *n, char const *boundary)
 {
   header_put(n, boundary);
-  part_begin(n, boundary, "What happened", n->utf8 ? "text/plain; charset=utf-8" : "text/plain; charset=us-ascii",
-             n->utf8);
-  prose_put(n);
-  part_begin(n, boundary, "Delivery report", n->utf8 ? "message/global-delivery-status" : "message/delivery-status",
-             n->utf8);
-  report_put(n);
+  prose_part(n, boundary);
+  report_part(n, boundary);
   returned_part(n, boundary);
   lines_line(&n->lines, "--", boundary, "--");
 }
@@ -179,7 +218,7 @@ static int content_write(notice *n, message_writer *writer)
 {
   char boundary[BOUNDARY_MAX];
   if (!boundary_make(boundary, writer->id)) return 0;
-  lines_init(&n->lines, writer, n->utf8);
+  lines_init(&n->lines, writer);
   content_put(n, boundary);
   writer->flags |= content_flags(n);
   if (n->lines.error) errno = n->lines.error;

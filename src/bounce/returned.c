@@ -59,13 +59,20 @@ static int whole_wanted(subject const *s, enum job_event event)
   }
 }
 
+static int part_choose(returned *r, subject const *s)
+{
+  if (!r->whole) return header_choose(r, s);
+  r->len = s->message.content_len;
+  r->high = !!(s->message.flags & JOB_8BIT);
+  return 1;
+}
+
 int returned_choose(returned *r, subject const *s, enum job_event event)
 {
   r->offset = s->message.content_offset;
   r->whole = whole_wanted(s, event);
-  if (!r->whole) return header_choose(r, s);
-  r->len = s->message.content_len;
-  r->high = !!(s->message.flags & JOB_8BIT);
+  if (!part_choose(r, s)) return 0;
+  r->global = r->high && s->message.flags & JOB_UTF8;
   return 1;
 }
 

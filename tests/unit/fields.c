@@ -75,7 +75,12 @@ originals[] =
   { "ORCPT=rfc822;Bob@x.tld", "rfc822; Bob@x.tld" },
   { "ORCPT=RFC822;+22a+20b+22@x", "RFC822; \"a b\"@x" },
   { "ORCPT=rfc822;+0D+0AAction:+20failed", "rfc822; ??Action: failed" },
-  { "ORCPT=utf-8;b\\x{FC}+2B", "utf-8; b\\x{FC}+2B" },
+  { "ORCPT=utf-8;b\\x{FC}+2B", "utf-8; b\\x{FC}\\x{2B}" },
+  { "ORCPT=UTF-8;\303\274\342\202\254\360\237\230\200@x", "UTF-8; \\x{FC}\\x{20AC}\\x{1F600}@x" },
+  { "ORCPT=utf-8;\\x{A0}\\x{7FF}\\x{FFFF}\\x{10FFFF}\\x{20}\\x{3D}\\x{5C}",
+    "utf-8; \\x{A0}\\x{7FF}\\x{FFFF}\\x{10FFFF}\\x{20}\\x{3D}\\x{5C}" },
+  { "ORCPT=utf-8;+C3+BC+C3\\x{7F}\\x{0D}", "utf-8; \\x{FC}???" },
+  { "ORCPT=rfc822;+C3+BC", "rfc822; ??" },
   { "ORCPT=rfc822;", 0 },
   { "ORCPT=rfc822", 0 },
   { "ORCPT=a b;c", 0 },
@@ -145,7 +150,11 @@ static void finals(void)
   fields_final_recipient(value, "\303\274@x.tld", 1);
   CHECK("final: UTF-8", !strcmp(value, "utf-8; \303\274@x.tld"));
   fields_final_recipient(value, "\303\274@x.tld", 0);
-  CHECK("final: not in ASCII", !strcmp(value, "rfc822; ??@x.tld"));
+  CHECK("final: in ASCII", !strcmp(value, "utf-8; \\x{FC}@x.tld"));
+  fields_final_recipient(value, "\"a+\303\274 \\\\\"@b\303\274.tld", 0);
+  CHECK("final: what stands for something else", !strcmp(value, "utf-8; \"a\\x{2B}\\x{FC}\\x{20}\\x{5C}\\x{5C}\"@b\\x{FC}.tld"));
+  fields_final_recipient(value, "\303@x.tld", 0);
+  CHECK("final: no UTF-8", !strcmp(value, "utf-8; ?@x.tld"));
 }
 
 /* What is too long is cut, between characters. */
@@ -159,8 +168,11 @@ static void lengths(void)
   memcpy(in + FIELDS_MAX - 10, "\342\202\254", 3);
   fields_final_recipient(value, in, 1);
   CHECK("cut before a character", strlen(value) == FIELDS_MAX - 3 && !strchr(value, '?'));
+  memcpy(in + FIELDS_MAX - 13, "\342\202\254", 3);
+  fields_final_recipient(value, in, 0);
+  CHECK("cut before an escape", strlen(value) == FIELDS_MAX - 6 && !strchr(value, '\\'));
   memcpy(in, "ENVID=", 6);
-  memset(in + FIELDS_MAX - 10, 'a', 3);
+  memset(in + FIELDS_MAX - 13, 'a', 6);
   CHECK("long xtext", fields_envelope_id(value, in) && strlen(value) == FIELDS_MAX - 1);
 }
 
