@@ -241,6 +241,39 @@ testMailSyntax() {
   codes '501 5.5.4, 501 5.5.4, 501 5.5.4' 'MAIL\r\nMAIL TO:<a@b.example>\r\nMAIL FROM <a@b.example>\r\n'
 }
 
+# What some devices send, where the instance takes it.
+testLenient() {
+  lenient='MAIL FROM:a@b.example SIZE=1\r\nRCPT TO: x..@customer.example NOTIFY=NEVER\r\nRCPT TO:<.y@customer.example>\r\n'
+  for off in '' 0; do
+    # shellcheck disable=SC2086 # none at all
+    conf lenient $off
+    codes '501 5.1.7, 503 5.5.1, 503 5.5.1' "$lenient"
+    codes '250 2.1.0, 501 5.1.3, 501 5.1.3' "${MAIL}RCPT TO:x@customer.example\r\nRCPT TO:<x..@customer.example>\r\n"
+  done
+  conf lenient 1
+  codes '250 2.1.0, 250 2.1.5, 250 2.1.5, 250 2.1.5, 354, 250 2.0.0' "$lenient${RCPT}DATA\r\n.\r\n"
+  assertEquals 'from <a@b.example> SIZE=1
+rcpt customer.example <"x.."@customer.example> NOTIFY=NEVER
+rcpt customer.example <".y"@customer.example>
+rcpt customer.example <x@customer.example>' "$(sed -n '2,7p' "$(message)" | grep '^from\|^rcpt')"
+  for good in '<>' '<a@b.example>' '"a b"@b.example' 'a@[192.0.2.1]' 'a..b@b.example'; do
+    codes '250 2.1.0' "MAIL FROM:$good\r\n"
+  done
+  for bad in 'a@b.example>' '<a@b.example' a a@ @b.example a@b..example a@-b.example 'a b@b.example' '' '@x.example:a@b.example' \
+    'a@b.example,c@d.example' '\303\274..@b.example>' "$(long 250)@b.example" "$(long 250)..@b.example"; do
+    codes '501 5.1.7' "MAIL FROM:$bad\r\n"
+  done
+  codes '500 5.5.2' 'MAIL FROM:a\001@b.example\r\n'
+  codes '501 5.5.4' 'MAIL FROM:a@b.example SIZE=x\r\n'
+  codes '553 5.6.7' 'MAIL FROM:\303\274..@b.example\r\n'
+  conf recipients '"x..y"@customer.example'
+  codes '250 2.1.0, 250 2.1.5, 550 5.1.1' "${MAIL}RCPT TO:x..y@customer.example\r\nRCPT TO:x.y@customer.example\r\n"
+  conf lenient maybe
+  assertEquals '220, 250, 421 4.3.5' "$(replies 'EHLO x\r\nMAIL FROM:a@b.example\r\n')"
+  said 'conf/lenient: line 1: neither 1 nor 0: maybe'
+  codes '250 2.1.0' "$MAIL"
+}
+
 testMailParameters() {
   for good in SIZE=0 size=104857600 BODY=7bit BODY=8BITMIME SMTPUTF8 RET=full RET=HDRS ENVID=a+2Bb \
     'SIZE=1 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=x'; do

@@ -453,8 +453,8 @@ static int check_timeout(char const *s, size_t len)
 /* In the order of conf_settings. */
 enum
 {
-  ME, POSTMASTER, LISTEN, NAMESERVER, DATABYTES, ETRNCOUNTS, FSYNCDIR, LIFETIME, DELAYWARNING, BACKOFF,
-  CONCURRENCY, CONCURRENCYINCOMING, TIMEOUTS
+  ME, POSTMASTER, LISTEN, NAMESERVER, DATABYTES, ETRNCOUNTS, FSYNCDIR, LENIENT, LIFETIME, DELAYWARNING,
+  BACKOFF, CONCURRENCY, CONCURRENCYINCOMING, TIMEOUTS
 };
 
 conf_setting const conf_settings[] =
@@ -473,6 +473,8 @@ conf_setting const conf_settings[] =
     "1: answer ETRN with 251, 252, 253 and how many wait", &check_switch },
   [FSYNCDIR] = { "fsyncdir", CONF_VALUE, "0",
     "1: sync directories too, for file systems that need it", &check_switch },
+  [LENIENT] = { "lenient", CONF_VALUE, "0",
+    "1: take addresses without brackets, and with dots anywhere before the @", &check_switch },
   [LIFETIME] = { "lifetime", CONF_VALUE, "5d",
     "how long a message may wait", &check_time },
   [DELAYWARNING] = { "delaywarning", CONF_VALUE, "4h",

@@ -1,6 +1,7 @@
 #include "smtp/command.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "smtp/chars.h"
 
@@ -31,6 +32,42 @@ void smtp_command_scan(char const *line, size_t len, smtp_command *command)
   while (len && space(*line)) line++, len--;
   command->argument = line;
   command->argumentlen = len;
+}
+
+/* --- paths --- */
+
+static char *octets_put(char *out, char const *s, size_t len)
+{
+  memcpy(out, s, len);
+  return out + len;
+}
+
+static void mailbox_put(char text[SMTP_PATH_MAX + 1], smtp_path const *path)
+{
+  char const *quote = path->loose ? "\"" : "";
+  text = octets_put(stpcpy(text, quote), path->local, path->locallen);
+  text = stpcpy(text, quote);
+  if (path->domainlen) *text++ = '@';
+  *octets_put(text, path->domain, path->domainlen) = 0;
+}
+
+enum smtp_argument_verdict smtp_argument_scan(smtp_argument *argument, smtp_command const *command,
+                                              char const *keyword, int flags)
+{
+  char const *s = command->argument;
+  size_t n = strlen(keyword), len = command->argumentlen;
+  smtp_path path;
+  if (len < n || strncasecmp(s, keyword, n)) return SMTP_ARGUMENT_SYNTAX;
+  while (n < len && s[n] == ' ') n++;
+  s += n;
+  len -= n;
+  n = smtp_path_scan(s, len, flags, &path);
+  if (!n) return SMTP_ARGUMENT_PATH;
+  mailbox_put(argument->text, &path);
+  argument->parameters = s + n;
+  argument->parameterslen = len - n;
+  return smtp_mailbox_scan(argument->text, strlen(argument->text), flags & ~SMTP_PATH_LENIENT, &argument->path)
+    ? SMTP_ARGUMENT_GOOD : SMTP_ARGUMENT_PATH;
 }
 
 /* --- parameters --- */

@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "smtp/path.h"
+
 /* Octets of a command line, its CRLF included: RFC 5321's 512 and room for the
    parameters of all extensions offered (section 4.5.3.1.4). */
 #define SMTP_COMMAND_MAX 2048
@@ -23,6 +25,30 @@ typedef struct smtp_command
 
 /* Split a command line (without CRLF) into its verb, in any case, and its argument. */
 extern void smtp_command_scan(char const *line, size_t len, smtp_command *command);
+
+/* The argument of MAIL or RCPT: a path, and what follows it. */
+typedef struct smtp_argument
+{
+  char text[SMTP_PATH_MAX + 1];  /* the mailbox, a string; valid however leniently it was read */
+  smtp_path path;                /* points into text */
+  char const *parameters;        /* points into the command */
+  size_t parameterslen;
+} smtp_argument;
+
+enum smtp_argument_verdict
+{
+  SMTP_ARGUMENT_GOOD,
+  SMTP_ARGUMENT_SYNTAX,   /* the keyword is not there */
+  SMTP_ARGUMENT_PATH      /* no path is */
+};
+
+/*
+ * Scan an argument "FROM:<path>" or "TO:<path>".
+ *   keyword  "FROM:", "TO:", in any case; spaces behind it are in use, though not of the grammar
+ *   flags    enum smtp_path_flag
+ */
+extern enum smtp_argument_verdict smtp_argument_scan(smtp_argument *argument, smtp_command const *command,
+                                                     char const *keyword, int flags);
 
 /*
  * Next parameter of MAIL or RCPT (RFC 5321 section 4.1.2, esmtp-param): " KEY" or " KEY=VALUE".

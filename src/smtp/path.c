@@ -57,10 +57,23 @@ static size_t quotedstring_length(char const *s, size_t len, int flags)
   return i < len && s[i] == '"' ? i + 1 : 0;
 }
 
-static size_t local_length(char const *s, size_t len, int flags)
+/* Atoms and dots in any order. */
+static size_t dots_length(char const *s, size_t len, int flags)
 {
+  size_t i = 0, n;
+  while ((n = i < len && s[i] == '.' ? 1 : atext_length(s + i, len - i, flags))) i += n;
+  return i;
+}
+
+static size_t local_length(char const *s, size_t len, int flags, int *loose)
+{
+  size_t n;
+  *loose = 0;
   if (len && *s == '"') return quotedstring_length(s, len, flags);
-  return dotstring_length(s, len, flags);
+  n = dotstring_length(s, len, flags);
+  if (n || !(flags & SMTP_PATH_LENIENT)) return n;
+  *loose = 1;
+  return dots_length(s, len, flags);
 }
 
 /* A name with U-labels: what IDNA thinks of it is seen when it is folded. */
@@ -117,7 +130,8 @@ static size_t route_length(char const *s, size_t len, int flags)
 /* "local@domain", or "postmaster" where it may stand alone. */
 static size_t mailbox_length(char const *s, size_t len, int flags, smtp_path *path)
 {
-  size_t locallen = local_length(s, len, flags);
+  size_t locallen = local_length(s, len, flags, &path->loose);
+  size_t const quotes = path->loose ? 2 : 0;
   size_t domainlen;
   path->local = s;
   path->locallen = locallen;
@@ -129,7 +143,7 @@ static size_t mailbox_length(char const *s, size_t len, int flags, smtp_path *pa
   path->domain++;
   domainlen = domain_length(path->domain, len - locallen - 1, flags);
   path->domainlen = domainlen;
-  if (!domainlen || locallen + 1 + domainlen + 2 > SMTP_PATH_MAX) return 0;
+  if (!domainlen || locallen + quotes + 1 + domainlen + 2 > SMTP_PATH_MAX) return 0;
   return locallen + 1 + domainlen;
 }
 
@@ -137,11 +151,19 @@ static void path_clear(smtp_path *path, char const *s)
 {
   path->local = path->domain = s;
   path->locallen = path->domainlen = 0;
+  path->loose = 0;
+}
+
+static size_t bare_length(char const *s, size_t len, int flags, smtp_path *path)
+{
+  size_t n = mailbox_length(s, len, flags, path);
+  return n == len || s[n] == ' ' ? n : 0;
 }
 
 size_t smtp_path_scan(char const *s, size_t len, int flags, smtp_path *path)
 {
   size_t i = 1, n;
+  if (flags & SMTP_PATH_LENIENT && len && *s != '<') return bare_length(s, len, flags, path);
   if (len < 2 || *s != '<') return 0;
   if (flags & SMTP_PATH_NULL && s[1] == '>')
   {

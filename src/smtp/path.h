@@ -11,7 +11,8 @@ enum smtp_path_flag
 {
   SMTP_PATH_NULL = 1,       /* "<>" is allowed (MAIL) */
   SMTP_PATH_BARELOCAL = 2,  /* "<postmaster>", any case, without a domain is allowed (RCPT) */
-  SMTP_PATH_UTF8 = 4        /* octets beyond ASCII are allowed (RFC 6531) */
+  SMTP_PATH_UTF8 = 4,       /* octets beyond ASCII are allowed (RFC 6531) */
+  SMTP_PATH_LENIENT = 8     /* brackets may be missing, and dots stand anywhere in a local part */
 };
 
 /* Points into the text that was scanned; valid as long as that is. */
@@ -21,6 +22,7 @@ typedef struct smtp_path
   size_t locallen;
   char const *domain;  /* as sent; a domain name or an address literal with its brackets */
   size_t domainlen;    /* 0: none, as in <> and <postmaster> */
+  int loose;           /* the local part is valid once quotes are put around it (SMTP_PATH_LENIENT) */
 } smtp_path;
 
 /*
@@ -29,7 +31,8 @@ typedef struct smtp_path
  *   flags  enum smtp_path_flag, or-ed
  * Returns the number of octets the path took, 0 when it is not a path.  What follows the
  * path is the caller's business.  A local part over SMTP_LOCAL_MAX is accepted up to
- * SMTP_PATH_MAX, as every mailer in use does.
+ * SMTP_PATH_MAX, as every mailer in use does, the quotes of a loose one included.  Without brackets
+ * (SMTP_PATH_LENIENT) it is a mailbox alone, up to a space or the end.
  */
 extern size_t smtp_path_scan(char const *s, size_t len, int flags, smtp_path *path);
 

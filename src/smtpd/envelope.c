@@ -2,42 +2,19 @@
 
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
 
 #include "smtp/domain.h"
 
-/* A path as an argument: "FROM:<path>" and what follows it. */
-typedef struct envelope_argument
+/* What only conf/lenient makes an argument: so it is read when it is needed.  1, or 0: session_broken(). */
+static int argument_read(session *s, smtp_argument *argument, enum smtp_argument_verdict *verdict,
+                         smtp_command const *command, char const *keyword, int flags)
 {
-  smtp_path path;
-  char const *parameters;
-  size_t parameterslen;
-  char text[SMTP_PATH_MAX + 1];   /* the mailbox, a string */
-} envelope_argument;
-
-enum argument_verdict { ARGUMENT_GOOD, ARGUMENT_SYNTAX, ARGUMENT_PATH };
-
-/* keyword is "FROM:" or "TO:"; spaces behind the colon are in use, though not of the grammar. */
-static enum argument_verdict argument_scan(envelope_argument *argument, smtp_command const *command,
-                                           char const *keyword, int flags)
-{
-  char const *s = command->argument;
-  size_t n = strlen(keyword), len = command->argumentlen;
-  smtp_path const *path = &argument->path;
-  if (len < n || strncasecmp(s, keyword, n)) return ARGUMENT_SYNTAX;
-  while (n < len && s[n] == ' ') n++;
-  s += n;
-  len -= n;
-  n = smtp_path_scan(s, len, flags | SMTP_PATH_UTF8, &argument->path);
-  if (!n) return ARGUMENT_PATH;
-  argument->parameters = s + n;
-  argument->parameterslen = len - n;
-
-  n = path->locallen + !!path->domainlen + path->domainlen;
-  if (n > SMTP_PATH_MAX) return ARGUMENT_PATH;
-  memcpy(argument->text, path->local, n);
-  argument->text[n] = 0;
-  return ARGUMENT_GOOD;
+  flags |= SMTP_PATH_UTF8;
+  *verdict = smtp_argument_scan(argument, command, keyword, flags);
+  if (*verdict != SMTP_ARGUMENT_PATH) return 1;
+  if (s->lenient == -1 && !conf_switch(s->conf, "lenient", &s->lenient)) return session_broken(s);
+  if (s->lenient) *verdict = smtp_argument_scan(argument, command, keyword, flags | SMTP_PATH_LENIENT);
+  return 1;
 }
 
 static int string_copy(stralloc *out, char const *s)
@@ -56,7 +33,7 @@ static int parameters_refuse(session *s, enum parameters_verdict verdict)
 }
 
 /* The address of an argument may need SMTPUTF8 (RFC 6531 section 3.4). */
-static int address_sayable(envelope_argument const *argument, int smtputf8)
+static int address_sayable(smtp_argument const *argument, int smtputf8)
 {
   return smtputf8 || !smtp_domain_utf8(argument->text, strlen(argument->text));
 }
@@ -85,17 +62,19 @@ static int mail_begin(session *s, parameters_mail const *mail)
 
 int envelope_mail(session *s, smtp_command const *command)
 {
-  envelope_argument argument;
+  smtp_argument argument;
   parameters_mail mail;
+  enum smtp_argument_verdict argued;
   enum parameters_verdict verdict;
 
   if (!*s->helo) return session_refuse(s, "503 5.5.1 Error: send HELO or EHLO first");
   if (s->mail) return session_refuse(s, "503 5.5.1 Error: nested MAIL command");
-  switch (argument_scan(&argument, command, "FROM:", SMTP_PATH_NULL))
+  if (!argument_read(s, &argument, &argued, command, "FROM:", SMTP_PATH_NULL)) return 0;
+  switch (argued)
   {
-    case ARGUMENT_SYNTAX: return session_refuse(s, "501 5.5.4 Syntax: MAIL FROM:<address>");
-    case ARGUMENT_PATH: return session_refuse(s, "501 5.1.7 Bad sender address syntax");
-    case ARGUMENT_GOOD: break;
+    case SMTP_ARGUMENT_SYNTAX: return session_refuse(s, "501 5.5.4 Syntax: MAIL FROM:<address>");
+    case SMTP_ARGUMENT_PATH: return session_refuse(s, "501 5.1.7 Bad sender address syntax");
+    case SMTP_ARGUMENT_GOOD: break;
   }
   verdict = parameters_mail_read(&mail, &s->parameters, argument.parameters, argument.parameterslen);
   if (verdict != PARAMETERS_GOOD) return parameters_refuse(s, verdict);
@@ -149,18 +128,20 @@ static int rcpt_add(session *s)
 
 int envelope_rcpt(session *s, smtp_command const *command)
 {
-  envelope_argument argument;
+  smtp_argument argument;
+  enum smtp_argument_verdict argued;
   enum parameters_verdict parameters;
   enum policy_verdict verdict;
 
   if (!s->mail) return session_refuse(s, "503 5.5.1 Error: need MAIL command");
   if (s->content != CONTENT_NONE) return session_refuse(s, "503 5.5.1 Error: RCPT after BDAT");
   s->rcpt_tried = 1;
-  switch (argument_scan(&argument, command, "TO:", SMTP_PATH_BARELOCAL))
+  if (!argument_read(s, &argument, &argued, command, "TO:", SMTP_PATH_BARELOCAL)) return 0;
+  switch (argued)
   {
-    case ARGUMENT_SYNTAX: return session_refuse(s, "501 5.5.4 Syntax: RCPT TO:<address>");
-    case ARGUMENT_PATH: return session_refuse(s, "501 5.1.3 Bad recipient address syntax");
-    case ARGUMENT_GOOD: break;
+    case SMTP_ARGUMENT_SYNTAX: return session_refuse(s, "501 5.5.4 Syntax: RCPT TO:<address>");
+    case SMTP_ARGUMENT_PATH: return session_refuse(s, "501 5.1.3 Bad recipient address syntax");
+    case SMTP_ARGUMENT_GOOD: break;
   }
   parameters = parameters_rcpt_read(&s->parameters_rcpt, argument.parameters, argument.parameterslen);
   if (parameters != PARAMETERS_GOOD) return parameters_refuse(s, parameters);

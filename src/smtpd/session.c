@@ -305,7 +305,7 @@ static int session_begin(session *s, char const *instance)
 {
   struct stat st;
   s->end = SESSION_WIRE;
-  s->queue = s->trigger = s->fsyncdir = -1;
+  s->queue = s->trigger = s->fsyncdir = s->lenient = -1;
   s->writer.fd = -1;
   s->verb = "CONNECT";
   if (!strings_empty(s)) return session_broken(s);

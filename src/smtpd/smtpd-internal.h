@@ -71,6 +71,7 @@ typedef struct session
   int databytes_known;        /* settings are read when first needed, once a session */
   uint64_t databytes;
   int fsyncdir;               /* -1: not known yet */
+  int lenient;                /* the same */
   unsigned int errors;
   char const *verb;           /* where we are, for the log */
   char who[SESSION_WHO_MAX];  /* the client, for the log */

@@ -27,6 +27,29 @@ static void read_parameters(char const *s, size_t len)
   }
 }
 
+/* Whatever is taken as an address, however leniently, is one. */
+static void read_argument(smtp_command const *command, char const *keyword, int flags)
+{
+  smtp_argument a;
+  smtp_path path;
+  if (smtp_argument_scan(&a, command, keyword, flags) != SMTP_ARGUMENT_GOOD) return;
+  HOLDS(fuzz_within(a.parameters, a.parameterslen, command->argument, command->argumentlen));
+  HOLDS(fuzz_within(a.path.local, a.path.locallen, a.text, strlen(a.text)));
+  HOLDS(fuzz_within(a.path.domain, a.path.domainlen, a.text, strlen(a.text)));
+  HOLDS(smtp_mailbox_scan(a.text, strlen(a.text), flags & ~SMTP_PATH_LENIENT, &path));
+  read_parameters(a.parameters, a.parameterslen);
+}
+
+static void read_arguments(smtp_command const *command)
+{
+  int flags;
+  for (flags = 0; flags < 16; flags++)
+  {
+    read_argument(command, "FROM:", flags);
+    read_argument(command, "TO:", flags);
+  }
+}
+
 int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
 {
   char const *s = (char const *)data;
@@ -35,6 +58,7 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
   HOLDS(command.verb <= SMTP_UNKNOWN);
   HOLDS(fuzz_within(command.argument, command.argumentlen, s, size));
   HOLDS(!command.argumentlen || (*command.argument != ' ' && command.argument[command.argumentlen - 1] != ' '));
+  read_arguments(&command);
   read_parameters(s, size);
   read_parameters(command.argument, command.argumentlen);
   smtp_xtext_ok(s, size);

@@ -15,22 +15,26 @@ static int clean(char const *s, size_t len)
   return 1;
 }
 
-/* What a path was made of is a path again, and a mailbox. */
+/* What a path was made of is a path again, and a mailbox; a loose one once it is quoted, and no leniency is needed. */
 static void again(smtp_path const *path, int flags)
 {
   char s[SMTP_PATH_MAX + 1];
   smtp_path second;
+  size_t const quotes = path->loose ? 2 : 0;
   size_t len = 0;
+  flags &= ~SMTP_PATH_LENIENT;
   s[len++] = '<';
+  if (path->loose) s[len++] = '"';
   memcpy(s + len, path->local, path->locallen);
   len += path->locallen;
+  if (path->loose) s[len++] = '"';
   if (path->domainlen) s[len++] = '@';
   memcpy(s + len, path->domain, path->domainlen);
   len += path->domainlen;
   s[len++] = '>';
   HOLDS(len <= SMTP_PATH_MAX);
   HOLDS(smtp_path_scan(s, len, flags, &second) == len);
-  HOLDS(second.locallen == path->locallen && second.domainlen == path->domainlen);
+  HOLDS(second.locallen == path->locallen + quotes && second.domainlen == path->domainlen && !second.loose);
   HOLDS(smtp_mailbox_scan(s + 1, len - 2, flags, &second));
 }
 
@@ -41,13 +45,14 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
   size_t n;
   int flags;
   if (!size) return 0;
-  flags = *data & 7;
+  flags = *data & 15;
   size--;
   n = smtp_path_scan(s, size, flags, &path);
   HOLDS(n <= size);
   if (n)
   {
-    HOLDS(s[n - 1] == '>' && clean(s, n));
+    HOLDS(*s == '<' ? s[n - 1] == '>' : n == size || s[n] == ' ');
+    HOLDS(clean(s, n) && (flags & SMTP_PATH_LENIENT || (*s == '<' && !path.loose)));
     HOLDS(fuzz_within(path.local, path.locallen, s, n));
     HOLDS(fuzz_within(path.domain, path.domainlen, s, n));
     again(&path, flags);

@@ -60,6 +60,48 @@ static void test_lines(void)
   CHECK("NUL in a verb", command.verb == SMTP_UNKNOWN);
 }
 
+static struct argument_case
+{
+  char const *line;
+  int flags;
+  enum smtp_argument_verdict verdict;
+  char const *text;
+  char const *domain;
+  char const *parameters;
+} const arguments[] =
+{
+  { "MAIL FROM:<a@b>", 0, SMTP_ARGUMENT_GOOD, "a@b", "b", "" },
+  { "MAIL from: <a@b> SIZE=1", 0, SMTP_ARGUMENT_GOOD, "a@b", "b", " SIZE=1" },
+  { "MAIL FROM:<@x:\"a b\"@[192.0.2.1]>X", 0, SMTP_ARGUMENT_GOOD, "\"a b\"@[192.0.2.1]", "[192.0.2.1]", "X" },
+  { "MAIL FROM:<> X", SMTP_PATH_NULL, SMTP_ARGUMENT_GOOD, "", "", " X" },
+  { "MAIL FROM:<Postmaster>", SMTP_PATH_BARELOCAL, SMTP_ARGUMENT_GOOD, "Postmaster", "", "" },
+  { "MAIL FROM:", SMTP_PATH_NULL, SMTP_ARGUMENT_PATH, 0, 0, 0 },
+  { "MAIL FROM:a@b", 0, SMTP_ARGUMENT_PATH, 0, 0, 0 },
+  { "MAIL FROM:<a..@b>", 0, SMTP_ARGUMENT_PATH, 0, 0, 0 },
+  { "MAIL FROM :<a@b>", 0, SMTP_ARGUMENT_SYNTAX, 0, 0, 0 },
+  { "MAIL TO:<a@b>", 0, SMTP_ARGUMENT_SYNTAX, 0, 0, 0 },
+  { "MAIL FROM", 0, SMTP_ARGUMENT_SYNTAX, 0, 0, 0 },
+  { "MAIL", 0, SMTP_ARGUMENT_SYNTAX, 0, 0, 0 },
+  { "MAIL FROM: a@b  SIZE=1", SMTP_PATH_LENIENT, SMTP_ARGUMENT_GOOD, "a@b", "b", "  SIZE=1" },
+  { "MAIL FROM:a..b@c SIZE=1", SMTP_PATH_LENIENT, SMTP_ARGUMENT_GOOD, "\"a..b\"@c", "c", " SIZE=1" },
+  { "MAIL FROM:<.a@c>X", SMTP_PATH_LENIENT, SMTP_ARGUMENT_GOOD, "\".a\"@c", "c", "X" },
+  { "MAIL FROM:<a@b>", SMTP_PATH_LENIENT, SMTP_ARGUMENT_GOOD, "a@b", "b", "" },
+  { "MAIL FROM:<>", SMTP_PATH_LENIENT | SMTP_PATH_NULL, SMTP_ARGUMENT_GOOD, "", "", "" },
+  { "MAIL FROM:", SMTP_PATH_LENIENT | SMTP_PATH_NULL, SMTP_ARGUMENT_PATH, 0, 0, 0 },
+  { "MAIL FROM:a@b> SIZE=1", SMTP_PATH_LENIENT, SMTP_ARGUMENT_PATH, 0, 0, 0 }
+};
+
+static int argument_ok(struct argument_case const *c)
+{
+  smtp_command command;
+  smtp_argument argument;
+  smtp_command_scan(c->line, strlen(c->line), &command);
+  if (smtp_argument_scan(&argument, &command, "FROM:", c->flags) != c->verdict) return 0;
+  return !c->text || (!strcmp(argument.text, c->text) && !argument.path.loose
+    && same(argument.path.domain, argument.path.domainlen, c->domain)
+    && same(argument.parameters, argument.parameterslen, c->parameters));
+}
+
 /* Parameters as the scanner gives them, written back with '|' between; '!' for a syntax error. */
 static struct parameter_case
 {
@@ -179,6 +221,7 @@ int main(void)
 {
   size_t i;
   test_lines();
+  EACH(i, arguments) CHECK(arguments[i].line, argument_ok(&arguments[i]));
   test_parameters();
   EACH(i, xtexts) CHECK(xtexts[i].value, smtp_xtext_ok(xtexts[i].value, strlen(xtexts[i].value)) == xtexts[i].good);
   EACH(i, orcpts) CHECK(orcpts[i].value, smtp_orcpt_ok(orcpts[i].value, strlen(orcpts[i].value)) == orcpts[i].good);

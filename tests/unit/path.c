@@ -144,9 +144,60 @@ static struct path_case
   { "<" FIFTY FIFTY FIFTY FIFTY FIFTY "abc@b>", 0, 0, 0, 0 }
 };
 
+/* By the flag only; local is what it becomes when quotes are put around a loose one. */
+static struct path_case const lenients[] =
+{
+  { "a@b", SMTP_PATH_LENIENT, "a", "b", "" },
+  { "a@b SIZE=1", SMTP_PATH_LENIENT, "a", "b", " SIZE=1" },
+  { "<a@b>", SMTP_PATH_LENIENT, "a", "b", "" },
+  { "<a@b> X", SMTP_PATH_LENIENT, "a", "b", " X" },
+  { "a@[192.0.2.1] X", SMTP_PATH_LENIENT, "a", "[192.0.2.1]", " X" },
+  { "\"a b>\"@c d", SMTP_PATH_LENIENT, "\"a b>\"", "c", " d" },
+  { "<a..b@c>", SMTP_PATH_LENIENT, "\"a..b\"", "c", "" },
+  { "<a.@c>", SMTP_PATH_LENIENT, "\"a.\"", "c", "" },
+  { "<.a@c>", SMTP_PATH_LENIENT, "\".a\"", "c", "" },
+  { "...a..b...@c X", SMTP_PATH_LENIENT, "\"...a..b...\"", "c", " X" },
+  { "a.b@c", SMTP_PATH_LENIENT, "a.b", "c", "" },
+  { "<@x,@y:a..@c>", SMTP_PATH_LENIENT, "\"a..\"", "c", "" },
+  { "<>", SMTP_PATH_LENIENT | SMTP_PATH_NULL, "", "", "" },
+  { "postmaster", SMTP_PATH_LENIENT | SMTP_PATH_BARELOCAL, "postmaster", "", "" },
+  { "\303\274..@b", SMTP_PATH_LENIENT | SMTP_PATH_UTF8, "\"\303\274..\"", "b", "" },
+  { "\303\274..@b", SMTP_PATH_LENIENT, 0, 0, 0 },
+  { "<" FIFTY FIFTY FIFTY FIFTY TEN TEN TEN TEN "abcdefgh..@b>", SMTP_PATH_LENIENT,
+    "\"" FIFTY FIFTY FIFTY FIFTY TEN TEN TEN TEN "abcdefgh..\"", "b", "" },
+  { "<" FIFTY FIFTY FIFTY FIFTY TEN TEN TEN TEN "abcdefghi..@b>", SMTP_PATH_LENIENT, 0, 0, 0 },
+  { "", SMTP_PATH_LENIENT | SMTP_PATH_NULL, 0, 0, 0 },
+  { "SIZE=1", SMTP_PATH_LENIENT | SMTP_PATH_NULL, 0, 0, 0 },
+  { "a@b>", SMTP_PATH_LENIENT, 0, 0, 0 },
+  { "<a@b", SMTP_PATH_LENIENT, 0, 0, 0 },
+  { "<a..@b", SMTP_PATH_LENIENT, 0, 0, 0 },
+  { "<a@b c", SMTP_PATH_LENIENT, 0, 0, 0 },
+  { "a@b\tX", SMTP_PATH_LENIENT, 0, 0, 0 },
+  { "a@b,c@d", SMTP_PATH_LENIENT, 0, 0, 0 },
+  { "a", SMTP_PATH_LENIENT, 0, 0, 0 },
+  { "a b@c", SMTP_PATH_LENIENT, 0, 0, 0 },
+  { "@b", SMTP_PATH_LENIENT, 0, 0, 0 },
+  { "@x:a@b", SMTP_PATH_LENIENT, 0, 0, 0 },
+  { "a@b..c", SMTP_PATH_LENIENT, 0, 0, 0 },
+  { "a@b.", SMTP_PATH_LENIENT, 0, 0, 0 },
+  { "a@.b", SMTP_PATH_LENIENT, 0, 0, 0 },
+  { "a@-b", SMTP_PATH_LENIENT, 0, 0, 0 },
+  { "a@192.0.2.1", SMTP_PATH_LENIENT, 0, 0, 0 },
+  { "a..\1@b", SMTP_PATH_LENIENT, 0, 0, 0 },
+  { "a.\"b\"@c", SMTP_PATH_LENIENT, 0, 0, 0 },
+  { "a.(x)@c", SMTP_PATH_LENIENT, 0, 0, 0 }
+};
+
 static int same(char const *s, size_t len, char const *want)
 {
   return len == strlen(want) && !memcmp(s, want, len);
+}
+
+static int local_same(smtp_path const *path, char const *want)
+{
+  size_t len = strlen(want);
+  if (!path->loose) return same(path->local, path->locallen, want);
+  return len == path->locallen + 2 && *want == '"' && want[len - 1] == '"' && !memcmp(path->local, want + 1, len - 2);
 }
 
 static int path_case_ok(struct path_case const *c)
@@ -155,7 +206,7 @@ static int path_case_ok(struct path_case const *c)
   size_t len = strlen(c->text);
   size_t n = smtp_path_scan(c->text, len, c->flags, &path);
   if (!c->local) return !n;
-  return n && same(path.local, path.locallen, c->local) && same(path.domain, path.domainlen, c->domain)
+  return n && local_same(&path, c->local) && same(path.domain, path.domainlen, c->domain)
     && same(c->text + n, len - n, c->rest);
 }
 
@@ -209,6 +260,11 @@ int main(void)
   {
     CHECK(paths[i].text, path_case_ok(&paths[i]));
     CHECK("the same cut anywhere", path_cut_ok(&paths[i]));
+  }
+  for (i = 0; i < sizeof lenients / sizeof *lenients; i++)
+  {
+    CHECK(lenients[i].text, path_case_ok(&lenients[i]));
+    CHECK("the same cut anywhere", path_cut_ok(&lenients[i]));
   }
   for (i = 0; i < sizeof mailboxes / sizeof *mailboxes; i++)
     CHECK(mailboxes[i].text,
