@@ -112,7 +112,13 @@ static int rcpt_refuse(session *s, char const *to, enum policy_verdict verdict)
 /* So many are no fault of the client's: it sends the rest in a transaction of their own. */
 static int rcpt_too_many(session *s, char const *to)
 {
-  int r = session_reply(s, "452 4.5.3 <", to, ">: Recipient address rejected: Too many recipients");
+  int r;
+  if (s->nrcpts_over++ == SESSION_RCPTS_OVER)
+  {
+    s->end = SESSION_ERRORS;
+    return 0;
+  }
+  r = session_reply(s, "452 4.5.3 <", to, ">: Recipient address rejected: Too many recipients");
   session_log_reject(s, "", "RCPT", to);
   return r;
 }

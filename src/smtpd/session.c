@@ -70,7 +70,7 @@ void session_reset(session *s)
   s->mail = 0;
   s->smtputf8 = 0;
   s->rcpts.len = 0;
-  s->nrcpts = 0;
+  s->nrcpts = s->nrcpts_over = 0;
   s->rcpt_tried = 0;
   s->content = CONTENT_NONE;
   s->chunk_refused = 0;

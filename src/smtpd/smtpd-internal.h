@@ -27,6 +27,8 @@
 #define SESSION_HELO_MAX 256
 /* Recipients of one message: RFC 5321 section 4.5.3.1.8 asks for 100 at least. */
 #define SESSION_RCPTS_MAX 1000
+/* So many more are answered that they are too many; who goes on listens to no reply. */
+#define SESSION_RCPTS_OVER 1000
 /* After so many errors, each one more costs the client time; after so many, the connection. */
 #define SESSION_ERRORS_SOFT 10
 #define SESSION_ERRORS_HARD 20
@@ -86,6 +88,7 @@ typedef struct session
   stralloc parameters;
   stralloc rcpts;             /* domain, address, parameters: three strings each */
   unsigned int nrcpts;
+  unsigned int nrcpts_over;   /* beyond SESSION_RCPTS_MAX */
   int rcpt_tried;
 
   /* its content */
