@@ -128,6 +128,9 @@ testUtf8() {
   rm "$I/queue/new/"*
   printf 'Subject: x\n\n\303\274\n' | put a@customer.tld >"$T/id"
   assertEquals 'UTF-8 in the body' 8--- "$(flags)"
+  rm "$I/queue/new/"*
+  printf 'Dear J\303\274rgen,\n\nx\n' | put a@customer.tld >"$T/id"
+  assertEquals 'UTF-8 and no header' 8--- "$(flags)"
 }
 
 testNoAddress() {

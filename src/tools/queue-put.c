@@ -227,6 +227,12 @@ static void header_look(header *h, char const *s, size_t len)
   }
 }
 
+/* A text without a header has words in its place, and they are no fields. */
+static int header_utf8(put const *p, header const *h)
+{
+  return h->high && !h->odd && !h->more && p->scan.flags & SMTP_CONTENT_HEADER;
+}
+
 static void content_put(put *p, header *h, char const *s, size_t len)
 {
   smtp_content_chunk(&p->scan, s, len);
@@ -292,7 +298,7 @@ static void content_write(put *p, int raw)
   if (p->scan.flags & SMTP_CONTENT_8BIT) p->writer.flags |= JOB_8BIT;
   if (p->scan.flags & SMTP_CONTENT_DOT) p->writer.flags |= JOB_DOT;
   if (p->scan.flags & SMTP_CONTENT_UNENDED) p->writer.flags |= JOB_UNENDED;
-  if (p->utf8 || (h.high && !h.odd && !h.more)) p->writer.flags |= JOB_UTF8;
+  if (p->utf8 || header_utf8(p, &h)) p->writer.flags |= JOB_UTF8;
 }
 
 /* --- */
