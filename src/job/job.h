@@ -36,8 +36,8 @@
  *   window N                         more than N messages at once gain nothing here, another
  *                                    connection does; where it is not said before "up", 32
  *   up RELAY TEXT                    the site answered EHLO; RELAY is host[address]:port
- *   lost                             the connection has ended, by whatever; another one is made for what
- *                                    is not done.  Until the next "up" the site has not answered.
+ *   lost [drop]                      the connection has ended (drop: without a word from the site); another one is
+ *                                    made for what is not done.  Until the next "up" the site has not answered.
  *   vain ID STATUS TEXT              the same, and it settled nothing; ID of the message whose turn it was, or "-"
  *   without EXTENSION                the site offers it, and does not know it
  *   down STATUS TEXT                 the site cannot be talked to: look-up, connect, greeting, EHLO.

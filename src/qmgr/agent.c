@@ -473,6 +473,13 @@ static int said_back(qmgr *q, agent *a, char const *s, size_t len, enum job_came
   return !a;
 }
 
+static void said_lost(agent *a, char const *s, size_t len)
+{
+  job_field how;
+  a->up = 0;
+  if (job_field_next(&s, &len, &how) && job_field_is(&how, "drop")) a->site->drops++;
+}
+
 /* 1; 0 when the agent is no more, with all others of its site. */
 static int said_vain(qmgr *q, agent *a, char const *s, size_t len)
 {
@@ -497,7 +504,7 @@ static int agent_line(qmgr *q, agent *a, char const *s, size_t len)
   if (!job_field_next(&s, &len, &word)) return 1;
   if (job_field_is(&word, "window")) said_window(a, s, len);
   else if (job_field_is(&word, "up")) said_up(q, a, s, len);
-  else if (job_field_is(&word, "lost")) a->up = 0;
+  else if (job_field_is(&word, "lost")) said_lost(a, s, len);
   else if (job_field_is(&word, "without")) said_without(a, s, len);
   else if (job_field_is(&word, "vain")) return said_vain(q, a, s, len);
   else if (job_field_is(&word, "rcpt")) said_rcpt(q, a, s, len);

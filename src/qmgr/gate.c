@@ -240,6 +240,7 @@ static enum begun pass_begin(qmgr *q, gate *g, enum pass_kind kind)
   flush_reader_init(&p->reader, fd);
   p->kind = kind;
   p->cuts.most = 1;
+  p->cuts.drops_before = g->site->drops;
   p->asked_us = g->asked_us;
   p->oldest_us = g->oldest_us;
   g->pass = p;
@@ -418,6 +419,12 @@ static void cut_back(cuts *c, enum job_came came)
   }
 }
 
+/* A message that does harm ends two connections before it is put off; more of them are the link's. */
+static void link_judge(cuts *c, site const *s)
+{
+  if (s->drops - c->drops_before > 2 * genalloc_len(cut, &c->later)) c->link = 1;
+}
+
 /*
  * Who asked for it wants all that can go: another round, while rounds get anything there, or the link is known to
  * drop what goes another time.
@@ -443,6 +450,7 @@ static int cuts_left(qmgr *q, gate *g)
   genalloc now = c->now;
   if (genalloc_len(cut, &c->now)) return 1;
   if (!genalloc_len(cut, &c->later)) return 0;
+  link_judge(c, g->site);
   if (!cuts_go_on(g->pass))
   {
     cuts_give_up(q, g, g->pass);

@@ -76,6 +76,7 @@ struct site
   uint64_t failures;
   uint64_t next_us;          /* not before, while down */
   uint64_t failed_us;        /* when it failed last */
+  uint64_t drops;            /* connections that ended without a word */
   int proven;                /* it has settled something since it answered */
   unsigned int in_vain;      /* connections in a row that settled nothing, each with another message at its head */
   char vain[SITE_VAIN_MAX][ID_LEN + 1]; /* those messages */
@@ -150,7 +151,8 @@ typedef struct cuts
   unsigned int most;         /* that may be out at once: one more for each that went */
   unsigned int in_vain;      /* tries in a row that were cut again */
   int any_went;              /* in this round */
-  int link;                  /* one that had been cut went: it is the link's doing, not the messages' */
+  int link;                  /* it is the link's doing, not the messages' */
+  uint64_t drops_before;     /* of the site */
 } cuts;
 
 struct pass

@@ -199,9 +199,9 @@ void report_without(report *r, char const *extension)
   if (!r->by_hand) out_line(r, "without ", extension);
 }
 
-void report_lost(report *r)
+void report_lost(report *r, int dropped)
 {
-  if (!r->by_hand) out_line(r, "lost");
+  if (!r->by_hand) out_line(r, dropped ? "lost drop" : "lost");
 }
 
 void report_window(report *r, size_t messages)

@@ -46,7 +46,7 @@ extern void report_back(report *r, work_job const *job);
 /* More messages than these are not worth being here at once; before report_up(). */
 extern void report_window(report *r, size_t messages);
 extern void report_up(report *r, char const *text);
-extern void report_lost(report *r);
+extern void report_lost(report *r, int dropped);
 /* id of the message at its head, or "-" */
 extern void report_vain(report *r, char const *id, char const *code, char const *text);
 extern void report_without(report *r, char const *extension);

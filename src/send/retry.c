@@ -129,6 +129,6 @@ void retry_lost(session *s)
   if (head && !further) head_lost(s, head, taken);
   else if (!further) text_log_later(s->text);
   if (!further && counts_as_vain(s, begun)) report_vain(s->out, id, s->code, s->text);
-  else report_lost(s->out);
+  else report_lost(s->out, s->loss == SESSION_LOSS_CLOSED);
   work_window_narrow(s->jobs, in_vain(s) ? 1 : begun / 2);
 }

@@ -151,7 +151,7 @@ static void agent_quit(agent *a)
 {
   retry_begun(&a->line);
   if (!work_ready(&a->jobs)) a->over = 1;
-  else report_lost(&a->out);
+  else report_lost(&a->out, 0);
 }
 
 static void agent_session_ended(agent *a)
