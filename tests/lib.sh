@@ -227,6 +227,26 @@ sink_stop() {
   rm -f "$SINK.pid" "$SINK/listening"
 }
 
+# flawed NAME: the imperfect servers in the lines of stdin, see tests/peer/flawed; sets FLAWED, their directory
+# $T/NAME, with their log in it.
+flawed() {
+  FLAWED=$T/$1
+  mkdir -p "$FLAWED"
+  cat >"$FLAWED/sites"
+  tests/peer/flawed "$FLAWED" <"$FLAWED/sites" >"$FLAWED/where" 2>"$FLAWED/err" &
+  echo $! >"$FLAWED/pid"
+  wait_for 20 test -e "$FLAWED/listening" || fail "flawed: $(cat "$FLAWED/err")"
+}
+
+flawed_stop() {
+  [ -s "$FLAWED/pid" ] || return 0
+  flawed_pid=$(cat "$FLAWED/pid")
+  kill "$flawed_pid"
+  wait "$flawed_pid" 2>/dev/null
+  rm -f "$FLAWED/pid" "$FLAWED/listening"
+  assertNull 'tests/peer/flawed itself failed' "$(cat "$FLAWED/err")"
+}
+
 # How many messages, messages for a domain (doubles counted), connections the sink has had.
 sink_messages() { find "$SINK" -maxdepth 1 -name '*.msg' | wc -l; }
 sink_connections() { grep -c '^connect' "$SINK/log"; }
