@@ -1,0 +1,155 @@
+# What goes wrong with one message is not the site's fault: all the others arrive.
+# shellcheck disable=SC1091
+. tests/lib.sh
+
+# Cases run side by side in one instance: each has a domain, N.KIND.example, and a site of its own, at one port of
+# many addresses.  Mail of .asked.example is parked, and asked for by ETRN once all of it is there;
+# that of .new.example is accepted while qmgr does not run, and goes as soon as it does.
+STAGES='mail rcpt data content end'
+EXTENSIONS='SIZE PIPELINING PIPELINING,CHUNKING'
+GOOD=5 # messages beside the one that does harm
+
+tearDown() {
+  stop
+  [ -z "${FLAWED-}" ] || flawed_stop
+  FLAWED=
+  fail_if_running
+}
+
+# --- the instance and its sites -----------------------------------------------------
+
+# relay: a fresh instance, not running, without a site.
+relay() {
+  instance "relay$((relays = ${relays-0} + 1))"
+  conf relaydomains .example
+  conf backoff '600 3600'
+  free_port SITEPORT
+  : >"$T/sites"
+  : >"$I/conf/routes"
+  sites=0
+}
+
+# site DOMAIN WORD [OPTION...]: one more site; WORD is park, or nothing; options as for tests/peer/flawed.
+site() {
+  site_at=127.1.0.$((sites += 1))
+  echo "$1 [$site_at]:$SITEPORT $2" >>"$I/conf/routes"
+  site_domain=$1
+  shift 2
+  echo "$site_domain $site_at:$SITEPORT $*" >>"$T/sites"
+}
+
+appear() { flawed "sites$relays" <"$T/sites"; }
+
+# The line of a domain's site in queue/site.
+site_state() { cat "$I/queue/site/$(sed -n "s/^$1 \([^ ]*\) .*/\1/p" "$I/conf/routes")" 2>/dev/null; }
+is() { site_state "$1" | grep -q "^$2 "; }
+
+qmgr_down() { s6-svc -wd -T 20000 -d "$I/service/qmgr" || fail 'qmgr does not stop'; }
+qmgr_up() { s6-svc -wU -T 20000 -u "$I/service/qmgr" || fail 'qmgr does not start'; }
+
+mail() { submit "$@" >"$T/submit" || fail "submit: $(cat "$T/submit")"; }
+
+# mails KIND COUNT: to 1.KIND.example ... COUNT.KIND.example, the one that does harm first.
+mails() {
+  mail -f poison@elsewhere.example -t "poison@%d.$1.example" -n "$2"
+  for good in $(seq $GOOD); do mail -t "good$good@%d.$1.example" -n "$2"; done
+}
+
+# How many entries all lists of .KIND.example have.
+listed() { find "$I/queue/flush" -name "*.$1.example" -exec cat {} + | wc -l; }
+all_listed() { [ "$(listed "$1")" = "$2" ]; }
+
+# etrn_all DOMAIN...
+etrn_all() {
+  { echo 'EHLO client.example' && printf 'ETRN %s\n' "$@" && echo QUIT; } | smtp >"$T/etrn"
+  assertEquals "$(cat "$T/etrn")" $# "$(grep -c '^250 OK, queuing' "$T/etrn")"
+}
+
+none_under_way() { [ -z "$(find "$I/queue/asked" "$I/queue/claim" -type f)" ]; }
+
+# --- what came of it ----------------------------------------------------------------
+
+# What happened at a domain's site.
+events() { grep "^$1 " "$FLAWED/log"; }
+connections() { events "$1" | grep -c ' connect$'; }
+# Local parts of who got something, and again where it came again.
+taken() { events "$1" | sed -n 's/.* taken .*<\(.*\)@.*/\1/p'; }
+taken_in_all() { grep -c ' taken .*<good' "$FLAWED/log"; }
+# How often a message was begun, by its sender.
+begun() { events "$1" | grep -c " mail <$2@"; }
+
+stands_still() { [ $(($(date +%s) - $(stat -c %Y "$FLAWED/log"))) -gt "$1" ]; }
+
+# assertHas WHAT PATTERN TEXT
+assertHas() { echo "$3" | grep -qE "$2" || fail "$1: no $2 in: $3"; }
+
+one_line() { tr '\n' ' '; }
+case_of() { sed -n "s/^$1 [^ ]* /$1, /p" "$T/sites"; }
+
+# spared DOMAIN: all but the one message are there, each once, and nothing is told of a failure of theirs.
+spared() {
+  assertEquals "$(case_of "$1"): who got it" "$(seq -f 'good%g' $GOOD | one_line)" "$(taken "$1" | sort | one_line)"
+  assertNull "$(case_of "$1"): others put off" "$(log send | grep -F 'status=deferred' | grep "to=<good[0-9]*@$1>")"
+  assertTrue "$(case_of "$1"): not up: $(site_state "$1")" "is $1 up"
+}
+
+# kept DOMAIN WORDS: the one that does harm waits, was not begun too often, and everybody is told why.
+kept() {
+  times=$(begun "$1" poison)
+  assertEquals "$(case_of "$1"): what waits" 1 "$(waiting "$1")"
+  assertTrue "$(case_of "$1"): begun $times times" "[ $times -ge 1 ] && [ $times -le 4 ]"
+  kept_id=$(head -n 1 "$I/queue/flush/$1")
+  assertHas "$(case_of "$1"): journal" "$2" "$("$BIN/queue-cat" -C "$I" -J "$kept_id")"
+  assertHas "$(case_of "$1"): list" "$2" "$("$BIN/queue-list" -C "$I" "$kept_id")"
+  assertHas "$(case_of "$1"): log" "$kept_id: .*status=deferred \(.*($2)" "$(log send | grep -F "to=<poison@$1>")"
+}
+
+# --- one message of six, always -----------------------------------------------------
+
+all_done() {
+  [ "$(taken_in_all)" -ge $((sites * GOOD)) ] && none_under_way && all_listed asked $((sites / 2)) && all_listed new $((sites / 2))
+}
+all_done_or_stuck() { all_done || stands_still 20; }
+
+parked() { [ "$1" != asked ] || echo park; }
+
+# matrix FLAW WORDS [STAGES]: at each stage, with each extension; asked for, or not parked at all.
+matrix() {
+  relay
+  [ "$1" != silence ] || conf timeouts 'mail 3s' 'rcpt 3s' 'datainit 3s' 'datablock 3s' 'datadone 3s'
+  for kind in asked new; do
+    number=0
+    for stage in ${3-$STAGES}; do
+      for extensions in $EXTENSIONS; do
+        site "$((number += 1)).$kind.example" "$(parked $kind)" \
+          "ext=$extensions stage=$stage 'flaw=$1'"
+      done
+    done
+  done
+  start
+  mails asked "$number"
+  assertTrue 'parked' "wait_for 60 all_listed asked $((number * (GOOD + 1)))"
+  qmgr_down
+  mails new "$number"
+  appear
+  qmgr_up
+  # shellcheck disable=SC2046 # names of domains
+  etrn_all $(seq -f '%g.asked.example' "$number")
+  wait_for 120 all_done_or_stuck
+  for domain in $(cut -d ' ' -f 1 "$T/sites"); do
+    spared "$domain"
+    kept "$domain" "$2"
+  done
+}
+
+# Nothing new: so it has always been with a plain 4xx, which has no place within the content.
+testPutOff() { matrix '451 4.3.2 flawed' '451 4\.3\.2 flawed' 'mail rcpt data end'; }
+
+testClosed421() { matrix '421 4.3.2 flawed' '421 4\.3\.2 flawed'; }
+testLost() { matrix close 'lost connection'; }
+testReset() { matrix reset 'lost connection|reset by peer'; }
+testSilence() { matrix silence 'timed out'; }
+testNonsense() { matrix garbage '\(what now\?\)'; }
+
+# shellcheck disable=SC1091
+. shunit2
