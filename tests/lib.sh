@@ -194,6 +194,7 @@ etrn() { printf 'EHLO client.example\nETRN %s\nQUIT\n' "$1" | smtp | tail -n 2 |
 # asked NAME: is a flush of it still to be taken up?
 asked() { [ -e "$I/queue/asked/$1" ]; }
 unasked() { ! asked "$1"; }
+none_asked() { [ -z "$(find "$I/queue/asked" "$I/queue/claim" -type f)" ]; }
 
 # --- peers --------------------------------------------------------------------------
 
@@ -237,6 +238,9 @@ flawed() {
   echo $! >"$FLAWED/pid"
   wait_for 20 test -e "$FLAWED/listening" || fail "flawed: $(cat "$FLAWED/err")"
 }
+
+# Has nothing happened at any of them for so many seconds?
+flawed_idle() { [ $(($(date +%s) - $(stat -c %Y "$FLAWED/log"))) -gt "$1" ]; }
 
 flawed_stop() {
   [ -s "$FLAWED/pid" ] || return 0

@@ -49,8 +49,8 @@ qmgr_up() { s6-svc -wU -T 20000 -u "$I/service/qmgr" || fail 'qmgr does not star
 
 mail() { submit "$@" >"$T/submit" || fail "submit: $(cat "$T/submit")"; }
 
-# mails KIND COUNT: to 1.KIND.example ... COUNT.KIND.example, the one that does harm first.
-mails() {
+# one_of_six KIND COUNT: to 1.KIND.example ... COUNT.KIND.example, the one that does harm first.
+one_of_six() {
   mail -f poison@elsewhere.example -t "poison@%d.$1.example" -n "$2"
   for good in $(seq $GOOD); do mail -t "good$good@%d.$1.example" -n "$2"; done
 }
@@ -65,8 +65,6 @@ etrn_all() {
   assertEquals "$(cat "$T/etrn")" $# "$(grep -c '^250 OK, queuing' "$T/etrn")"
 }
 
-none_under_way() { [ -z "$(find "$I/queue/asked" "$I/queue/claim" -type f)" ]; }
-
 # --- what came of it ----------------------------------------------------------------
 
 # What happened at a domain's site.
@@ -77,8 +75,6 @@ taken() { events "$1" | sed -n 's/.* taken .*<\(.*\)@.*/\1/p'; }
 taken_in_all() { grep -c ' taken .*<good' "$FLAWED/log"; }
 # How often a message was begun, by its sender.
 begun() { events "$1" | grep -c " mail <$2@"; }
-
-stands_still() { [ $(($(date +%s) - $(stat -c %Y "$FLAWED/log"))) -gt "$1" ]; }
 
 # assertHas WHAT PATTERN TEXT
 assertHas() { echo "$3" | grep -qE "$2" || fail "$1: no $2 in: $3"; }
@@ -106,37 +102,49 @@ kept() {
 
 # --- one message of six, always -----------------------------------------------------
 
-all_done() {
-  [ "$(taken_in_all)" -ge $((sites * GOOD)) ] && none_under_way && all_listed asked $((sites / 2)) && all_listed new $((sites / 2))
+# A site for each stage and each set of extensions, both of .asked.example and .new.example; sets number, of those of
+# one kind.
+sites_with() { # FLAW [STAGES [OPTION...]]
+  with_flaw=$1 with_stages=${2-$STAGES}
+  for kind in asked new; do
+    number=0
+    for stage in $with_stages; do
+      for extensions in $EXTENSIONS; do
+        site "$((number += 1)).$kind.example" "$(parked $kind)" "ext=$extensions stage=$stage 'flaw=$with_flaw' ${3-}"
+      done
+    done
+  done
 }
-all_done_or_stuck() { all_done || stands_still 20; }
-
 parked() { [ "$1" != asked ] || echo park; }
+sites_named() { cut -d ' ' -f 1 "$T/sites"; }
+
+# released FUNCTION: calls it with a kind and the number of sites to have its messages made; then all that may go does.
+released() {
+  start
+  "$1" asked "$number"
+  all=$(queued)
+  assertTrue "parked $(listed asked) of $all" "wait_for 60 all_listed asked $all"
+  qmgr_down
+  "$1" new "$number"
+  appear
+  qmgr_up
+  # shellcheck disable=SC2046 # names of domains
+  etrn_all $(seq -f '%g.asked.example' "$number")
+}
+
+# Is only so much left for each site, and nothing on its way?  Or has nothing happened for long?
+left_alone() { none_asked && all_listed asked "$1" && all_listed new "$1"; }
+done_or_stuck() { left_alone "$1" && [ "$(taken_in_all)" -ge "$2" ] || flawed_idle 20; }
+settled() { wait_for 120 done_or_stuck $(($1 * number)) $(($2 * sites)); }
 
 # matrix FLAW WORDS [STAGES]: at each stage, with each extension; asked for, or not parked at all.
 matrix() {
   relay
   [ "$1" != silence ] || conf timeouts 'mail 3s' 'rcpt 3s' 'datainit 3s' 'datablock 3s' 'datadone 3s'
-  for kind in asked new; do
-    number=0
-    for stage in ${3-$STAGES}; do
-      for extensions in $EXTENSIONS; do
-        site "$((number += 1)).$kind.example" "$(parked $kind)" \
-          "ext=$extensions stage=$stage 'flaw=$1'"
-      done
-    done
-  done
-  start
-  mails asked "$number"
-  assertTrue 'parked' "wait_for 60 all_listed asked $((number * (GOOD + 1)))"
-  qmgr_down
-  mails new "$number"
-  appear
-  qmgr_up
-  # shellcheck disable=SC2046 # names of domains
-  etrn_all $(seq -f '%g.asked.example' "$number")
-  wait_for 120 all_done_or_stuck
-  for domain in $(cut -d ' ' -f 1 "$T/sites"); do
+  sites_with "$1" "${3-$STAGES}"
+  released one_of_six
+  settled 1 $GOOD
+  for domain in $(sites_named); do
     spared "$domain"
     kept "$domain" "$2"
   done
@@ -150,6 +158,84 @@ testLost() { matrix close 'lost connection'; }
 testReset() { matrix reset 'lost connection|reset by peer'; }
 testSilence() { matrix silence 'timed out'; }
 testNonsense() { matrix garbage '\(what now\?\)'; }
+
+# It may take minutes until a silent site is given up; the others do not wait for that.
+testSilenceHoldsNobodyUp() {
+  relay
+  sites_with silence
+  released one_of_six
+  assertTrue "$(taken_in_all) of $((sites * GOOD))" "wait_for 60 all_taken $((sites * GOOD))"
+  for domain in $(sites_named); do spared "$domain"; done
+}
+all_taken() { [ "$(taken_in_all)" -ge "$1" ]; }
+
+# --- other numbers of them ----------------------------------------------------------
+
+two_of_seven() {
+  mail -f poison@elsewhere.example -t "poison@%d.$1.example" -n "$2"
+  one_of_six "$@"
+}
+
+testTwoThatDoHarm() {
+  relay
+  sites_with '421 4.3.2 flawed' 'mail end'
+  released two_of_seven
+  settled 2 $GOOD
+  for domain in $(sites_named); do
+    spared "$domain"
+    assertEquals "$(case_of "$domain"): what waits" 2 "$(waiting "$domain")"
+  done
+}
+
+alone() { mail -f poison@elsewhere.example -t "poison@%d.$1.example" -n "$2"; }
+
+testNothingElseIsThere() {
+  relay
+  sites_with close
+  released alone
+  settled 1 0
+  for domain in $(sites_named); do
+    kept "$domain" 'lost connection'
+    assertTrue "$(case_of "$domain"): not up: $(site_state "$domain")" "is $domain up"
+  done
+}
+
+# --- a site that takes nothing ------------------------------------------------------
+
+# It is down after three connections, each with another message first, that settled nothing.
+takes_nothing() { # FLAW STAGE
+  relay
+  sites_with "$1" "$2" word=
+  released one_of_six
+  settled $((GOOD + 1)) 0
+  for domain in $(sites_named); do
+    assertTrue "$(case_of "$domain"): is not down: $(site_state "$domain")" "is $domain down"
+    times=$(connections "$domain")
+    assertTrue "$(case_of "$domain"): $times connections" "[ $times -ge 3 ] && [ $times -le 6 ]"
+    assertEquals "$(case_of "$domain"): what waits" $((GOOD + 1)) "$(waiting "$domain")"
+  done
+}
+
+testAlways421() { takes_nothing '421 4.3.2 busy' mail; }
+testAlwaysLost() { takes_nothing close content; }
+
+# Who follows a message by its id sees what became of it; of those that only wait there is nothing to tell.
+testRefusedConnection() {
+  relay
+  site 1.new.example '' ''
+  start
+  mail -t '%d@1.new.example' -n 10
+  assertTrue 'down' 'wait_for 20 is 1.new.example down'
+  assertTrue "$(waiting 1.new.example) wait" 'wait_for 20 waits 1.new.example 10'
+  assertTrue "queue active:
+$(ids qmgr '(queue active)'), put off: $(ids send "$refused")" 'wait_for 10 each_is_told_of'
+}
+refused='status=deferred (.*Connection refused'
+each_is_told_of() {
+  [ -n "$(ids qmgr '(queue active)')" ] && [ "$(ids qmgr '(queue active)')" = "$(ids send "$refused")" ]
+}
+# The messages that a log has such lines about.
+ids() { log "$1" | sed -n "s/^[^ ]* [^ ]* \([^ :]*\): .*$2.*/\1/p" | sort -u; }
 
 # shellcheck disable=SC1091
 . shunit2
