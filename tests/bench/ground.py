@@ -66,8 +66,8 @@ class Ground:
                 f.write("0")
         return subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, preexec_fn=enter, **options)
 
-    def tool(self, argv, **options):
-        process = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, **options)
+    def tool(self, argv, stdin=subprocess.DEVNULL, **options):
+        process = subprocess.Popen([str(a) for a in argv], stdin=stdin, **options)
         self.tools.append(process)
         return process
 

@@ -133,10 +133,13 @@ defer_transports = parked
         return False
 
     def at_rest(self, waiting):
-        return not self.on_its_way() and self.count("deferred") == waiting
+        return not self.on_its_way() and self.waiting() == waiting
 
     def rest(self, waiting, seconds=300):
         wait_for("%d waiting in Postfix" % waiting, seconds, lambda: self.at_rest(waiting))
+
+    def waiting(self):
+        return self.count("deferred")
 
     def drained(self, seconds=300):
         self.rest(0, seconds)

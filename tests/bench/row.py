@@ -43,6 +43,17 @@ class Times:
         return None if ratio is None else ratio >= self.n
 
 
+class NoMore:
+    """Than Postfix."""
+
+    text = "<= Postfix"
+
+    @staticmethod
+    def reached(row, figures):
+        ours, theirs = figures.get((row.key, "sluice")), figures.get((row.key, "postfix"))
+        return None if not ours or not theirs else ours.median <= theirs.median
+
+
 class AtMost:
     def __init__(self, n):
         self.n = n

@@ -119,10 +119,12 @@ class Sluice:
         with open(os.path.join(self.queue, "boot"), "w") as f:
             f.write("00000000-0000-0000-0000-000000000000\n")
 
+    def on_its_way(self):
+        return any(os.listdir(os.path.join(self.queue, name)) for name in ("new", "asked", "claim"))
+
     def flushed(self, waiting, put_off_s):
         """Was all of it tried, as asked for, and does it wait again?"""
-        under_way = any(os.listdir(os.path.join(self.queue, name)) for name in ("asked", "claim"))
-        return not under_way and self.at_rest(waiting)
+        return not self.on_its_way() and self.at_rest(waiting)
 
     # --- what an operator does -------------------------------------------------------------------
 

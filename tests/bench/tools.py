@@ -3,6 +3,7 @@ import mmap
 import os
 import socket
 import struct
+import subprocess
 import time
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from ground import Failed, run, wait_for
 
 SENT_TO = "127.0.0.1:9925"   # the site
 LONG_WAY = "127.0.0.1:9930"  # the same, behind a long link
+FLAKY_PORT = 9926            # at any address: sites behind links that are cut
 MUTE_PORT, HOLE_PORT, REFUSED_PORT = 9931, 9932, 9933  # at any address; nobody listens at the last one
 
 
@@ -70,6 +72,38 @@ class Sink:
 
     def end(self):
         self.ground.tool_end(self.process)
+
+
+class Flawed:
+    """Sites of tests/peer/flawed, and what their log says of them."""
+
+    def __init__(self, ground, lines):
+        directory = os.path.join(ground.work, "flawed")
+        os.makedirs(directory, exist_ok=True)
+        for name in os.listdir(directory):
+            os.unlink(os.path.join(directory, name))
+        with open(os.path.join(directory, "sites"), "w") as f:
+            f.write("".join(line + "\n" for line in lines))
+        program = os.path.join(os.path.dirname(os.path.realpath(__file__)), "../peer/flawed")
+        with open(os.path.join(directory, "sites")) as f:
+            ground.tool([program, directory], stdin=f, stdout=subprocess.DEVNULL)
+        wait_for("the flawed sites", 20, lambda: os.path.exists(os.path.join(directory, "listening")))
+        self.log, self.events, self.last_ns = open(os.path.join(directory, "log")), [], 0
+
+    def look(self):
+        """Reads on; did anything happen?"""
+        lines = self.log.readlines()
+        self.events += [line.split() for line in lines]
+        if any(" taken " in line for line in lines):
+            self.last_ns = time.monotonic_ns()
+        return bool(lines)
+
+    def taken(self, domain):
+        """The recipient of each message that is there, doubles as well."""
+        return [event[-1] for event in self.events if event[0] == domain and event[2] == "taken"]
+
+    def connections(self, domain):
+        return sum(event[0] == domain and event[2] == "connect" for event in self.events)
 
 
 def long_link(ground, tools, round_trip_ms):
