@@ -72,5 +72,34 @@ testCutAfter5To50KB() { flaky 40 4096 5000..50000; }
 testCutAfter20KBOnAverage() { flaky 40 4096 20000; }
 testLargeOnesCutWithin1MB() { flaky 20 204800 5000..1000000; }
 
+# The link never lasts as long as the oldest message would take; the others arrive all the same.
+testTooLargeForTheLink() {
+  messages 6 4096
+  { printf 'Subject: large\n\n' && head -c 2000000 /dev/urandom | base64; } >"$T/large"
+  flawed "sites$relays" <<E
+pipelining.example 127.1.0.1:$SITEPORT ext=PIPELINING cut=1000000..1000000
+chunking.example 127.1.0.2:$SITEPORT ext=PIPELINING,CHUNKING cut=1000000..1000000
+E
+  for domain in pipelining.example chunking.example; do
+    submit -f large@elsewhere.example -t a@$domain "$T/large" >"$T/submit" || fail "$(cat "$T/submit")"
+    submit -t a@$domain "$T"/messages/* >"$T/submit" || fail "$(cat "$T/submit")"
+  done
+  assertTrue 'parked' 'parked_all 7'
+  for domain in pipelining.example chunking.example; do
+    assertEquals 250 "$(etrn $domain | cut -c 1-3)"
+  done
+  wait_for 60 one_left_or_stuck
+  for domain in pipelining.example chunking.example; do
+    arrived $domain 6
+    times=$(grep -c "^$domain .* mail <large@" "$FLAWED/log")
+    assertTrue "$domain: begun $times times" "[ $times -ge 1 ] && [ $times -le 4 ]"
+    assertEquals "$domain: what waits" 1 "$(waiting $domain)"
+    assertContains "$domain" "$(log send | grep -F "to=<a@$domain>" | grep -F status=deferred)" 'lost connection'
+  done
+  assertContains 'up' "$(cat "$I"/queue/site/*)" 'up since'
+  assertNotContains 'none is down' "$(cat "$I"/queue/site/*)" 'down since'
+}
+one_left_or_stuck() { none_asked && waits pipelining.example 1 && waits chunking.example 1 || flawed_idle 20; }
+
 # shellcheck disable=SC1091
 . shunit2
