@@ -213,7 +213,7 @@ testFiveAddresses() {
   mail -t 'x@d%d.example' -n 2
   assertTrue "$(log send)" 'wait_for 20 site_down 1'
   assertTrue 'the fifth' 'wait_for 20 fifth_has_it'
-  assertEquals 'addresses' 5 "$(log send | grep -c 'connect to h[0-9]\.d1\.example\[')"
+  assertEquals 'addresses' 5 "$(log send | grep -c 'smtp-send: connect to h[0-9]\.d1\.example\[')"
   assertEquals 'connections to the sixth' 0 "$(connections 6 1)"
 }
 site_down() { grep -q '^down' "$I/queue/site/d$1.example:$SITEPORT" 2>/dev/null; }

@@ -151,14 +151,15 @@ testBackOffDoublesUpToItsMaximum() {
 }
 
 # A greeting is not enough to forget failures.
+# It fails with the third connection in a row that got nothing anywhere, each with another message.
 testBackOffDoublesForASiteThatGreets() {
   appears customer --mail '421 4.3.2 busy'
   relay "* $(at customer)"
-  to a.example
+  mail -t x@a.example -n 9
   assertTrue "$(site customer)" 'wait_for 20 failed_times customer 3'
   goes customer
   appears customer
-  gets customer 1
+  gets customer 9
   assertTrue "$(site customer)" "wait_for 10 is customer 'up since=[0-9]* failures=0 '"
 }
 
