@@ -196,7 +196,7 @@ static int connection_earned(qmgr *q, site *s)
 {
   uint64_t total = q->settings.concurrency.total;
   uint64_t all = genalloc_len(agent *, &q->agents);
-  unsigned int limit = s->state == SITE_UP ? s->limit : 1;
+  unsigned int limit = s->state == SITE_UP && !s->in_vain ? s->limit : 1;
   if (s->state != SITE_UP && total > 4) total -= total / 5;
   if (s->agents_count >= limit || s->agents_count >= s->limit_max) return 0;
   if (all < total && !q->connecting_paused) return 1;

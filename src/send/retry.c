@@ -117,7 +117,7 @@ static int counts_as_vain(session const *s, size_t begun)
   return in_vain(s) && (begun < 2 || s->loss != SESSION_LOSS_CLOSED);
 }
 
-void retry_lost(session *s)
+int retry_lost(session *s)
 {
   size_t begun = s->jobs->begun;
   work_job *head = s->head && work_owed(s->head) ? s->head : 0;
@@ -131,4 +131,5 @@ void retry_lost(session *s)
   if (!further && counts_as_vain(s, begun)) report_vain(s->out, id, s->code, s->text);
   else report_lost(s->out, s->loss == SESSION_LOSS_CLOSED);
   work_window_narrow(s->jobs, in_vain(s) ? 1 : begun / 2);
+  return further || !in_vain(s);
 }

@@ -41,6 +41,8 @@
  */
 #define PATIENCE_MS 5000
 #define PATIENCE_SENT_MS 30000
+/* Connections in a row that settle nothing are not made faster than qmgr can judge of the site. */
+#define PAUSE_MS 500
 /* A qmgr that does not read its reports for so long has gone. */
 #define REPORT_WAIT_S 30
 
@@ -52,6 +54,8 @@ typedef struct agent
   int site_known;
   int looked_up;
   int refused;            /* mail cannot go there: to.hosts.code and .text say why */
+  unsigned int in_vain;   /* connections in a row that settled nothing */
+  int64_t pause_until_ms; /* before the next one */
   int impatient;          /* nothing has moved for a while */
   int jobs_ended;         /* no more lines come */
   int over;
@@ -141,7 +145,8 @@ static void agent_ourselves(agent *a)
 static void agent_lost(agent *a)
 {
   char lied[SMTP_EXTENSIONS_MAX];
-  retry_lost(&a->line);
+  a->in_vain = retry_lost(&a->line) ? 0 : a->in_vain + 1;
+  a->pause_until_ms = clock_ms() + (a->in_vain > 1 ? PAUSE_MS : 0);
   if (!smtp_extensions_format(lied, a->line.lied)) return;
   a->where.without |= a->line.lied;
   report_without(&a->out, lied);
@@ -169,12 +174,17 @@ static void agent_session_ended(agent *a)
   if (a->jobs_ended) a->over = 1;
 }
 
+static int agent_connecting(agent const *a)
+{
+  return !a->over && !a->refused && a->line.state == SESSION_ENDED && work_ready(&a->jobs);
+}
+
 /* Make connections, while there are messages and addresses for them. */
 static void agent_connect(agent *a)
 {
-  work_job *job;
-  while (!a->over && !a->refused && a->line.state == SESSION_ENDED && (job = work_ready(&a->jobs)))
+  while (agent_connecting(a) && clock_ms() >= a->pause_until_ms)
   {
+    work_job *job = work_ready(&a->jobs);
     size_t at = way_for(&a->to, job);
     if (at == WAY_NONE && job->tried) retry_give_up(&a->line, job);
     else if (at == WAY_NONE) agent_down(a, a->line.code, a->line.text);
@@ -352,7 +362,7 @@ static void session_act(agent *a, short revents)
 
 static int time_left_ms(agent *a)
 {
-  int64_t deadline = session_deadline(&a->line);
+  int64_t deadline = agent_connecting(a) ? a->pause_until_ms : session_deadline(&a->line);
   int64_t patience_ms = patience_left_ms(a);
   int64_t ms = deadline - clock_ms();
   if (deadline == -1) return -1;
