@@ -217,29 +217,13 @@ agent *agent_with_room(qmgr *q, site *s)
   return best;
 }
 
-static int agent_unused(agent const *a)
-{
-  return !a->jobs && !a->done;
-}
-
-/* A connection that has nothing to do makes room. */
-static void agent_make_room(qmgr *q, site *s)
+agent *agent_at_rest(qmgr *q, site *s)
 {
   agent *a = s->agents;
-  while (a && a->jobs) a = a->site_next;
-  if (a) agent_end(q, a, JOB_AGAIN, "");
-}
-
-agent *agent_alone(qmgr *q, site *s)
-{
-  agent *a;
   if (q->breathless) return 0;
-  for (a = s->agents; a; a = a->site_next)
-    if (a->alone && agent_unused(a)) return a;
-  if (s->agents_count >= s->limit || s->agents_count >= s->limit_max) agent_make_room(q, s);
-  a = connection_earned(q, s) ? agent_new(q, s) : 0;
-  if (a) a->alone = 1;
-  else if (q->connecting_paused) site_crowd(q, s);
+  while (a && a->jobs) a = a->site_next;
+  if (!a && connection_earned(q, s)) a = agent_new(q, s);
+  if (!a && q->connecting_paused) site_crowd(q, s);
   return a;
 }
 
@@ -276,6 +260,7 @@ static int job_lines(stralloc *out, job const *j, message const *m)
 {
   size_t n = genalloc_len(job_recipient, &j->recipients);
   size_t i;
+  if (j->urge == URGE_ALONE && !stralloc_cats(out, "alone\n")) return 0;
   if (!mail_line(out, j, m)) return 0;
   for (i = 0; i < n; i++)
     if (!rcpt_line(out, m, genalloc_s(job_recipient, &j->recipients)[i].number)) return 0;
@@ -298,6 +283,7 @@ int agent_give(qmgr *q, agent *a, job *j, int fd, message const *m)
   }
   a->out_fds[a->out_fds_len++] = fd;
   q->out_fds++;
+  a->alone = j->urge == URGE_ALONE;
   j->next = 0;
   if (a->jobs_last) a->jobs_last->next = j;
   else a->jobs_first = j;
@@ -453,24 +439,21 @@ static void said_rcpt(qmgr *q, agent *a, char const *s, size_t len)
   if ((result.status == JOB_SENT || result.status == JOB_RELAYED) && a->site->limit < a->site->limit_max) a->site->limit++;
 }
 
-/* "done", "cut" or "back".  1; 0 when the agent is no more: it was there for that one message. */
-static int said_back(qmgr *q, agent *a, char const *s, size_t len, enum job_came came)
+/* "done", "cut" or "back". */
+static void said_back(qmgr *q, agent *a, char const *s, size_t len, enum job_came came)
 {
-  site *its = a->site;
   job_field id;
   job **link;
   job *j;
-  if (!job_field_next(&s, &len, &id)) return 1;
+  if (!job_field_next(&s, &len, &id)) return;
   j = job_find(a, &id, &link);
-  if (!j) return 1;
+  if (!j) return;
   jobs_take(a, j, link);
   a->done++;
+  a->alone = 0;
   if (!a->jobs) timer_set(&q->timers, &a->idle, q->now_us + (crowded(q) ? 0 : IDLE_US));
   job_back(q, j, came, "");
-  if (a->alone && !a->jobs) agent_end(q, a, JOB_AGAIN, "");
-  else a = 0;
-  site_wake(q, its);
-  return !a;
+  site_wake(q, a->site);
 }
 
 static void said_lost(agent *a, char const *s, size_t len)
@@ -508,9 +491,9 @@ static int agent_line(qmgr *q, agent *a, char const *s, size_t len)
   else if (job_field_is(&word, "without")) said_without(a, s, len);
   else if (job_field_is(&word, "vain")) return said_vain(q, a, s, len);
   else if (job_field_is(&word, "rcpt")) said_rcpt(q, a, s, len);
-  else if (job_field_is(&word, "done")) return said_back(q, a, s, len, JOB_DONE);
-  else if (job_field_is(&word, "cut")) return said_back(q, a, s, len, JOB_CUT);
-  else if (job_field_is(&word, "back")) return said_back(q, a, s, len, JOB_AGAIN);
+  else if (job_field_is(&word, "done")) said_back(q, a, s, len, JOB_DONE);
+  else if (job_field_is(&word, "cut")) said_back(q, a, s, len, JOB_CUT);
+  else if (job_field_is(&word, "back")) said_back(q, a, s, len, JOB_AGAIN);
   else if (job_field_is(&word, "down"))
   {
     agent_refused(q, a, log_clean(why, sizeof why, s, len));

@@ -363,7 +363,7 @@ void job_back(qmgr *q, job *j, enum job_came came, char const *why)
   held *h = j->held;
   gate *from_gate = j->from_gate;
   pass *from = j->from;
-  int alone = j->alone;
+  enum urge urge = j->urge;
   size_t i;
   if (came == JOB_UNDONE) undone_log(q, j, why);
   for (i = 0; i < RECIPIENTS_COUNT(j); i++)
@@ -373,7 +373,7 @@ void job_back(qmgr *q, job *j, enum job_came came, char const *why)
   h->jobs--;
   held_release(q, h);
   job_free(j);
-  if (from_gate) gate_job_back(q, from_gate, from, alone, came);
+  if (from_gate) gate_job_back(q, from_gate, from, urge, came);
 }
 
 /* --- notices -------------------------------------------------------------------------------------- */
@@ -527,7 +527,7 @@ static int due(qmgr *q, gate *g, message_recipient const *r, job const *j)
 {
   uint64_t at;
   if (!r->attempts || !j->from || j->urge == URGE_AGAIN || j->urge == URGE_BY_ID) return 1;
-  if (j->alone && cut_last(&q->message, r)) return 1;
+  if (j->urge == URGE_ALONE && cut_last(&q->message, r)) return 1;
   if (j->from->kind == PASS_ASKED) return r->last_us < j->from->asked_us;
   at = r->last_us + settings_retry_us(&q->settings, r->attempts);
   if (at > q->now_us) gate_deferred(q, g, r->last_us, r->attempts);
@@ -566,10 +566,10 @@ static int any_cut_last(message const *m, job const *j)
 }
 
 /* A message of ours that is busy is out behind this very gate, and comes back by itself. */
-static enum delivery busy_later(qmgr *q, gate *g, char const *id, enum urge urge)
+static enum delivery busy_later(qmgr *q, gate *g, char const *id, pass const *from, enum urge urge)
 {
   if (held_find(q, id)) return DELIVERY_NOTHING;
-  if (urge == URGE_ASKED || urge == URGE_AGAIN) gate_ask_later(q, g);
+  if (urge == URGE_ASKED || urge == URGE_AGAIN || (urge == URGE_ALONE && from->kind == PASS_ASKED)) gate_ask_later(q, g);
   else if (urge == URGE_NONE) gate_deferred(q, g, q->now_us, 1);
   return DELIVERY_BUSY;
 }
@@ -585,17 +585,16 @@ static enum delivery deliver_read(qmgr *q, gate *g, agent *a, char const *id, en
   j->from = from;
   j->from_gate = g;
   j->urge = urge;
-  j->alone = a->alone;
   look = job_collect(q, j, g, fd);
   if (look & LOOK_SHORT) qmgr_breathe(q, "lock ", id);
   if (look) gate_record(q, g, from, id, look & LOOK_SHORT);
-  if (look & LOOK_BUSY) found = busy_later(q, g, id, urge);
+  if (look & LOOK_BUSY) found = busy_later(q, g, id, from, urge);
   if (RECIPIENTS_COUNT(j) && !job_still_good(q, j, id, place, fd))
   {
     gate_record(q, g, from, id, 1);
     genalloc_setlen(job_recipient, &j->recipients, 0);
   }
-  if (RECIPIENTS_COUNT(j) && !j->alone && from && any_cut_last(&q->message, j)
+  if (RECIPIENTS_COUNT(j) && urge != URGE_ALONE && from && any_cut_last(&q->message, j)
    && gate_cut(g, from, id, q->message.content_len)) genalloc_setlen(job_recipient, &j->recipients, 0);
   if (!RECIPIENTS_COUNT(j))
   {

@@ -523,8 +523,13 @@ int gate_next(qmgr *q, gate *g, char id[ID_LEN + 1], pass **from, enum urge *urg
     pass_check(q, g);
     return 0;
   }
-  if (gate_alone(g)) cut_take(&g->pass->cuts, id);
-  else if (!pass_read(q, g, id)) return 0;
+  if (gate_alone(g))
+  {
+    cut_take(&g->pass->cuts, id);
+    *urge = URGE_ALONE;
+    return 1;
+  }
+  if (!pass_read(q, g, id)) return 0;
   *from = g->pass;
   *urge = g->pass->kind == PASS_ASKED ? URGE_ASKED : URGE_NONE;
   return 1;
@@ -601,12 +606,12 @@ int gates_missed(qmgr const *q, char const *id)
   return q->missed_all;
 }
 
-void gate_job_back(qmgr *q, gate *g, pass *from, int alone, enum job_came came)
+void gate_job_back(qmgr *q, gate *g, pass *from, enum urge urge, enum job_came came)
 {
   if (from)
   {
     from->jobs--;
-    if (alone) cut_back(&from->cuts, came);
+    if (urge == URGE_ALONE) cut_back(&from->cuts, came);
     if (from->taken_back && !from->jobs) pass_free(from);
   }
   pass_check(q, g);

@@ -174,6 +174,7 @@ enum urge
   URGE_NONE,    /* it is its turn */
   URGE_ASKED,   /* its domain was asked for */
   URGE_AGAIN,   /* the same, while it was out */
+  URGE_ALONE,   /* it was cut off, and is tried alone on a connection */
   URGE_BY_ID    /* the message itself was */
 };
 
@@ -226,7 +227,7 @@ extern gate *gate_get(qmgr *q, char const *domain);
 extern int gate_forced(gate const *g);
 /* Has it nothing to hand out before a job of its pass is back? */
 extern int gate_waits(gate const *g);
-/* Is the next it hands out to be alone on a connection of its own? */
+/* Is the next it hands out to be alone on a connection? */
 extern int gate_alone(gate const *g);
 /*
  * Note an id on its list; one that a pass read, at the end of that pass.
@@ -260,8 +261,8 @@ extern void gates_refresh(qmgr *q);
 extern void gates_give_back(qmgr *q);
 /* Next id to try, in id; *from is the pass under way, which records it if need be, or NULL.  1, or 0 when there is none. */
 extern int gate_next(qmgr *q, gate *g, char id[ID_LEN + 1], pass **from, enum urge *urge);
-/* A job of the pass came back; it was alone on its connection, or not. */
-extern void gate_job_back(qmgr *q, gate *g, pass *from, int alone, enum job_came came);
+/* A job of the pass came back. */
+extern void gate_job_back(qmgr *q, gate *g, pass *from, enum urge urge, enum job_came came);
 /* Try this message of the pass behind all others, and alone.  1; 0 when that cannot be: record it. */
 extern int gate_cut(gate *g, pass *from, char const *id, uint64_t bytes);
 /* One bounded piece of the looks for expired mail, and for senders to be warned of a delay.  1 when there is more. */
@@ -305,7 +306,6 @@ struct job
   pass *from;
   gate *from_gate;
   enum urge urge;
-  int alone;                 /* on its connection */
   uint64_t bytes;
   genalloc recipients;       /* of job_recipient */
 };
@@ -363,7 +363,7 @@ struct agent
   site *site;
   int fd;
   int up;
-  int alone;                 /* for one message */
+  int alone;                 /* it has a message that is to be alone on a connection */
   size_t done;
   job *jobs_first;
   job *jobs_last;
@@ -381,8 +381,8 @@ struct agent
 
 /* An agent of the site that can take one more message; connects a new one where that is earned. */
 extern agent *agent_with_room(qmgr *q, site *s);
-/* One for a message that is to be alone on a connection. */
-extern agent *agent_alone(qmgr *q, site *s);
+/* One that has nothing to do, for a message that is to be alone on a connection. */
+extern agent *agent_at_rest(qmgr *q, site *s);
 /* Hand a job over with its message's descriptor, which is closed here once it is sent: then, or at agents_flush(). */
 extern int agent_give(qmgr *q, agent *a, job *j, int fd, message const *m);
 /* At the end of a turn: write what was handed over. */

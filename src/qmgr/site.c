@@ -302,7 +302,7 @@ void site_run(qmgr *q, site *s)
     gate *g = ready_next(q, s);
     if (!g) return;
     if (gate_waits(g)) continue;
-    a = gate_alone(g) ? agent_alone(q, s) : agent_with_room(q, s);
+    a = gate_alone(g) ? agent_at_rest(q, s) : agent_with_room(q, s);
     if (!a)
     {
       ready_add(s, g);

@@ -33,7 +33,7 @@ extern void session_break_off(session *s);
  */
 extern int transaction_write(session *s);
 
-/* Do messages wait, and all of them for another address? */
+/* Do messages wait, and all of them for another address, or another connection? */
 extern int transaction_none_here(session const *s);
 
 /* Take the reply s->reply, to a command of a message. */

@@ -31,11 +31,17 @@ static int job_refused_here(session *s, work_job *job)
   return 0;
 }
 
-/* The first message that is to be tried at this very address. */
+/* Is it to be tried at this very address, over this connection? */
+static int for_here(session const *s, work_job const *job)
+{
+  return way_for(s->way, job) == s->way->at && !(job->alone && s->carried_out);
+}
+
+/* The first message that is. */
 static work_job *job_for_here(session const *s)
 {
   work_job *job = work_ready(s->jobs);
-  while (job && way_for(s->way, job) != s->way->at) job = work_ready_after(job);
+  while (job && !for_here(s, job)) job = work_ready_after(job);
   return job;
 }
 

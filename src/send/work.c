@@ -188,6 +188,8 @@ static enum work_line mail_take(work *w, char const *s, size_t len)
   job->offset = mail.offset;
   job->length = mail.length;
   job->flags = mail.flags;
+  job->alone = w->alone;
+  w->alone = 0;
   job->tried = 0;
   job->cut = job->struck = 0;
   job->rcpts_most = 0;
@@ -229,10 +231,18 @@ static enum work_line go_take(work *w)
   return WORK_LINE_OK;
 }
 
+static enum work_line alone_take(work *w)
+{
+  if (w->reading || w->alone) return WORK_LINE_SENSELESS;
+  w->alone = 1;
+  return WORK_LINE_OK;
+}
+
 enum work_line work_take(work *w, char const *s, size_t len)
 {
   if (len > 5 && !memcmp(s, "mail ", 5)) return mail_take(w, s + 5, len - 5);
   if (len > 5 && !memcmp(s, "rcpt ", 5)) return rcpt_take(w->reading, s + 5, len - 5);
   if (len == 2 && !memcmp(s, "go", 2)) return go_take(w);
+  if (len == 5 && !memcmp(s, "alone", 5)) return alone_take(w);
   return WORK_LINE_SENSELESS;
 }

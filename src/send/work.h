@@ -64,6 +64,8 @@ typedef struct work_job
   array rcpts;            /* of work_rcpt */
   size_t rcpts_len;
 
+  int alone;              /* it is to be the first of its connection */
+
   /* From connection to connection. */
   unsigned int tried;     /* addresses where it did not go, a bit each */
   int cut;                /* at the last of them the connection ended with it */
@@ -93,6 +95,7 @@ typedef struct work
   work_job *first;        /* in the order they came */
   work_job *last;
   work_job *reading;      /* the job whose rcpt lines come now, or NULL */
+  int alone;              /* the next one is to be */
   size_t held;
   size_t begun;           /* of those held */
   size_t begun_most;      /* that may be begun at once */
@@ -118,7 +121,7 @@ extern int work_take_fd(work *w, int fd);
 extern void work_drop_fds(work *w);
 
 /*
- * Take a line "mail ...", "rcpt ..." or "go", without its LF.
+ * Take a line "alone", "mail ...", "rcpt ..." or "go", without its LF.
  * A mail line takes the oldest descriptor; there must be room for it, see work_room().
  */
 extern enum work_line work_take(work *w, char const *s, size_t len);
