@@ -589,8 +589,21 @@ static void test_socket(void)
   CHECK("no descriptor left open", open_fds() == before);
 }
 
+/* The words are the agent's own: what a server says in them is no cut. */
+static void test_cut(void)
+{
+  CHECK("lost", job_text_cut("lost connection with a.tld[192.0.2.1] while sending DATA command"));
+  CHECK("silent", job_text_cut("conversation with a.tld[192.0.2.1] timed out while sending RCPT TO"));
+  CHECK("421", job_text_cut("host a.tld[192.0.2.1] said: 421 4.7.0 later (in reply to end of DATA command)"));
+  CHECK("nonsense", job_text_cut("host a.tld[192.0.2.1] does not speak SMTP: hello"));
+  CHECK("refused for now", !job_text_cut("host a.tld[192.0.2.1] said: 451 4.7.1 421 (in reply to RCPT TO command)"));
+  CHECK("not connected", !job_text_cut("connect to a.tld[192.0.2.1]:25: Connection refused"));
+  CHECK("nothing", !job_text_cut(""));
+}
+
 int main(void)
 {
+  test_cut();
   test_fields();
   test_values();
   test_flags();

@@ -32,6 +32,7 @@ int main(void)
   work_job *two;
   int fd;
   size_t i;
+  work_init(&w);
   CHECK("nothing to do", !work_ready(&w));
   CHECK("mail without a descriptor", take("mail m1 1 0 0 - <>") == WORK_LINE_SENSELESS);
   CHECK("rcpt before mail", take("rcpt 0 <a@b.tld>") == WORK_LINE_SENSELESS);
@@ -50,7 +51,7 @@ int main(void)
 
   two = job_make("mail m2 1 0 0 - <>");
   CHECK("in order", two && work_ready(&w) == one);
-  one->state = WORK_BEGUN;
+  work_begin(&w, one);
   CHECK("the next", work_ready(&w) == two);
   work_rcptp(one, 0)->state = WORK_SETTLED;
   work_rcptp(one, 1)->state = WORK_LATER;
@@ -58,11 +59,40 @@ int main(void)
   CHECK("again", work_ready(&w) == one && work_rcptp(one, 0)->state == WORK_SETTLED && work_rcptp(one, 1)->state == WORK_OWED);
   work_move_last(&w, one);
   CHECK("last", work_ready(&w) == two && w.last == one);
+
+  work_begin(&w, two);
+  CHECK("begun", w.begun == 1 && work_ready(&w) == one && !work_ready_after(one));
+  work_again(&w, two);
+  CHECK("not any more", !w.begun && work_ready(&w) == two && work_ready_after(two) == one);
+  CHECK("a reason", work_reason_keep(one, 0, "4.2.0", "host[192.0.2.1]:25", "busy")
+    && !strcmp(work_string(one, work_rcptp(one, 0)->code), "4.2.0")
+    && !strcmp(work_string(one, work_rcptp(one, 0)->relay), "host[192.0.2.1]:25")
+    && !strcmp(work_string(one, work_rcptp(one, 0)->reason), "busy")
+    && !strcmp(work_string(one, work_rcptp(one, 1)->address), "bob@customer.tld"));
+
   fd = one->fd;
   work_forget(&w, one);
   CHECK("closed", fcntl(fd, F_GETFD) == -1 && w.held == 1 && w.last == two);
   work_forget(&w, two);
   CHECK("all gone", !w.first && !w.last && !w.held);
+
+  CHECK("alone", take("alone") == WORK_LINE_OK && take("alone") == WORK_LINE_SENSELESS);
+  one = job_make("mail m3 1 0 0 - <>");
+  two = job_make("mail m4 1 0 0 - <>");
+  CHECK("the next one, and no other", one && one->alone && two && !two->alone);
+  work_begin(&w, one);
+  work_forget(&w, one);
+  CHECK("gone while it was begun", !w.begun);
+  work_forget(&w, two);
+
+  CHECK("as many at once as there are", w.begun_most == WORK_MAX);
+  work_window_narrow(&w, 0);
+  CHECK("one at the least", w.begun_most == 1);
+  work_window_grow(&w);
+  CHECK("one more", w.begun_most == 2);
+  work_window_narrow(&w, WORK_MAX);
+  work_window_grow(&w);
+  CHECK("never more than there is room for", w.begun_most == WORK_MAX);
 
   work_take_fd(&w, null_fd());
   CHECK("no recipients", take("mail m3 1 0 0 - <>") == WORK_LINE_OK && take("go") == WORK_LINE_SENSELESS);
