@@ -45,6 +45,26 @@ testSiteIsDescribed() {
  timeouts=5,300,300,300,300,120,180,600,30 lookup=7 without=PIPELINING,CHUNKING" "$(cat "$said.site")"
 }
 
+# What an agent found out of it, the next one is told.
+testWhatTheSiteDoesNotKnowIsRemembered() {
+  conf routes '* [127.0.0.1]:9 park without=dsn'
+  service qmgr h
+  echo 'without CHUNKING' >"$said.says"
+  agents
+  hold a.example 1
+  flush a.example
+  assertTrue "$(queued) left" 'wait_for 30 drained'
+  assertTrue 'said' 'wait_for 10 logged qmgr "site [127.0.0.1]:9: without CHUNKING from now on"'
+  rm "$said.says"
+  # the agent that is at rest ends by itself; then another one comes
+  assertTrue 'told' 'wait_for 30 next_is_told'
+}
+next_is_told() {
+  hold a.example 1
+  flush a.example
+  wait_for 30 drained && grep -q ' without=CHUNKING,DSN$' "$said.site"
+}
+
 testWindowIsKept() {
   hold a.example 20
   agents 3

@@ -405,6 +405,55 @@ way_toomany() {
 }
 testTooManyRecipients() { each_way way_toomany; }
 
+# The same in other words, or with the end of the connection.
+way_toomany_words() {
+  for reply in '550 5.5.3 no more' '550 Too many recipients' '552 too much' '554 5.7.1 too many recipients' '451 4.5.3 no' \
+    '421 4.5.3 too many recipients'; do
+    tearDown
+    setUp
+    peer "$1" -r "3/RCPT*=>$reply"
+    message m1
+    { echo "$SITE"; job m1 - a@x.tld b@x.tld c@x.tld d@x.tld; echo '=wait done'; echo '=end'; } | send
+    assertEquals "$1 $reply: $(journal m1)" 4 "$(journal m1 | grep -c sent)"
+    assertFalse "$1 $reply" 'said | grep -q ^down'
+  done
+}
+testTooManyRecipientsInOtherWords() { each_way way_toomany_words; }
+
+# The first recipient, refused in such words, is refused.
+testOneRecipientIsNotTooMany() {
+  peer "$PIPE" -r '1/RCPT*=>550 5.5.3 too many recipients'
+  message m1
+  { echo "$SITE"; job m1 - a@x.tld b@x.tld; echo '=wait done'; echo '=end'; } | send
+  assertEquals 'failed sent' "$(journal m1 | sort | cut -d' ' -f2 | xargs)"
+}
+
+# A server that ends a connection with the twentieth error; all but one are unknown there.
+way_errors() {
+  peer "$1" -r '21/RCPT*=>421 4.7.0 too many errors' -r 'RCPT*<u*=>550 5.1.1 unknown'
+  message m1
+  recipients=$(awk 'BEGIN { for (i = 0; i < 50; i++) print "u" i "@x.tld" }')
+  # shellcheck disable=SC2086
+  { echo "$SITE"; job m1 - $recipients known@x.tld; echo '=wait done'; echo '=end'; } | send
+  assertEquals "$1" '50 failed 1 sent' "$(journal m1 | cut -d' ' -f2 | sort | uniq -c | xargs)"
+  assertFalse "$1" 'said | grep -q ^down'
+}
+testMoreUnknownRecipientsThanErrorsAllowed() { each_way way_errors; }
+
+# Offered and not known: the content goes another way, and that is remembered.
+testChunkingThatIsNotKnown() {
+  for reply in '500 5.5.2 what' '502 5.5.1 what'; do
+    tearDown
+    setUp
+    peer "$CHUNK" -r "BDAT*=>$reply"
+    for id in m1 m2; do message $id; done
+    { echo "$SITE"; for id in m1 m2; do job $id - a@x.tld; done; echo '=wait done'; echo '=wait done'; echo '=end'; } | send
+    for id in m1 m2; do assertEquals "$reply" "0 sent 2.0.0 $(relay) 250 2.0.0 ok" "$(journal $id)"; done
+    assertEquals "$reply" 'without CHUNKING' "$(said | grep ^without)"
+    assertEquals "$reply" 2 "$(log_count connect)"
+  done
+}
+
 # --- the site is away ---------------------------------------------------------------
 
 # down_is TEXT: one job, and that is the last word; nobody is told anything about the message.
@@ -835,6 +884,32 @@ EOT
   kill $socat_pid
   wait $socat_pid 2>/dev/null
   mute_stop
+  dns_stop
+}
+
+# An MX that calls itself what we call ourselves; in its greeting, or in its reply to EHLO.
+testOursByName() {
+  dns_start <<EOT
+us MX 10 here
+behind MX 10 away
+behind MX 20 here
+away A 127.0.0.99
+here A 127.0.0.1
+EOT
+  for rule in 'CONNECT=>220 RELAY.example ESMTP' 'EHLO*=>250-relay.example hello\n250 PIPELINING'; do
+    peer "$PIPE" -r "$rule"
+    message m1
+    { echo "site us.example:$PEERPORT me=relay.example nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; echo '=wait done'
+      echo '=end'; } | send
+    assertEquals "$rule" '0 failed 5.4.6 none mail for us.example loops back to myself' \
+      "$(journal m1 | sed 's/ here.example[^ ]* / none /')"
+    { echo "site behind.example:$PEERPORT me=relay.example nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; } | send
+    assertEquals "$rule: not the best" 'down 4.4.6 host here.example[127.0.0.1] goes by our own name' "$(said | tail -n 1)"
+    { echo "$SITE"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
+    assertEquals "$rule: the host that a route names" 1 "$(messages_kept)"
+    tearDown
+    setUp
+  done
   dns_stop
 }
 

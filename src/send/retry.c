@@ -29,6 +29,7 @@ void retry_begun(session *s)
   for (job = s->jobs->first; job; job = next)
   {
     next = job->next;
+    job->progress = 0;
     if (job->state != WORK_BEGUN) continue;
     if (work_owed(job))
     {

@@ -258,9 +258,16 @@ static int peer_is_us(session const *s)
   return s->where->exchangers && len && len == strlen(s->where->me) && !strncasecmp(name, s->where->me, len);
 }
 
+static void end_at_ourselves(session *s)
+{
+  s->code = "4.4.6";
+  text_join(s->text, sizeof s->text, "host ", s->peer, " goes by our own name");
+  session_end(s, SESSION_END_OURSELVES);
+}
+
 static void hello_replied(session *s, enum expected_kind kind)
 {
-  if (session_reply_positive(s) && peer_is_us(s)) session_end(s, SESSION_END_OURSELVES);
+  if (session_reply_positive(s) && peer_is_us(s)) end_at_ourselves(s);
   else if (session_reply_positive(s)) session_opens(s);
   else if (kind == EXPECTED_EHLO && s->reply.code / 100 == 5)
   {
@@ -272,7 +279,7 @@ static void hello_replied(session *s, enum expected_kind kind)
 
 static void greeting_replied(session *s)
 {
-  if (session_reply_positive(s) && peer_is_us(s)) session_end(s, SESSION_END_OURSELVES);
+  if (session_reply_positive(s) && peer_is_us(s)) end_at_ourselves(s);
   else if (session_reply_positive(s)) hello_write(s, EXPECTED_EHLO);
   else connection_refused(s, EXPECTED_GREETING);
 }

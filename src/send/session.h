@@ -49,7 +49,7 @@ enum session_end
   SESSION_END_NONE,
   SESSION_END_QUIT,      /* nothing went wrong, or the peer closed when nothing was owed */
   SESSION_END_SITE,      /* unreachable, or it did not get as far as EHLO: code and text say why */
-  SESSION_END_OURSELVES, /* the peer goes by our own name */
+  SESSION_END_OURSELVES, /* the peer goes by our own name: code and text say so */
   SESSION_END_LOST       /* it was open: refused any more, lost, silent, or nonsense: code and text say why */
 };
 

@@ -135,7 +135,6 @@ static void agent_refuse(agent *a)
 /* The best host is ourselves; behind others, it is none. */
 static void agent_ourselves(agent *a)
 {
-  retry_begun(&a->line);
   if (way_cut_short(&a->to)) return;
   a->refused = 1;
   host_loops_back(&a->to.hosts, &a->where);

@@ -111,7 +111,6 @@ void work_again(work *w, work_job *job)
   job->rcpt_next = job->rcpts_put = job->rcpts_asked = job->rcpts_accepted = 0;
   job->replies = 0;
   job->mail_answered = job->mail_refused = job->data_refused = job->data_wanted = 0;
-  job->progress = 0;
 }
 
 void work_window_grow(work *w)
@@ -191,7 +190,7 @@ static enum work_line mail_take(work *w, char const *s, size_t len)
   job->alone = w->alone;
   w->alone = 0;
   job->tried = 0;
-  job->cut = job->struck = 0;
+  job->cut = job->struck = job->progress = 0;
   job->rcpts_most = 0;
   job->text.len = 0;
   job->rcpts_len = 0;

@@ -69,6 +69,7 @@ typedef struct work_job
   /* From connection to connection. */
   unsigned int tried;     /* addresses where it did not go, a bit each */
   int cut;                /* at the last of them the connection ended with it */
+  int progress;           /* some recipient was settled on the present one */
   int struck;             /* one that had settled nothing ended at its MAIL */
   size_t rcpts_most;      /* recipients of one transaction; 0: all */
 
@@ -78,7 +79,6 @@ typedef struct work_job
   size_t rcpts_put;       /* RCPTs of this transaction */
   size_t rcpts_asked;     /* those not answered yet */
   size_t rcpts_accepted;
-  int progress;           /* some recipient was settled on this connection */
   unsigned int replies;   /* of any command of this job, not read yet */
   int mail_answered;
   int mail_refused;
