@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "flush/reserve.h"
 #include "flush/trigger.h"
 #include "smtp/domain.h"
 
@@ -483,7 +484,7 @@ int flush_asked_ok(char const *name, size_t len)
  * Where the name is there already nothing is left to make: the flush to come is ours too.  A
  * qmgr that is taking it up this very moment makes it again when it reads our hint.
  */
-static int asked_make(int queue, char const *path)
+static int asked_file(int queue, char const *path)
 {
   struct stat st;
   int tries, fd;
@@ -502,10 +503,17 @@ static int asked_make(int queue, char const *path)
   return errno = EBUSY, 0;
 }
 
-int flush_ask(int queue, char const *name)
+int flush_asked_make(int queue, char const *name)
 {
   char path[PATH_LEN];
-  if (!asked_path(path, name) || !asked_make(queue, path)) return 0;
+  if (!asked_path(path, name)) return 0;
+  if (asked_file(queue, path)) return 1;
+  return (errno == ENOSPC || errno == EDQUOT) && reserve_add(queue, name);
+}
+
+int flush_ask(int queue, char const *name)
+{
+  if (!flush_asked_make(queue, name)) return 0;
   trigger_hint(queue, "flush", name);
   return 1;
 }
@@ -514,8 +522,16 @@ int flush_unask(int queue, char const *name)
 {
   char path[PATH_LEN];
   if (!asked_path(path, name)) return -1;
-  if (unlinkat(queue, path, 0) == 0 || errno == ENOENT) return 0;
-  return -1;
+  if (unlinkat(queue, path, 0) == 0) return 0;
+  return errno == ENOENT && reserve_remove(queue, name) ? 0 : -1;
+}
+
+int flush_asked(int queue, char const *name)
+{
+  char path[PATH_LEN];
+  if (!asked_path(path, name)) return -1;
+  if (faccessat(queue, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0) return 1;
+  return errno == ENOENT ? reserve_has(queue, name) : -1;
 }
 
 /* --- walking ------------------------------------------------------------------------- */
@@ -533,7 +549,8 @@ static int each(DIR *dir, int (*ok)(char const *name, size_t len),
   }
 }
 
-int flush_each(int queue, char const *directory, int (*fn)(char const *name, void *data), void *data)
+static int directory_each(int queue, char const *directory, int (*ok)(char const *name, size_t len),
+                          int (*fn)(char const *name, void *data), void *data)
 {
   DIR *dir;
   int fd, r, e;
@@ -542,11 +559,48 @@ int flush_each(int queue, char const *directory, int (*fn)(char const *name, voi
   if (fd == -1) return -1;
   dir = fdopendir(fd);
   if (!dir) { close_keep(fd); return -1; }
-  r = each(dir, strcmp(directory, "asked") ? domain_ok : flush_asked_ok, fn, data);
+  r = each(dir, ok, fn, data);
   e = errno;
   closedir(dir);
   errno = e;
   return r;
+}
+
+/* There is room for it by now, perhaps: then it need not stay in the reserve. */
+static int asked_settle(char const *name, void *data)
+{
+  int const *queue = data;
+  char path[PATH_LEN];
+  return !asked_path(path, name) || !asked_file(*queue, path) || reserve_remove(*queue, name);
+}
+
+/* Who walks through the reserve. */
+typedef struct walk
+{
+  int (*fn)(char const *name, void *data);
+  void *data;
+} walk;
+
+static int walk_each(char const *name, void *data)
+{
+  walk const *w = data;
+  return !flush_asked_ok(name, strlen(name)) || (*w->fn)(name, w->data);
+}
+
+/* What stands in the reserve is brought to where it belongs first. */
+static int asked_each(int queue, int (*fn)(char const *name, void *data), void *data)
+{
+  walk w = { .fn = fn, .data = data };
+  int r;
+  if (reserve_each(queue, asked_settle, &queue) == -1) return -1;
+  r = directory_each(queue, "asked", flush_asked_ok, fn, data);
+  return r == 1 ? reserve_each(queue, walk_each, &w) : r;
+}
+
+int flush_each(int queue, char const *directory, int (*fn)(char const *name, void *data), void *data)
+{
+  if (!strcmp(directory, "asked")) return asked_each(queue, fn, data);
+  return directory_each(queue, directory, domain_ok, fn, data);
 }
 
 static int sync_each(char const *name, void *data)

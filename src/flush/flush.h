@@ -11,6 +11,7 @@
  *                    DOMAIN    that domain
  *                    @DOMAIN   that domain and all below it; "@" alone: everything
  *                    =ID       one message, whatever it owes
+ *                  Where the disk has no room for that, NAME is a line of queue/reserve, see reserve.h.
  *
  * Lists are indexes: appended to with one write(2), not synced; they can be rebuilt from the
  * messages.  An id may stand in a list twice, or be stale; readers pass over such.
@@ -112,17 +113,23 @@ extern int flush_reader_next(flush_reader *reader, char id[ID_LEN + 1]);
 extern int flush_asked_ok(char const *name, size_t len);
 
 /*
- * Ask: make asked/NAME, then hint qmgr.  Survives a restart of every program.
+ * Ask: make asked/NAME, or where there is no room its line in the reserve; then hint qmgr.  Survives a restart of
+ * every program.
  * Returns 1, or 0 with errno; EINVAL: not a name.  That qmgr is not there to be hinted is no error.
  */
 extern int flush_ask(int queue, char const *name);
+/* The same without the hint: for qmgr. */
+extern int flush_asked_make(int queue, char const *name);
 
-/* Carried out: remove asked/NAME.  0 (also when it was not there), or -1 with errno. */
+/* Carried out: take it away.  0 (also when it was not there), or -1 with errno. */
 extern int flush_unask(int queue, char const *name);
 
+/* Is it asked for, and not carried out yet?  1, 0, -1 with errno. */
+extern int flush_asked(int queue, char const *name);
+
 /*
- * Call fn for every name in "flush", "claim" or "asked" below the queue; what is no name there is
- * passed over.  fn returns 1 to go on, 0 to stop.  Returns 1, 0 when stopped, -1 with errno.
+ * Call fn for every name in "flush", "claim" or "asked" below the queue, and in the reserve of the latter; what is no
+ * name there is passed over.  fn returns 1 to go on, 0 to stop.  Returns 1, 0 when stopped, -1 with errno.
  */
 extern int flush_each(int queue, char const *directory, int (*fn)(char const *name, void *data), void *data);
 

@@ -332,10 +332,10 @@ int watch_look(watch *w, size_t max)
 }
 
 /* 1 as well when it cannot be told. */
-static int is_gone(int queue, char const *directory, char const *name)
+static int claim_gone(int queue, char const *domain)
 {
-  char path[16 + FLUSH_NAME_MAX];
-  stpcpy(stpcpy(stpcpy(path, directory), "/"), name);
+  char path[sizeof "claim/" + FLUSH_NAME_MAX];
+  stpcpy(stpcpy(path, "claim/"), domain);
   return faccessat(queue, path, F_OK, AT_SYMLINK_NOFOLLOW) == -1;
 }
 
@@ -347,9 +347,9 @@ int watch_carried_out(watch *w)
   for (; w->carried < all; w->carried++)
   {
     size_t n = w->carried;
-    int gone = n < domains ? is_gone(w->queue, "asked", names_get(&w->request->domains, n))
-      : n < asked ? is_gone(w->queue, "asked", names_get(&w->request->ids, n - domains))
-      : is_gone(w->queue, "claim", names_get(&w->gates, n - asked));
+    int gone = n < domains ? flush_asked(w->queue, names_get(&w->request->domains, n)) < 1
+      : n < asked ? flush_asked(w->queue, names_get(&w->request->ids, n - domains)) < 1
+      : claim_gone(w->queue, names_get(&w->gates, n - asked));
     if (!gone) return 0;
   }
   return 1;

@@ -10,6 +10,7 @@
 #include <skalibs/djbunix.h>
 
 #include "base/log.h"
+#include "flush/reserve.h"
 #include "flush/trigger.h"
 #include "smtp/domain.h"
 #include "qmgr/qmgr-internal.h"
@@ -27,16 +28,6 @@ static void new_message(qmgr *q, char const *id)
 
 /* --- hints ------------------------------------------------------------------------------------ */
 
-static int asked_make(qmgr *q, char const *name)
-{
-  char path[sizeof "asked/" + FLUSH_NAME_MAX];
-  int fd;
-  strcpy(stpcpy(path, "asked/"), name);
-  fd = openat(q->queue, path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0660);
-  if (fd != -1) fd_close(fd);
-  return fd != -1;
-}
-
 /*
  * A request that came between an earlier one's being carried out and its file's removal has
  * only its hint left: make the file again.  One that came while an earlier one is under way
@@ -48,7 +39,7 @@ static void asked_anew(qmgr *q, char const *s, size_t len)
   gate *g;
   memcpy(name, s, len);
   name[len] = 0;
-  asked_make(q, name);
+  flush_asked_make(q->queue, name);
   g = tree_find(&q->gates, name);
   if (g) g->asked = 0;
 }
@@ -212,7 +203,7 @@ static int below_each(char const *name, void *data)
   gate *g;
   if (!smtp_domain_below(name, strlen(name), b->parent, strlen(b->parent))) return 1;
   g = gate_get(b->q, name);
-  if (g && asked_make(b->q, name)) gate_ask(b->q, g);
+  if (g && flush_asked_make(b->q->queue, name)) gate_ask(b->q, g);
   else b->all = 0;
   return 1;
 }
@@ -298,6 +289,7 @@ static int clean_each(char const *id, void *data)
 
 void intake_clean(qmgr *q)
 {
+  if (!reserve_make(q->queue)) qmgr_complain(q, "make ", "reserve", strerror(errno));
   if (queuedir_each(q->queue, QUEUE_TMP, clean_each, q) == -1) qmgr_complain(q, "clean ", "tmp", strerror(errno));
 }
 

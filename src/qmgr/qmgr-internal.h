@@ -458,7 +458,7 @@ extern void intake_hints(qmgr *q);
 /* Look at claims left from before, then everywhere. */
 extern void intake_start(qmgr *q);
 extern void intake_look(qmgr *q);
-/* Take away what writers that were killed left in tmp/. */
+/* Once a minute: take away what writers that were killed left in tmp/, and keep a reserve for what will be asked. */
 extern void intake_clean(qmgr *q);
 /* One bounded piece of looking.  1 when there is more. */
 extern int intake_run(qmgr *q);

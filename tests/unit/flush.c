@@ -1,6 +1,7 @@
 /* Flush lists, claims and requests: alone, damaged, and with many processes at once. */
 
 #include "flush/flush.h"
+#include "flush/reserve.h"
 
 #include <errno.h>
 #include <fcntl.h>

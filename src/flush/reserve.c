@@ -1,0 +1,198 @@
+#include "flush/reserve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "flush/flush.h"
+
+/* No page of any machine is smaller. */
+#define PAGE 4096
+
+static char const path[] = "reserve";
+
+typedef struct reserve
+{
+  int fd;
+  size_t len;
+  char text[RESERVE_LEN + 1];
+} reserve;
+
+static void close_keep(int fd)
+{
+  int e = errno;
+  close(fd);
+  errno = e;
+}
+
+/* --- making it --------------------------------------------------------------------------- */
+
+static int lines_append(int fd, size_t len)
+{
+  char lines[PAGE];
+  memset(lines, '\n', sizeof lines);
+  while (len)
+  {
+    ssize_t r = write(fd, lines, len < sizeof lines ? len : sizeof lines);
+    if (r > 0) len -= (size_t)r;
+    else if (r == 0 || errno != EINTR) return 0;
+  }
+  return 1;
+}
+
+/* Btrfs writes over what is there only where it was told to before there was anything; others need not be told. */
+static void overwrite_in_place(int fd)
+{
+  int flags;
+  if (ioctl(fd, FS_IOC_GETFLAGS, &flags) == -1) return;
+  flags |= FS_NOCOW_FL;
+  ioctl(fd, FS_IOC_SETFLAGS, &flags);
+}
+
+/* It only ever grows, so that who has it open meanwhile need not be kept out. */
+int reserve_make(int queue)
+{
+  struct stat st;
+  int ok = 0;
+  int fd = openat(queue, path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0660);
+  if (fd == -1) return 0;
+  if (fstat(fd, &st) == 0 && !st.st_size) overwrite_in_place(fd);
+  if (fstat(fd, &st) == 0)
+    ok = st.st_size >= RESERVE_LEN || lines_append(fd, (size_t)(RESERVE_LEN - st.st_size));
+  close_keep(fd);
+  return ok;
+}
+
+/* --- using it ---------------------------------------------------------------------------- */
+
+/* Zeros, which a power cut may leave in a file, are empty lines like any. */
+static int text_read(reserve *r)
+{
+  ssize_t n = pread(r->fd, r->text, RESERVE_LEN, 0);
+  char *zero = r->text;
+  if (n == -1) return 0;
+  r->len = (size_t)n;
+  while ((zero = memchr(zero, 0, (size_t)(r->text + n - zero)))) *zero++ = '\n';
+  r->text[n] = 0;
+  return 1;
+}
+
+static int lock(int fd)
+{
+  while (flock(fd, LOCK_EX) == -1)
+    if (errno != EINTR) return 0;
+  return 1;
+}
+
+/* Open, locked, read.  Closing it is the end of that.  1, or 0 with errno. */
+static int reserve_open(reserve *r, int queue)
+{
+  r->fd = openat(queue, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (r->fd == -1) return 0;
+  if (lock(r->fd) && text_read(r)) return 1;
+  close_keep(r->fd);
+  return 0;
+}
+
+/* All of it is empty lines, nearly always. */
+static int unused(reserve const *r)
+{
+  return !r->len || (*r->text == '\n' && !memcmp(r->text, r->text + 1, r->len - 1));
+}
+
+/* Where the name stands, a line of its own; NULL when it does not. */
+static char *name_find(reserve *r, char const *name)
+{
+  size_t len = strlen(name);
+  char *at = r->text, *end = r->text + r->len;
+  if (unused(r)) return 0;
+  for (; (at = memmem(at, (size_t)(end - at), name, len)); at++)
+    if ((at == r->text || at[-1] == '\n') && at[len] == '\n') return at;
+  return 0;
+}
+
+/* Where len octets can be written between empty lines of one page; NULL when there is no such place. */
+static char *gap_find(reserve *r, size_t len)
+{
+  size_t i, run = 0;
+  for (i = 0; i < r->len; i++)
+  {
+    if (i % PAGE == 0) run = 1; /* the page before ends with LF */
+    run = r->text[i] == '\n' ? run + 1 : 0;
+    if (run == len + 2) return r->text + i - len;
+  }
+  return 0;
+}
+
+/* s is within a page, so that all of it is written or nothing. */
+static int text_write(reserve const *r, char const *at, char const *s, size_t len)
+{
+  return pwrite(r->fd, s, len, at - r->text) == (ssize_t)len;
+}
+
+static int name_add(reserve *r, char const *name)
+{
+  size_t len = strlen(name);
+  char const *gap;
+  if (name_find(r, name)) return 1;
+  gap = gap_find(r, len);
+  return gap ? text_write(r, gap, name, len) : (errno = ENOSPC, 0);
+}
+
+static int name_remove(reserve *r, char const *name)
+{
+  char empty[FLUSH_NAME_MAX];
+  size_t len = strlen(name);
+  char *at = name_find(r, name);
+  if (!at) return 1;
+  memset(empty, '\n', len);
+  return text_write(r, at, empty, len);
+}
+
+int reserve_add(int queue, char const *name)
+{
+  reserve r;
+  int ok;
+  if (!reserve_open(&r, queue)) return errno == ENOENT ? (errno = ENOSPC, 0) : 0;
+  ok = name_add(&r, name);
+  close_keep(r.fd);
+  return ok;
+}
+
+int reserve_remove(int queue, char const *name)
+{
+  reserve r;
+  int ok;
+  if (!reserve_open(&r, queue)) return errno == ENOENT;
+  ok = name_remove(&r, name);
+  close_keep(r.fd);
+  return ok;
+}
+
+int reserve_has(int queue, char const *name)
+{
+  reserve r;
+  if (!reserve_open(&r, queue)) return errno == ENOENT ? 0 : -1;
+  close(r.fd);
+  return name_find(&r, name) != 0;
+}
+
+int reserve_each(int queue, int (*fn)(char const *name, void *data), void *data)
+{
+  reserve r;
+  char *line, *end;
+  if (!reserve_open(&r, queue)) return errno == ENOENT ? 1 : -1;
+  close(r.fd);
+  if (unused(&r)) return 1;
+  for (line = r.text; (end = strchr(line, '\n')); line = end + 1)
+  {
+    *end = 0;
+    if (end > line && !(*fn)(line, data)) return 0;
+  }
+  return 1;
+}
