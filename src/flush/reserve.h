@@ -10,8 +10,8 @@
  * Whoever reads or writes has flock(2) on it, for that moment alone.
  */
 
-/* Octets: at least 240 names of the greatest length, and 3,000 of the usual ones. */
-#define RESERVE_LEN 65536
+/* Octets: over 60 names of the greatest length, over 700 of the usual ones. */
+#define RESERVE_LEN 16384
 
 /* Make it, or what it lacks of its length.  1, or 0 with errno: ENOSPC, EDQUOT, or else as open(2). */
 extern int reserve_make(int queue);
