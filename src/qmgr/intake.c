@@ -142,11 +142,12 @@ void intake_hints(qmgr *q)
 
 /* --- new/ --------------------------------------------------------------------------------------- */
 
-/* 1 when new/ is open. */
+/* 1 when new/ is open, and it is its turn. */
 static int new_open(qmgr *q)
 {
   intake *in = &q->intake;
   int fd;
+  if (in->new_stuck == NEW_LAST) return 0;
   if (in->new_dir) return 1;
   if (!in->look_new) return 0;
   fd = openat(q->queue, "new", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -176,12 +177,27 @@ static int new_next(qmgr *q)
   return 1;
 }
 
+/*
+ * What cannot be recorded, for a full disk, must not keep what was asked for waiting: that makes room.  Asked for is
+ * what is stuck, too: once it could be recorded, asked/ is looked at again.
+ */
 static void new_piece(qmgr *q)
 {
+  intake *in = &q->intake;
   unsigned int turn;
   for (turn = 0; turn < NEW_TURN && !q->breathless; turn++)
     if (!new_next(q)) break;
   deliver_new_end(q);
+  if (q->breathless)
+  {
+    in->new_stuck = NEW_LAST;
+    in->look_new = 1;
+  }
+  else if (in->new_stuck && !in->new_dir)
+  {
+    in->new_stuck = NEW_FLOWS;
+    in->look_asked = 1;
+  }
 }
 
 /* --- asked/ ----------------------------------------------------------------------------------------- */
@@ -221,7 +237,9 @@ static void asked_domain(qmgr *q, char const *domain)
   gate *g = gate_get(q, domain);
   if (g && g->asked && !q->intake.hints_lost) return;
   log_later("flush ", domain, g ? "" : ": not yet");
-  if (g) gate_ask(q, g);
+  if (!g) return;
+  gate_ask(q, g);
+  if (q->intake.new_stuck) g->asked = 0; /* asked/NAME stays */
 }
 
 static int asked_each(char const *name, void *data)
@@ -233,6 +251,7 @@ static int asked_each(char const *name, void *data)
   else
   {
     log_line("flush ", name);
+    if (q->intake.new_stuck) return 1;
     if (flush_unask(q->queue, name) == -1) log_line("warning: unable to remove asked/", name, ": ", strerror(errno));
   }
   return 1;
@@ -316,5 +335,6 @@ int intake_run(qmgr *q)
     if (look_in(q, "asked", asked_each)) in->hints_lost = 0;
     else in->look_asked = 1;
   }
+  else if (in->new_stuck) in->new_stuck = NEW_AGAIN;
   return in->new_dir || in->look_new || in->look_lists || in->look_asked;
 }

@@ -441,12 +441,20 @@ extern void totals_write(qmgr *q);
 
 /* --- intake.c: what the directories and the FIFO ask for ----------------------------------- */
 
+enum new_stuck
+{
+  NEW_FLOWS,
+  NEW_AGAIN,                 /* something in it could not be recorded: its turn has come again */
+  NEW_LAST                   /* and before, lists and asked/ have theirs */
+};
+
 typedef struct intake
 {
   int trigger;
   char line[4096];
   size_t line_len;
   void *new_dir;             /* DIR of new/ while it is read */
+  enum new_stuck new_stuck;
   int look_new;              /* new/ must be read from the beginning */
   int look_asked;            /* asked/, after that */
   int look_lists;            /* flush/ */

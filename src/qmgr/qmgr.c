@@ -159,7 +159,10 @@ static void timers_run(qmgr *q)
 
 /* --- turns ------------------------------------------------------------------------------------------ */
 
-/* Every site that was woken before this turn has its own; what it wakes waits for the next. */
+/*
+ * Every site that was woken before this turn has its own; what it wakes waits for the next.  When one finds something
+ * short, the others are first after the breath.
+ */
 static void sites_run(qmgr *q)
 {
   site *last = q->runnable_last;
@@ -173,7 +176,7 @@ static void sites_run(qmgr *q)
     s->runnable = 0;
     site_run(q, s);
   }
-  while (s != last);
+  while (s != last && !q->breathless);
 }
 
 /*
@@ -285,8 +288,8 @@ static void run(qmgr *q, int signals)
   do
   {
     timers_run(q);
+    more = intake_run(q); /* first: a list that cannot be claimed must not keep what is asked for waiting */
     if (!q->breathless) sites_run(q);
-    more = intake_run(q);
     more |= gates_sweep(q);
     more |= notices_run(q);
     more |= !q->breathless && q->runnable_first;
