@@ -76,7 +76,7 @@ $(BIN)/bounce-put: $(call object,bounce/bounce-put bounce/subject bounce/way bou
 $(BIN)/qmgr-trigger: $(call object,flush/qmgr-trigger) $(FLUSH)
 $(BIN)/flush-record: $(call object,flush/flush-record) $(FLUSH)
 $(BIN)/flush-run: $(call object,flush/flush-run flush/watch flush/names) $(FLUSH)
-$(BIN)/flush-rebuild: $(call object,flush/flush-rebuild flush/lists) $(FLUSH)
+$(BIN)/flush-rebuild: $(call object,flush/flush-rebuild flush/lists flush/unlisted) $(FLUSH)
 $(BIN)/queue-put: $(call object,tools/queue-put) $(FLUSH)
 $(BIN)/queue-list: $(call object,tools/queue-list tools/listing tools/listing-text tools/listing-json tools/waiting \
   tools/filter queue/ids tools/out flush/sitefile) $(FLUSH)
@@ -84,7 +84,7 @@ $(BIN)/queue-cat: $(call object,tools/queue-cat tools/history queue/ids) $(QUEUE
 $(BIN)/queue-shape: $(call object,tools/queue-shape tools/shape-table tools/shape-metrics tools/ages tools/out flush/sitefile) $(FLUSH)
 $(BIN)/site-list: $(call object,tools/site-list tools/sites tools/out flush/sitefile flush/names) $(FLUSH)
 $(BIN)/queue-check: $(call object,tools/queue-check tools/check-layout tools/check-messages tools/check-lists \
-  tools/layout tools/out flush/lists flush/names flush/sitefile) $(FLUSH)
+  tools/layout tools/out flush/lists flush/unlisted flush/names flush/sitefile) $(FLUSH)
 $(BIN)/queue-del: $(call object,tools/queue-del tools/many) $(ACT)
 $(BIN)/queue-hold: $(call object,tools/queue-hold tools/many) $(ACT)
 $(BIN)/queue-release: $(call object,tools/queue-release tools/many) $(ACT)

@@ -47,6 +47,8 @@ extern void list_sort(list *l);
 /* Its number in what list_sort() has sorted, of which there are n; n when it is not there. */
 extern size_t list_find(list const *l, size_t n, char const *id);
 #define list_len(l) ((l)->ids.len / ID_LEN)
+/* The nth: ID_LEN octets, no string. */
+#define list_id(l, n) ((l)->ids.s + (n) * ID_LEN)
 extern void list_free(list *l);
 
 #endif

@@ -1,7 +1,6 @@
 #include "tools/queue-check-internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include "flush/flush.h"
 #include "flush/names.h"
 #include "flush/sitefile.h"
+#include "flush/unlisted.h"
 
 /* --- names ---------------------------------------------------------------------------------- */
 
@@ -97,30 +97,6 @@ void names_check(check *c)
 
 /* --- what a list lacks -------------------------------------------------------------------------- */
 
-/* Does it owe the domain something?  What cannot be read owes nothing that we could see to. */
-static int owes(check *c, char const *id, char const *domain, enum queue_place *place)
-{
-  message *m = &c->message;
-  size_t n;
-  int fd = queuedir_open_message(c->queue, id, O_RDONLY, place), read;
-  if (fd == -1) return 0;
-  read = message_read(m, fd);
-  fd_close(fd);
-  for (n = 0; read && n < message_rcpts(m); n++)
-    if (!message_rcptp(m, n)->settled && !strcmp(message_string(m, message_rcptp(m, n)->domain), domain)) return 1;
-  return 0;
-}
-
-/* A domain's ids of cur/, sorted, and which of them were found in its lists. */
-typedef struct comparison
-{
-  check *check;
-  char const *domain;
-  list *list;
-  size_t count;
-  stralloc found;   /* an octet for each */
-} comparison;
-
 static void list_trouble(check *c, char const *domain)
 {
   stralloc path = STRALLOC_ZERO;
@@ -131,93 +107,27 @@ static void list_trouble(check *c, char const *domain)
   stralloc_free(&path);
 }
 
-static int list_read(comparison *x, int fd)
+static void missing_record(check *c, char const *domain, list const *l)
 {
-  char id[ID_LEN + 1];
-  flush_reader reader;
-  int more;
-  flush_reader_init(&reader, fd);
-  while ((more = flush_reader_next(&reader, id)) == 1)
-  {
-    size_t n = list_find(x->list, x->count, id);
-    if (n < x->count) x->found.s[n] = 1;
-  }
-  return more == 0;
-}
-
-/* Both lists as they are at one moment: no id is missed on its way between them.  1, or 0 with errno. */
-static int lists_read(comparison *x)
-{
-  int fds[2], ok = 1, i, e;
-  if (!flush_open(x->check->queue, x->domain, fds)) return 0;
-  for (i = 0; i < 2; i++)
-    if (fds[i] != -1)
-    {
-      ok = ok && list_read(x, fds[i]);
-      e = errno;
-      fd_close(fds[i]);
-      errno = e;
-    }
-  return ok;
-}
-
-static char const *id_at(comparison const *x, size_t n, char id[ID_LEN + 1])
-{
-  memcpy(id, x->list->ids.s + n * ID_LEN, ID_LEN);
-  id[ID_LEN] = 0;
-  return id;
-}
-
-/* Those that were not found, and by now owe nothing or have left cur/, are done with.  Returns how many are left. */
-static size_t missing(comparison *x)
-{
-  enum queue_place place;
-  char id[ID_LEN + 1];
-  size_t left = 0, n;
-  for (n = 0; n < x->count; n++)
-    if (!x->found.s[n])
-    {
-      if (owes(x->check, id_at(x, n, id), x->domain, &place) && place == QUEUE_CUR) left++;
-      else x->found.s[n] = 1;
-    }
-  return left;
-}
-
-static void missing_record(comparison *x)
-{
-  check *c = x->check;
-  char id[ID_LEN + 1], path[QUEUE_PATH_MAX];
+  char id[ID_LEN + 1] = "", path[QUEUE_PATH_MAX];
   stralloc what = STRALLOC_ZERO;
   size_t n;
-  if (!stralloc_cats(&what, "not in the list of ") || !stralloc_cats(&what, x->domain) || !stralloc_0(&what))
+  if (!stralloc_cats(&what, "not in the list of ") || !stralloc_cats(&what, domain) || !stralloc_0(&what))
     die_memory();
-  for (n = 0; n < x->count; n++)
+  for (n = 0; n < list_len(l); n++)
   {
-    if (x->found.s[n]) continue;
-    queuedir_path(path, QUEUE_CUR, id_at(x, n, id));
-    finding(c, path, what.s, c->look_only || flush_record(c->queue, x->domain, id, 1) ? MENDED : NOT_MENDED);
+    memcpy(id, list_id(l, n), ID_LEN);
+    queuedir_path(path, QUEUE_CUR, id);
+    finding(c, path, what.s, c->look_only || flush_record(c->queue, domain, id, 1) ? MENDED : NOT_MENDED);
   }
   stralloc_free(&what);
 }
 
-/*
- * A message comes to cur/ when it stands in a list for each domain it owes, and stays in one or the other
- * until it owes the domain nothing: if it was in cur/ before its lists were read, and is there afterwards and still
- * owes, then it stood in them in between.  We look twice all the same before we say that it does not.
- */
 static void domain_check(check *c, list *l)
 {
-  comparison x = { .check = c, .domain = lists_name(&c->owed, l), .list = l, .found = STRALLOC_ZERO };
-  int looks = 2, read = 1;
-  list_sort(l);
-  x.count = list_len(l);
-  if (!stralloc_ready(&x.found, x.count)) die_memory();
-  memset(x.found.s, 0, x.count);
-  do read = lists_read(&x);
-  while (read && missing(&x) && --looks);
-  if (!read) list_trouble(c, x.domain);
-  else if (!looks) missing_record(&x);
-  stralloc_free(&x.found);
+  char const *domain = lists_name(&c->owed, l);
+  if (unlisted_keep(l, c->queue, domain, &c->message)) missing_record(c, domain, l);
+  else list_trouble(c, domain);
 }
 
 /* --- what a list has too much --------------------------------------------------------------------- */
@@ -241,7 +151,7 @@ static int entries_count(check *c, char const *domain, int fd, entries *e)
   while ((more = flush_reader_next(&reader, id)) == 1)
   {
     e->all++;
-    if (!owes(c, id, domain, &place)) e->stale++;
+    if (!unlisted_owes(c->queue, id, domain, &c->message, &place)) e->stale++;
   }
   if (more == -1 || fstat(fd, &st) == -1) return 0;
   if ((uint64_t)st.st_size > (e->all - before) * (ID_LEN + 1))

@@ -1,0 +1,106 @@
+#include "flush/unlisted.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "flush/flush.h"
+
+int unlisted_owes(int queue, char const *id, char const *domain, message *m, enum queue_place *place)
+{
+  size_t n;
+  int fd = queuedir_open_message(queue, id, O_RDONLY, place), read;
+  if (fd == -1) return 0;
+  read = message_read(m, fd);
+  close(fd);
+  for (n = 0; read && n < message_rcpts(m); n++)
+    if (!message_rcptp(m, n)->settled && !strcmp(message_string(m, message_rcptp(m, n)->domain), domain)) return 1;
+  return 0;
+}
+
+/* Ids, sorted, and which of them need not be looked for any more. */
+typedef struct comparison
+{
+  int queue;
+  char const *domain;
+  message *message;
+  list *list;
+  size_t count;
+  stralloc found;   /* an octet for each */
+} comparison;
+
+static int list_read(comparison *x, int fd)
+{
+  char id[ID_LEN + 1];
+  flush_reader reader;
+  int more;
+  flush_reader_init(&reader, fd);
+  while ((more = flush_reader_next(&reader, id)) == 1)
+  {
+    size_t n = list_find(x->list, x->count, id);
+    if (n < x->count) x->found.s[n] = 1;
+  }
+  return more == 0;
+}
+
+/* Both lists as they are at one moment: no id is missed on its way between them.  1, or 0 with errno. */
+static int lists_read(comparison *x)
+{
+  int fds[2], ok = 1, i, e;
+  if (!flush_open(x->queue, x->domain, fds)) return 0;
+  for (i = 0; i < 2; i++)
+    if (fds[i] != -1)
+    {
+      ok = ok && list_read(x, fds[i]);
+      e = errno;
+      close(fds[i]);
+      errno = e;
+    }
+  return ok;
+}
+
+/* Those that were not found, and by now owe nothing or have left cur/, are done with.  Returns how many are left. */
+static size_t missing(comparison *x)
+{
+  enum queue_place place;
+  char id[ID_LEN + 1];
+  size_t left = 0, n;
+  for (n = 0; n < x->count; n++)
+    if (!x->found.s[n])
+    {
+      memcpy(id, list_id(x->list, n), ID_LEN);
+      id[ID_LEN] = 0;
+      if (unlisted_owes(x->queue, id, x->domain, x->message, &place) && place == QUEUE_CUR) left++;
+      else x->found.s[n] = 1;
+    }
+  return left;
+}
+
+static void missing_keep(comparison *x)
+{
+  size_t from, to = 0;
+  for (from = 0; from < x->count; from++)
+    if (!x->found.s[from]) memmove(list_id(x->list, to++), list_id(x->list, from), ID_LEN);
+  x->list->ids.len = to * ID_LEN;
+}
+
+/*
+ * A message comes to cur/ when it stands in a list for each domain it owes, and stays in one or the other
+ * until it owes the domain nothing: if it was in cur/ before its lists were read, and is there afterwards and still
+ * owes, then it stood in them in between.  We look twice all the same before we say that it does not.
+ */
+int unlisted_keep(list *l, int queue, char const *domain, message *m)
+{
+  comparison x = { .queue = queue, .domain = domain, .message = m, .list = l, .found = STRALLOC_ZERO };
+  int looks = 2, read = 1;
+  list_sort(l);
+  x.count = list_len(l);
+  if (!stralloc_ready(&x.found, x.count + 1)) return errno = ENOMEM, 0;
+  memset(x.found.s, 0, x.count);
+  do read = lists_read(&x);
+  while (read && missing(&x) && --looks);
+  if (read) missing_keep(&x);
+  stralloc_free(&x.found);
+  return read;
+}
