@@ -65,11 +65,11 @@ use_up() {
         dd if=/dev/zero bs=$piece of="$I/queue/ballast/$piece" 2>/dev/null
       done
       n=0
-      while echo x >"$I/queue/ballast/$((n += 1))"; do :; done 2>/dev/null
+      while echo x >"$I/queue/ballast/$n"; do n=$((n + 1)); done 2>/dev/null
       ;;
     *-inodes)
       n=0
-      while true >"$I/queue/ballast/$((n += 1))"; do :; done 2>/dev/null
+      while true >"$I/queue/ballast/$n"; do n=$((n + 1)); done 2>/dev/null
       ;;
   esac
   assertTrue 'full' full
@@ -116,7 +116,7 @@ asks() {
   assertContains "$(cat "$T/submit")" ' 45'
   s6-svc -u "$I/service/qmgr"
   wait_for 10 qmgr_runs || fail 'qmgr does not start'
-  kill -9 "$(qmgr_pid)"
+  kill -9 "$(qmgr_pid)" || fail 'qmgr is not there'
   s6-svwait -U -t 10000 "$I/service/qmgr" || fail 'qmgr does not start again'
 }
 qmgr_runs() { [ "$(qmgr_pid)" != -1 ]; }
