@@ -117,6 +117,83 @@ testTest() {
   assertEquals 'cut short: needed' 0 $?
 }
 
+# An octet in queue/lock that nobody holds is what a qmgr that was killed leaves.
+testTestAfterKill() {
+  rebuild
+  printf x >"$I/queue/lock"
+  exec 9>>"$I/queue/lock"
+  flock 9
+  rebuild -t
+  assertEquals 'it runs: not needed' 1 $?
+  exec 9>&-
+  rebuild -t
+  assertEquals 'it was killed: needed' 0 $?
+  : >"$I/queue/lock"
+  : >"$I/queue/clean"
+  rebuild -t
+  assertEquals 'not made since, for all that it was stopped cleanly then: needed' 0 $?
+  rebuild
+  rebuild -t
+  assertEquals 'made: not needed' 1 $?
+}
+
+# stays TIME: one that stays; leaves: it ends.
+stays() {
+  "$BIN/flush-rebuild" -C "$I" -e "$1" 2>"$T/err" &
+  stays=$!
+}
+leaves() {
+  kill $stays
+  wait $stays 2>/dev/null
+  fail_if_running "$I"
+}
+has_list() { [ "$(list "$1")" = "$2" ]; }
+
+testStays() {
+  message cur $B customer.tld
+  stays 1
+  assertTrue 'at first' "wait_for 10 has_list customer.tld '$B '"
+  message cur $C customer.tld other.tld
+  message hold $D customer.tld
+  settle cur/1h8qb/$C 1 sent
+  ls -i "$I/queue/flush" >"$T/before"
+  assertTrue "found: $(cat "$T/err")" "wait_for 10 has_list customer.tld '$B $C '"
+  assertContains "$(cat "$T/err")" "$C: was in no list of customer.tld"
+  assertEquals 'written to, not made anew' "$(cat "$T/before")" "$(ls -i "$I/queue/flush")"
+  echo $C >"$I/queue/claim/customer.tld"
+  echo $B >"$I/queue/flush/customer.tld"
+  message cur $A other.tld
+  assertTrue "found: $(cat "$T/err")" "wait_for 10 has_list other.tld '$A '"
+  assertEquals 'a claim is a list' "$B " "$(list customer.tld)"
+  rm "$I/queue/flush/customer.tld"
+  : >"$I/queue/boot"
+  assertTrue "anew: $(cat "$T/err")" "wait_for 10 has_list customer.tld '$B $C $D '"
+  leaves
+}
+
+# Nobody is left behind, not even where the parent was dead before it was known.
+testStaysNoLongerThanItsParent() {
+  sh -c '"$0/flush-rebuild" -C "$1" -e 1d -p $$ & exec sleep 60' "$BIN" "$I" &
+  parent=$!
+  assertTrue 'it is there' 'wait_for 10 it_runs'
+  kill -9 $parent
+  wait $parent 2>/dev/null
+  assertTrue 'it went, too' 'wait_for 10 nothing_runs "$I"'
+  "$BIN/flush-rebuild" -C "$I" -e 1d -p $parent
+  assertEquals 'of one that is dead' 0 $?
+}
+it_runs() { tests/peer/running "$I" | grep -q flush-rebuild; }
+
+testStaysThroughTrouble() {
+  message cur $A customer.tld
+  mv "$I/queue/flush" "$I/queue/away"
+  stays 1
+  assertTrue 'said' 'wait_for 10 grep -q "flush/customer.tld" "$T/err"'
+  mv "$I/queue/away" "$I/queue/flush"
+  assertTrue 'made' "wait_for 10 has_list customer.tld '$A '"
+  leaves
+}
+
 testOneAtATime() {
   exec 9>>"$I/queue/boot"
   flock 9
@@ -146,7 +223,7 @@ testTellsQmgr() {
 }
 
 testWrongUse() {
-  for arguments in x '-x' '-C'; do
+  for arguments in x '-x' '-C' '-e' '-e 0' '-e x' '-t -e 1d' '-p 1' '-e 1d -p 0' '-e 1d -p x'; do
     rebuild $arguments
     assertEquals "exit code: $arguments" 100 $?
     assertContains "$(cat "$T/err")" 'usage: flush-rebuild'

@@ -29,7 +29,7 @@ user_of() { ps -o user:20=,args= -p "$(s6-svstat -o pid "$I/service/$1")" | awk 
 
 # What a service's process has started and not buried.
 children() { ps -o pid= --ppid "$(s6-svstat -o pid "$I/service/$1")"; }
-childless() { ! children "$1" >/dev/null; }
+buried() { ! ps -o stat= --ppid "$(s6-svstat -o pid "$I/service/$1")" | grep -q Z; }
 
 # --- who ----------------------------------------------------------------------------
 
@@ -178,9 +178,53 @@ testRebuild() {
   start
   assertTrue "$(log qmgr)" 'wait_for 10 waits rebuild.example 3'
   wait_for 10 logged qmgr flush-rebuild
-  assertTrue 'nor a zombie of it' 'wait_for 10 childless qmgr'
+  assertTrue 'nor a zombie of it' 'wait_for 10 buried qmgr'
   stop
 }
+
+killed() { kill -9 "$(s6-svstat -o pid "$I/service/qmgr")"; }
+
+# In the same boot, too, and again when it was killed before that came to its end; not after a clean stop.
+testRebuildAfterKill() {
+  fresh killed
+  conf routes '* - park'
+  conf relaydomains .example
+  start
+  hold a.example 3
+  hold b.example 2
+  assertTrue "$(log qmgr)" 'wait_for 10 logged qmgr "lists anew"'
+  s6-svc -wd -T 5000 -d "$I/service/qmgr"
+  assertEquals 'clean' 1 "$("$BIN/flush-rebuild" -C "$I" -t; echo $?)"
+  s6-svc -wU -T 10000 -u "$I/service/qmgr"
+  : >"$I/queue/flush/a.example"
+  rm "$I/queue/flush/b.example"
+  killed
+  assertTrue "$(log qmgr)" 'wait_for 20 waits a.example 3'
+  assertTrue "$(log qmgr)" 'wait_for 20 waits b.example 2'
+  assertTrue "$(log qmgr)" 'wait_for 10 logged qmgr "made 2 lists anew, 5 entries"'
+  assertEquals 'this boot again' "$(cat /proc/sys/kernel/random/boot_id)" "$(cat "$I/queue/boot")"
+  stop
+}
+
+# A message that no list names is found beside a qmgr that runs; one that waits for nothing but that is sent.
+testFoundUnlisted() {
+  fresh unlisted
+  conf routes "parked.example - park" "* [127.0.0.1]:$SINKPORT"
+  conf relaydomains .example
+  sed -i 's/-e 1d/-e 1s/' "$I/service/qmgr/run"
+  start
+  hold parked.example 2
+  : >"$I/queue/flush/parked.example"
+  id=$(find "$I/queue/cur" -type f -printf '%f\n' | sort | head -n 1)
+  id=${id%???}vvv
+  tests/peer/message "$I/queue" cur "$id" live.example
+  assertTrue "$(log qmgr)" 'wait_for 20 waits parked.example 2'
+  arrive live.example 1
+  assertTrue 'said' 'wait_for 10 logged qmgr "$id: was in no list of live.example"'
+  assertTrue 'no more than what was there' 'wait_for 10 left_in_cur 2'
+  stop
+}
+left_in_cur() { [ "$(find "$I/queue/cur" -type f | wc -l)" = "$1" ]; }
 
 # --- the files themselves -------------------------------------------------------------------
 

@@ -1,5 +1,5 @@
 /*
- * flush-rebuild: make the flush files anew from the messages.
+ * flush-rebuild: make the flush files anew from the messages, or find the messages that they lack.
  *
  * qmgr runs and mail flows meanwhile, so what is found here is never the whole truth:
  *   - a message that comes to cur/ behind our back is recorded in its lists before; what its
@@ -9,28 +9,44 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
+#include "base/duration.h"
 #include "base/log.h"
 #include "base/program.h"
 #include "flush/flush.h"
 #include "flush/lists.h"
 #include "flush/trigger.h"
+#include "flush/unlisted.h"
 #include "queue/message.h"
 
-#define USAGE "flush-rebuild [-C dir] [-t]"
+#define USAGE "flush-rebuild [-C dir] [-t | -e time [-p pid]]"
 #define dieusage() strerr_dieusage(100, USAGE)
 #define dienomem() strerr_diefusys(111, "remember ids")
 
 /* A boot id is a UUID in text and LF. */
 #define BOOT_LEN 37
+/* Who stays looks so often whether the lists must be made anew. */
+#define TEST_S 60
+/* The first look comes after such a part of the time between two, and so does the next try when something failed. */
+#define SOON 24
+/* A look pauses for so long after so many messages: a million takes it half an hour, and nobody notices. */
+#define PACE_MESSAGES 64
+#define PACE_NS 100000000
+/* The priority of who stays: nobody waits for that. */
+#define NICE 10
 
 char const *PROG = "flush-rebuild";
 
@@ -42,7 +58,15 @@ typedef struct rebuild
   uint64_t filled;      /* lists made, and ids in them */
   uint64_t entries;
   int unread;           /* some message could not be read */
+  unsigned int pace;    /* messages until the next pause; 0: without pauses */
 } rebuild;
+#define REBUILD_ZERO { .message = MESSAGE_ZERO, .lists = LISTS_ZERO }
+
+static void rebuild_free(rebuild *r)
+{
+  lists_free(&r->lists);
+  message_free(&r->message);
+}
 
 static list *list_get(rebuild *r, char const *domain)
 {
@@ -79,10 +103,19 @@ static int message_open(rebuild *r, char const *id)
   return r->unread = 1, -1;
 }
 
+static void pace(rebuild *r)
+{
+  struct timespec const pause = { .tv_nsec = PACE_NS };
+  if (!r->pace || --r->pace) return;
+  nanosleep(&pause, 0);
+  r->pace = PACE_MESSAGES;
+}
+
 static int note(char const *id, void *data)
 {
   rebuild *r = data;
   size_t n;
+  pace(r);
   if (message_open(r, id) != 1) return 1;
   for (n = 0; n < message_rcpts(&r->message); n++)
   {
@@ -186,29 +219,67 @@ static int boot_open(int queue)
 
 static void boot_write(int fd, char const boot[BOOT_LEN])
 {
-  if (ftruncate(fd, 0) == -1 || pwrite(fd, boot, BOOT_LEN, 0) != BOOT_LEN)
+  if (pwrite(fd, boot, BOOT_LEN, 0) != BOOT_LEN || ftruncate(fd, BOOT_LEN) == -1)
     strerr_diefusys(111, "write queue/boot");
 }
 
-/* After a clean stop the lists are good for the boot that runs now, too. */
+/* An octet is left of it, and with that its block, for a disk that is full by then. */
+static void boot_forget(int fd)
+{
+  if (ftruncate(fd, 1) == -1) strerr_diefusys(111, "write queue/boot");
+}
+
+static int boot_read(int fd, char boot[BOOT_LEN + 1])
+{
+  ssize_t r = pread(fd, boot, BOOT_LEN + 1, 0);
+  if (r == -1) strerr_diefusys(111, "read queue/boot");
+  return r == BOOT_LEN;
+}
+
+/* Are the lists of the boot that runs now? */
+static int current(int fd)
+{
+  char running[BOOT_LEN], then[BOOT_LEN + 1];
+  boot_running(running);
+  return boot_read(fd, then) && !memcmp(running, then, BOOT_LEN);
+}
+
+static int stopped_cleanly(int queue)
+{
+  if (faccessat(queue, "clean", F_OK, AT_SYMLINK_NOFOLLOW) == 0) return 1;
+  if (errno != ENOENT) strerr_diefusys(111, "look for queue/clean");
+  return 0;
+}
+
+/* Qmgr's mark in queue/lock is there and nobody has the lock. */
+static int qmgr_killed(int queue)
+{
+  struct stat st;
+  int fd = openat(queue, "lock", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), killed;
+  if (fd == -1 && errno != ENOENT) strerr_diefusys(111, "open queue/lock");
+  if (fd == -1) return 0;
+  killed = fstat(fd, &st) == 0 && st.st_size && flock(fd, LOCK_SH | LOCK_NB) == 0;
+  close(fd);
+  return killed;
+}
+
+/*
+ * Before qmgr starts: must the lists be made anew?  After a clean stop they are good for the boot that runs now, too;
+ * unless they were to be made anew before it and were not.
+ */
 static int needed(int queue)
 {
   char running[BOOT_LEN], then[BOOT_LEN + 1];
   int fd = boot_open(queue);
-  ssize_t r = pread(fd, then, sizeof then, 0);
-  if (r == -1) strerr_diefusys(111, "read queue/boot");
+  if (qmgr_killed(queue)) boot_forget(fd);
+  if (current(fd)) return 0;
+  if (!boot_read(fd, then) || !stopped_cleanly(queue)) return 1;
   boot_running(running);
-  if (r == BOOT_LEN && !memcmp(running, then, BOOT_LEN)) return 0;
-  if (faccessat(queue, "clean", F_OK, AT_SYMLINK_NOFOLLOW) == -1)
-  {
-    if (errno != ENOENT) strerr_diefusys(111, "look for queue/clean");
-    return 1;
-  }
   boot_write(fd, running);
   return 0;
 }
 
-/* --------------------------------------------------------------------------------------- */
+/* --- making them anew --------------------------------------------------------------------- */
 
 static void say(rebuild const *r)
 {
@@ -218,37 +289,13 @@ static void say(rebuild const *r)
   log_line("made ", filled, " lists anew, ", entries, " entries");
 }
 
-static int options_read(int argc, char const *const *argv, char const **dir, int *test)
+/* fd is of queue/boot, locked: nobody else makes them meanwhile. */
+static void make_anew(int queue, int fd)
 {
-  subgetopt scan = SUBGETOPT_ZERO;
-  int c;
-  while ((c = subgetopt_r(argc, argv, "C:t", &scan)) != -1)
-    if (c == 'C') *dir = scan.arg;
-    else if (c == 't') *test = 1;
-    else dieusage();
-  return scan.ind;
-}
-
-int main(int argc, char const *const *argv)
-{
-  rebuild r = { .message = MESSAGE_ZERO, .lists = LISTS_ZERO };
+  rebuild r = REBUILD_ZERO;
   char boot[BOOT_LEN];
-  char const *dir = 0;
-  int test = 0, fd;
-
-  if (options_read(argc, argv, &dir, &test) != argc) dieusage();
-  umask(007);
-  r.queue = program_queue(&dir, 0);
-  if (test) return needed(r.queue) ? 0 : 1;
-
+  r.queue = queue;
   boot_running(boot);
-  fd = boot_open(r.queue);
-  if (flock(fd, LOCK_EX | LOCK_NB) == -1)
-  {
-    if (errno == EWOULDBLOCK) strerr_dief(1, "another one is at work in ", dir);
-    strerr_diefusys(111, "lock ", dir, "/queue/boot");
-  }
-
   lists_init(&r.lists);
   /* hold/ twice: what is released while we read cur/ is found before, what is put aside is found after. */
   note_all(&r, QUEUE_HOLD, "hold");
@@ -257,9 +304,157 @@ int main(int argc, char const *const *argv)
   install_all(&r);
   if (r.unread) strerr_dief(111, "some messages could not be read: the lists lack them");
   boot_write(fd, boot);
-  trigger_hint(r.queue, "scan", "");
+  trigger_hint(queue, "scan", "");
   say(&r);
-  lists_free(&r.lists);
-  message_free(&r.message);
+  rebuild_free(&r);
+}
+
+/* --- looking for what they lack ------------------------------------------------------------- */
+
+static void list_complete(rebuild *r, list *l)
+{
+  char const *domain = lists_name(&r->lists, l);
+  char id[ID_LEN + 1] = "";
+  size_t n;
+  if (!unlisted_keep(l, r->queue, domain, &r->message)) strerr_diefusys(111, "read the lists of ", domain);
+  for (n = 0; n < list_len(l); n++)
+  {
+    memcpy(id, list_id(l, n), ID_LEN);
+    if (!flush_record(r->queue, domain, id, 1)) strerr_diefusys(111, "record ", id, " for ", domain);
+    log_line(id, ": was in no list of ", domain);
+    trigger_hint(r->queue, "recorded", id);
+  }
+  list_free(l);
+}
+
+/* Slowly, and writing nothing where nothing is missing. */
+static void look(int queue)
+{
+  rebuild r = REBUILD_ZERO;
+  size_t n;
+  r.queue = queue;
+  r.pace = PACE_MESSAGES;
+  lists_init(&r.lists);
+  note_all(&r, QUEUE_CUR, "cur");
+  for (n = 0; n < lists_len(&r.lists); n++) list_complete(&r, lists_at(&r.lists, n));
+  if (r.unread) strerr_dief(111, "some messages could not be read");
+  rebuild_free(&r);
+}
+
+/* --- who stays --------------------------------------------------------------------------------- */
+
+static uint64_t clock_s(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec;
+}
+
+/* Queue/boot says whether the lists are good: -t and qmgr, who know what was before, have seen to that. */
+static void see_to(int queue, int due)
+{
+  int fd = boot_open(queue);
+  if (!current(fd))
+  {
+    if (flock(fd, LOCK_EX) == -1) strerr_diefusys(111, "lock queue/boot");
+    if (!current(fd)) make_anew(queue, fd);
+  }
+  else if (due) look(queue);
+}
+
+/* Unless it is dead by now. */
+static void end_with_parent(pid_t parent)
+{
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() != parent) _exit(0);
+}
+
+/* In a process of its own, whose trouble and whose memory end with it.  1 when all went well. */
+static int see_to_apart(int queue, int due)
+{
+  int status;
+  pid_t parent = getpid(), pid = fork();
+  if (pid == -1)
+  {
+    strerr_warnwusys("fork");
+    return 0;
+  }
+  if (!pid)
+  {
+    end_with_parent(parent);
+    see_to(queue, due);
+    _exit(0);
+  }
+  while (waitpid(pid, &status, 0) == -1 && errno == EINTR) ;
+  return status == 0;
+}
+
+static void stay(int queue, uint64_t every_s) gccattr_noreturn;
+static void stay(int queue, uint64_t every_s)
+{
+  uint64_t soon_s = every_s / SOON ? every_s / SOON : 1;
+  uint64_t test_s = every_s < TEST_S ? every_s : TEST_S;
+  uint64_t due_s = clock_s() + soon_s;
+  signal(SIGCHLD, SIG_DFL); /* a run script may have us ignore it */
+  setpriority(PRIO_PROCESS, 0, NICE);
+  for (;;)
+  {
+    int due = clock_s() >= due_s;
+    int done = see_to_apart(queue, due);
+    if (due && done) due_s = clock_s() + every_s;
+    sleep((unsigned int)(done ? test_s : soon_s));
+  }
+}
+
+/* --- */
+
+typedef struct options
+{
+  char const *dir;
+  int test;
+  uint64_t every_s;      /* 0: do not stay */
+  unsigned int parent;   /* 0: end with nobody */
+} options;
+
+static int options_read(int argc, char const *const *argv, options *o)
+{
+  subgetopt scan = SUBGETOPT_ZERO;
+  int c;
+  while ((c = subgetopt_r(argc, argv, "C:e:p:t", &scan)) != -1)
+    switch (c)
+    {
+      case 'C': o->dir = scan.arg; break;
+      case 't': o->test = 1; break;
+      case 'e':
+        if (!duration_scan(scan.arg, strlen(scan.arg), &o->every_s) || !o->every_s) dieusage();
+        break;
+      case 'p':
+        if (!uint0_scan(scan.arg, &o->parent) || !o->parent) dieusage();
+        break;
+      default: dieusage();
+    }
+  if ((o->test && o->every_s) || (o->parent && !o->every_s)) dieusage();
+  return scan.ind;
+}
+
+int main(int argc, char const *const *argv)
+{
+  options o = { .dir = 0 };
+  int queue, fd;
+
+  if (options_read(argc, argv, &o) != argc) dieusage();
+  umask(007);
+  if (o.parent) end_with_parent((pid_t)o.parent);
+  queue = program_queue(&o.dir, 0);
+  if (o.test) return needed(queue) ? 0 : 1;
+  if (o.every_s) stay(queue, o.every_s);
+
+  fd = boot_open(queue);
+  if (flock(fd, LOCK_EX | LOCK_NB) == -1)
+  {
+    if (errno == EWOULDBLOCK) strerr_dief(1, "another one is at work in ", o.dir);
+    strerr_diefusys(111, "lock ", o.dir, "/queue/boot");
+  }
+  make_anew(queue, fd);
   return 0;
 }

@@ -10,6 +10,7 @@
  *   scan         look everywhere now
  *   deleted ID, held ID, released ID, requeued ID
  *                an operator did so: for the log
+ *   recorded ID  a message that waits was in no list, and is now
  */
 
 #include <stddef.h>

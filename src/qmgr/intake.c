@@ -52,7 +52,7 @@ static void hint_flush(qmgr *q, char const *name, size_t len)
   q->intake.look_asked = 1;
 }
 
-/* What an operator did to a message, by the hint's word. */
+/* What an operator, or flush-rebuild, did to a message, by the hint's word. */
 typedef struct deed
 {
   char const *word;
@@ -65,6 +65,7 @@ static deed const deeds[] =
   { "deleted ", ": removed", 0 },
   { "held ", ": placed on hold", 0 },
   { "released ", ": released from hold", &deliver_released },
+  { "recorded ", ": was in no list", &deliver_released },
   { "requeued ", ": requeued", 0 }
 };
 

@@ -478,6 +478,7 @@ enum timer_kind { TIMER_SITE, TIMER_GATE, TIMER_AGENT, TIMER_MINUTE, TIMER_BREAT
 struct qmgr
 {
   int queue;
+  int lock;
   int conf;
   int run;
   uint64_t now_us;           /* as of this turn of the loop */

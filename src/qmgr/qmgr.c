@@ -335,11 +335,32 @@ static void directories_open(qmgr *q, char const *path)
   fd_close(instance);
 }
 
-static void queue_lock(qmgr const *q, char const *path)
+/* A qmgr that was killed may have left messages in no list.  Flush-rebuild, which stays beside us, looks at queue/boot. */
+static void lists_distrust(qmgr const *q)
 {
-  int fd = openat(q->queue, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0660);
-  if (fd == -1) strerr_diefusys(111, "open ", path, "/queue/lock");
-  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return;
+  int fd = openat(q->queue, "boot", O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd == -1 && errno == ENOENT) return;
+  if (fd == -1 || ftruncate(fd, 1) == -1) strerr_warnwusys("write queue/boot");
+  if (fd != -1) fd_close(fd);
+}
+
+/*
+ * The mark that says we run: an octet in queue/lock, a hole, for which a full disk has room.  Taken away at a clean
+ * stop; on the disk now, since after a power cut it must not be missing.
+ */
+static void lock_mark(qmgr const *q)
+{
+  struct stat st;
+  if (fstat(q->lock, &st) == -1) strerr_diefusys(111, "look at queue/lock");
+  if (st.st_size) lists_distrust(q);
+  if (ftruncate(q->lock, 1) == -1 || fsync(q->lock) == -1) strerr_warnwusys("mark queue/lock");
+}
+
+static void queue_lock(qmgr *q, char const *path)
+{
+  q->lock = openat(q->queue, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0660);
+  if (q->lock == -1) strerr_diefusys(111, "open ", path, "/queue/lock");
+  if (flock(q->lock, LOCK_EX | LOCK_NB) == 0) return;
   if (errno != EWOULDBLOCK) strerr_diefusys(111, "lock ", path, "/queue/lock");
   strerr_dief(1, "another qmgr has ", path, "/queue");
 }
@@ -385,7 +406,7 @@ static void ready_say(unsigned int fd)
 }
 
 /*
- * flush-rebuild asks for this mark after a boot.  The lists are on the disk before it: after a
+ * flush-rebuild asks for queue/clean after a boot.  The lists are on the disk before it: after a
  * power cut it must not speak for lists that were lost.
  */
 static void stop_cleanly(qmgr *q)
@@ -397,6 +418,7 @@ static void stop_cleanly(qmgr *q)
   fd = openat(q->queue, "clean", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0660);
   if (fd == -1) strerr_diefusys(111, "make queue/clean");
   fd_close(fd);
+  if (ftruncate(q->lock, 0) == -1) strerr_warnwusys("take the mark from queue/lock");
 }
 
 int main(int argc, char const *const *argv)
@@ -413,6 +435,7 @@ int main(int argc, char const *const *argv)
   signals = signals_open();
   program_end_with_parent();
   qmgr_open(&q, directory);
+  lock_mark(&q);
   unlinkat(q.queue, "clean", 0);
   totals_read(&q);
   notices_start(&q);

@@ -20,7 +20,7 @@ _sluice_table() {
     conf-cdb) echo '-C:directory list' ;;
     conf-check) echo '-C:directory -v setting' ;;
     etrn) echo '-H:word -p:word -t:word host word' ;;
-    flush-rebuild) echo '-C:directory -t' ;;
+    flush-rebuild) echo '-C:directory -e:word -p:word -t' ;;
     flush-record) echo '-C:directory domain id' ;;
     flush-run) echo '-C:directory -n -w -t:word -a -i node' ;;
     mailq) echo '-C:directory' ;;
