@@ -23,6 +23,8 @@ guard_end() {
     cat "$report"
     guard_status=1
   done
+  # what a test that was stopped had mounted
+  grep -oE " $T/[^ ]+ " /proc/mounts | while read -r mounted; do umount -l "$mounted"; done
   rm -rf "$T" || guard_status=1
 }
 
