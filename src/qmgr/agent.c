@@ -79,10 +79,11 @@ static void connecting_pause(qmgr *q)
   timer_set_earlier(&q->timers, &q->breath, q->now_us + CONNECT_AGAIN_US + lasts_us / 8);
 }
 
-/* Do sites go without a connection because others have too many?  Nobody's are too many for a backlog. */
-static int crowded(qmgr const *q)
+/* Do sites go without a connection because others, like this one, have too many?  For a backlog nobody's are. */
+static int crowded(qmgr const *q, agent const *a)
 {
-  return q->crowd_first && q->connecting_paused != EAGAIN;
+  if (!q->crowd.waiting || q->connecting_paused == EAGAIN) return 0;
+  return q->connecting_paused || crowd_full(&q->crowd) || crowd_waits(a->source);
 }
 
 static int connect_later(int e)
@@ -109,7 +110,7 @@ static int agent_connect(qmgr *q, agent *a)
   return 1;
 }
 
-static agent *agent_new(qmgr *q, site *s)
+static agent *agent_new(qmgr *q, site *s, source *account)
 {
   agent *a = alloc(sizeof *a);
   if (!a) return 0;
@@ -124,10 +125,24 @@ static agent *agent_new(qmgr *q, site *s)
     agent_bury(q, a);
     return 0;
   }
+  a->source = account;
+  crowd_hold(&q->crowd, account);
+  crowd_leave(&q->crowd, &s->waiter);
   a->site_next = s->agents;
   s->agents = a;
   s->agents_count++;
   return a;
+}
+
+void agents_trust(qmgr *q, site *s)
+{
+  agent *a;
+  for (a = s->agents; a; a = a->site_next)
+  {
+    crowd_release(&q->crowd, a->source);
+    a->source = &q->crowd.sure;
+    crowd_hold(&q->crowd, a->source);
+  }
 }
 
 /* --- its end ------------------------------------------------------------------------------------- */
@@ -145,6 +160,7 @@ static void agent_unlink(qmgr *q, agent *a)
   all[i] = all[n - 1];
   genalloc_setlen(agent *, &q->agents, n - 1);
   timer_clear(&q->timers, &a->idle);
+  crowd_release(&q->crowd, a->source);
 }
 
 static void agent_end(qmgr *q, agent *a, enum job_came came, char const *why)
@@ -157,7 +173,6 @@ static void agent_end(qmgr *q, agent *a, enum job_came came, char const *why)
     job_back(q, j, came, why);
     j = next;
   }
-  site_wake_crowd(q);
   site_wake(q, a->site);
   agent_bury(q, a);
 }
@@ -180,7 +195,7 @@ static int window_open(agent const *a)
 
 static int agent_free_for_one(qmgr const *q, agent const *a)
 {
-  if (a->alone || a->blocked || (crowded(q) && a->done >= CROWDED_MESSAGES)) return 0;
+  if (a->alone || a->blocked || (a->done >= CROWDED_MESSAGES && crowded(q, a))) return 0;
   if (!a->up) return !a->jobs;
   return window_open(a) && a->bytes < WINDOW_BYTES;
 }
@@ -191,39 +206,53 @@ static size_t agent_load(agent const *a)
   return a->out_fds_len && a->jobs < agent_enough(a) ? 0 : 1 + a->jobs;
 }
 
-/* A fifth of all connections is kept for sites that answer: mute ones cannot take them all. */
-static int connection_earned(qmgr *q, site *s)
+static int connection_left(qmgr const *q, source const *account, int asked)
 {
-  uint64_t total = q->settings.concurrency.total;
-  uint64_t all = genalloc_len(agent *, &q->agents);
+  return !q->connecting_paused && crowd_room(&q->crowd, account, asked);
+}
+
+/*
+ * A new one, where the site has earned it and there is one left; a site without any waits for it.  The domains of a
+ * site share it: that one of them was asked for is reason enough.
+ */
+static agent *agent_earned(qmgr *q, site *s, source *account, int asked)
+{
   unsigned int limit = s->state == SITE_UP && !s->in_vain ? s->limit : 1;
-  if (s->state != SITE_UP && total > 4) total -= total / 5;
   if (s->agents_count >= limit || s->agents_count >= s->limit_max) return 0;
-  if (all < total && !q->connecting_paused) return 1;
-  if (!s->agents_count) site_crowd(q, s);
+  if (connection_left(q, account, asked)) return agent_new(q, s, account);
+  if (s->agents_count) return 0;
+  if (!asked && site_asked(s))
+  {
+    asked = 1;
+    if (connection_left(q, account, 1)) return agent_new(q, s, account);
+  }
+  site_crowd(q, s, account, asked);
   return 0;
 }
 
-agent *agent_with_room(qmgr *q, site *s)
+agent *agent_with_room(qmgr *q, site *s, source *from, int asked)
 {
+  source *account = site_account(q, s, from);
   agent *best = 0;
   agent *a;
   if (q->breathless) return 0;
   for (a = s->agents; a; a = a->site_next)
     if (agent_free_for_one(q, a) && (!best || agent_load(a) < agent_load(best))) best = a;
   if (best && best->jobs < agent_enough(best)) return best;
-  if (connection_earned(q, s) && (a = agent_new(q, s))) return a;
-  if (!best && q->connecting_paused) site_crowd(q, s);
+  a = agent_earned(q, s, account, asked);
+  if (a) return a;
+  if (!best && q->connecting_paused) site_crowd(q, s, account, asked);
   return best;
 }
 
-agent *agent_at_rest(qmgr *q, site *s)
+agent *agent_at_rest(qmgr *q, site *s, int asked)
 {
+  source *account = site_account(q, s, 0);
   agent *a = s->agents;
   if (q->breathless) return 0;
   while (a && a->jobs) a = a->site_next;
-  if (!a && connection_earned(q, s)) a = agent_new(q, s);
-  if (!a && q->connecting_paused) site_crowd(q, s);
+  if (!a) a = agent_earned(q, s, account, asked);
+  if (!a && q->connecting_paused) site_crowd(q, s, account, asked);
   return a;
 }
 
@@ -451,7 +480,7 @@ static void said_back(qmgr *q, agent *a, char const *s, size_t len, enum job_cam
   jobs_take(a, j, link);
   a->done++;
   a->alone = 0;
-  if (!a->jobs) timer_set(&q->timers, &a->idle, q->now_us + (crowded(q) ? 0 : IDLE_US));
+  if (!a->jobs) timer_set(&q->timers, &a->idle, q->now_us + (crowded(q, a) ? 0 : IDLE_US));
   job_back(q, j, came, "");
   site_wake(q, a->site);
 }

@@ -623,6 +623,7 @@ static enum delivery deliver_one(qmgr *q, gate *g, agent *a, char const *id, pas
     gate_record(q, g, from, id, 1);
     return DELIVERY_STUCK;
   }
+  site_learn(q, g->site, message_string(&q->message, q->message.client));
   if (place == QUEUE_HOLD)
   {
     gate_record(q, g, from, id, 0);
@@ -667,6 +668,7 @@ typedef struct fresh
 {
   char const *id;
   int fd;           /* -1: a job has it */
+  source *source;   /* NULL: not looked at yet */
   genalloc gates;   /* of gate * */
   size_t jobs;
   int changed;      /* since it was read, or so it seems: nothing more of it is sent now */
@@ -757,12 +759,23 @@ static void fresh_send(qmgr *q, fresh *f, gate *g, agent *a)
   if (fd != -1) fd_close(fd);
 }
 
+/* An agent for it; one of a site that may hang is on the account of whose message it is. */
+static agent *fresh_agent(qmgr *q, fresh *f, site *s)
+{
+  char const *client = message_string(&q->message, q->message.client);
+  if (s->proven) return agent_with_room(q, s, 0, 0);
+  if (!f->source) f->source = crowd_source(&q->crowd, client);
+  return agent_with_room(q, s, f->source, 0);
+}
+
 static void fresh_see_to(qmgr *q, fresh *f, size_t n)
 {
   gate **gates = genalloc_s(gate *, &f->gates);
   gate *g = gates[n];
   size_t later;
-  agent *a = f->changed || g->parked || !site_open(q, g->site) ? 0 : agent_with_room(q, g->site);
+  agent *a;
+  site_learn(q, g->site, message_string(&q->message, q->message.client));
+  a = f->changed || g->parked || !site_open(q, g->site) ? 0 : fresh_agent(q, f, g->site);
   if (a) fresh_send(q, f, g, a);
   if (!gates[n]) return;
   fresh_note(q, f, g);
@@ -804,6 +817,7 @@ enum delivery deliver_new(qmgr *q, char const *id)
   else message_finish(q, id, QUEUE_NEW);
   if (f.fd != -1) fd_close(f.fd);
   genalloc_free(gate *, &f.gates);
+  crowd_forget(&q->crowd, f.source);
   return came;
 }
 

@@ -108,6 +108,11 @@ int gate_forced(gate const *g)
   return n && genalloc_s(again, &g->agains)[n - 1].urge;
 }
 
+int gate_asked(gate const *g)
+{
+  return gate_forced(g) || (g->pass && g->pass->kind == PASS_ASKED);
+}
+
 /* --- the list ------------------------------------------------------------------------------ */
 
 static uint64_t expiry_us(gate const *g)

@@ -26,6 +26,7 @@
 #include "job/job.h"
 #include "queue/message.h"
 #include "queue/queuedir.h"
+#include "qmgr/crowd.h"
 #include "qmgr/timer.h"
 
 #define MINUTE_US (60 * SECOND_US)
@@ -92,8 +93,8 @@ struct site
   gate *ready_last;
   site *runnable_next;
   int runnable;
-  site *crowd_next;
-  int crowded;
+  source *source;            /* whose mail for it was looked at first, as long as it may hang */
+  waiter waiter;             /* for a connection */
 };
 
 /* The site of this name, known from now on; NULL with errno. */
@@ -122,10 +123,18 @@ extern void site_wake(qmgr *q, site *s);
 extern void site_wake_all(qmgr *q);
 /* Take a gate out of its site's turns: it goes to another site. */
 extern void site_unready(gate *g);
-/* It has to wait for another site's connection to end. */
-extern void site_crowd(qmgr *q, site *s);
-/* There is room for a connection: those that wait for one come first, in their order. */
-extern void site_wake_crowd(qmgr *q);
+/* A message for it was looked at: this is its client line. */
+extern void site_learn(qmgr *q, site *s, char const *client);
+/* On whose account it gets a connection, for mail of this source, or for what its lists hold (NULL). */
+extern source *site_account(qmgr *q, site const *s, source *from);
+/* Is something asked for among what waits for its turn? */
+extern int site_asked(site const *s);
+/* It has to wait for another connection to end. */
+extern void site_crowd(qmgr *q, site *s, source *account, int asked);
+/* Sites that wait for a connection have their turns, as long as there is one for them. */
+extern void sites_run_crowd(qmgr *q);
+/* Is there one for any of them? */
+extern int sites_crowd_ready(qmgr const *q);
 /* Hand out work to a woken site's agents, a bounded piece. */
 extern void site_run(qmgr *q, site *s);
 
@@ -225,6 +234,8 @@ struct gate
 extern gate *gate_get(qmgr *q, char const *domain);
 /* Is it asked for: to be tried whatever the site's state? */
 extern int gate_forced(gate const *g);
+/* Was what it hands out next asked for? */
+extern int gate_asked(gate const *g);
 /* Has it nothing to hand out before a job of its pass is back? */
 extern int gate_waits(gate const *g);
 /* Is the next it hands out to be alone on a connection? */
@@ -361,6 +372,7 @@ struct agent
 {
   agent *site_next;
   site *site;
+  source *source;            /* that holds it */
   int fd;
   int up;
   int alone;                 /* it has a message that is to be alone on a connection */
@@ -379,10 +391,16 @@ struct agent
   char in[JOB_LINE_MAX];
 };
 
-/* An agent of the site that can take one more message; connects a new one where that is earned. */
-extern agent *agent_with_room(qmgr *q, site *s);
+/*
+ * An agent of the site that can take one more message; connects a new one where that is earned.
+ *   from   whose mail it is; NULL: whosoever the site's is
+ *   asked  it was asked for
+ */
+extern agent *agent_with_room(qmgr *q, site *s, source *from, int asked);
 /* One that has nothing to do, for a message that is to be alone on a connection. */
-extern agent *agent_at_rest(qmgr *q, site *s);
+extern agent *agent_at_rest(qmgr *q, site *s, int asked);
+/* The site has shown that it takes mail: its agents are no longer on the account of whose mail it is. */
+extern void agents_trust(qmgr *q, site *s);
 /* Hand a job over with its message's descriptor, which is closed here once it is sent: then, or at agents_flush(). */
 extern int agent_give(qmgr *q, agent *a, job *j, int fd, message const *m);
 /* At the end of a turn: write what was handed over. */
@@ -503,8 +521,7 @@ struct qmgr
   genalloc polled;           /* of agent *, as agents was when we began to wait */
   site *runnable_first;
   site *runnable_last;
-  site *crowd_first;         /* went without a connection: all there may be are taken */
-  site *crowd_last;
+  crowd crowd;               /* of sites that went without a connection */
   genalloc sweeps;           /* of gate *: those with a PASS_EXPIRE */
   genalloc warnings;         /* of gate *: those to be looked at for delay warnings, the last one first */
   warning_look warning_look;

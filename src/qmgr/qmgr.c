@@ -119,7 +119,6 @@ static void breath_drawn(qmgr *q)
 {
   if (q->breathless) site_wake_all(q);
   q->breathless = q->connecting_paused = 0;
-  site_wake_crowd(q);
 }
 
 static void settings_reread(qmgr *q)
@@ -129,6 +128,7 @@ static void settings_reread(qmgr *q)
     log_line("warning: settings stay as they were: ", conf_why());
     return;
   }
+  q->crowd.total = q->settings.concurrency.total;
   gates_refresh(q);
   intake_look(q);
 }
@@ -289,10 +289,11 @@ static void run(qmgr *q, int signals)
   {
     timers_run(q);
     more = intake_run(q); /* first: a list that cannot be claimed must not keep what is asked for waiting */
+    sites_run_crowd(q);
     if (!q->breathless) sites_run(q);
     more |= gates_sweep(q);
     more |= notices_run(q);
-    more |= !q->breathless && q->runnable_first;
+    more |= (!q->breathless && q->runnable_first) || sites_crowd_ready(q);
     log_flush();
     agents_flush(q);
     agents_forget_dead(q);
@@ -389,6 +390,8 @@ static void qmgr_open(qmgr *q, char const *path)
   directories_open(q, path);
   queue_lock(q, path);
   if (!settings_read(&q->settings, q->conf)) strerr_dief(conf_exit_code(), conf_why());
+  crowd_init(&q->crowd);
+  q->crowd.total = q->settings.concurrency.total;
   q->intake.trigger = trigger_open(q->queue);
   if (q->intake.trigger == -1) strerr_diefusys(111, "open ", path, "/queue/trigger");
   q->minute.kind = TIMER_MINUTE;

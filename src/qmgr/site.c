@@ -85,6 +85,8 @@ site *site_get(qmgr *q, char const *name)
   memset(s, 0, sizeof *s);
   s->name = memcpy(s + 1, name, len + 1);
   s->limit = 1;
+  s->waiter.place.owner = s;
+  s->source = crowd_use(&q->crowd.unknown);
   s->probe.kind = TIMER_SITE;
   s->probe.owner = s;
   if (!tree_add(&q->sites, s))
@@ -95,6 +97,34 @@ site *site_get(qmgr *q, char const *name)
   site_read(q, s);
   if (s->state == SITE_DOWN) timer_set(&q->timers, &s->probe, s->next_us);
   return s;
+}
+
+/* --- on whose account ------------------------------------------------------------------ */
+
+static void source_set(qmgr *q, site *s, source *from)
+{
+  crowd_forget(&q->crowd, s->source);
+  s->source = from;
+}
+
+void site_learn(qmgr *q, site *s, char const *client)
+{
+  if (s->source == &q->crowd.unknown && !s->proven) source_set(q, s, crowd_source(&q->crowd, client));
+}
+
+source *site_account(qmgr *q, site const *s, source *from)
+{
+  if (s->proven) return &q->crowd.sure;
+  return from ? from : s->source;
+}
+
+/* Whoever takes mail is on nobody's account, until he fails. */
+static void site_prove(qmgr *q, site *s)
+{
+  if (s->proven) return;
+  s->proven = 1;
+  agents_trust(q, s);
+  source_set(q, s, crowd_use(&q->crowd.unknown));
 }
 
 /* --- states ------------------------------------------------------------------------------ */
@@ -132,7 +162,7 @@ void site_answered(qmgr *q, site *s, char const *relay)
 void site_served(qmgr *q, site *s, job_result const *result)
 {
   char relay[LOG_LINE_MAX];
-  s->proven = 1;
+  site_prove(q, s);
   s->in_vain = 0;
   if (s->state != SITE_UP || !s->failures) return;
   s->failures = 0;
@@ -222,34 +252,40 @@ void site_wake(qmgr *q, site *s)
   q->runnable_last = s;
 }
 
-void site_crowd(qmgr *q, site *s)
+/* --- connections ------------------------------------------------------------------------- */
+
+void site_crowd(qmgr *q, site *s, source *account, int asked)
 {
-  if (s->crowded) return;
-  s->crowded = 1;
-  s->crowd_next = 0;
-  if (q->crowd_last) q->crowd_last->crowd_next = s;
-  else q->crowd_first = s;
-  q->crowd_last = s;
+  crowd_wait(&q->crowd, &s->waiter, account, asked);
 }
 
-void site_wake_crowd(qmgr *q)
+static waiter *crowd_turn(qmgr const *q)
 {
-  site *first = q->runnable_first;
-  site *last = q->runnable_last;
-  site *s;
-  if (!q->crowd_first) return;
-  q->runnable_first = q->runnable_last = 0;
-  for (s = q->crowd_first; s; s = s->crowd_next)
-  {
-    s->crowded = 0;
-    site_wake(q, s);
-  }
-  q->crowd_first = q->crowd_last = 0;
-  if (!first) return;
-  if (q->runnable_last) q->runnable_last->runnable_next = first;
-  else q->runnable_first = first;
-  q->runnable_last = last;
+  return q->crowd.waiting && !q->breathless && !q->connecting_paused ? crowd_next(&q->crowd) : 0;
 }
+
+int sites_crowd_ready(qmgr const *q)
+{
+  return crowd_turn(q) != 0;
+}
+
+/* It gets its connection on the account on which it has waited. */
+static void crowd_turn_take(qmgr *q, waiter *w)
+{
+  site *s = w->place.owner;
+  if (w->lane->source != &q->crowd.sure) source_set(q, s, crowd_use(w->lane->source));
+  crowd_serve(&q->crowd, w);
+  site_run(q, s);
+}
+
+void sites_run_crowd(qmgr *q)
+{
+  size_t turns = q->crowd.waiting;
+  waiter *w;
+  while (turns-- && (w = crowd_turn(q))) crowd_turn_take(q, w);
+}
+
+/* --- the turn of one ------------------------------------------------------------------------ */
 
 static gate *ready_take(site *s, gate *before)
 {
@@ -281,6 +317,13 @@ void site_unready(gate *g)
   ready_take(g->site, before);
 }
 
+int site_asked(site const *s)
+{
+  gate const *g = s->ready_first;
+  while (g && !gate_asked(g)) g = g->ready_next;
+  return g != 0;
+}
+
 static void ready_add(site *s, gate *g)
 {
   g->ready = 1;
@@ -302,7 +345,7 @@ void site_run(qmgr *q, site *s)
     gate *g = ready_next(q, s);
     if (!g) return;
     if (gate_waits(g)) continue;
-    a = gate_alone(g) ? agent_at_rest(q, s) : agent_with_room(q, s);
+    a = gate_alone(g) ? agent_at_rest(q, s, gate_asked(g)) : agent_with_room(q, s, 0, gate_asked(g));
     if (!a)
     {
       ready_add(s, g);
