@@ -122,11 +122,13 @@ testWarnings() {
   conf me mail
   conf relayclients 0.0.0.0/0
   conf realydomains x.tld
+  conf concurrency '1 4'
   : >"$I/conf/recipients.cdb"
   check
   assertEquals "$(err)" 0 $?
   for warning in 'relaydomains: missing' 'postmaster: missing' 'me: a name without a dot' 'open relay' \
-    'realydomains: no setting has this name' 'recipients.cdb: not used: the list itself is missing'; do
+    'realydomains: no setting has this name' 'concurrency: so few in all' \
+    'recipients.cdb: not used: the list itself is missing'; do
     assertContains "$(err)" "$warning"
   done
 }

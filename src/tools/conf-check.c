@@ -248,8 +248,12 @@ static int clients_everybody(checker *c, char const *name)
   return 0;
 }
 
+/* Then qmgr keeps none for sites that take mail. */
+#define CONCURRENCY_FEW 5
+
 static void check_sense(checker *c)
 {
+  conf_concurrency concurrency;
   stralloc me = STRALLOC_ZERO;
   if (!is_set(c, "relaydomains"))
     warn("relaydomains", "", is_set(c, "relayclients") ? "missing: mail is taken from relayclients alone"
@@ -257,6 +261,8 @@ static void check_sense(checker *c)
   if (!is_set(c, "postmaster")) warn("postmaster", "", "missing: mail for <postmaster> goes to postmaster@me");
   if (clients_everybody(c, "relayclients")) warn("relayclients", "", "anybody may send mail anywhere (an open relay)");
   if (clients_everybody(c, "flushclients")) warn("flushclients", "", "anybody may use ETRN");
+  if (conf_concurrency_read(c->conf, &concurrency) && concurrency.total < CONCURRENCY_FEW)
+    warn("concurrency", "", "so few in all that sites that hang can keep all others waiting");
   if (conf_me(c->conf, &me) && !memchr(me.s, '.', me.len))
     warn("me", "", "a name without a dot: other servers may not like it");
   stralloc_free(&me);
