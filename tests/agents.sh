@@ -56,13 +56,11 @@ testWhatTheSiteDoesNotKnowIsRemembered() {
   assertTrue "$(queued) left" 'wait_for 30 drained'
   assertTrue 'said' 'wait_for 10 logged qmgr "site [127.0.0.1]:9: without CHUNKING from now on"'
   rm "$said.says"
-  # the agent that is at rest ends by itself; then another one comes
-  assertTrue 'told' 'wait_for 30 next_is_told'
-}
-next_is_told() {
+  assertTrue 'at rest it is not kept' "wait_for 30 test -e '$said.ended'"
   hold a.example 1
   flush a.example
-  wait_for 30 drained && grep -q ' without=CHUNKING,DSN$' "$said.site"
+  assertTrue "$(queued) left" 'wait_for 30 drained'
+  assertContains "$(cat "$said.site")" ' without=CHUNKING,DSN'
 }
 
 testWindowIsKept() {
