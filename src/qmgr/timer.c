@@ -74,6 +74,14 @@ void timer_clear(timers *all, timer *t)
   sink(all, last);
 }
 
+/* Those that would be before all time are at its beginning: the order stays. */
+void timers_set_back(timers *all, uint64_t by_us)
+{
+  size_t place;
+  for (place = 1; place <= COUNT(all); place++)
+    at(all, place)->at_us -= at(all, place)->at_us < by_us ? at(all, place)->at_us : by_us;
+}
+
 uint64_t timers_next(timers const *all)
 {
   return COUNT(all) ? at(all, 1)->at_us : UINT64_MAX;

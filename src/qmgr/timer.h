@@ -27,6 +27,9 @@ extern int timer_set(timers *all, timer *t, uint64_t at_us);
 extern int timer_set_earlier(timers *all, timer *t, uint64_t at_us);
 extern void timer_clear(timers *all, timer *t);
 
+/* The clock was set back by so much: they are that much earlier, and as far away as before. */
+extern void timers_set_back(timers *all, uint64_t by_us);
+
 /* The earliest moment; UINT64_MAX when none is set. */
 extern uint64_t timers_next(timers const *all);
 /* Take out one timer that is due; NULL when none is. */

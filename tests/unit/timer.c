@@ -70,9 +70,29 @@ static void check_many(void)
   genalloc_free(timer *, &all.heap);
 }
 
+static void check_set_back(void)
+{
+  static timer t[COUNT];
+  timers all = TIMERS_ZERO;
+  size_t i;
+  timers_set_back(&all, 5);
+  CHECK("none is set back", timers_next(&all) == UINT64_MAX);
+  for (i = 0; i < COUNT; i++) timer_set(&all, t + i, 1000 + drawn() % 1000);
+  timer_set(&all, t, 1000);
+  timer_set(&all, t + 1, 1999);
+  timers_set_back(&all, 600);
+  CHECK("as far away as before", timers_next(&all) == 400 && t[1].at_us == 1399);
+  CHECK("in order when set back", takes(&all, 1399, COUNT));
+  for (i = 0; i < COUNT; i++) timer_set(&all, t + i, drawn() % 1000);
+  timers_set_back(&all, 500);
+  CHECK("none before all time", !timers_next(&all) && takes(&all, 499, COUNT));
+  genalloc_free(timer *, &all.heap);
+}
+
 int main(void)
 {
   check_one();
   check_many();
+  check_set_back();
   return CHECK_END();
 }
