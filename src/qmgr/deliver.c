@@ -526,7 +526,8 @@ static int cut_last(message const *m, message_recipient const *r)
 static int due(qmgr *q, gate *g, message_recipient const *r, job const *j)
 {
   uint64_t at;
-  if (!r->attempts || !j->from || j->urge == URGE_AGAIN || j->urge == URGE_BY_ID) return 1;
+  if (!r->attempts || clock_ahead(q, r->last_us)) return 1;
+  if (!j->from || j->urge == URGE_AGAIN || j->urge == URGE_BY_ID) return 1;
   if (j->urge == URGE_ALONE && cut_last(&q->message, r)) return 1;
   if (j->from->kind == PASS_ASKED) return r->last_us < j->from->asked_us;
   at = r->last_us + settings_retry_us(&q->settings, r->attempts);

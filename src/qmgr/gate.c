@@ -244,6 +244,7 @@ static enum begun pass_begin(qmgr *q, gate *g, enum pass_kind kind)
   memset(p, 0, sizeof *p);
   flush_reader_init(&p->reader, fd);
   p->kind = kind;
+  p->begun_us = q->now_us;
   p->cuts.most = 1;
   p->cuts.drops_before = g->site->drops;
   p->asked_us = g->asked_us;
@@ -823,6 +824,45 @@ static int sweep_one(qmgr *q, gate *g)
   }
   return 0;
 }
+
+/* --- the clock was set back --- */
+
+typedef struct set_back
+{
+  qmgr *q;
+  uint64_t by_us;
+} set_back;
+
+static void pass_set_back(pass *p, uint64_t by_us)
+{
+  p->begun_us = clock_earlier(p->begun_us, by_us);
+  p->asked_us = clock_earlier(p->asked_us, by_us);
+}
+
+/* What stands for the arrival of a message stays: ids keep their times.  But new ones may be as old as now. */
+static void set_back_each(void const *node, VISIT visit, void *data)
+{
+  set_back const *b = data;
+  gate *g = *(gate *const *)node;
+  if (visit != postorder && visit != leaf) return;
+  g->expiry_after_us = clock_earlier(g->expiry_after_us, b->by_us);
+  g->warn_after_us = clock_earlier(g->warn_after_us, b->by_us);
+  g->asked_later_us = clock_earlier(g->asked_later_us, b->by_us);
+  g->due_us = clock_earlier(g->due_us, b->by_us);
+  g->asked_us = clock_earlier(g->asked_us, b->by_us);
+  if (g->pass) pass_set_back(g->pass, b->by_us);
+  if (g->warned_us > b->q->now_us) g->warned_us = b->q->now_us;
+  timer_update(b->q, g);
+}
+
+void gates_set_back(qmgr *q, uint64_t by_us)
+{
+  set_back b = { q, by_us };
+  warning_look *w = &q->warning_look;
+  if (w->to_us > q->now_us) w->to_us = q->now_us;
+  twalk_r(q->gates, set_back_each, &b);
+}
+
 
 static void refresh_each(void const *node, VISIT visit, void *data)
 {

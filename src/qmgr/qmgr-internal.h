@@ -135,6 +135,8 @@ extern void site_crowd(qmgr *q, site *s, source *account, int asked);
 extern void sites_run_crowd(qmgr *q);
 /* Is there one for any of them? */
 extern int sites_crowd_ready(qmgr const *q);
+/* The clock was set back. */
+extern void sites_set_back(qmgr *q, uint64_t by_us);
 /* Hand out work to a woken site's agents, a bounded piece. */
 extern void site_run(qmgr *q, site *s);
 
@@ -167,6 +169,7 @@ typedef struct cuts
 struct pass
 {
   enum pass_kind kind;
+  uint64_t begun_us;
   uint64_t asked_us;
   uint64_t oldest_us;        /* of the list when it was claimed */
   flush_reader reader;
@@ -266,6 +269,8 @@ extern void gate_open(qmgr *q, gate *g);
 /* The site is down: give the list back, unless it was asked for once more meanwhile. */
 extern void gate_close(qmgr *q, gate *g);
 extern void gate_timer(qmgr *q, gate *g);
+/* The clock was set back. */
+extern void gates_set_back(qmgr *q, uint64_t by_us);
 /* The settings were read anew. */
 extern void gates_refresh(qmgr *q);
 /* We stop: lists are lists again, and can be read as such. */
@@ -489,6 +494,28 @@ extern void intake_clean(qmgr *q);
 /* One bounded piece of looking.  1 when there is more. */
 extern int intake_run(qmgr *q);
 
+/* --- clock.c: a clock that is set back or forward ------------------------------------------- */
+
+typedef struct moments
+{
+  uint64_t jumped_us;        /* when time was last seen to have passed unseen, under today's clock; 0: never */
+} moments;
+
+/* Read the clock for the first time, and queue/clock, where the last qmgr said when it was there. */
+extern void clock_start(qmgr *q);
+/* Read the clock for a turn of the loop; where it was set back, every moment that is kept goes back with it. */
+extern void clock_read(qmgr *q);
+/* Note down in queue/clock, once a minute, that we were there. */
+extern void clock_note(qmgr *q);
+/* Is a moment that the queue tells of in the future?  Then it was written under a wrong clock, and whatever it is to delay is due. */
+extern int clock_ahead(qmgr const *q, uint64_t us);
+/* Did time pass unseen (the clock was set forward, the machine was off) less than so long ago? */
+extern int clock_jumped(qmgr const *q, uint64_t span_us);
+/* Until then nothing that is parked, and has this lifetime, expires unasked. */
+extern uint64_t clock_mercy_us(qmgr const *q, uint64_t lifetime_us);
+/* A moment under a clock that was set back by so much; UINT64_MAX is none. */
+extern uint64_t clock_earlier(uint64_t at_us, uint64_t by_us);
+
 /* --- qmgr.c -------------------------------------------------------------------------------- */
 
 enum timer_kind { TIMER_SITE, TIMER_GATE, TIMER_AGENT, TIMER_MINUTE, TIMER_BREATH, TIMER_NOTICES, TIMER_TOTALS };
@@ -500,6 +527,7 @@ struct qmgr
   int conf;
   int run;
   uint64_t now_us;           /* as of this turn of the loop */
+  moments clock;
   uint64_t hints_us;         /* when hints were read last */
   settings settings;
   timers timers;

@@ -25,7 +25,6 @@
 #include "base/instance.h"
 #include "base/log.h"
 #include "base/program.h"
-#include "base/wallclock.h"
 #include "flush/trigger.h"
 #include "qmgr/qmgr-internal.h"
 
@@ -103,7 +102,7 @@ int qmgr_lately(qmgr const *q, uint64_t since_us, uint64_t span_us)
 
 void qmgr_complain(qmgr *q, char const *what, char const *object, char const *why)
 {
-  if (q->complained_us && q->complained_us + MINUTE_US > q->now_us) return;
+  if (q->complained_us && qmgr_lately(q, q->complained_us, MINUTE_US)) return;
   q->complained_us = q->now_us;
   log_line("warning: unable to ", what, object, ": ", why);
 }
@@ -136,6 +135,7 @@ static void settings_reread(qmgr *q)
 static void minute_passed(qmgr *q)
 {
   timer_set(&q->timers, &q->minute, q->now_us + MINUTE_US);
+  clock_note(q);
   breath_drawn(q);
   if (settings_changed(&q->settings, q->conf)) settings_reread(q);
   intake_clean(q);
@@ -269,7 +269,7 @@ static int events_run(qmgr *q, int signals, int more)
   x = genalloc_s(iopause_fd, &q->polls);
   deadline_set(q, more, &deadline);
   if (iopause_g(x, (unsigned int)(POLLS_OWN + n), &deadline) == -1) strerr_diefusys(111, "wait for events");
-  q->now_us = wallclock_us();
+  clock_read(q);
   if ((x[0].revents & IOPAUSE_READ) && !signals_read(q)) return 0;
   agents_events(q, genalloc_s(agent *, &q->polled), x + POLLS_OWN, n);
   if (x[2].revents & IOPAUSE_WRITE) notices_writable(q);
@@ -389,6 +389,7 @@ static void qmgr_open(qmgr *q, char const *path)
 {
   directories_open(q, path);
   queue_lock(q, path);
+  clock_start(q);
   if (!settings_read(&q->settings, q->conf)) strerr_dief(conf_exit_code(), conf_why());
   crowd_init(&q->crowd);
   q->crowd.total = q->settings.concurrency.total;
@@ -396,7 +397,6 @@ static void qmgr_open(qmgr *q, char const *path)
   if (q->intake.trigger == -1) strerr_diefusys(111, "open ", path, "/queue/trigger");
   q->minute.kind = TIMER_MINUTE;
   q->breath.kind = TIMER_BREATH;
-  q->now_us = wallclock_us();
   srandom((unsigned int)q->now_us ^ (unsigned int)getpid());
   timer_set(&q->timers, &q->minute, q->now_us + MINUTE_US);
 }

@@ -49,7 +49,10 @@ static void site_write(qmgr *q, site const *s, char const *state, char const *wh
   stralloc_free(&line);
 }
 
-/* Only what was down matters after a restart: its back-off goes on.  No longer than any, whatever the clock was. */
+/*
+ * Only what was down matters after a restart: its back-off goes on.  What has failed in the future, or waits longer than
+ * any may, was written before the clock was set back: then it is due.
+ */
 static void site_read(qmgr *q, site *s)
 {
   char path[strlen("site/") + FLUSH_NAME_MAX + 16];
@@ -69,7 +72,9 @@ static void site_read(qmgr *q, site *s)
   s->since_s = qmgr_line_number(line, " since=");
   s->failures = qmgr_line_number(line, " failures=");
   s->next_us = qmgr_line_number(line, " next=") * SECOND_US;
-  if (s->next_us > latest_us) s->next_us = latest_us;
+  if (s->since_s <= q->now_us / SECOND_US && s->next_us <= latest_us) return;
+  s->since_s = q->now_us / SECOND_US;
+  s->next_us = q->now_us;
 }
 
 /* --- knowing them ----------------------------------------------------------------------- */
@@ -225,6 +230,22 @@ void site_failed(qmgr *q, site *s, char const *why)
     gate_close(q, g);
   }
   site_wake(q, s);
+}
+
+static void set_back_each(void const *node, VISIT visit, void *by_us)
+{
+  site *s = *(site *const *)node;
+  uint64_t by = *(uint64_t *)by_us;
+  if (visit != postorder && visit != leaf) return;
+  s->since_s = clock_earlier(s->since_s, by / SECOND_US);
+  s->next_us = clock_earlier(s->next_us, by);
+  s->failed_us = clock_earlier(s->failed_us, by);
+}
+
+/* The files stay as they are: who reads them knows moments of the future for what they are. */
+void sites_set_back(qmgr *q, uint64_t by_us)
+{
+  twalk_r(q->sites, set_back_each, &by_us);
 }
 
 void site_note_parked(qmgr *q, site *s)
