@@ -445,9 +445,24 @@ void deliver_released(qmgr *q, char const *id)
 
 /* --- expiry ------------------------------------------------------------------------------------- */
 
-static int expired(qmgr const *q, gate const *g, char const *id)
+/* Is the message too old for this gate? */
+static int overdue(qmgr const *q, gate const *g, char const *id)
 {
   return id_time(id) + g->lifetime_us <= q->now_us;
+}
+
+/*
+ * Its time is over, and it, or its site, was tried in vain after that.  Where a clock was set forward or the machine was
+ * off, nobody is told that mail could not be delivered which nobody has tried to deliver.  Parked mail is never tried
+ * unasked: it expires without, but when time has passed unseen whoever it is for can first ask for it.
+ */
+static int expired(qmgr const *q, gate const *g, char const *id, message_recipient const *r)
+{
+  uint64_t end_us = id_time(id) + g->lifetime_us;
+  if (!overdue(q, g, id)) return 0;
+  if (r->attempts && r->last_us >= end_us && !clock_ahead(q, r->last_us)) return 1;
+  if (g->parked) return clock_mercy_us(q, g->lifetime_us) <= q->now_us;
+  return g->site->state == SITE_DOWN && g->site->failed_us >= end_us;
 }
 
 static int expire_recipient(qmgr *q, char const *id, int fd, size_t n)
@@ -468,7 +483,7 @@ static int expire_recipient(qmgr *q, char const *id, int fd, size_t n)
   return 1;
 }
 
-/* Whose time is over, behind whatever gate: one notice tells of them all.  Returns how many. */
+/* All who have expired, behind whatever gate: one notice tells of them.  Returns how many. */
 static size_t expire_recipients(qmgr *q, char const *id, int fd)
 {
   size_t gone = 0;
@@ -477,42 +492,40 @@ static size_t expire_recipients(qmgr *q, char const *id, int fd)
   {
     message_recipient *r = message_rcptp(&q->message, n);
     gate const *g = r->settled ? 0 : gate_get(q, message_string(&q->message, r->domain));
-    if (!g || !expired(q, g, id) || !expire_recipient(q, id, fd, n)) continue;
+    if (!g || !expired(q, g, id, r) || !expire_recipient(q, id, fd, n)) continue;
     r->settled = 1;
     gone++;
   }
   return gone;
 }
 
-/*
- * The message is too old for this gate; it is read under its locks.  1 when the gate's list need not
- * keep it; 0 also while any of its recipients is in somebody's hands.
- */
-static int expire(qmgr *q, gate const *g, char const *id, int fd)
+/* The message is too old for this gate; it is read under its locks. */
+static enum expiry expire(qmgr *q, gate const *g, char const *id, int fd)
 {
   size_t n;
-  if (message_lock_all(fd) != 1 || !message_read(&q->message, fd)) return 0;
+  if (message_lock_all(fd) != 1) return EXPIRY_BUSY;
+  if (!message_read(&q->message, fd)) return EXPIRY_KEEP;
   if (expire_recipients(q, id, fd))
   {
     log_later(id, ": from=<", message_string(&q->message, q->message.sender), ">, status=expired, returned to sender");
-    if (!notice_due(q, id)) return 0;
+    if (!notice_due(q, id)) return EXPIRY_KEEP;
   }
   for (n = 0; n < message_rcpts(&q->message); n++)
-    if (owed_behind(&q->message, n, g)) return 0;
-  return 1;
+    if (owed_behind(&q->message, n, g)) return EXPIRY_KEEP;
+  return EXPIRY_OVER;
 }
 
-int deliver_expire(qmgr *q, gate *g, char const *id)
+enum expiry deliver_expire(qmgr *q, gate *g, char const *id)
 {
   enum queue_place place;
-  int over;
+  enum expiry came;
   int fd;
-  if (!expired(q, g, id)) return 1;
+  if (!overdue(q, g, id)) return EXPIRY_KEEP;
   fd = message_take(q, id, &place);
-  if (fd == -1) return errno != 0;
-  over = place != QUEUE_HOLD && expire(q, g, id, fd);
+  if (fd == -1) return errno ? EXPIRY_KEEP : EXPIRY_OVER;
+  came = place == QUEUE_HOLD ? EXPIRY_KEEP : expire(q, g, id, fd);
   fd_close(fd);
-  return !over;
+  return came;
 }
 
 /* --- one gate's recipients of a message from its list ----------------------------------------------- */
@@ -556,6 +569,15 @@ static unsigned int job_collect(qmgr *q, job *j, gate *g, int fd)
     else if (r == -1) look |= LOOK_SHORT;
   }
   return look;
+}
+
+/* Has all that it owes behind this gate expired? */
+static int expired_behind(qmgr const *q, gate const *g, char const *id)
+{
+  size_t n;
+  for (n = 0; n < message_rcpts(&q->message); n++)
+    if (owed_behind(&q->message, n, g) && !expired(q, g, id, message_rcptp(&q->message, n))) return 0;
+  return 1;
 }
 
 static int any_cut_last(message const *m, job const *j)
@@ -643,9 +665,9 @@ static enum delivery deliver_one(qmgr *q, gate *g, agent *a, char const *id, pas
     fd_close(fd);
     return DELIVERY_NOTHING;
   }
-  if (!urge && expired(q, g, id))
+  if (!urge && overdue(q, g, id) && expired_behind(q, g, id))
   {
-    if (!expire(q, g, id, fd)) gate_record(q, g, from, id, 0);
+    if (expire(q, g, id, fd) != EXPIRY_OVER) gate_record(q, g, from, id, 0);
     fd_close(fd);
     return DELIVERY_NOTHING;
   }

@@ -14,8 +14,9 @@
 #define KEPT_MAX (65536 * ID_LEN)
 /* Ids looked at in one piece of an expiry pass. */
 #define SWEEP_TURN 64
-/* A list with something overdue that a pass under way does not let us look at: look again then. */
+/* A list with something overdue that cannot expire, or that a pass under way does not let us look at: look again then. */
 #define EXPIRY_AGAIN_US (60 * SECOND_US)
+#define BUSY_AGAIN_US (SECOND_US / 4)
 /* Delay warnings of one gate are looked for no more often than in an eighth of the delay, or this. */
 #define WARN_AGAIN_US (600 * SECOND_US)
 /* A message that somebody else has in hand, while it was asked for: try again then. */
@@ -354,8 +355,25 @@ static void ask_in_time(qmgr *q, gate *g)
   else pass_ask(q, g);
 }
 
-/* What to do next for a gate that has no pass. */
-static void gate_continue(qmgr *q, gate *g)
+/*
+ * What is overdue was just looked at, and waits for its last try, for mercy to end, or for somebody who has it in hand:
+ * an agent that has just said that the site is down lets go at once.
+ */
+static uint64_t expiry_again_us(qmgr const *q, gate const *g, int busy)
+{
+  uint64_t at = q->now_us + EXPIRY_AGAIN_US;
+  uint64_t later = g->due_us;
+  if (busy) return site_just_failed(q, g->site) ? q->now_us + BUSY_AGAIN_US : at;
+  if (g->parked) later = clock_mercy_us(q, g->lifetime_us);
+  else if (g->site->state == SITE_DOWN) later = g->site->next_us;
+  return later != UINT64_MAX && later > at ? later : at;
+}
+
+/*
+ * What to do next for a gate that has no pass.  What is overdue may be looked at from then on: at once after a pass that
+ * tried it, or a failure of the site.
+ */
+static void gate_continue(qmgr *q, gate *g, uint64_t expiry_after_us)
 {
   if (g->asked_again)
   {
@@ -364,7 +382,7 @@ static void gate_continue(qmgr *q, gate *g)
   }
   else if (g->asked_later_us == UINT64_MAX) asked_over(q, g);
   g->expiry_after_us = 0;
-  if (expiry_us(g) <= q->now_us) g->expiry_after_us = q->now_us + EXPIRY_AGAIN_US;
+  if (expiry_us(g) <= q->now_us) g->expiry_after_us = expiry_after_us;
   timer_update(q, g);
   if (g->pass || (g->untried && !g->parked)) site_ready(q, g);
 }
@@ -474,10 +492,12 @@ static int cuts_left(qmgr *q, gate *g)
 static void pass_end(qmgr *q, gate *g)
 {
   pass *p = g->pass;
+  int looked = p->kind == PASS_EXPIRE && p->begun_us > g->site->failed_us;
+  uint64_t again_us = looked ? expiry_again_us(q, g, p->busy) : q->now_us;
   pass_settle(q, g, p);
   g->pass = 0;
   pass_free(p);
-  gate_continue(q, g);
+  gate_continue(q, g, again_us);
 }
 
 /* The pass is over once all that was handed out is back, and what was cut off was tried alone. */
@@ -701,7 +721,7 @@ void gate_close(qmgr *q, gate *g)
   agains_drop(q, g);
   if (g->pass && g->pass->kind == PASS_EXPIRE) return;
   if (g->pass) pass_take_back(q, g);
-  if (!g->pass) gate_continue(q, g);
+  if (!g->pass) gate_continue(q, g, q->now_us);
 }
 
 /* --- time ------------------------------------------------------------------------------------------ */
@@ -819,8 +839,11 @@ static int sweep_one(qmgr *q, gate *g)
   for (turn = 0; turn < SWEEP_TURN; turn++)
   {
     pass *p = g->pass;
+    enum expiry came;
     if (!pass_read(q, g, id)) return 1;
-    if (deliver_expire(q, g, id)) keep(q, g, p, id);
+    came = deliver_expire(q, g, id);
+    if (came != EXPIRY_OVER) keep(q, g, p, id);
+    p->busy |= came == EXPIRY_BUSY;
   }
   return 0;
 }

@@ -310,6 +310,7 @@ static int clean_each(char const *id, void *data)
 void intake_clean(qmgr *q)
 {
   if (!reserve_make(q->queue)) qmgr_complain(q, "make ", "reserve", strerror(errno));
+  if (clock_jumped(q, TMP_MAX_S * SECOND_US)) return; /* what is being written looks old then */
   if (queuedir_each(q->queue, QUEUE_TMP, clean_each, q) == -1) qmgr_complain(q, "clean ", "tmp", strerror(errno));
 }
 

@@ -176,6 +176,7 @@ struct pass
   int read_through;
   int taken_back;            /* the claim is a list again; jobs may still be out */
   int damaged;               /* something could not be recorded: keep the claim's ids */
+  int busy;                  /* something that may have expired was in somebody's hands */
   size_t jobs;               /* handed out and not back */
   cuts cuts;
   stralloc kept;             /* ids to record again at the end, ID_LEN octets each */
@@ -212,7 +213,7 @@ struct gate
   int waiting;               /* flush/NAME may hold ids */
   int untried;               /* among them some that a pass should look at now */
   uint64_t oldest_us;        /* arrival of the oldest of them; UINT64_MAX: none known */
-  uint64_t expiry_after_us;  /* what is overdue was looked at, and is not ours to expire: not before this */
+  uint64_t expiry_after_us;  /* what is overdue was looked at, and cannot expire: not before this */
   uint64_t warned_us;        /* what arrived up to then was looked at for delay warnings */
   uint64_t unwarned_us;      /* the oldest of the rest; UINT64_MAX: none known */
   uint64_t warn_after_us;    /* not before this */
@@ -355,8 +356,14 @@ extern void deliver_new_end(qmgr *q);
 extern enum delivery deliver_asked(qmgr *q, char const *id);
 /* It was tried behind one of them. */
 extern void deliver_asked_tried(qmgr *q, char const *id);
-/* Look at a message's age alone.  1 when it is to be kept in the list. */
-extern int deliver_expire(qmgr *q, gate *g, char const *id);
+enum expiry
+{
+  EXPIRY_OVER,       /* the list need not keep it */
+  EXPIRY_KEEP,       /* something of it is not that old, is held, or has yet to be tried */
+  EXPIRY_BUSY        /* somebody has it in hand: later */
+};
+/* Look at a message's age alone. */
+extern enum expiry deliver_expire(qmgr *q, gate *g, char const *id);
 /* Does it still owe something behind this gate that its sender was not yet warned of?  Then the warning is due. */
 extern void deliver_warn(qmgr *q, gate const *g, char const *id);
 /* An operator let it go.  It stands in its lists, which were perhaps looked at meanwhile: look again. */
