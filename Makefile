@@ -33,7 +33,7 @@ PACKAGES_CHECK := $(PACKAGES_DEMO) shunit2 clang libclang-rt-14-dev mandoc shell
   daemontools runit openbsd-inetd systemd msmtp swaks curl nsd unbound perl socat jq tinycdb iproute2 \
   libdb5.3 libgnutls-dane0 libidn12 libnsl2 libpcre2-8-0 pflogsumm logwatch systemd-journal-remote \
   libmail-deliverystatus-bounceparser-perl libsisimai-perl python3-flufl.bounce python3-prometheus-client \
-  mutt bsd-mailx git-email
+  mutt bsd-mailx git-email libfaketime
 # Nothing is compiled before its packages are there, where they are asked for at all.
 FIRST := $(if $(filter check check-% demo bench,$(MAKECMDGOALS)),deps)
 
@@ -157,8 +157,14 @@ $(UNIT_SEND): $(O)/%: $(O)/%.o $(SEND)
 $(SINK): %: %.o
 	$(LINK) -o $@ $^
 
+# One that can be given another clock than the machine's: no static program can.
+CLOCKED := $(O)/tests/clock/smtp-send
+$(CLOCKED): $(call object,send/smtp-send) $(SEND)
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $^ $(OWFAT)
+
 # TESTS="tests/etrn.sh ..." runs these alone.
-check: deps-check all $(UNIT) $(SINK)
+check: deps-check all $(UNIT) $(SINK) $(CLOCKED)
 	@BIN=$(BIN) tests/run $(TESTS) $(UNIT)
 
 check-asan:
