@@ -178,6 +178,26 @@ E
   assertEquals '' "$(list -1 -d b.tld)"
 }
 
+# What was tried, or has failed, in the future was so under a wrong clock, and is due.
+testNextTryUnderAWrongClock() {
+  now=$(date +%s)
+  message cur $ID1 '' a@a.tld <<E
+$((now + 7000)).000001 0 deferred 4.2.0 mx[192.0.2.1]:25 450 later
+E
+  message cur $ID2 '' b@b.tld <<E
+$((now - 10)).000001 0 deferred 4.2.0 mx[192.0.2.1]:25 450 later
+E
+  due='if .recipients[0].next_try <= now then "due" else "later" end'
+  assertEquals 'due
+later' "$(get "$due" | tr -d '"')"
+  for line in "since=$((now + 7000)) failures=3 next=$((now + 7000))" "since=$((now - 10)) failures=3 next=$((now + 99999))" \
+      "since=$((now - 10)) failures=3 next=$((now + 100))"; do
+    echo "down $line 4.4.1 connect to [127.0.0.1]:2525: Connection refused" >"$I/queue/site/a.tld"
+    get "$due" | tr -d '"' | head -n 1
+  done >"$T/due"
+  assertEquals 'due due later' "$(paste -sd ' ' "$T/due")"
+}
+
 # Why: the journal, else the site, else the route.
 testWhy() {
   conf routes 'a.tld [mx.a.tld]:2525' 'parked.tld [mx.parked.tld] park lifetime=30d'

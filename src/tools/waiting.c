@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/wallclock.h"
 #include "smtp/chars.h"
 
 #define SECOND_US 1000000ull
@@ -13,6 +14,7 @@ int waiting_init(waiting *w, int queue, int conf)
   memset(w, 0, sizeof *w);
   w->queue = queue;
   w->conf = conf;
+  w->now_us = wallclock_us();
   return conf_backoff_read(conf, &w->backoff);
 }
 
@@ -38,6 +40,13 @@ static size_t code_length(char const *s)
   return dots == 2 && s[i] == ' ' ? i + 1 : 0;
 }
 
+/* Did it fail in the future, or does it wait longer than any may?  Then the clock was set back since. */
+static int from_the_future(waiting const *w, sitefile const *file)
+{
+  uint64_t now_s = w->now_us / SECOND_US;
+  return file->since_s > now_s || file->next_s > now_s + w->backoff.max;
+}
+
 /* A site without a file, or with one that makes no sense, is not known.  1, or 0 with ENOMEM. */
 static int site_read(waiting const *w, waiting_domain *d)
 {
@@ -45,7 +54,7 @@ static int site_read(waiting const *w, waiting_domain *d)
   sitefile_read(w->queue, d->route.site.s, &file);
   d->state = file.state;
   if (d->state != SITEFILE_DOWN) return 1;
-  d->next_s = file.next_s;
+  if (!from_the_future(w, &file)) d->next_s = file.next_s;
   return stralloc_copys(&d->why, file.why + code_length(file.why)) && stralloc_0(&d->why);
 }
 
@@ -104,13 +113,9 @@ static uint64_t backoff_s(conf_backoff const *backoff, unsigned int attempts)
 
 uint64_t waiting_next_us(waiting const *w, waiting_domain const *d, message const *m, message_recipient const *r)
 {
-  uint64_t next_us = m->arrival_us;
+  uint64_t next_us = m->arrival_us < w->now_us ? m->arrival_us : w->now_us;
   if (d->route.parked || r->settled) return 0;
-  if (r->attempts)
-  {
-    uint64_t wait_us = backoff_s(&w->backoff, r->attempts) * SECOND_US;
-    next_us = r->last_us > UINT64_MAX - wait_us ? UINT64_MAX : r->last_us + wait_us;
-  }
+  if (r->attempts && r->last_us <= w->now_us) next_us = r->last_us + backoff_s(&w->backoff, r->attempts) * SECOND_US;
   if (d->state == SITEFILE_DOWN && d->next_s < UINT64_MAX / SECOND_US && next_us < d->next_s * SECOND_US)
     next_us = d->next_s * SECOND_US;
   return next_us;

@@ -33,6 +33,7 @@ typedef struct waiting
   int queue;
   int conf;
   conf_backoff backoff;
+  uint64_t now_us;      /* when that was read */
   unsigned int turn;    /* whose place is taken next where all are in use */
   waiting_domain domains[WAITING_DOMAINS];
 } waiting;
@@ -55,7 +56,8 @@ extern char const *waiting_why(waiting_domain const *d, message const *m, messag
 
 /*
  * When it is tried next unless something happens before, in microseconds since 1970; what is
- * past is due.  0: not before it is asked for, or it is settled.
+ * past is due, and so is, as for qmgr, what was tried in the future under a wrong clock.
+ * 0: not before it is asked for, or it is settled.
  */
 extern uint64_t waiting_next_us(waiting const *w, waiting_domain const *d, message const *m,
                                 message_recipient const *r);
