@@ -169,6 +169,21 @@ testWhileAFlushRuns() {
   gets 20
 }
 
+# Who waits for a flush waits no longer than he said.
+testWhileSomebodyWaitsForAFlush() {
+  relay '600 600' "* $at park"
+  parked_mail 1
+  customer --mute
+  (eval "$(by_clock)"; exec "$BIN/flush-run" -C "$I" -w -t 3 a.example) >"$T/out" 2>"$T/err" &
+  waiter=$!
+  assertTrue 'under way' 'wait_for 10 [ -s "$SINK/log" ]'
+  clock -2h
+  assertTrue 'comes to its end' "wait_for 20 gone $waiter"
+  wait $waiter
+  assertEquals 111 $?
+  assertContains "$(cat "$T/err")" 'time is up'
+}
+
 # It failed in the future, it says, and its back-off is not over: that is due.
 testSiteFileOfTheFuture() {
   relay '600 3600' "* $at"

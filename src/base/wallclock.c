@@ -2,11 +2,21 @@
 
 #include <time.h>
 
-uint64_t wallclock_us(void)
+static uint64_t clock_us(clockid_t clock)
 {
   struct timespec now;
-  if (clock_gettime(CLOCK_REALTIME, &now) == -1 || now.tv_sec < 0) return 0;
+  if (clock_gettime(clock, &now) == -1 || now.tv_sec < 0) return 0;
   return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t wallclock_us(void)
+{
+  return clock_us(CLOCK_REALTIME);
+}
+
+uint64_t wallclock_steady_us(void)
+{
+  return clock_us(CLOCK_MONOTONIC);
 }
 
 /* A number with leading zeros. */

@@ -312,7 +312,7 @@ static int waits(watch const *w)
 static enum ending watch_on(watch *w, uint64_t limit_s)
 {
   progress p = { .shown = isatty(2) };
-  uint64_t now = wallclock_us(), end = limit_s ? now + limit_s * 1000000 : UINT64_MAX, listened = now;
+  uint64_t now = wallclock_steady_us(), end = limit_s ? now + limit_s * 1000000 : UINT64_MAX, listened = now;
   enum ending ending = ENDING_OVER;
   unsigned int quiet = 0;
   while (waits(w) && quiet < POLLS_OVER)
@@ -324,7 +324,7 @@ static enum ending watch_on(watch *w, uint64_t limit_s)
     busy = watch_look(w, carried_out ? watch_len(w) : POLL_MESSAGES);
     progress_show(&p, w);
     quiet = carried_out && !busy ? quiet + 1 : 0;
-    now = wallclock_us();
+    now = wallclock_steady_us();
     if (trigger_listened(w->queue) == 1) listened = now;
     if (now - listened > DESERTED_US) ending = ENDING_DESERTED;
     else if (now > end) ending = ENDING_LATE;
