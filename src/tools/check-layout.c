@@ -264,7 +264,7 @@ static void slice_each(check *c, char const *directory, char const *name)
 static void files_check(check *c)
 {
   static char const *const directories[] = { "new", "hold", "flush", "claim" };
-  static char const *const files[] = { "lock", "boot", "clean", "totals", "reserve" };
+  static char const *const files[] = { "lock", "boot", "clean", "clock", "totals", "reserve" };
   size_t i;
   names_each(c, "cur", slice_each);
   for (i = 0; i < sizeof directories / sizeof *directories; i++) names_each(c, directories[i], file_each);
