@@ -69,7 +69,7 @@ all: $(PROGRAMS:%=$(BIN)/%)
 
 $(BIN)/smtpd-etrn: $(call object,smtpd/smtpd-etrn smtpd/session smtpd/envelope smtpd/parameters smtpd/receive smtpd/etrn \
   smtpd/policy smtpd/peer base/wire) $(FLUSH)
-$(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/settings qmgr/clock qmgr/timer qmgr/crowd qmgr/site qmgr/gate qmgr/deliver \
+$(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/settings qmgr/clock qmgr/timer qmgr/cuts qmgr/crowd qmgr/site qmgr/gate qmgr/deliver \
   qmgr/agent qmgr/notice qmgr/totals qmgr/intake) $(FLUSH)
 $(BIN)/bounce-put: $(call object,bounce/bounce-put bounce/subject bounce/way bounce/notice bounce/prose bounce/report \
   bounce/returned bounce/lines bounce/quoted bounce/fields flush/sitefile queue/ids) $(FLUSH)
@@ -145,6 +145,7 @@ $(filter-out $(UNIT_SEND),$(UNIT)): $(O)/%: $(O)/%.o $(FLUSH)
 	$(LINK) -o $@ $^ $(SKALIBS) $(NAMES)
 
 $(O)/tests/unit/timer: $(call object,qmgr/timer)
+$(O)/tests/unit/cuts: $(call object,qmgr/cuts)
 $(O)/tests/unit/crowd: $(call object,qmgr/crowd)
 $(O)/tests/unit/fields: $(call object,bounce/fields)
 $(O)/tests/unit/quoted: $(call object,bounce/quoted)

@@ -21,11 +21,6 @@
 #define WARN_AGAIN_US (600 * SECOND_US)
 /* A message that somebody else has in hand, while it was asked for: try again then. */
 #define ASK_LATER_US SECOND_US
-/* Messages of a pass that were cut off, which are tried again in it. */
-#define CUTS_MAX 65536
-/* So many tries in a row may be cut off again: where nothing tells that it is the link's doing, and where something does. */
-#define CUTS_IN_VAIN_MAX 2
-#define CUTS_IN_VAIN_MAX_LINK 8
 
 /* --- knowing them ------------------------------------------------------------------------- */
 
@@ -246,8 +241,7 @@ static enum begun pass_begin(qmgr *q, gate *g, enum pass_kind kind)
   flush_reader_init(&p->reader, fd);
   p->kind = kind;
   p->begun_us = q->now_us;
-  p->cuts.most = 1;
-  p->cuts.drops_before = g->site->drops;
+  cuts_init(&p->cuts, g->site->drops);
   p->asked_us = g->asked_us;
   p->oldest_us = g->oldest_us;
   g->pass = p;
@@ -281,8 +275,7 @@ static void pass_ask(qmgr *q, gate *g)
 
 static void pass_free(pass *p)
 {
-  genalloc_free(cut, &p->cuts.now);
-  genalloc_free(cut, &p->cuts.later);
+  cuts_free(&p->cuts);
   stralloc_free(&p->kept);
   alloc_free(p);
 }
@@ -395,16 +388,9 @@ static int pass_handed_out(gate const *g)
   return g->pass && g->pass->read_through && !genalloc_len(again, &g->agains);
 }
 
-static int cut_compare(void const *a, void const *b)
-{
-  cut const *x = a;
-  cut const *y = b;
-  return (x->bytes < y->bytes) - (x->bytes > y->bytes);
-}
-
 int gate_alone(gate const *g)
 {
-  return pass_handed_out(g) && genalloc_len(cut, &g->pass->cuts.now) && g->pass->jobs < g->pass->cuts.most;
+  return pass_handed_out(g) && cuts_ready(&g->pass->cuts, g->pass->jobs);
 }
 
 int gate_waits(gate const *g)
@@ -414,77 +400,17 @@ int gate_waits(gate const *g)
 
 int gate_cut(gate *g, pass *from, char const *id, uint64_t bytes)
 {
-  cut entry = { .bytes = bytes };
-  if (!from || from != g->pass || genalloc_len(cut, &from->cuts.later) >= CUTS_MAX) return 0;
-  memcpy(entry.id, id, ID_LEN + 1);
-  return genalloc_append(cut, &from->cuts.later, &entry);
+  return from && from == g->pass && cuts_add(&from->cuts, id, bytes);
 }
 
-static void cut_take(cuts *c, char id[ID_LEN + 1])
+/* None of them is out.  Those that are not tried again in this pass wait in the list. */
+static int cut_left(qmgr *q, gate *g)
 {
-  size_t n = genalloc_len(cut, &c->now) - 1;
-  memcpy(id, genalloc_s(cut, &c->now)[n].id, ID_LEN + 1);
-  genalloc_setlen(cut, &c->now, n);
-}
-
-/* A message that was alone on its connection is back. */
-static void cut_back(cuts *c, enum job_came came)
-{
-  if (came == JOB_CUT)
-  {
-    c->most = 1;
-    c->in_vain++;
-  }
-  else if (came == JOB_DONE)
-  {
-    c->most++;
-    c->in_vain = 0;
-    c->any_went = c->link = 1;
-  }
-}
-
-/* A message that does harm ends two connections before it is put off; more of them are the link's. */
-static void link_judge(cuts *c, site const *s)
-{
-  if (s->drops - c->drops_before > 2 * genalloc_len(cut, &c->later)) c->link = 1;
-}
-
-/*
- * Who asked for it wants all that can go: another round, while rounds get anything there, or the link is known to
- * drop what goes another time.
- */
-static int cuts_go_on(pass const *p)
-{
-  cuts const *c = &p->cuts;
-  return c->any_went || c->in_vain < (c->link ? CUTS_IN_VAIN_MAX_LINK : CUTS_IN_VAIN_MAX);
-}
-
-static void cuts_give_up(qmgr *q, gate *g, pass *p)
-{
-  cut const *all = genalloc_s(cut, &p->cuts.later);
-  size_t i;
-  for (i = 0; i < genalloc_len(cut, &p->cuts.later); i++) gate_record(q, g, p, all[i].id, 0);
-  genalloc_setlen(cut, &p->cuts.later, 0);
-}
-
-/* Is anything to be tried alone, in this round or in another one, which begins then? */
-static int cuts_left(qmgr *q, gate *g)
-{
-  cuts *c = &g->pass->cuts;
-  genalloc now = c->now;
-  if (genalloc_len(cut, &c->now)) return 1;
-  if (!genalloc_len(cut, &c->later)) return 0;
-  link_judge(c, g->site);
-  if (!cuts_go_on(g->pass))
-  {
-    cuts_give_up(q, g, g->pass);
-    return 0;
-  }
-  c->now = c->later;
-  c->later = now;
-  c->any_went = 0;
-  qsort(genalloc_s(cut, &c->now), genalloc_len(cut, &c->now), sizeof(cut), cut_compare);
-  return 1;
+  pass *p = g->pass;
+  char id[ID_LEN + 1];
+  if (cuts_left(&p->cuts, g->site->drops)) return 1;
+  while (cuts_give_up(&p->cuts, id)) gate_record(q, g, p, id, 0);
+  return 0;
 }
 
 /* --- its end --- */
@@ -504,7 +430,7 @@ static void pass_end(qmgr *q, gate *g)
 static void pass_check(qmgr *q, gate *g)
 {
   if (!pass_handed_out(g)) return;
-  if (!g->pass->jobs && !cuts_left(q, g)) pass_end(q, g);
+  if (!g->pass->jobs && !cut_left(q, g)) pass_end(q, g);
   else if (gate_alone(g)) site_ready(q, g);
 }
 
@@ -551,7 +477,7 @@ int gate_next(qmgr *q, gate *g, char id[ID_LEN + 1], pass **from, enum urge *urg
   }
   if (gate_alone(g))
   {
-    cut_take(&g->pass->cuts, id);
+    cuts_take(&g->pass->cuts, id);
     *urge = URGE_ALONE;
     return 1;
   }
@@ -637,7 +563,7 @@ void gate_job_back(qmgr *q, gate *g, pass *from, enum urge urge, enum job_came c
   if (from)
   {
     from->jobs--;
-    if (urge == URGE_ALONE) cut_back(&from->cuts, came);
+    if (urge == URGE_ALONE && (came == JOB_CUT || came == JOB_DONE)) cuts_back(&from->cuts, came == JOB_CUT);
     if (from->taken_back && !from->jobs) pass_free(from);
   }
   pass_check(q, g);

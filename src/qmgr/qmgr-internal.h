@@ -27,6 +27,7 @@
 #include "queue/message.h"
 #include "queue/queuedir.h"
 #include "qmgr/crowd.h"
+#include "qmgr/cuts.h"
 #include "qmgr/timer.h"
 
 #define MINUTE_US (60 * SECOND_US)
@@ -148,23 +149,6 @@ enum pass_kind
   PASS_ASKED,   /* everything not tried since it was asked for */
   PASS_EXPIRE   /* nothing is tried, only looked at for its age */
 };
-
-/* A message in whose middle a connection ended. */
-typedef struct cut { char id[ID_LEN + 1]; uint64_t bytes; } cut;
-
-/*
- * Those of a pass: tried behind all others, each alone on a connection of its own, smallest first, in rounds.
- */
-typedef struct cuts
-{
-  genalloc now;              /* of cut: this round's, the next one last */
-  genalloc later;            /* of cut: the next round's */
-  unsigned int most;         /* that may be out at once: one more for each that went */
-  unsigned int in_vain;      /* tries in a row that were cut again */
-  int any_went;              /* in this round */
-  int link;                  /* it is the link's doing, not the messages' */
-  uint64_t drops_before;     /* of the site */
-} cuts;
 
 struct pass
 {
