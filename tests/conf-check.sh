@@ -41,11 +41,12 @@ testDefaults() {
   says 'delaywarning = 4h  (default)'
   says 'backoff = 60 3600  (default)'
   says 'concurrency = 20 1000  (default)'
+  says 'concurrencyclient = 50  (default)'
   says 'relaydomains = 1 entry  (conf/relaydomains)'
   says 'flushdomains = (relaydomains)  (default)'
   says 'timeouts = connect 30, greeting 300, '
   says ', quit 30, lookup 30, '
-  assertEquals 'a line for each setting' 22 "$(out | wc -l)"
+  assertEquals 'a line for each setting' 23 "$(out | wc -l)"
 }
 
 testValues() {
@@ -79,6 +80,7 @@ testWrongValues() {
   wrong backoff 'line 2: MIN is over MAX: 60 5' '# quick' '60 5'
   wrong concurrency 'line 1: PERSITE is over TOTAL: 20 10' '20 10'
   wrong concurrencyincoming 'line 1: too small: 0' 0
+  wrong concurrencyclient 'line 1: too large: 10001' 10001
   wrong lifetime 'line 2: more than one value: 6d' 5d 6d
   wrong lifetime 'no value' '# 5d'
 }

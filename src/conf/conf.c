@@ -303,9 +303,8 @@ static int backoff_scan(char const *s, size_t len, conf_backoff *backoff)
   return backoff->min <= backoff->max ? 1 : conf_say("MIN is over MAX", all, alllen);
 }
 
-/* What conf/concurrency says where TOTAL is left out, and the most it may say. */
+/* What conf/concurrency says where TOTAL is left out. */
 #define CONCURRENCY_TOTAL 1000
-#define CONCURRENCY_MAX 10000
 
 static int concurrency_scan(char const *s, size_t len, conf_concurrency *concurrency)
 {
@@ -313,11 +312,11 @@ static int concurrency_scan(char const *s, size_t len, conf_concurrency *concurr
   char const *all = s;
   size_t alllen = len;
   if (!conf_word_next(&s, &len, &site)) return conf_say("not PERSITE [TOTAL]", all, alllen);
-  if (!number_within(site.s, site.len, 1, CONCURRENCY_MAX, &concurrency->site)) return 0;
+  if (!number_within(site.s, site.len, 1, CONF_CONNECTIONS_MAX, &concurrency->site)) return 0;
   concurrency->total = concurrency->site > CONCURRENCY_TOTAL ? concurrency->site : CONCURRENCY_TOTAL;
   if (!conf_word_next(&s, &len, &total)) return 1;
   if (len) return conf_say("not PERSITE [TOTAL]", all, alllen);
-  if (!number_within(total.s, total.len, 1, CONCURRENCY_MAX, &concurrency->total)) return 0;
+  if (!number_within(total.s, total.len, 1, CONF_CONNECTIONS_MAX, &concurrency->total)) return 0;
   return concurrency->site <= concurrency->total ? 1 : conf_say("PERSITE is over TOTAL", all, alllen);
 }
 
@@ -439,7 +438,13 @@ static int check_concurrency(char const *s, size_t len)
 static int check_connections(char const *s, size_t len)
 {
   uint64_t connections;
-  return number_within(s, len, 1, CONCURRENCY_MAX, &connections);
+  return number_within(s, len, 1, CONF_CONNECTIONS_MAX, &connections);
+}
+
+static int check_connections_or_any(char const *s, size_t len)
+{
+  uint64_t connections;
+  return number_within(s, len, 0, CONF_CONNECTIONS_MAX, &connections);
 }
 
 static int check_timeout(char const *s, size_t len)
@@ -454,7 +459,7 @@ static int check_timeout(char const *s, size_t len)
 enum
 {
   ME, POSTMASTER, LISTEN, NAMESERVER, DATABYTES, ETRNCOUNTS, FSYNCDIR, LENIENT, LIFETIME, DELAYWARNING,
-  BACKOFF, CONCURRENCY, CONCURRENCYINCOMING, TIMEOUTS
+  BACKOFF, CONCURRENCY, CONCURRENCYINCOMING, CONCURRENCYCLIENT, TIMEOUTS
 };
 
 conf_setting const conf_settings[] =
@@ -485,6 +490,8 @@ conf_setting const conf_settings[] =
     "PERSITE [TOTAL] connections for delivery", &check_concurrency },
   [CONCURRENCYINCOMING] = { "concurrencyincoming", CONF_VALUE, "500",
     "connections at a time where mail is taken", &check_connections },
+  [CONCURRENCYCLIENT] = { "concurrencyclient", CONF_VALUE, "50",
+    "so many of them from one address, or IPv6 network of /64; 0: no limit", &check_connections_or_any },
   [TIMEOUTS] = { "timeouts", CONF_LINES, "(RFC 5321's)",
     "NAME TIME for each step of an SMTP dialogue", &check_timeout },
   { "relaydomains", CONF_COMPILED, "(none)",
@@ -608,6 +615,11 @@ static int number_read(int conf, unsigned int which, int (*scan)(char const *s, 
 int conf_databytes(int conf, uint64_t *octets)
 {
   return number_read(conf, DATABYTES, &number_scan, octets);
+}
+
+int conf_concurrencyclient(int conf, uint64_t *connections)
+{
+  return number_read(conf, CONCURRENCYCLIENT, &number_scan, connections);
 }
 
 int conf_switch(int conf, char const *name, int *on)

@@ -68,6 +68,10 @@ extern int conf_backoff_read(int conf, conf_backoff *backoff);
 typedef struct conf_concurrency { uint64_t site; uint64_t total; } conf_concurrency;
 extern int conf_concurrency_read(int conf, conf_concurrency *concurrency);
 
+/* concurrencyclient: connections at a time from one client, 0 for no limit; no more than the most. */
+#define CONF_CONNECTIONS_MAX 10000
+extern int conf_concurrencyclient(int conf, uint64_t *connections);
+
 /* timeouts: lines "NAME DURATION"; the defaults are those of RFC 5321 section 4.5.3.2. */
 enum conf_timeout
 {

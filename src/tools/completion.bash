@@ -103,8 +103,8 @@ _sluice_offer() {
     list) printf '%s\n' relaydomains flushdomains routes recipients ;;
     setting)
       printf '%s\n' me postmaster listen nameserver databytes lifetime delaywarning backoff concurrency \
-        concurrencyincoming etrncounts fsyncdir lenient timeouts relaydomains relayclients flushdomains flushclients \
-        flushusers recipients queues routes ;;
+        concurrencyincoming concurrencyclient etrncounts fsyncdir lenient timeouts relaydomains relayclients \
+        flushdomains flushclients flushusers recipients queues routes ;;
     hint) printf '%s\n' new flush scan deleted held released requeued ;;
   esac
 }

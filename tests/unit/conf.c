@@ -163,6 +163,15 @@ static void check_numbers(void)
   CHECK("databytes: one that fits", !conf_databytes(conf, &n));
   unset("databytes");
 
+  CHECK("concurrencyclient: default", conf_concurrencyclient(conf, &n) && n == 50);
+  set("concurrencyclient", "0\n");
+  CHECK("concurrencyclient: no limit", conf_concurrencyclient(conf, &n) && !n);
+  set("concurrencyclient", "10000\n");
+  CHECK("concurrencyclient: the most", conf_concurrencyclient(conf, &n) && n == CONF_CONNECTIONS_MAX);
+  set("concurrencyclient", "10001\n");
+  CHECK("concurrencyclient: no more", failed(conf_concurrencyclient(conf, &n), "conf/concurrencyclient: line 1: too large: 10001"));
+  unset("concurrencyclient");
+
   CHECK("switch: default", conf_switch(conf, "etrncounts", &on) && !on);
   set("etrncounts", "1\n");
   CHECK("switch: on", conf_switch(conf, "etrncounts", &on) && on == 1);
