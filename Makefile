@@ -68,7 +68,7 @@ PROGRAMS := $(SKALIBS_PROGRAMS) $(OWFAT_PROGRAMS)
 all: $(PROGRAMS:%=$(BIN)/%)
 
 $(BIN)/smtpd-etrn: $(call object,smtpd/smtpd-etrn smtpd/session smtpd/envelope smtpd/parameters smtpd/receive smtpd/etrn \
-  smtpd/policy smtpd/peer base/wire) $(FLUSH)
+  smtpd/policy smtpd/peer smtpd/clients base/wire) $(FLUSH)
 $(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/settings qmgr/clock qmgr/timer qmgr/cuts qmgr/crowd qmgr/site qmgr/gate qmgr/deliver \
   qmgr/agent qmgr/notice qmgr/totals qmgr/intake) $(FLUSH)
 $(BIN)/bounce-put: $(call object,bounce/bounce-put bounce/subject bounce/way bounce/notice bounce/prose bounce/report \
@@ -144,6 +144,7 @@ SINK := $(O)/tests/sink/smtp-sink
 $(filter-out $(UNIT_SEND),$(UNIT)): $(O)/%: $(O)/%.o $(FLUSH)
 	$(LINK) -o $@ $^ $(SKALIBS) $(NAMES)
 
+$(O)/tests/unit/clients: $(call object,smtpd/clients smtpd/peer)
 $(O)/tests/unit/timer: $(call object,qmgr/timer)
 $(O)/tests/unit/cuts: $(call object,qmgr/cuts)
 $(O)/tests/unit/crowd: $(call object,qmgr/crowd)

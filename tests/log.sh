@@ -230,12 +230,21 @@ testOurOwn() {
   printf 'EHLO x\r\nMAIL FROM:<a@home.example>\r\nRCPT TO:<z@good.example>\r\nDATA\r\na\nb\r\n.\r\nQUIT\r\n' | smtp_raw >"$T/said"
   assertContains "$(cat "$T/said")" '550 5.5.2'
 
+  # one connection too many
+  conf concurrencyclient 1
+  socat -u "TCP:$DOOR,bind=127.0.0.9" "OPEN:$T/first,creat,trunc" &
+  first=$!
+  wait_for 10 test -s "$T/first"
+  assertContains "$(socat -u "TCP:$DOOR,bind=127.0.0.9" -)" 'too many connections from 127.0.0.9'
+  kill "$first"
+  wait "$first" 2>/dev/null
+
   gone_quiet 5 our_log
   summaries
   counts sum '4 received' '3 delivered' '0 deferred' '0 bounced' '2 rejected' '3 senders' \
     "$received bytes received" "$delivered bytes delivered"
   counts watch '4 Accepted' '3 Sent via SMTP' '1 Expired and returned to sender' '2 Placed on hold' '1 Notifications sent' \
-    '1 5xx Reject DATA' '1 4xx Reject ETRN' '5 Removed from queue' "$received Bytes accepted" "$delivered Bytes sent via SMTP"
+    '1 5xx Reject DATA' '1 4xx Reject ETRN' '1 \*Warning: Anvil limit reached' '5 Removed from queue' "$received Bytes accepted" "$delivered Bytes sent via SMTP"
   for line in 'sluice/smtpd-etrn[[0-9]*]: flush waits.example asked for by unknown\[127.0.0.1\]: [1-9][0-9]* waiting' \
     'postfix/pickup[[0-9]*]: [0-9A-V]*: uid=[0-9]* from=<carol@home.example>' 'postfix/cleanup[[0-9]*]: [0-9A-V]*: message-id=<a@b>' \
     'sluice/qmgr\[0\]: [0-9a-v]*: to=<x@short.example>, relay=none, .*, status=expired (' \

@@ -872,6 +872,156 @@ testInetd() {
 221 2.0.0 Bye' "$(cat "$T/got")"
 }
 
+# --- many connections of one client -------------------------------------------------
+
+# Below tcpserver at PORT, with these options of its own, until super_end.  Its log is $T/err.
+super_begin() {
+  free_port PORT
+  rm -f "$T"/client.*
+  SLUICE=$I tcpserver "$@" -H -R -l 0 127.0.0.1 "$PORT" "$BIN/smtpd-etrn" 2>"$T/err" &
+  super=$!
+  clients=
+  wait_for 10 port_taken "$PORT"
+}
+
+super_end() {
+  # shellcheck disable=SC2086 # several
+  kill $clients "$super" 2>/dev/null
+  # shellcheck disable=SC2086
+  wait $clients "$super" 2>/dev/null
+  wait_for 10 no_session
+}
+
+# client NAME ADDRESS: one that connects from there and stays; what it is told is in $T/client.NAME.
+client() {
+  socat -u "TCP:127.0.0.1:$PORT,bind=$2" "OPEN:$T/client.$1,creat,trunc" &
+  client=$!
+  clients="$clients $client"
+}
+
+told() { wait_for 10 test -s "$T/client.$1"; tr -d '\r' <"$T/client.$1"; }
+# greeted NAME ADDRESS, refused NAME ADDRESS: a client that stays, and one that is not let in.
+greeted() { client "$@" && assertEquals "$1" '220 mx.sluice.example ESMTP sluice' "$(told "$1")"; }
+refused() {
+  client "$@"
+  assertEquals "$1" "421 4.7.0 mx.sluice.example Error: too many connections from $2" "$(told "$1")"
+  wait "$client" # it is closed, too
+}
+# A client gets in sooner or later: where another one has just gone.
+gets_in() { client "$@" && told "$1" | grep -q '^220'; }
+
+testTooManyConnections() {
+  conf concurrencyclient 3
+  super_begin
+  greeted 1 127.0.0.9
+  first=$client
+  greeted 2 127.0.0.9
+  greeted 3 127.0.0.9
+  refused 4 127.0.0.9
+  greeted other 127.0.0.10
+  assertEquals 1 "$(grep -c ': warning: Connection concurrency limit exceeded: 4 from unknown\[127.0.0.9\] for service smtp$' "$T/err")"
+  wait_for 10 grep -q 'disconnect from unknown\[127.0.0.9\] commands=0/0' "$T/err"
+  said 'disconnect from unknown[127.0.0.9] commands=0/0'
+
+  kill "$first"
+  assertTrue 'one has gone' "wait_for 20 gets_in 5 127.0.0.9"
+  refused 6 127.0.0.9
+  kill -9 "$(sed -n 's/^smtpd-etrn\[\([0-9]*\)\]: connect from unknown\[127.0.0.9\]$/\1/p' "$T/err" | sed -n 2p)"
+  assertTrue 'one was killed' "wait_for 20 gets_in 7 127.0.0.9"
+  refused 8 127.0.0.9
+  super_end
+}
+
+have_been_refused() { [ "$(grep -c 'too many connections' "$T/got")" = "$1" ]; }
+
+# Who opens all the connections there are, and closes none, keeps nobody else out.
+testOneClientHoldsAllConnections() {
+  conf concurrencyclient 2
+  super_begin -c 5
+  : >"$T/got"
+  mkfifo "$T/fifo"
+  sleep 60 >"$T/fifo" &
+  slow=$!
+  for i in 1 2 3 4 5 6 7 8 9 10; do
+    socat -t 60 - "TCP:127.0.0.1:$PORT,bind=127.0.0.9" <"$T/fifo" >>"$T/got" &
+    clients="$clients $!"
+  done
+  assertTrue 'not so many' "wait_for 10 have_been_refused 8"
+  greeted other 127.0.0.10
+  kill "$slow"
+  wait "$slow" 2>/dev/null
+  super_end
+  rm "$T/fifo"
+}
+
+# However many come in the same moment, so many are let in: no more, no fewer.
+testTooManyConnectionsAtOnce() {
+  conf concurrencyclient 5
+  super_begin
+  for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do client $i 127.0.0.9; done
+  for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do told $i >>"$T/told"; done
+  assertEquals '5 220, 15 421' "$(cut -c 1-3 "$T/told" | sort | uniq -c | sed 's/^ *//' | paste -s -d, | sed 's/,/, /')"
+  super_end
+}
+
+# Clients of ours, and no limit.
+testManyConnectionsAllowed() {
+  conf concurrencyclient 1
+  conf relayclients 127.0.0.8/30
+  super_begin
+  greeted 1 127.0.0.9
+  greeted 2 127.0.0.9
+  greeted 3 127.0.0.12
+  refused 4 127.0.0.12
+  conf concurrencyclient 0
+  greeted 5 127.0.0.12
+  conf concurrencyclient many
+  client 6 127.0.0.1
+  assertEquals '421 4.3.5 mx.sluice.example Error: server configuration error' "$(told 6)"
+  super_end
+}
+
+# held ADDRESS: a session of that client's, until held_end.
+held() {
+  mkfifo "$T/fifo"
+  sleep 60 >"$T/fifo" &
+  slow=$!
+  TCPREMOTEIP=$1 "$BIN/smtpd-etrn" -C "$I" <"$T/fifo" >"$T/got" 2>"$T/err.held" &
+  server=$!
+  wait_for 10 said_last 220
+}
+held_end() {
+  kill "$slow"
+  wait "$slow" "$server" 2>/dev/null
+  rm "$T/fifo"
+}
+
+testConnectionsOfANetwork() {
+  conf concurrencyclient 1
+  held 2001:4860::1
+  assertEquals 'the same /64' '421 4.7.0' "$(TCPREMOTEIP=2001:4860::2:1 replies 'QUIT\r\n')"
+  said 'exceeded: 2 from unknown[2001:4860::2:1] for service smtp'
+  assertEquals 'another /64' '220, 221 2.0.0' "$(TCPREMOTEIP=2001:4860:0:1::1 replies 'QUIT\r\n')"
+  held_end
+}
+
+testConnectionsOfLocalUsers() {
+  conf concurrencyclient 1
+  held 127.0.0.1
+  assertEquals 'through a pipe' '421 4.7.0' "$(replies 'QUIT\r\n')"
+  assertEquals 'through a UNIX socket' '220
+221' "$(printf 'QUIT\r\n' | socat -t 10 - "EXEC:$BIN/smtpd-etrn -C $I" 2>"$T/err" | cut -c 1-3)"
+  held_end
+}
+
+# Mail is taken where they cannot be counted.
+testConnectionsNotCounted() {
+  mv "$I/queue" "$I/gone"
+  assertEquals '220, 221 2.0.0' "$(replies 'QUIT\r\n')"
+  said 'warning: unable to count connections from unknown[127.0.0.1]: No such file or directory'
+  assertEquals 1 "$(grep -c warning: "$T/err")"
+}
+
 # --- trouble of our own -------------------------------------------------------------
 
 testBrokenSettings() {
@@ -940,6 +1090,10 @@ testNoDescriptors() {
   assertEquals '421 4.3.0' "$(DESCRIPTORS=6 replies "$text")"
   assertEquals 1 "$(grep -c 'fatal: conf/.*Too many open files' "$T/err")"
   # one left, which the queue takes
+  assertEquals '220, 250, 421 4.3.0' "$(DESCRIPTORS=7 replies "$text")"
+  said 'fatal: conf/databytes: Too many open files'
+  # which the queue takes when it is to hold a message
+  conf concurrencyclient 0
   assertEquals '220, 250, 250 2.1.0, 250 2.1.5, 451 4.3.0, 250 2.0.0' "$(DESCRIPTORS=7 replies "$text")"
   said 'unable to write message into queue: Too many open files'
 }

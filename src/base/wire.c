@@ -146,10 +146,14 @@ static void wire_drain(wire *w)
   }
 }
 
-void wire_close(wire *w)
+int wire_drop(wire *w)
 {
   w->stop = -1;
   wire_step(w, CLOSE_S);
-  if (!wire_flush(w)) return;
-  if (shutdown(buffer_fd(&w->out), SHUT_WR) == 0) wire_drain(w);
+  return wire_flush(w);
+}
+
+void wire_close(wire *w)
+{
+  if (wire_drop(w) && shutdown(buffer_fd(&w->out), SHUT_WR) == 0) wire_drain(w);
 }

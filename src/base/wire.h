@@ -78,4 +78,7 @@ extern int wire_pause(wire *w, unsigned int seconds);
  */
 extern void wire_close(wire *w);
 
+/* The same for one who is not to be waited for: the last words may be lost where he has said something. */
+extern int wire_drop(wire *w);
+
 #endif

@@ -10,7 +10,7 @@
 static char const loopback[] = "127.0.0.1";
 static char const ipv6_tag[] = "IPv6:";
 
-static int mapped(conf_address const *address)
+int peer_ipv4(conf_address const *address)
 {
   return IN6_IS_ADDR_V4MAPPED((struct in6_addr const *)(void const *)address->octets);
 }
@@ -26,7 +26,7 @@ static int peer_from_text(peer *it, char const *s, size_t len)
   memcpy(text, s, len);
   text[len] = 0;
   if (!conf_address_scan(text, &it->address)) return 0;
-  if (mapped(&it->address)) inet_ntop(AF_INET, octets + 12, it->ip, sizeof it->ip);
+  if (peer_ipv4(&it->address)) inet_ntop(AF_INET, octets + 12, it->ip, sizeof it->ip);
   else inet_ntop(AF_INET6, octets, it->ip, sizeof it->ip);
   return 1;
 }
@@ -104,7 +104,7 @@ int peer_is(peer const *it, char const *literal, size_t len)
 char const *peer_literal(peer const *it, char out[PEER_LITERAL_MAX])
 {
   char *end = stpcpy(out, "[");
-  if (!mapped(&it->address)) end = stpcpy(end, ipv6_tag);
+  if (!peer_ipv4(&it->address)) end = stpcpy(end, ipv6_tag);
   stpcpy(stpcpy(end, it->ip), "]");
   return out;
 }

@@ -27,6 +27,9 @@ extern int peer_read(peer *client, int fd);
 /* Our own end of the connection: $TCPLOCALIP, else getsockname(2); as above. */
 extern int peer_own(peer *own, int fd);
 
+/* Is it an address of IPv4? */
+extern int peer_ipv4(conf_address const *address);
+
 /* Is an address literal, "[192.0.2.1]" or "[IPv6:2001:db8::1]", this address? */
 extern int peer_is(peer const *it, char const *literal, size_t len);
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "smtp/chars.h"
 #include "smtp/reply.h"
+#include "smtpd/clients.h"
 
 /* --- replies --- */
 
@@ -318,6 +319,34 @@ static int session_begin(session *s, char const *instance)
   return 1;
 }
 
+/* In the words of Postfix, which analysers of logs read: so many connections the client would have. */
+static int crowded(session *s, unsigned int most)
+{
+  char count[UINT_FMT];
+  count[uint_fmt(count, most + 1)] = 0;
+  log_line("warning: Connection concurrency limit exceeded: ", count, " from ", s->who, " for service smtp");
+  s->end = SESSION_CROWDED;
+  session_reply(s, "421 4.7.0 ", s->me.s, " Error: too many connections from ", s->client.ip);
+  return 0;
+}
+
+/*
+ * Has the client as many connections as it may have?  Who is exempt is asked only then.  That they cannot be
+ * counted is no reason to take no mail.
+ */
+static int session_admit(session *s)
+{
+  uint64_t most;
+  int exempt, r;
+  if (!conf_concurrencyclient(s->conf, &most)) return session_broken(s);
+  if (!most || s->client.local) return 1;
+  r = session_queue(s) ? clients_enter(s->queue, &s->client.address, (unsigned int)most) : -1;
+  if (r == -1) log_line("warning: unable to count connections from ", s->who, ": ", strerror(errno));
+  if (r) return 1;
+  if (!conf_relayclient(s->conf, &s->policy.relayclients, &s->client.address, &exempt)) return session_broken(s);
+  return exempt || crowded(s, (unsigned int)most);
+}
+
 typedef struct session_parting
 {
   char const *code;    /* NULL: nothing is left to say to the client */
@@ -337,6 +366,7 @@ static session_parting const partings[] =
 {
   [SESSION_QUIT] = { 0, 0, 0 },
   [SESSION_ERRORS] = { "421 4.7.0 ", " Error: too many errors", "too many errors" },
+  [SESSION_CROWDED] = { 0, 0, 0 },
   [SESSION_ASTRAY] = { "421 4.7.0 ", " Error: lost track of the dialogue", "size too large to follow" },
   [SESSION_SHORT] = { "421 4.3.0 ", " Error: temporary lack of resources", 0 },
   [SESSION_BROKEN] = { "421 4.3.5 ", " Error: server configuration error", 0 }
@@ -378,7 +408,9 @@ static void session_part(session *s)
   message_abort(&s->writer);
   if (p->code) session_reply(s, p->code, *s->me.s ? s->me.s : "localhost", p->text);
   if (p->why) log_line(p->why, " after ", s->verb, " from ", s->who);
-  wire_close(&s->wire);
+  /* one connection too many is not to be one that others wait for */
+  if (s->end == SESSION_CROWDED) wire_drop(&s->wire);
+  else wire_close(&s->wire);
   disconnect_log(s);
 }
 
@@ -386,7 +418,8 @@ int session_run(session *s, char const *instance)
 {
   who_make(s);
   log_line("connect from ", s->who);
-  if (session_begin(s, instance) && session_reply(s, "220 ", s->me.s, " ESMTP sluice")) session_talk(s);
+  if (session_begin(s, instance) && session_admit(s) && session_reply(s, "220 ", s->me.s, " ESMTP sluice"))
+    session_talk(s);
   session_part(s);
   return s->end == SESSION_BROKEN || s->end == SESSION_SHORT ? 111 : 0;
 }

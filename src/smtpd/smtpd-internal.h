@@ -39,6 +39,7 @@ enum session_end
   SESSION_WIRE,     /* the wire's state says it */
   SESSION_QUIT,
   SESSION_ERRORS,   /* too many */
+  SESSION_CROWDED,  /* the client has too many connections: it was told */
   SESSION_ASTRAY,   /* no telling where the next command begins */
   SESSION_SHORT,    /* memory or descriptors are: already said on stderr */
   SESSION_BROKEN    /* a setting is unusable: already said on stderr */

@@ -1,0 +1,89 @@
+#include "smtpd/clients.h"
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include "smtpd/peer.h"
+
+/* --- which octets --------------------------------------------------------------------- */
+
+/* Clients that can be told apart: octets of a file have numbers up to INT64_MAX. */
+#define RANGES (INT64_MAX / CONF_CONNECTIONS_MAX)
+#define RANGES_IPV4 (INT64_C(1) << 32)
+
+/* Octets of an address as a number. */
+static uint64_t number(unsigned char const *octets, size_t len)
+{
+  uint64_t n = 0;
+  while (len--) n = n << 8 | *octets++;
+  return n;
+}
+
+off_t clients_first(conf_address const *client)
+{
+  uint64_t range = peer_ipv4(client) ? number(client->octets + 12, 4)
+    : RANGES_IPV4 + number(client->octets, 8) % (RANGES - RANGES_IPV4);
+  return (off_t)(range * CONF_CONNECTIONS_MAX);
+}
+
+/* --- places --------------------------------------------------------------------------- */
+
+static int lock(int fd, int what, short type, off_t place, short *found)
+{
+  struct flock octet = { .l_type = type, .l_whence = SEEK_SET, .l_start = place, .l_len = 1 };
+  int r = fcntl(fd, what, &octet);
+  *found = octet.l_type;
+  return r != -1;
+}
+
+enum place { PLACE_OURS, PLACE_TAKEN, PLACE_CONTENDED, PLACE_FAILED };
+
+/* Has nobody else a lock on it? */
+static enum place place_look(int fd, off_t place)
+{
+  short found;
+  if (!lock(fd, F_OFD_GETLK, F_WRLCK, place, &found)) return PLACE_FAILED;
+  return found == F_UNLCK ? PLACE_OURS : PLACE_TAKEN;
+}
+
+/* Who sees another's lock after he took his own gives way: of two at once, both may. */
+static enum place place_take(int fd, off_t place)
+{
+  enum place is = place_look(fd, place);
+  short any;
+  if (is != PLACE_OURS) return is;
+  if (!lock(fd, F_OFD_SETLK, F_RDLCK, place, &any)) return PLACE_FAILED;
+  is = place_look(fd, place);
+  if (is == PLACE_OURS) return is;
+  lock(fd, F_OFD_SETLK, F_UNLCK, place, &any);
+  return is == PLACE_TAKEN ? PLACE_CONTENDED : is;
+}
+
+/* Try each once. */
+static enum place places_try(int fd, off_t first, unsigned int most)
+{
+  /* those that begin together seldom begin with the same one */
+  unsigned int begin = (unsigned int)getpid() % most, i;
+  enum place all = PLACE_TAKEN;
+  for (i = 0; i < most; i++)
+  {
+    enum place is = place_take(fd, first + (begin + i) % most);
+    if (is == PLACE_OURS || is == PLACE_FAILED) return is;
+    if (is == PLACE_CONTENDED) all = is;
+  }
+  return all;
+}
+
+/* A place that two gave way at may still be free.  They do not meet like that forever. */
+#define ROUNDS 100
+
+int clients_enter(int queue, conf_address const *client, unsigned int most)
+{
+  off_t first = clients_first(client);
+  enum place is = PLACE_CONTENDED;
+  unsigned int i = 0;
+  for (; is == PLACE_CONTENDED && i < ROUNDS; i++) is = places_try(queue, first, most);
+  return is == PLACE_FAILED ? -1 : is == PLACE_OURS;
+}
