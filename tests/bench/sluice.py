@@ -46,7 +46,7 @@ class Sluice:
         self.conf("concurrency", "1 1000")
 
     def sessions_at_once(self, number):
-        pass  # 500 by default
+        self.conf("concurrencyclient", str(number))  # 50 by default, and 500 for all of them
 
     def scan_every(self, seconds):
         pass  # it scans nothing
