@@ -932,6 +932,19 @@ testTooManyConnections() {
   super_end
 }
 
+# The default is not meant for this host itself; what is said is.
+testThisHostIsLimitedWhenSaid() {
+  super_begin -c 100
+  i=0; while [ $((i = i + 1)) -le 51 ]; do client "$i" 127.0.0.1; done
+  assertContains "$(told 51)" '220 '
+  super_end
+  conf concurrencyclient 1
+  super_begin
+  greeted a 127.0.0.1
+  refused b 127.0.0.1
+  super_end
+}
+
 have_been_refused() { [ "$(grep -c 'too many connections' "$T/got")" = "$1" ]; }
 
 # Who opens all the connections there are, and closes none, keeps nobody else out.

@@ -617,9 +617,14 @@ int conf_databytes(int conf, uint64_t *octets)
   return number_read(conf, DATABYTES, &number_scan, octets);
 }
 
-int conf_concurrencyclient(int conf, uint64_t *connections)
+int conf_concurrencyclient(int conf, uint64_t *connections, int *said)
 {
-  return number_read(conf, CONCURRENCYCLIENT, &number_scan, connections);
+  stralloc text = STRALLOC_ZERO;
+  conf_line line;
+  int r = value_read(conf, CONCURRENCYCLIENT, &text, &line) && number_scan(line.s, line.len, connections);
+  *said = r && line.number;
+  stralloc_free(&text);
+  return r;
 }
 
 int conf_switch(int conf, char const *name, int *on)

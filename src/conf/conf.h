@@ -68,9 +68,12 @@ extern int conf_backoff_read(int conf, conf_backoff *backoff);
 typedef struct conf_concurrency { uint64_t site; uint64_t total; } conf_concurrency;
 extern int conf_concurrency_read(int conf, conf_concurrency *concurrency);
 
-/* concurrencyclient: connections at a time from one client, 0 for no limit; no more than the most. */
+/*
+ * concurrencyclient: connections at a time from one client, 0 for no limit; no more than the most.
+ *   *said  1: there is such a file; 0: it is the default, which is not meant for this host itself
+ */
 #define CONF_CONNECTIONS_MAX 10000
-extern int conf_concurrencyclient(int conf, uint64_t *connections);
+extern int conf_concurrencyclient(int conf, uint64_t *connections, int *said);
 
 /* timeouts: lines "NAME DURATION"; the defaults are those of RFC 5321 section 4.5.3.2. */
 enum conf_timeout

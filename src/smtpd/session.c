@@ -330,6 +330,14 @@ static int crowded(session *s, unsigned int most)
   return 0;
 }
 
+/* 127.0.0.1, as it is kept, or ::1: programs of ours, and proxies. */
+static int this_host(conf_address const *address)
+{
+  static conf_address const hosts[] =
+    { { { [10] = 255, [11] = 255, [12] = 127, [15] = 1 } }, { { [15] = 1 } } };
+  return !memcmp(address, &hosts[0], sizeof *address) || !memcmp(address, &hosts[1], sizeof *address);
+}
+
 /*
  * Has the client as many connections as it may have?  Who is exempt is asked only then.  That they cannot be
  * counted is no reason to take no mail.
@@ -337,9 +345,9 @@ static int crowded(session *s, unsigned int most)
 static int session_admit(session *s)
 {
   uint64_t most;
-  int exempt, r;
-  if (!conf_concurrencyclient(s->conf, &most)) return session_broken(s);
-  if (!most || s->client.local) return 1;
+  int said, exempt, r;
+  if (!conf_concurrencyclient(s->conf, &most, &said)) return session_broken(s);
+  if (!most || s->client.local || (!said && this_host(&s->client.address))) return 1;
   r = session_queue(s) ? clients_enter(s->queue, &s->client.address, (unsigned int)most) : -1;
   if (r == -1) log_line("warning: unable to count connections from ", s->who, ": ", strerror(errno));
   if (r) return 1;

@@ -150,6 +150,7 @@ static void check_endpoints(void)
 
 static void check_numbers(void)
 {
+  int said;
   uint64_t n;
   int on;
   CHECK("databytes: default", conf_databytes(conf, &n) && n == 104857600);
@@ -163,13 +164,13 @@ static void check_numbers(void)
   CHECK("databytes: one that fits", !conf_databytes(conf, &n));
   unset("databytes");
 
-  CHECK("concurrencyclient: default", conf_concurrencyclient(conf, &n) && n == 50);
+  CHECK("concurrencyclient: default", conf_concurrencyclient(conf, &n, &said) && n == 50 && !said);
   set("concurrencyclient", "0\n");
-  CHECK("concurrencyclient: no limit", conf_concurrencyclient(conf, &n) && !n);
+  CHECK("concurrencyclient: no limit", conf_concurrencyclient(conf, &n, &said) && !n && said);
   set("concurrencyclient", "10000\n");
-  CHECK("concurrencyclient: the most", conf_concurrencyclient(conf, &n) && n == CONF_CONNECTIONS_MAX);
+  CHECK("concurrencyclient: the most", conf_concurrencyclient(conf, &n, &said) && n == CONF_CONNECTIONS_MAX);
   set("concurrencyclient", "10001\n");
-  CHECK("concurrencyclient: no more", failed(conf_concurrencyclient(conf, &n), "conf/concurrencyclient: line 1: too large: 10001"));
+  CHECK("concurrencyclient: no more", failed(conf_concurrencyclient(conf, &n, &said), "conf/concurrencyclient: line 1: too large: 10001"));
   unset("concurrencyclient");
 
   CHECK("switch: default", conf_switch(conf, "etrncounts", &on) && !on);
