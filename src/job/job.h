@@ -45,8 +45,8 @@
  *                                    Jobs not done go back.  The agent ends.
  *   rcpt ID N RESULT                 see job_result; already in the message's journal
  *   done ID                          no more about this message; its descriptor is closed
- *   cut ID                           the same, and the connection ended in the middle of it
- *   back ID                          it was not tried, another connection gets to it sooner; its descriptor is closed
+ *   cut ID N                         the same, and the connection ended in the middle of it; N is one of its recipients
+ *   back ID N                        it was not tried, another connection gets to it sooner; its descriptor is closed
  *
  *   A job whose "done", "cut" or "back" was not read when the socket ends was not carried out, except for
  *   the recipients that are in the journal.

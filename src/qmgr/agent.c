@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <skalibs/alloc.h>
 #include <skalibs/allreadwrite.h>
@@ -128,6 +129,7 @@ static agent *agent_new(qmgr *q, site *s, source *account)
   a->source = account;
   crowd_hold(&q->crowd, account);
   crowd_leave(&q->crowd, &s->waiter);
+  a->began_us = q->now_us;
   a->site_next = s->agents;
   s->agents = a;
   s->agents_count++;
@@ -156,6 +158,7 @@ static void agent_unlink(qmgr *q, agent *a)
   for (link = &a->site->agents; *link && *link != a; link = &(*link)->site_next) ;
   *link = a->site_next;
   a->site->agents_count--;
+  if (a->site->resting == a) a->site->resting = 0;
   for (i = 0; i < n && all[i] != a; i++) ;
   all[i] = all[n - 1];
   genalloc_setlen(agent *, &q->agents, n - 1);
@@ -195,7 +198,7 @@ static int window_open(agent const *a)
 
 static int agent_free_for_one(qmgr const *q, agent const *a)
 {
-  if (a->alone || a->blocked || (a->done >= CROWDED_MESSAGES && crowded(q, a))) return 0;
+  if (a->alone || a->leaving || a == a->site->resting || a->blocked || (a->done >= CROWDED_MESSAGES && crowded(q, a))) return 0;
   if (!a->up) return !a->jobs;
   return window_open(a) && a->bytes < WINDOW_BYTES;
 }
@@ -212,13 +215,25 @@ static int connection_left(qmgr const *q, source const *account, int asked)
 }
 
 /*
+ * One for a site of which nothing is known, or at which connections end in vain; beside those that stand still, for one
+ * message that a site is silent about must not keep the others waiting.
+ */
+static unsigned int connections_most(site const *s)
+{
+  unsigned int most = 1;
+  agent const *a;
+  if (s->state == SITE_UP && !s->in_vain) return s->limit;
+  for (a = s->agents; a; a = a->site_next) most += a->stuck != 0;
+  return most;
+}
+
+/*
  * A new one, where the site has earned it and there is one left; a site without any waits for it.  The domains of a
  * site share it: that one of them was asked for is reason enough.
  */
 static agent *agent_earned(qmgr *q, site *s, source *account, int asked)
 {
-  unsigned int limit = s->state == SITE_UP && !s->in_vain ? s->limit : 1;
-  if (s->agents_count >= limit || s->agents_count >= s->limit_max) return 0;
+  if (s->agents_count >= connections_most(s) || s->agents_count >= s->limit_max) return 0;
   if (connection_left(q, account, asked)) return agent_new(q, s, account);
   if (s->agents_count) return 0;
   if (!asked && site_asked(s))
@@ -245,13 +260,25 @@ agent *agent_with_room(qmgr *q, site *s, source *from, int asked)
   return best;
 }
 
+static agent *agent_least(site const *s)
+{
+  agent *least = s->agents;
+  agent *a;
+  for (a = least; a; a = a->site_next)
+    if (a->jobs < least->jobs) least = a;
+  return least;
+}
+
+/* Where all are busy, one of them is given nothing more. */
 agent *agent_at_rest(qmgr *q, site *s, int asked)
 {
   source *account = site_account(q, s, 0);
   agent *a = s->agents;
   if (q->breathless) return 0;
-  while (a && a->jobs) a = a->site_next;
+  while (a && (a->jobs || a->leaving)) a = a->site_next;
   if (!a) a = agent_earned(q, s, account, asked);
+  if (a) s->resting = 0;
+  else if (!s->resting) s->resting = agent_least(s);
   if (!a && q->connecting_paused) site_crowd(q, s, account, asked);
   return a;
 }
@@ -364,6 +391,12 @@ int agents_free_descriptors(qmgr *q)
 
 /* --- it has refused, or left --------------------------------------------------------------------- */
 
+/* Others work: it has had enough of them. */
+static void site_has_enough(site *s)
+{
+  s->limit = s->agents_count > 1 ? s->agents_count - 1 : 1;
+}
+
 static int another_up(site const *s, agent const *but)
 {
   agent const *a;
@@ -387,18 +420,18 @@ static void agents_failed(qmgr *q, site *s, agent *told, char const *why)
 static void agent_refused(qmgr *q, agent *a, char const *why)
 {
   site *s = a->site;
-  if (another_up(s, a))
+  if (!another_up(s, a))
   {
-    s->limit = s->agents_count > 1 ? s->agents_count - 1 : 1;
-    agent_end(q, a, JOB_AGAIN, "");
+    agents_failed(q, s, a, why);
     return;
   }
-  agents_failed(q, s, a, why);
+  site_has_enough(s);
+  agent_end(q, a, JOB_AGAIN, "");
 }
 
 static void agent_closed(qmgr *q, agent *a)
 {
-  if (!a->jobs || a->done) agent_end(q, a, JOB_AGAIN, "");
+  if (!a->jobs || a->done || a->leaving) agent_end(q, a, JOB_AGAIN, "");
   else agent_refused(q, a, "4.3.0 the delivery agent ended without a word");
 }
 
@@ -409,11 +442,28 @@ void agent_idle(qmgr *q, agent *a)
 
 /* --- from the agent ---------------------------------------------------------------------------------- */
 
-static job *job_find(agent *a, job_field const *id, job ***link)
+static int job_is(job const *j, job_field const *id)
+{
+  return id->len == ID_LEN && !memcmp(j->held->id, id->s, ID_LEN);
+}
+
+/* The job of this message that holds the recipient: one message may be here twice, for two domains of the site. */
+static job *job_find(agent *a, job_field const *id, uint64_t recipient, job ***link)
 {
   for (*link = &a->jobs_first; **link; *link = &(**link)->next)
-    if (id->len == ID_LEN && !memcmp((**link)->held->id, id->s, ID_LEN)) return **link;
+    if (job_is(**link, id) && job_holds(**link, recipient)) return **link;
   return 0;
+}
+
+/* The job of this message of which all is known; where there is none, any. */
+static job *job_find_answered(agent *a, job_field const *id, job ***link)
+{
+  job **any = 0;
+  for (*link = &a->jobs_first; **link; *link = &(**link)->next)
+    if (job_is(**link, id) && job_answered(**link)) return **link;
+    else if (job_is(**link, id) && !any) any = *link;
+  *link = any;
+  return any ? *any : 0;
 }
 
 static void jobs_take(agent *a, job *j, job **link)
@@ -450,6 +500,8 @@ static void said_up(qmgr *q, agent *a, char const *s, size_t len)
 {
   char relay[LOG_LINE_MAX];
   a->up = 1;
+  a->stuck = 0;
+  a->up_us = q->now_us;
   site_answered(q, a->site, log_clean(relay, sizeof relay, s, len));
   site_wake(q, a->site);
 }
@@ -461,22 +513,25 @@ static void said_rcpt(qmgr *q, agent *a, char const *s, size_t len)
   job **link;
   job *j;
   if (!job_field_next(&s, &len, &id) || !job_result_scan(s, len, &result)) return;
-  j = job_find(a, &id, &link);
+  j = job_find(a, &id, result.recipient, &link);
   if (!j) return;
   job_answer(q, j, &result);
   if (job_status_settled(result.status)) site_served(q, a->site, &result);
   if ((result.status == JOB_SENT || result.status == JOB_RELAYED) && a->site->limit < a->site->limit_max) a->site->limit++;
 }
 
-/* "done", "cut" or "back". */
+/* "done ID", "cut ID N" or "back ID N". */
 static void said_back(qmgr *q, agent *a, char const *s, size_t len, enum job_came came)
 {
-  job_field id;
+  job_field id, number;
+  uint64_t recipient;
   job **link;
   job *j;
   if (!job_field_next(&s, &len, &id)) return;
-  j = job_find(a, &id, &link);
+  if (job_field_next(&s, &len, &number) && job_field_number(&number, &recipient)) j = job_find(a, &id, recipient, &link);
+  else j = job_find_answered(a, &id, &link);
   if (!j) return;
+  a->stuck = came == JOB_AGAIN;
   jobs_take(a, j, link);
   a->done++;
   a->alone = 0;
@@ -485,11 +540,34 @@ static void said_back(qmgr *q, agent *a, char const *s, size_t len, enum job_cam
   site_wake(q, a->site);
 }
 
-static void said_lost(agent *a, char const *s, size_t len)
+static void connection_ended(qmgr const *q, agent *a)
+{
+  a->up = a->stuck = 0;
+  a->began_us = q->now_us;
+}
+
+static void said_lost(qmgr const *q, agent *a, char const *s, size_t len)
 {
   job_field how;
-  a->up = 0;
+  connection_ended(q, a);
   if (job_field_next(&s, &len, &how) && job_field_is(&how, "drop")) a->site->drops++;
+}
+
+/* Has another one had messages there since before this connection was begun? */
+static int another_works(agent const *but)
+{
+  agent const *a;
+  for (a = but->site->agents; a; a = a->site_next)
+    if (a != but && a->up && a->jobs && a->up_us <= but->began_us) return 1;
+  return 0;
+}
+
+/* It takes fewer connections: this one's messages are the others' once their locks are free, which is when it has ended. */
+static void agent_leave(agent *a)
+{
+  site_has_enough(a->site);
+  a->leaving = 1;
+  shutdown(a->fd, SHUT_WR);
 }
 
 /* 1; 0 when the agent is no more, with all others of its site. */
@@ -498,12 +576,15 @@ static int said_vain(qmgr *q, agent *a, char const *s, size_t len)
   char id[JOB_ID_MAX + 1];
   char why[LOG_LINE_MAX];
   job_field field;
-  a->up = 0;
+  int works;
   if (!job_field_next(&s, &len, &field) || field.len >= sizeof id) return 1;
   memcpy(id, field.s, field.len);
   id[field.len] = 0;
   log_clean(why, sizeof why, s, len);
-  if (!site_in_vain(a->site, id, why)) return 1;
+  works = another_works(a);
+  connection_ended(q, a);
+  if (works && strstr(why, JOB_TEXT_SAID "421")) agent_leave(a);
+  if (works || !site_in_vain(a->site, id, why)) return 1;
   agents_failed(q, a->site, 0, why);
   return 0;
 }
@@ -516,7 +597,7 @@ static int agent_line(qmgr *q, agent *a, char const *s, size_t len)
   if (!job_field_next(&s, &len, &word)) return 1;
   if (job_field_is(&word, "window")) said_window(a, s, len);
   else if (job_field_is(&word, "up")) said_up(q, a, s, len);
-  else if (job_field_is(&word, "lost")) said_lost(a, s, len);
+  else if (job_field_is(&word, "lost")) said_lost(q, a, s, len);
   else if (job_field_is(&word, "without")) said_without(a, s, len);
   else if (job_field_is(&word, "vain")) return said_vain(q, a, s, len);
   else if (job_field_is(&word, "rcpt")) said_rcpt(q, a, s, len);

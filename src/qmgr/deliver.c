@@ -267,6 +267,22 @@ static int job_hand_over(qmgr *q, job *j, agent *a, int fd, held *h)
   return 1;
 }
 
+int job_holds(job const *j, uint64_t recipient)
+{
+  size_t i;
+  for (i = 0; i < RECIPIENTS_COUNT(j); i++)
+    if (RECIPIENTS(j)[i].number == recipient) return 1;
+  return 0;
+}
+
+int job_answered(job const *j)
+{
+  size_t i;
+  for (i = 0; i < RECIPIENTS_COUNT(j); i++)
+    if (!RECIPIENTS(j)[i].answered) return 0;
+  return 1;
+}
+
 void job_answer(qmgr *q, job *j, job_result const *result)
 {
   size_t i;
@@ -311,6 +327,12 @@ static unsigned int gate_outcome(qmgr *q, job const *j, gate *g)
   return outcome;
 }
 
+/* Who asked for it wants it tried once more in the same pass. */
+static int cut_again(job const *j, gate *g)
+{
+  return j->from && j->from->kind == PASS_ASKED && gate_cut(g, j->from, j->held->id, j->bytes);
+}
+
 /*
  * Whatever is still owed goes back to its list, or to those of its pass that were cut off; what was asked for while it
  * was out, out again.
@@ -319,8 +341,7 @@ static void gate_take_back(qmgr *q, job *j, gate *g, enum job_came came)
 {
   unsigned int outcome = gate_outcome(q, j, g);
   if (!outcome) return;
-  if (came == JOB_CUT && outcome == CAME_DEFERRED && j->from && j->from->kind == PASS_ASKED
-   && gate_cut(g, j->from, j->held->id, j->bytes)) return;
+  if (came == JOB_CUT && outcome == CAME_DEFERRED && cut_again(j, g)) return;
   if (!gate_record(q, g, j->from, j->held->id, outcome & CAME_UNTRIED)) j->held->keep_new = 1;
   if (outcome & CAME_ASKED_MEANWHILE) gate_again(q, g, j->held->id, URGE_AGAIN);
   else if (came == JOB_AGAIN && (outcome & CAME_UNTRIED)) gate_again(q, g, j->held->id, URGE_NONE);
@@ -588,11 +609,18 @@ static int any_cut_last(message const *m, job const *j)
   return 0;
 }
 
+/* What was cut off when it was tried last goes behind the others of its pass; what was asked for by its id goes now. */
+static int put_off(qmgr const *q, job const *j, gate *g, char const *id)
+{
+  return RECIPIENTS_COUNT(j) && j->from && (j->urge == URGE_NONE || j->urge == URGE_ASKED)
+    && any_cut_last(&q->message, j) && gate_cut(g, j->from, id, q->message.content_len);
+}
+
 /* A message of ours that is busy is out behind this very gate, and comes back by itself. */
 static enum delivery busy_later(qmgr *q, gate *g, char const *id, pass const *from, enum urge urge)
 {
   if (held_find(q, id)) return DELIVERY_NOTHING;
-  if (urge == URGE_ASKED || urge == URGE_AGAIN || (urge == URGE_ALONE && from->kind == PASS_ASKED)) gate_ask_later(q, g);
+  if (urge == URGE_AGAIN || (from && from->kind == PASS_ASKED)) gate_ask_later(q, g);
   else if (urge == URGE_NONE) gate_deferred(q, g, q->now_us, 1);
   return DELIVERY_BUSY;
 }
@@ -617,8 +645,7 @@ static enum delivery deliver_read(qmgr *q, gate *g, agent *a, char const *id, en
     gate_record(q, g, from, id, 1);
     genalloc_setlen(job_recipient, &j->recipients, 0);
   }
-  if (RECIPIENTS_COUNT(j) && urge != URGE_ALONE && from && any_cut_last(&q->message, j)
-   && gate_cut(g, from, id, q->message.content_len)) genalloc_setlen(job_recipient, &j->recipients, 0);
+  if (put_off(q, j, g, id)) genalloc_setlen(job_recipient, &j->recipients, 0);
   if (!RECIPIENTS_COUNT(j))
   {
     job_free(j);

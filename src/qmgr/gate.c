@@ -100,7 +100,7 @@ gate *gate_get(qmgr *q, char const *domain)
 int gate_forced(gate const *g)
 {
   size_t n = genalloc_len(again, &g->agains);
-  if (g->pass && g->pass->kind == PASS_ASKED && !g->pass->read_through) return 1;
+  if (g->pass && g->pass->kind == PASS_ASKED && (!g->pass->read_through || gate_alone(g))) return 1;
   return n && genalloc_s(again, &g->agains)[n - 1].urge;
 }
 

@@ -79,6 +79,7 @@ struct site
   uint64_t next_us;          /* not before, while down */
   uint64_t failed_us;        /* when it failed last */
   uint64_t drops;            /* connections that ended without a word */
+  agent *resting;            /* gets nothing more until it is at rest: something is to go alone */
   int proven;                /* it has settled something since it answered */
   unsigned int in_vain;      /* connections in a row that settled nothing, each with another message at its head */
   char vain[SITE_VAIN_MAX][ID_LEN + 1]; /* those messages */
@@ -354,6 +355,9 @@ extern void deliver_warn(qmgr *q, gate const *g, char const *id);
 extern void deliver_released(qmgr *q, char const *id);
 /* Its sender was told: remove it, if nothing is left to do. */
 extern void deliver_told(qmgr *q, char const *id);
+/* Does it hold this recipient; are all of its recipients answered for? */
+extern int job_holds(job const *j, uint64_t recipient);
+extern int job_answered(job const *j);
 /* An agent's word about one recipient of a job. */
 extern void job_answer(qmgr *q, job *j, job_result const *result);
 /*
@@ -372,6 +376,10 @@ struct agent
   int fd;
   int up;
   int alone;                 /* it has a message that is to be alone on a connection */
+  int leaving;               /* it was told that no more comes */
+  int stuck;                 /* nothing moves on its connection: it gave back what it had not begun */
+  uint64_t began_us;         /* when its connection was begun */
+  uint64_t up_us;            /* when it said "up" last */
   size_t done;
   job *jobs_first;
   job *jobs_last;

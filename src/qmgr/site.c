@@ -354,27 +354,42 @@ static void ready_add(site *s, gate *g)
   s->ready_last = g;
 }
 
+static agent *agent_for(qmgr *q, site *s, gate const *g)
+{
+  return gate_alone(g) ? agent_at_rest(q, s, gate_asked(g)) : agent_with_room(q, s, 0, gate_asked(g));
+}
+
+/* Hand out the next of a gate; it keeps its turn while there is more. */
+static void gate_hand_out(qmgr *q, gate *g, agent *a)
+{
+  char id[ID_LEN + 1];
+  pass *from;
+  enum urge urge;
+  if (!gate_next(q, g, id, &from, &urge)) return;
+  site_ready(q, g);
+  deliver_listed(q, g, a, id, from, urge);
+}
+
+/* A gate that waits for an agent at rest keeps no other from those that have room; once round, it waits itself. */
 void site_run(qmgr *q, site *s)
 {
+  gate const *waiting = 0;
   unsigned int turn;
   for (turn = 0; turn < SITE_TURN && !q->breathless; turn++)
   {
-    char id[ID_LEN + 1];
-    pass *from;
-    enum urge urge;
-    agent *a;
     gate *g = ready_next(q, s);
+    agent *a;
     if (!g) return;
     if (gate_waits(g)) continue;
-    a = gate_alone(g) ? agent_at_rest(q, s, gate_asked(g)) : agent_with_room(q, s, 0, gate_asked(g));
-    if (!a)
+    a = g == waiting ? 0 : agent_for(q, s, g);
+    if (a)
     {
-      ready_add(s, g);
-      return;
+      gate_hand_out(q, g, a);
+      continue;
     }
-    if (!gate_next(q, g, id, &from, &urge)) continue;
-    site_ready(q, g);
-    deliver_listed(q, g, a, id, from, urge);
+    ready_add(s, g);
+    if (g == waiting || !gate_alone(g)) return;
+    if (!waiting) waiting = g;
   }
   site_wake(q, s);
 }

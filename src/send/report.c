@@ -111,13 +111,13 @@ static void delays_make(delays *d, report const *r, work_job const *job, uint64_
 }
 
 static void result_log(report const *r, work_job const *job, char const *address, uint64_t now_us,
-                       enum job_status status, char const *code, char const *text)
+                       enum job_status status, char const *relay, char const *code, char const *text)
 {
   static char const *const words[] =
     { [JOB_SENT] = "sent", [JOB_DEFERRED] = "deferred", [JOB_FAILED] = "bounced", [JOB_RELAYED] = "sent" };
   delays d;
   delays_make(&d, r, job, now_us);
-  text_log_later(job->id, ": to=<", address, ">, relay=", r->relay, ", delay=", d.total,
+  text_log_later(job->id, ": to=<", address, ">, relay=", relay, ", delay=", d.total,
                  ", delays=", d.before, "/", d.here, "/", d.connect, "/", d.transmit,
                  ", dsn=", code, ", status=", words[status], " (", text, ")");
 }
@@ -139,7 +139,8 @@ static void result_tell(report *r, work_job const *job, char const *address, job
   else out_line(r, "rcpt ", job->id, " ", text);
 }
 
-void report_rcpt(report *r, work_job *job, size_t rcpt, enum job_status status, char const *code, char const *text)
+void report_rcpt_at(report *r, work_job *job, size_t rcpt, enum job_status status,
+                    char const *relay, char const *code, char const *text)
 {
   work_rcpt *to = work_rcptp(job, rcpt);
   char const *address = work_string(job, to->address);
@@ -150,7 +151,7 @@ void report_rcpt(report *r, work_job *job, size_t rcpt, enum job_status status, 
 
   smtp_text_clean(clean, len);
   result.code = (job_field){ code, strlen(code) };
-  result.relay = (job_field){ r->relay, strlen(r->relay) };
+  result.relay = (job_field){ relay, strlen(relay) };
   result.text = (job_field){ clean, len };
 
   to->state = WORK_SETTLED;
@@ -158,7 +159,12 @@ void report_rcpt(report *r, work_job *job, size_t rcpt, enum job_status status, 
   if (status == JOB_FAILED) r->any_failed = 1;
   journal_write(job, now_us, &result);
   result_tell(r, job, address, &result);
-  result_log(r, job, address, now_us, status, code, clean);
+  result_log(r, job, address, now_us, status, relay, code, clean);
+}
+
+void report_rcpt(report *r, work_job *job, size_t rcpt, enum job_status status, char const *code, char const *text)
+{
+  report_rcpt_at(r, job, rcpt, status, r->relay, code, text);
 }
 
 void report_rest(report *r, work_job *job, enum job_status status, char const *code, char const *text)
@@ -176,7 +182,7 @@ void report_untried(report *r, work_job const *job, char const *code, char const
   smtp_text_clean(clean, text_join(clean, sizeof clean, text));
   for (i = 0; i < job->rcpts_len; i++)
     if (work_rcptp(job, i)->state != WORK_SETTLED)
-      result_log(r, job, work_string(job, work_rcptp(job, i)->address), now_us, JOB_DEFERRED, code, clean);
+      result_log(r, job, work_string(job, work_rcptp(job, i)->address), now_us, JOB_DEFERRED, r->relay, code, clean);
 }
 
 void report_done(report *r, work_job const *job)
@@ -184,14 +190,21 @@ void report_done(report *r, work_job const *job)
   if (!r->by_hand) out_line(r, "done ", job->id);
 }
 
+/* One of its recipients tells it from another job of the same message. */
+static void out_came(report *r, char const *word, work_job const *job)
+{
+  char number[TEXT_NUMBER_MAX];
+  if (!r->by_hand) out_line(r, word, job->id, " ", text_number(number, work_rcptp(job, 0)->number));
+}
+
 void report_cut(report *r, work_job const *job)
 {
-  if (!r->by_hand) out_line(r, "cut ", job->id);
+  out_came(r, "cut ", job);
 }
 
 void report_back(report *r, work_job const *job)
 {
-  if (!r->by_hand) out_line(r, "back ", job->id);
+  out_came(r, "back ", job);
 }
 
 void report_without(report *r, char const *extension)

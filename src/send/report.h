@@ -32,6 +32,10 @@ extern void report_init(report *r, int fd, int by_hand);
 extern void report_rcpt(report *r, work_job *job, size_t rcpt, enum job_status status,
                         char const *code, char const *text);
 
+/* The same of a recipient that was tried at another server, relay, before. */
+extern void report_rcpt_at(report *r, work_job *job, size_t rcpt, enum job_status status,
+                           char const *relay, char const *code, char const *text);
+
 /* The same for all of a job's recipients that are not settled. */
 extern void report_rest(report *r, work_job *job, enum job_status status, char const *code, char const *text);
 

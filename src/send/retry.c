@@ -13,9 +13,10 @@ void retry_give_up(session *s, work_job *job)
   {
     work_rcpt const *rcpt = work_rcptp(job, i);
     if (rcpt->state == WORK_SETTLED) continue;
-    if (rcpt->code) text_join(s->out->relay, sizeof s->out->relay, work_string(job, rcpt->relay));
-    report_rcpt(s->out, job, i, JOB_DEFERRED, rcpt->code ? work_string(job, rcpt->code) : s->code,
-                rcpt->code ? work_string(job, rcpt->reason) : s->text);
+    if (rcpt->code)
+      report_rcpt_at(s->out, job, i, JOB_DEFERRED, work_string(job, rcpt->relay), work_string(job, rcpt->code),
+                     work_string(job, rcpt->reason));
+    else report_rcpt(s->out, job, i, JOB_DEFERRED, s->code, s->text);
   }
   if (cut) report_cut(s->out, job);
   else report_done(s->out, job);
@@ -33,7 +34,7 @@ void retry_begun(session *s)
     if (job->state != WORK_BEGUN) continue;
     if (work_owed(job))
     {
-      work_again(s->jobs, job);
+      way_again(s->way, s->jobs, job);
       continue;
     }
     report_done(s->out, job);
@@ -41,14 +42,16 @@ void retry_begun(session *s)
   }
 }
 
-/* --- the message whose turn it was ------------------------------------------------------- */
+/* --- what is known of the loss, before the messages go again ------------------------------ */
 
-static void reason_keep(session *s, work_job *job)
+typedef struct loss
 {
-  size_t i;
-  for (i = 0; i < job->rcpts_len; i++)
-    if (work_rcptp(job, i)->state != WORK_SETTLED) work_reason_keep(job, i, s->code, s->out->relay, s->text);
-}
+  work_job *head;   /* whose turn it was, or would have been; NULL: nobody's, or it needs no more of us */
+  int taken;        /* its MAIL had been accepted */
+  int further;      /* it got further, or all will do better the next time: nobody is to blame */
+  int vain;         /* the connection settled nothing */
+  size_t begun;     /* messages on the wire */
+} loss;
 
 /*
  * 421 to a RCPT after others were accepted: those are enough for one transaction (RFC 5321 section 4.5.3.1.10).
@@ -64,73 +67,84 @@ static int got_further(session const *s, work_job *job)
   return job->progress;
 }
 
-static int in_vain(session const *s)
+static loss loss_of(session const *s)
 {
-  return !s->settled && !s->carried_out;
+  work_job *head = s->head ? s->head : work_ready(s->jobs);
+  loss l = { .vain = !s->settled && !s->carried_out, .begun = s->jobs->begun };
+  if (head && work_owed(head)) l.head = head;
+  l.taken = l.head && l.head->mail_answered && !l.head->mail_refused;
+  l.further = s->loss == SESSION_LOSS_LIED || (l.head && got_further(s, l.head));
+  return l;
 }
 
-static int others_ready(session const *s, work_job const *but)
+/* --- the message whose turn it was -------------------------------------------------------- */
+
+static void reason_keep(session *s, work_job *job)
 {
-  work_job const *job = work_ready(s->jobs);
-  if (job == but) job = work_ready_after(job);
-  return job != 0;
+  size_t i;
+  for (i = 0; i < job->rcpts_len; i++)
+    if (work_rcptp(job, i)->state != WORK_SETTLED) work_reason_keep(job, i, s->code, s->out->relay, s->text);
 }
 
 /*
- * The connection ended at its MAIL.  A server that takes so many messages and no more does that to any of them; where it
- * had taken none, it may mean this one, and the others go first.  Is that what was found out by now?
+ * Is it the message that ends connections at its MAIL?  A server that takes so many and no more does that to any message;
+ * one that had taken none may mean this one, and the others go first.  When it comes to the same again, it does.
  */
-static int meant(session const *s, work_job *job)
+static int meant(work_job *job, int vain)
 {
-  int before = job->struck;
-  if (in_vain(s)) job->struck = 1;
-  return before ? in_vain(s) || !others_ready(s, job) : in_vain(s) && !others_ready(s, job);
+  int known = job->struck || job->alone;
+  if (vain) job->struck = 1;
+  return known;
 }
 
-/* It did not go here.  Elsewhere, or behind the others, or not now. */
-static void head_lost(session *s, work_job *job, int taken)
+/* It did not go here: to another address, or behind the others, or not now.  1 where an address is left for it. */
+static int head_lost(session *s, loss const *l)
 {
+  work_job *job = l->head;
   reason_keep(s, job);
   way_tried(s->way, job);
   job->cut = 1;
-  if (way_for(s->way, job) != WAY_NONE) text_log_later(job->id, ": ", s->text);
-  else if (taken || meant(s, job))
+  if (way_for(s->way, job) != WAY_NONE)
+  {
+    text_log_later(job->id, ": ", s->text);
+    return 1;
+  }
+  if (l->taken || meant(job, l->vain))
   {
     retry_give_up(s, job);
-    return;
+    return 0;
   }
-  else
-  {
-    text_log_later(s->text);
-    way_untried(s->way, job);
-  }
+  text_log_later(s->text);
+  way_untried(s->way, job);
   work_move_last(s->jobs, job);
+  return 0;
 }
 
-/* --- all of them ------------------------------------------------------------------------- */
+/* --- all of them -------------------------------------------------------------------------- */
 
 /*
- * A connection that settled nothing says something of the site; not where there were so many on the wire when it ended
- * that they may have been too much for the link.
+ * What the site is to be judged by.  Not a connection with so many on the wire when it just ended that they may have been
+ * too much for the link.
  */
-static int counts_as_vain(session const *s, size_t begun)
+static int counts(session const *s, loss const *l)
 {
-  return in_vain(s) && (begun < 2 || s->loss != SESSION_LOSS_CLOSED);
+  return l->vain && !l->further && (l->begun < 2 || s->loss != SESSION_LOSS_CLOSED);
 }
 
-int retry_lost(session *s)
+int retry_lost(session *s, way *to)
 {
-  size_t begun = s->jobs->begun;
-  work_job *head = s->head && work_owed(s->head) ? s->head : 0;
-  int taken = head && head->mail_answered && !head->mail_refused;
-  int further = s->loss == SESSION_LOSS_LIED || (head && got_further(s, head));
+  loss l = loss_of(s);
+  int vain = counts(s, &l);
+  int elsewhere = 0;
   char id[JOB_ID_MAX + 1];
-  text_join(id, sizeof id, head ? head->id : "-");
+  text_join(id, sizeof id, l.head ? l.head->id : "-");
   retry_begun(s);
-  if (head && !further) head_lost(s, head, taken);
-  else if (!further) text_log_later(s->text);
-  if (!further && counts_as_vain(s, begun)) report_vain(s->out, id, s->code, s->text);
+  if (vain) way_in_vain(to);
+  else if (!l.vain) way_settled(to);
+  if (l.head && !l.further) elsewhere = head_lost(s, &l);
+  else if (!l.further) text_log_later(s->text);
+  work_window_narrow(s->jobs, l.vain ? 1 : l.begun / 2);
+  if (vain && !elsewhere) report_vain(s->out, id, s->code, s->text);
   else report_lost(s->out, s->loss == SESSION_LOSS_CLOSED);
-  work_window_narrow(s->jobs, in_vain(s) ? 1 : begun / 2);
-  return further || !in_vain(s);
+  return !vain || elsewhere;
 }

@@ -11,8 +11,8 @@
 
 #include "send/session.h"
 
-/* The session has ended with SESSION_END_LOST.  1; 0 where it settled nothing. */
-extern int retry_lost(session *s);
+/* The session has ended with SESSION_END_LOST.  1; 0 where that is a word about the site: it was all in vain. */
+extern int retry_lost(session *s, way *to);
 
 /* The session has ended otherwise: what was begun is done, or goes again. */
 extern void retry_begun(session *s);

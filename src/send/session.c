@@ -74,7 +74,7 @@ static void session_end(session *s, enum session_end end)
 work_job *session_head(session const *s)
 {
   work_job *job = expected_job(&s->owed);
-  return job ? job : s->writing && s->writing->step != WORK_MAIL ? s->writing : 0;
+  return job ? job : s->writing;
 }
 
 static enum expected_kind kind_at_present(session const *s)
@@ -105,6 +105,7 @@ static void connection_lost(session *s)
     session_end(s, SESSION_END_QUIT);
     return;
   }
+  s->loss = SESSION_LOSS_CLOSED;
   text_join(s->text, sizeof s->text, JOB_TEXT_LOST, s->peer, " while ", words_at_present(s));
   session_fail(s, "4.4.2");
 }
@@ -149,7 +150,7 @@ void session_break_off(session *s)
 static void connection_refused(session *s, enum expected_kind kind)
 {
   char const *command = session_command(kind);
-  s->loss = s->reply.code == 421 ? SESSION_LOSS_REFUSED : SESSION_LOSS_CLOSED;
+  if (s->reply.code == 421) s->loss = SESSION_LOSS_REFUSED;
   if (kind == EXPECTED_GREETING)
     text_join(s->text, sizeof s->text, "host ", s->peer, " refused to talk to me: ", s->reply.text);
   else if (!*command)
@@ -386,7 +387,7 @@ static void lines_take(session *s)
 {
   char const *line;
   size_t len;
-  while (s->state != SESSION_ENDED && wire_line(&s->wire, &line, &len)) line_take(s, line, len);
+  while (s->state != SESSION_ENDED && !nothing_to_wait_for(s) && wire_line(&s->wire, &line, &len)) line_take(s, line, len);
 }
 
 /* Once, and again only where the buffer was too small for all there is. */
@@ -477,7 +478,6 @@ void session_stop(session *s, int64_t ms)
   int64_t at = clock_ms() + ms;
   if (!s->stopping || at < s->stop_ms) s->stop_ms = at;
   s->stopping = 1;
-  if (s->writing && s->writing->step == WORK_MAIL) s->writing = 0;
 }
 
 static void quit_write(session *s)

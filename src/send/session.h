@@ -56,6 +56,7 @@ enum session_end
 /* How a connection was lost. */
 enum session_loss
 {
+  SESSION_LOSS_SAID,    /* the server said something that ends it: nonsense, no to RSET */
   SESSION_LOSS_CLOSED,  /* it ended without a word: the server, or the link */
   SESSION_LOSS_SILENT,
   SESSION_LOSS_REFUSED, /* the server closed it with 421 */
@@ -98,7 +99,7 @@ typedef struct session
   unsigned long long size_max;  /* 0: not said */
 
   expected_list owed;           /* the replies that must come next */
-  work_job *writing;            /* whose commands are being written, or NULL */
+  work_job *writing;            /* begun, and not all of its commands are written, or NULL */
   work_job *begun_last;
   work_job *broken;             /* its content cannot be read: the connection ends with it */
   int transaction;              /* the peer may have one open: RSET before the next MAIL */

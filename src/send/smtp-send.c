@@ -41,6 +41,8 @@
  */
 #define PATIENCE_MS 5000
 #define PATIENCE_SENT_MS 30000
+/* So often it is looked at whether a slow link carries octets away. */
+#define UNSENT_LOOK_MS 1000
 /* Connections in a row that settle nothing are not made faster than qmgr can judge of the site. */
 #define PAUSE_MS 500
 /* A qmgr that does not read its reports for so long has gone. */
@@ -144,7 +146,7 @@ static void agent_ourselves(agent *a)
 static void agent_lost(agent *a)
 {
   char lied[SMTP_EXTENSIONS_MAX];
-  a->in_vain = retry_lost(&a->line) ? 0 : a->in_vain + 1;
+  a->in_vain = retry_lost(&a->line, &a->to) ? 0 : a->in_vain + 1;
   a->pause_until_ms = clock_ms() + (a->in_vain > 1 ? PAUSE_MS : 0);
   if (!smtp_extensions_format(lied, a->line.lied)) return;
   a->where.without |= a->line.lied;
@@ -239,6 +241,7 @@ static void agent_patience(agent *a)
 static int64_t patience_left_ms(agent *a)
 {
   int64_t silent_ms = a->by_hand || a->jobs_ended ? 0 : session_silent_ms(&a->line);
+  if (a->line.unsent) return UNSENT_LOOK_MS;
   if (!silent_ms) return a->jobs.held ? PATIENCE_MS : -1;
   if (silent_ms < PATIENCE_MS) return PATIENCE_MS - silent_ms;
   return silent_ms < PATIENCE_SENT_MS ? PATIENCE_SENT_MS - silent_ms : -1;
@@ -348,6 +351,7 @@ static void agent_act(agent *a)
 {
   if (a->by_hand && !a->jobs.held) jobs_end(a, STOP_MS);
   if (!a->jobs_ended && !a->looked_up && work_ready(&a->jobs)) agent_look_up(a);
+  way_forget_silent(&a->to);
   agent_connect(a);
   if (a->refused) agent_refuse(a);
 }

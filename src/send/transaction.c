@@ -76,12 +76,6 @@ static int all_refused(work_job const *job)
 
 static int write_mail(session *s, work_job *job)
 {
-  if (s->transaction)
-  {
-    wire_puts(&s->wire, "RSET\r\n");
-    s->transaction = 0;
-    return session_expect(s, EXPECTED_RSET, 0, 0);
-  }
   work_begin(s->jobs, job);
   s->begun_last = job;
   s->transaction = 1;
@@ -150,13 +144,6 @@ static int write_end(session *s, work_job *job)
   return session_expect(s, EXPECTED_CONTENT, job, 0);
 }
 
-static int any_elsewhere(work_job const *job)
-{
-  size_t i;
-  for (i = 0; i < job->rcpts_len; i++) if (work_rcptp(job, i)->state == WORK_ELSEWHERE) return 1;
-  return 0;
-}
-
 /* All of a transaction is answered.  Recipients it had no room for, or that go elsewhere, go in another one. */
 static void job_finish(session *s, work_job *job)
 {
@@ -168,9 +155,8 @@ static void job_finish(session *s, work_job *job)
     session_job_close(s, job);
     return;
   }
-  if (any_elsewhere(job)) way_tried(s->way, job);
   job->cut = 0;
-  work_again(s->jobs, job);
+  way_again(s->way, s->jobs, job);
   work_move_last(s->jobs, job);
 }
 
@@ -184,13 +170,28 @@ static int write_written(session *s, work_job *job)
 /* Without PIPELINING a command is written only when nothing is unanswered. */
 static int must_wait(session const *s)
 {
-  return !(s->extensions & SMTP_EXT_PIPELINING) && expected_head(&s->owed) && s->writing->step != WORK_WRITTEN;
+  int written = s->writing && s->writing->step == WORK_WRITTEN;
+  return !(s->extensions & SMTP_EXT_PIPELINING) && expected_head(&s->owed) && !written;
+}
+
+/* Before a message is begun the peer has none open. */
+static int write_rset(session *s)
+{
+  wire_puts(&s->wire, "RSET\r\n");
+  s->transaction = 0;
+  return session_expect(s, EXPECTED_RSET, 0, 0);
 }
 
 int transaction_write(session *s)
 {
-  if (!s->writing) s->writing = job_choose(s);
-  if (!s->writing || must_wait(s)) return 0;
+  if (must_wait(s)) return 0;
+  if (!s->writing)
+  {
+    work_job *next = job_choose(s);
+    if (!next) return 0;
+    if (s->transaction) return write_rset(s);
+    s->writing = next;
+  }
   switch (s->writing->step)
   {
     case WORK_MAIL: return write_mail(s, s->writing);

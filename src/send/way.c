@@ -1,5 +1,10 @@
 #include "send/way.h"
 
+#include "send/clock.h"
+
+#define SILENT_MS 300000
+#define IN_VAIN_MAX 2
+
 static unsigned int bit(size_t i)
 {
   return 1u << i;
@@ -34,6 +39,28 @@ int way_elsewhere(way const *w, work_job const *job)
 void way_silence(way *w)
 {
   w->silent |= bit(w->at);
+  w->silent_ms = clock_ms();
+}
+
+void way_forget_silent(way *w)
+{
+  if (w->silent && clock_ms() - w->silent_ms >= SILENT_MS) w->silent = 0;
+}
+
+void way_settled(way *w)
+{
+  w->in_vain[w->at] = 0;
+}
+
+void way_in_vain(way *w)
+{
+  if (++w->in_vain[w->at] >= IN_VAIN_MAX && next(w, bit(w->at)) != WAY_NONE) way_silence(w);
+}
+
+void way_again(way const *w, work *jobs, work_job *job)
+{
+  if (!work_left_here(job)) way_tried(w, job);
+  work_again(jobs, job);
 }
 
 void way_tried(way const *w, work_job *job)

@@ -16,7 +16,9 @@ typedef struct way
 {
   host_list hosts;
   unsigned int silent;  /* addresses that cannot be talked to, a bit each */
+  int64_t silent_ms;    /* when the last of them was found so */
   size_t at;            /* the address of the present connection, or of the last one */
+  unsigned int in_vain[HOST_ADDRESSES_MAX]; /* connections in a row to that address which settled nothing */
 } way;
 
 #define WAY_NONE HOST_ADDRESSES_MAX
@@ -27,14 +29,28 @@ extern size_t way_for(way const *w, work_job const *job);
 /* Would there be one, were it tried in vain at the present one? */
 extern int way_elsewhere(way const *w, work_job const *job);
 
-/* The present address cannot be talked to. */
+/* The present address cannot be talked to.  After some minutes it is forgotten. */
 extern void way_silence(way *w);
+extern void way_forget_silent(way *w);
+
+/*
+ * A connection to the present address settled something, or nothing.  Where the second in a row settled nothing, and
+ * another address is left, nothing more is tried there for a while, as if it did not answer.
+ */
+extern void way_settled(way *w);
+extern void way_in_vain(way *w);
 
 /* The message, or some of its recipients, did not go at the present address. */
 extern void way_tried(way const *w, work_job *job);
 
 /* It is to be tried there once more. */
 extern void way_untried(way const *w, work_job *job);
+
+/*
+ * Make a job ready again.  Recipients that are to be tried elsewhere are, once nothing else is left of it to be tried at
+ * the present address.
+ */
+extern void way_again(way const *w, work *jobs, work_job *job);
 
 /* The present address is ourselves: it and those behind it are none (RFC 5321 section 5.1).  0: no other is left. */
 extern int way_cut_short(way *w);

@@ -97,13 +97,25 @@ static void not_begun(work *w, work_job *job)
   if (job->state == WORK_BEGUN) w->begun--;
 }
 
-void work_again(work *w, work_job *job)
+int work_left_here(work_job const *job)
 {
   size_t i;
   for (i = 0; i < job->rcpts_len; i++)
   {
+    enum work_rcpt_state state = work_rcptp(job, i)->state;
+    if (state != WORK_SETTLED && state != WORK_ELSEWHERE) return 1;
+  }
+  return 0;
+}
+
+void work_again(work *w, work_job *job)
+{
+  int here = work_left_here(job);
+  size_t i;
+  for (i = 0; i < job->rcpts_len; i++)
+  {
     work_rcpt *rcpt = work_rcptp(job, i);
-    if (rcpt->state != WORK_SETTLED) rcpt->state = WORK_OWED;
+    if (rcpt->state != WORK_SETTLED && !(here && rcpt->state == WORK_ELSEWHERE)) rcpt->state = WORK_OWED;
   }
   not_begun(w, job);
   job->state = WORK_READY;

@@ -136,7 +136,13 @@ extern int work_owed(work_job const *job);
 /* The session has it on the wire. */
 extern void work_begin(work *w, work_job *job);
 
-/* Make a job as if it had just come, but for what is settled; and, last, behind all others. */
+/* Is anything of it to be tried where it is now, and not elsewhere? */
+extern int work_left_here(work_job const *job);
+
+/*
+ * Make a job as if it had just come, but for what is settled, and for what is to be tried elsewhere while anything is
+ * left here; and, last, behind all others.
+ */
 extern void work_again(work *w, work_job *job);
 extern void work_move_last(work *w, work_job *job);
 
