@@ -533,7 +533,7 @@ way_421() {
     words="$(host) said: 421 4.3.2 closing (in reply to $command $([ $command = MAIL ] && echo FROM || echo TO) command)"
     undone m1 4.3.2 "$words"
     assertEquals "vain m1 4.3.2 $words" "$(said | tail -n 1)"
-    assertEquals 'connections' $([ $command = MAIL ] && echo 2 || echo 1) "$(log_count connect)"
+    assertEquals 'connections' "$([ $command = MAIL ] && echo 2 || echo 1)" "$(log_count connect)"
   done
 }
 test421() { each_way way_421; }
