@@ -1029,6 +1029,7 @@ testConnectionsOfLocalUsers() {
 
 # Mail is taken where they cannot be counted.
 testConnectionsNotCounted() {
+  conf concurrencyclient 5
   mv "$I/queue" "$I/gone"
   assertEquals '220, 221 2.0.0' "$(replies 'QUIT\r\n')"
   said 'warning: unable to count connections from unknown[127.0.0.1]: No such file or directory'
@@ -1102,7 +1103,8 @@ testNoDescriptors() {
   # 0 to 2, the signals', the instance's, conf's: nothing left for a setting
   assertEquals '421 4.3.0' "$(DESCRIPTORS=6 replies "$text")"
   assertEquals 1 "$(grep -c 'fatal: conf/.*Too many open files' "$T/err")"
-  # one left, which the queue takes
+  # one left, which the queue takes where connections are counted
+  conf concurrencyclient 50
   assertEquals '220, 250, 421 4.3.0' "$(DESCRIPTORS=7 replies "$text")"
   said 'fatal: conf/databytes: Too many open files'
   # which the queue takes when it is to hold a message
