@@ -88,11 +88,11 @@ class Flawed:
         with open(os.path.join(directory, "sites")) as f:
             ground.tool([program, directory], stdin=f, stdout=subprocess.DEVNULL)
         wait_for("the flawed sites", 20, lambda: os.path.exists(os.path.join(directory, "listening")))
-        self.log, self.events, self.last_ns = open(os.path.join(directory, "log")), [], 0
+        self.log, self.rest, self.events, self.last_ns = open(os.path.join(directory, "log")), "", [], 0
 
     def look(self):
         """Reads on; did anything happen?"""
-        lines = self.log.readlines()
+        *lines, self.rest = (self.rest + self.log.read()).split("\n")
         self.events += [line.split() for line in lines]
         if any(" taken " in line for line in lines):
             self.last_ns = time.monotonic_ns()
