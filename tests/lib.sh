@@ -143,11 +143,12 @@ conf() {
 
 greets() { timeout 5 tests/peer/talk "${1:-127.0.0.1:$PORT}" </dev/null 2>/dev/null | grep -q "^220 "; }
 
-# start, stop: the instance, under s6.  start waits until it greets, stop until all is gone.
+# start, stop: the instance, under s6.  start waits until it greets and qmgr listens, stop until all is gone.
 start() {
   s6-svscan "$I/service" </dev/null >"$I.svscan" 2>&1 &
   echo $! >"$I.pid"
-  wait_for 10 greets || fail "no greeting at port $PORT: $(cat "$I.svscan"; log smtpd)"
+  wait_for 40 greets || fail "no greeting at port $PORT: $(cat "$I.svscan"; log smtpd)"
+  wait_for 40 qmgr_ready || fail "qmgr is not ready: $(cat "$I.svscan"; log qmgr)"
 }
 
 stop() {
@@ -165,6 +166,8 @@ service() {
   # shellcheck disable=SC2086 # several options
   s6-svc -$2 "$I/service/$1"
 }
+
+qmgr_ready() { [ -e "$I/service/qmgr/down" ] || s6-svwait -U -t 1000 "$I/service/qmgr" 2>/dev/null; }
 
 nothing_runs() { [ -z "$(tests/peer/running "$1")" ]; }
 
