@@ -131,6 +131,12 @@ static int counts(session const *s, loss const *l)
   return l->vain && !l->further && (l->begun < 2 || s->loss != SESSION_LOSS_CLOSED);
 }
 
+static void window_narrow(session const *s, loss const *l)
+{
+  if (s->loss == SESSION_LOSS_CLOSED) work_window_drop(s->jobs);
+  else work_window_narrow(s->jobs, l->vain ? 1 : l->begun / 2);
+}
+
 int retry_lost(session *s, way *to)
 {
   loss l = loss_of(s);
@@ -138,12 +144,12 @@ int retry_lost(session *s, way *to)
   int elsewhere = 0;
   char id[JOB_ID_MAX + 1];
   text_join(id, sizeof id, l.head ? l.head->id : "-");
+  window_narrow(s, &l);
   retry_begun(s);
   if (vain) way_in_vain(to);
   else if (!l.vain) way_settled(to);
   if (l.head && !l.further) elsewhere = head_lost(s, &l);
   else if (!l.further) text_log_later(s->text);
-  work_window_narrow(s->jobs, l.vain ? 1 : l.begun / 2);
   if (vain && !elsewhere) report_vain(s->out, id, s->code, s->text);
   else report_lost(s->out, s->loss == SESSION_LOSS_CLOSED);
   return !vain || elsewhere;

@@ -5,6 +5,11 @@
 
 #include "send/clock.h"
 
+/* A link that drops: the window grows by one with every so many messages, until it has lasted so many times as long. */
+#define DROP_GROWS_EVERY 8
+#define DROP_TIMES 4
+#define DROP_LASTED_LEAST 8
+
 void work_init(work *w)
 {
   w->begun_most = WORK_MAX;
@@ -127,12 +132,23 @@ void work_again(work *w, work_job *job)
 
 void work_window_grow(work *w)
 {
-  if (w->begun_most < WORK_MAX) w->begun_most++;
+  w->since_drop++;
+  if (w->begun_most == WORK_MAX) return;
+  if (w->since_drop > DROP_TIMES * w->lasted || !(w->since_drop % DROP_GROWS_EVERY)) w->begun_most++;
 }
 
 void work_window_narrow(work *w, size_t most)
 {
   w->begun_most = most < 1 ? 1 : most;
+}
+
+void work_window_drop(work *w)
+{
+  size_t half = w->begun / 2;
+  size_t worth = w->since_drop / DROP_GROWS_EVERY;
+  work_window_narrow(w, half < worth ? half : worth);
+  w->lasted = w->since_drop > DROP_LASTED_LEAST ? w->since_drop : DROP_LASTED_LEAST;
+  w->since_drop = 0;
 }
 
 int work_reason_keep(work_job *job, size_t rcpt, char const *code, char const *relay, char const *reason)

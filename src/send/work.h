@@ -99,6 +99,8 @@ typedef struct work
   size_t held;
   size_t begun;           /* of those held */
   size_t begun_most;      /* that may be begun at once */
+  size_t since_drop;      /* messages carried out since the connection was lost without a word, or since ever */
+  size_t lasted;          /* and between the two times before; 0: it was not lost */
   size_t fds_len;
   int fds[WORK_FDS_MAX];  /* came before their mail lines were complete, in the order of those */
   work_job slot[WORK_MAX];
@@ -146,9 +148,14 @@ extern int work_left_here(work_job const *job);
 extern void work_again(work *w, work_job *job);
 extern void work_move_last(work *w, work_job *job);
 
-/* How many may be begun at once: one more; no more than so many, but one. */
+/*
+ * How many may be begun at once: after a message was carried out, one more; no more than so many, but one; after the
+ * connection was lost without a word, half of those begun, and less where it did not last: what is on the wire when a
+ * link drops may be there already, and goes twice.  That is called while they still count as begun.
+ */
 extern void work_window_grow(work *w);
 extern void work_window_narrow(work *w, size_t most);
+extern void work_window_drop(work *w);
 
 /*
  * Keep, as strings in the job's text, why a recipient did not go where it was tried.

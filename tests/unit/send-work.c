@@ -18,6 +18,34 @@ static int null_fd(void)
   return open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
+static void grow(size_t times)
+{
+  while (times--) work_window_grow(&w);
+}
+
+static void window_on_a_link_that_drops(void)
+{
+  work_window_drop(&w);
+  CHECK("lost at once: one", w.begun_most == 1);
+  grow(7);
+  CHECK("one by one", w.begun_most == 1);
+  grow(1);
+  CHECK("until some got through", w.begun_most == 2);
+  grow(24 + 1);
+  CHECK("and it has lasted", w.begun_most == 1 + 4 + 1);
+  grow(10);
+  CHECK("then each counts", w.begun_most == 1 + 4 + 11);
+  grow(2 * WORK_MAX);
+  w.begun = 64;
+  work_window_drop(&w);
+  CHECK("half, where it has lasted for long", w.begun_most == 32);
+  grow(16);
+  w.begun = 34;
+  work_window_drop(&w);
+  CHECK("what it was worth", w.begun_most == 2);
+  w.begun = 0;
+}
+
 static work_job *job_make(char const *mail)
 {
   work_take_fd(&w, null_fd());
@@ -93,6 +121,7 @@ int main(void)
   work_window_narrow(&w, WORK_MAX);
   work_window_grow(&w);
   CHECK("never more than there is room for", w.begun_most == WORK_MAX);
+  window_on_a_link_that_drops();
 
   work_take_fd(&w, null_fd());
   CHECK("no recipients", take("mail m3 1 0 0 - <>") == WORK_LINE_OK && take("go") == WORK_LINE_SENSELESS);
