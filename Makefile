@@ -179,7 +179,8 @@ VALGRIND := conf-check conf-cdb etrn flush-rebuild flush-record flush-run qmgr-t
 check-valgrind: deps-check all
 	@VALGRIND="$(VALGRIND)" BIN=$(BIN) tests/run $(wildcard $(VALGRIND:%=tests/%.sh)) tests/etrn-client.sh
 
-# The parsers of what peers send, under libFuzzer, FUZZ_SECONDS each; what it finds lies in build/fuzz.
+# The parsers of what peers send, under libFuzzer, FUZZ_SECONDS each; what it finds lies in build/fuzz.  What it once
+# found is tried first: tests/fuzz/found.
 FUZZ := $(patsubst tests/%.c,build/%,$(wildcard tests/fuzz/*.c))
 FUZZ_SECONDS ?= 20
 
@@ -191,8 +192,9 @@ $(FUZZ): build/%: tests/%.c $(patsubst $(O)/%.o,%.c,$(SMTP) $(JOB)) | $(FIRST)
 build/fuzz/fields: src/bounce/fields.c
 
 fuzz: $(FUZZ)
-	@for f in $(FUZZ); do echo "$$f"; $$f -dict=tests/fuzz/words -max_len=5000 -max_total_time=$(FUZZ_SECONDS) \
-	  -artifact_prefix=$$f- >$$f.log 2>&1 && tail -n 1 $$f.log || { cat $$f.log; exit 1; }; done
+	@for f in $(FUZZ); do echo "$$f"; mkdir -p $$f.corpus; $$f -dict=tests/fuzz/words -max_len=5000 -max_total_time=$(FUZZ_SECONDS) \
+	  -artifact_prefix=$$f- $$f.corpus $$(find tests/fuzz/found -name $${f##*/}) >$$f.log 2>&1 && tail -n 1 $$f.log || \
+	  { cat $$f.log; exit 1; }; done
 
 demo: deps-demo all
 	@BIN=$(BIN) tests/demo

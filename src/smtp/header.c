@@ -181,15 +181,16 @@ static int words_read(smtp_address_list *l, words *w)
   }
 }
 
-/* "[...]", white space left out. */
+/* "[...]", white space left out.  What has a meaning of its own in a list is in no literal that is an address. */
 static int literal_read(smtp_address_list *l, words *w)
 {
+  words_put(w, l->s[l->at++]);
   while (!at_end(l))
   {
     char c = l->s[l->at++];
     if (!white(c)) words_put(w, c);
     if (c == ']') return 1;
-    if (control(c) && !white(c)) return 0;
+    if ((control(c) && !white(c)) || strchr("[\\<>()@,;\"", c)) return 0;
   }
   return 0;
 }
