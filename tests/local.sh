@@ -103,6 +103,20 @@ testTcpPeerNamed() {
   assertEquals 'one without a file' 1 "$(as_child REMOTE_ADDR=@x)"
 }
 
+# Its end of the socket is bound to what looks like an address; super-servers hand that on.
+testNamedLikeAnAddress() {
+  (cd "$T" && rm -f 203.0.113.77 && systemd-socket-activate -l "$T/named" --accept --inetd -E "SLUICE=$I" \
+    -E TCPREMOTEIP=203.0.113.77 -E TCPLOCALIP=203.0.113.1 "$BIN/smtpd-etrn" </dev/null >"$T/activate" 2>&1) &
+  activate=$!
+  wait_for 10 test -S "$T/named" || fail "$(cat "$T/activate")"
+  assertContains "$(cd "$T" && printf 'EHLO c\r\nMAIL FROM:<a@b>\r\nRCPT TO:<x@elsewhere.example>\r\nQUIT\r\n' |
+    socat -t 20 - UNIX-CONNECT:named,bind=203.0.113.77 | tr -d '\r' | tail -n 2)" '250 2.1.5 Ok'
+  kill $activate
+  wait $activate 2>/dev/null
+  assertContains "$(cat "$T/activate")" "connect from local[uid=$(id -u)]"
+  rm -f "$T/named" "$T/203.0.113.77"
+}
+
 testOverTcp() {
   id=$(put x@two.example)
   assertEquals '501 Error: invalid parameter syntax' "$(etrn @)"

@@ -2,10 +2,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/un.h>
 
 static char const loopback[] = "127.0.0.1";
 static char const ipv6_tag[] = "IPv6:";
@@ -62,6 +64,18 @@ static int peer_from_env(peer *it, char const *name)
   return peer_from_text(it, s, strlen(s));
 }
 
+/*
+ * Accepted from a UNIX socket that listens, and so has a name?  The client chooses the name of its own end, an address for
+ * instance, which super-servers hand on.  A pair of sockets has no names: who made it says whose connection it stands for.
+ */
+static int unix_accepted(int fd)
+{
+  struct sockaddr_un own = { .sun_family = AF_UNSPEC };
+  socklen_t len = sizeof own;
+  return getsockname(fd, (struct sockaddr *)&own, &len) == 0 && own.sun_family == AF_UNIX
+    && len > offsetof(struct sockaddr_un, sun_path);
+}
+
 static int peer_user(peer *it, int fd)
 {
   struct ucred user;
@@ -73,15 +87,16 @@ static int peer_user(peer *it, int fd)
 
 int peer_read(peer *client, int fd)
 {
-  int r = peer_from_env(client, "TCPREMOTEIP");
-  if (r == -1) r = peer_from_env(client, "REMOTE_ADDR");
+  int accepted = unix_accepted(fd);
+  int r = accepted ? -1 : peer_from_env(client, "TCPREMOTEIP");
+  if (r == -1 && !accepted) r = peer_from_env(client, "REMOTE_ADDR");
   if (r != -1) return r;
   return peer_from_fd(client, fd, &getpeername) && (!client->local || peer_user(client, fd));
 }
 
 int peer_own(peer *own, int fd)
 {
-  int r = peer_from_env(own, "TCPLOCALIP");
+  int r = unix_accepted(fd) ? -1 : peer_from_env(own, "TCPLOCALIP");
   return r == -1 ? peer_from_fd(own, fd, &getsockname) : r;
 }
 
