@@ -754,6 +754,28 @@ testErrors() {
   said 'too many errors after UNKNOWN'
 }
 
+# A browser can be made to send what it likes, but not before its own protocol has had its line.
+testOtherProtocols() {
+  mail="${MAIL}${RCPT}DATA\r\nx\r\n.\r\nETRN customer.example\r\n"
+  for line in 'GET / HTTP/1.1' 'POST /?x HTTP/1.1' 'put /' 'CONNECT mx:25 HTTP/1.1' 'OPTIONS * HTTP/1.1' 'HEAD / HTTP/1.0' \
+    'PRI * HTTP/2.0' 'Host: 127.0.0.1:25' 'Content-Type: text/plain' 'X:' '\026\003\001\002\000\001'; do
+    assertEquals "$line" '220, 421 4.7.0' "$(replies "$line\r\nEHLO x\r\n$mail")"
+    said "warning: non-SMTP command from unknown[127.0.0.1]: "
+    assertEquals "$line" '220, 250, 421 4.7.0' "$(replies "HELO x\r\n$line\r\n$mail")"
+    assertEquals "$line" '220, 250, 250 2.1.0, 421 4.7.0' "$(replies "HELO x\r\n${MAIL}$line\r\n${RCPT}DATA\r\nx\r\n.\r\n")"
+  done
+  long=$(head -c 5000 /dev/zero | tr '\0' x)
+  assertEquals 'a long one' '220, 421 4.7.0' "$(replies "GET /$long HTTP/1.1\r\nHELO x\r\n$mail")"
+  assertEquals 'by bare LF' '220, 421 4.7.0' "$(replies "GET / HTTP/1.1\nHost: x\n\nHELO x\r\n$mail")"
+  assertEquals 0 "$(messages)"
+  assertEquals '' "$(ls "$I/queue/asked")"
+}
+
+# Content may hold any such line.
+testOtherProtocolsInContent() {
+  codes '250 2.1.0, 250 2.1.5, 354, 250 2.0.0, 221 2.0.0' "${MAIL}${RCPT}DATA\r\nGET / HTTP/1.1\r\nHost: x\r\n.\r\nQUIT\r\n"
+}
+
 # A message taken shows good will.
 testErrorsForgiven() {
   bad=$(i=0; while [ $i -lt 9 ]; do printf 'X\\r\\n'; i=$((i + 1)); done)

@@ -34,6 +34,30 @@ void smtp_command_scan(char const *line, size_t len, smtp_command *command)
   command->argumentlen = len;
 }
 
+/* Methods of HTTP (RFC 9110 section 9.3, RFC 5789), and how its second version begins (RFC 9113 section 3.4). */
+static char const *const methods[] =
+  { "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "PRI" };
+
+static int method(char const *s, size_t len)
+{
+  size_t i;
+  for (i = 0; i < sizeof methods / sizeof *methods; i++) if (smtp_word_is(s, len, methods[i])) return 1;
+  return 0;
+}
+
+/* The type of a handshake's record, and the first octet of all its versions (RFC 8446 section 5.1). */
+static int handshake(char const *s, size_t len)
+{
+  return len > 1 && s[0] == 0x16 && s[1] == 3;
+}
+
+int smtp_command_foreign(char const *line, size_t len)
+{
+  size_t n = 0;
+  while (n < len && !space(line[n]) && line[n] != ':' && line[n] != '\r' && line[n] != '\n') n++;
+  return (n && n < len && line[n] == ':') || method(line, n) || handshake(line, len);
+}
+
 /* --- paths --- */
 
 static char *octets_put(char *out, char const *s, size_t len)

@@ -26,6 +26,12 @@ typedef struct smtp_command
 /* Split a command line (without CRLF) into its verb, in any case, and its argument. */
 extern void smtp_command_scan(char const *line, size_t len, smtp_command *command);
 
+/*
+ * Is a line, or the beginning of one, what clients of another protocol say: a request of HTTP, the field of a header, a
+ * handshake of TLS?  A browser can be made to send any text here, behind such lines.
+ */
+extern int smtp_command_foreign(char const *line, size_t len);
+
 /* The argument of MAIL or RCPT: a path, and what follows it. */
 typedef struct smtp_argument
 {

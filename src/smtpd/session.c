@@ -14,6 +14,9 @@
 #include "smtp/reply.h"
 #include "smtpd/clients.h"
 
+/* So much of what is no SMTP is logged. */
+#define FOREIGN_SHOWN 100
+
 /* --- replies --- */
 
 static void reply_build(session *s, char const *const *text)
@@ -257,12 +260,27 @@ static char const *line_refusal(wire_line const *line)
   return line_clean(line) ? 0 : "500 5.5.2 Error: control character in command";
 }
 
+/* A client of another protocol, with a command of ours in what follows, if somebody meant us to read it: nothing more of it is. */
+static int foreign(session *s)
+{
+  char begin[FOREIGN_SHOWN + 1];
+  size_t len = s->line.len < FOREIGN_SHOWN ? s->line.len : FOREIGN_SHOWN;
+  memcpy(begin, s->line.s, len);
+  begin[len] = 0;
+  log_line("warning: non-SMTP command from ", s->who, ": ", begin);
+  s->verb = verbs[SMTP_UNKNOWN].name;
+  s->counts[SMTP_UNKNOWN].said++;
+  s->end = SESSION_FOREIGN;
+  return 0;
+}
+
 static int session_command(session *s)
 {
   char const *refusal = line_refusal(&s->line);
   smtp_command command = { .verb = SMTP_UNKNOWN };
   session_count *count;
   int r;
+  if (smtp_command_foreign(s->line.s, s->line.len)) return foreign(s);
   if (!refusal) smtp_command_scan(s->line.s, s->line.len, &command);
   s->verb = verbs[command.verb].name;
   count = s->counts + command.verb;
@@ -376,6 +394,7 @@ static session_parting const partings[] =
   [SESSION_ERRORS] = { "421 4.7.0 ", " Error: too many errors", "too many errors" },
   [SESSION_CROWDED] = { 0, 0, 0 },
   [SESSION_ASTRAY] = { "421 4.7.0 ", " Error: lost track of the dialogue", "size too large to follow" },
+  [SESSION_FOREIGN] = { "421 4.7.0 ", " Error: this is SMTP", "other protocol" },
   [SESSION_SHORT] = { "421 4.3.0 ", " Error: temporary lack of resources", 0 },
   [SESSION_BROKEN] = { "421 4.3.5 ", " Error: server configuration error", 0 }
 };

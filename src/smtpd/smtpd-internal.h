@@ -41,6 +41,7 @@ enum session_end
   SESSION_ERRORS,   /* too many */
   SESSION_CROWDED,  /* the client has too many connections: it was told */
   SESSION_ASTRAY,   /* no telling where the next command begins */
+  SESSION_FOREIGN,  /* the client speaks another protocol */
   SESSION_SHORT,    /* memory or descriptors are: already said on stderr */
   SESSION_BROKEN    /* a setting is unusable: already said on stderr */
 };

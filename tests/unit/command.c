@@ -217,8 +217,45 @@ static value_case const notifies[] =
   { "SUCCESS FAILURE", 0 }, { "SUCCES", 0 }, { "SUCCESSS", 0 }
 };
 
+static struct foreign_case
+{
+  char const *line;
+  int foreign;
+} const foreigns[] =
+{
+  { "GET / HTTP/1.1", 1 },
+  { "get", 1 },
+  { "POST /x", 1 },
+  { "POST\t/", 1 },
+  { "CONNECT a:25 HTTP/1.1", 1 },
+  { "OPTIONS *", 1 },
+  { "PRI * HTTP/2.0", 1 },
+  { "GET\r/", 1 },
+  { "Host: a.tld", 1 },
+  { "Content-Length:5", 1 },
+  { "RCPT:<a@b>", 1 },
+  { "\x16\x03\x01\x02", 1 },
+  { "GETS x", 0 },
+  { "MAIL FROM:<a@b>", 0 },
+  { "RCPT TO:<a@b>", 0 },
+  { "EHLO [IPv6:::1]", 0 },
+  { "NOOP a:b", 0 },
+  { ": x", 0 },
+  { "", 0 },
+  { " GET", 0 },
+  { "\x16", 0 }
+};
+
+static void check_foreign(void)
+{
+  size_t i;
+  EACH(i, foreigns)
+    CHECK(foreigns[i].line, smtp_command_foreign(foreigns[i].line, strlen(foreigns[i].line)) == foreigns[i].foreign);
+}
+
 int main(void)
 {
+  check_foreign();
   size_t i;
   test_lines();
   EACH(i, arguments) CHECK(arguments[i].line, argument_ok(&arguments[i]));
