@@ -46,7 +46,7 @@ testDefaults() {
   says 'flushdomains = (relaydomains)  (default)'
   says 'timeouts = connect 30, greeting 300, '
   says ', quit 30, lookup 30, '
-  assertEquals 'a line for each setting' 23 "$(out | wc -l)"
+  assertEquals 'a line for each setting' "$(ls conf | wc -l)" "$(out | wc -l)"
 }
 
 testValues() {
@@ -76,6 +76,7 @@ testWrongValues() {
   wrong etrncounts 'line 1: neither 1 nor 0: yes' yes
   wrong fsyncdir 'line 1: neither 1 nor 0: 2' 2
   wrong lenient 'line 1: neither 1 nor 0: on' on
+  wrong percenthack 'line 1: neither 1 nor 0: yes' yes
   wrong lifetime 'line 1: not a time (such as 300s, 12h, 5d): 5y' 5y
   wrong backoff 'line 2: MIN is over MAX: 60 5' '# quick' '60 5'
   wrong concurrency 'line 1: PERSITE is over TOTAL: 20 10' '20 10'

@@ -771,6 +771,31 @@ testOtherProtocols() {
   assertEquals '' "$(ls "$I/queue/asked")"
 }
 
+# Where the customer's server would send it on, since it trusts us.
+testRouted() {
+  for local in 'user%else.example' '"user@else.example"' 'else.example!user' '"a\\@b"' '"a%b"' 'a%' '!a' 'a@b@c' '"a b!c"' '%'; do
+    case $local in a@b@c) refusal='501 5.1.3';; *) refusal='554 5.7.1';; esac
+    said_so=$(printf %s "$local" | sed 's/%/%%/g; s/\\/\\\\/g')
+    text="${MAIL}RCPT TO:<@x.example,@y.example:$said_so@customer.example>\r\nRCPT TO:<$said_so@sub.customer.example>\r\n"
+    for ip in 203.0.113.5 2001:db9::1; do
+      TCPREMOTEIP=$ip codes "250 2.1.0, $refusal, $refusal" "$text"
+    done
+    [ "$local" = a@b@c ] || TCPREMOTEIP=192.0.2.7 codes '250 2.1.0, 250 2.1.5, 250 2.1.5' "$text"
+    conf percenthack 1
+    [ "$local" = a@b@c ] || TCPREMOTEIP=203.0.113.5 codes '250 2.1.0, 250 2.1.5, 250 2.1.5' "$text"
+    conf percenthack
+  done
+  conf recipients user%else.example@customer.example
+  TCPREMOTEIP=203.0.113.5 codes '250 2.1.0, 554 5.7.1' "${MAIL}RCPT TO:<user%%else.example@customer.example>\r\n"
+  said 'Source routing is not allowed'
+  conf lenient 1
+  TCPREMOTEIP=203.0.113.5 codes '250 2.1.0, 554 5.7.1' "${MAIL}RCPT TO:..user%%else.example@customer.example\r\n"
+  conf percenthack maybe
+  TCPREMOTEIP=203.0.113.5 replies "HELO x\r\n${MAIL}RCPT TO:<user%%else.example@customer.example>\r\n" >"$T/got"
+  said 'percenthack'
+  assertContains "$(cat "$T/got")" '421 4.3.5'
+}
+
 # Content may hold any such line.
 testOtherProtocolsInContent() {
   codes '250 2.1.0, 250 2.1.5, 354, 250 2.0.0, 221 2.0.0' "${MAIL}${RCPT}DATA\r\nGET / HTTP/1.1\r\nHost: x\r\n.\r\nQUIT\r\n"

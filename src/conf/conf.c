@@ -458,7 +458,7 @@ static int check_timeout(char const *s, size_t len)
 /* In the order of conf_settings. */
 enum
 {
-  ME, POSTMASTER, LISTEN, NAMESERVER, DATABYTES, ETRNCOUNTS, FSYNCDIR, LENIENT, LIFETIME, DELAYWARNING,
+  ME, POSTMASTER, LISTEN, NAMESERVER, DATABYTES, ETRNCOUNTS, FSYNCDIR, LENIENT, PERCENTHACK, LIFETIME, DELAYWARNING,
   BACKOFF, CONCURRENCY, CONCURRENCYINCOMING, CONCURRENCYCLIENT, TIMEOUTS
 };
 
@@ -480,6 +480,8 @@ conf_setting const conf_settings[] =
     "1: sync directories too, for file systems that need it", &check_switch },
   [LENIENT] = { "lenient", CONF_VALUE, "0",
     "1: take addresses without brackets, and with dots anywhere before the @", &check_switch },
+  [PERCENTHACK] = { "percenthack", CONF_VALUE, "0",
+    "1: take user%else@customer and its like from strangers too", &check_switch },
   [LIFETIME] = { "lifetime", CONF_VALUE, "5d",
     "how long a message may wait", &check_time },
   [DELAYWARNING] = { "delaywarning", CONF_VALUE, "4h",

@@ -97,6 +97,7 @@ static rcpt_refusal const rcpt_refusals[] =
 {
   [POLICY_NOT_A_DOMAIN] = { "501 5.1.3 <", ">: Recipient address rejected: No such name is possible" },
   [POLICY_NO_RELAY] = { "554 5.7.1 <", ">: Relay access denied" },
+  [POLICY_ROUTED] = { "554 5.7.1 <", ">: Recipient address rejected: Source routing is not allowed" },
   [POLICY_LITERAL] = { "550 5.1.2 <", ">: Recipient address rejected: No mail is sent to address literals" },
   [POLICY_UNKNOWN] = { "550 5.1.1 <", ">: Recipient address rejected: User unknown" }
 };

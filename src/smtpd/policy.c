@@ -46,12 +46,35 @@ static int at_this_host(policy const *p, smtp_path const *path, stralloc const *
   return peer_own(&own, p->socket) && peer_is(&own, path->domain, path->domainlen);
 }
 
+/* Is it a local user, or a client of ours? */
+static int trusted(policy *p, int *ours)
+{
+  *ours = p->client->local;
+  return *ours || conf_relayclient(p->conf, &p->relayclients, &p->client->address, ours);
+}
+
 /* What comes for none of our domains: clients of ours and local users may send anywhere, where that has a name. */
 static int abroad(policy *p, smtp_path const *path, enum policy_verdict *verdict)
 {
-  int ours = p->client->local;
-  if (!ours && !conf_relayclient(p->conf, &p->relayclients, &p->client->address, &ours)) return 0;
+  int ours;
+  if (!trusted(p, &ours)) return 0;
   *verdict = !ours ? POLICY_NO_RELAY : *path->domain == '[' ? POLICY_LITERAL : POLICY_YES;
+  return 1;
+}
+
+/*
+ * "user%elsewhere", "elsewhere!user", "user@elsewhere" in quotes: the customer's server may send it there, since it trusts us;
+ * a stranger who may not send there must not get there so either.
+ */
+static int routed(policy *p, smtp_path const *path, int *yes)
+{
+  size_t i = 0;
+  int allowed;
+  while (i < path->locallen && !memchr("@%!", path->local[i], 3)) i++;
+  *yes = i < path->locallen;
+  if (!*yes) return 1;
+  if (!conf_switch(p->conf, "percenthack", &allowed) || (!allowed && !trusted(p, &allowed))) return 0;
+  *yes = !allowed;
   return 1;
 }
 
@@ -59,7 +82,13 @@ static int abroad(policy *p, smtp_path const *path, enum policy_verdict *verdict
 static int at_home(policy *p, smtp_path const *path, stralloc const *domain, stralloc *address,
                    enum policy_verdict *verdict)
 {
-  int known = is_postmaster(path);
+  int known = is_postmaster(path), elsewhere;
+  if (!routed(p, path, &elsewhere)) return 0;
+  if (elsewhere)
+  {
+    *verdict = POLICY_ROUTED;
+    return 1;
+  }
   if (!known)
   {
     if (!address_put(address, path, domain->s, domain->len)) return 0;

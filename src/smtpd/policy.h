@@ -33,6 +33,7 @@ enum policy_verdict
   POLICY_NOT_A_DOMAIN, /* the domain's name makes no sense */
   POLICY_NO_RELAY,     /* not a domain of ours, not a client of ours */
   POLICY_LITERAL,      /* an address literal: there is no gate for those */
+  POLICY_ROUTED,       /* of ours, but the local part may be read as an address elsewhere; not a client of ours */
   POLICY_UNKNOWN       /* a domain of ours, but it has no such mailbox */
 };
 

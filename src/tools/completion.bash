@@ -103,7 +103,7 @@ _sluice_offer() {
     list) printf '%s\n' relaydomains flushdomains routes recipients ;;
     setting)
       printf '%s\n' me postmaster listen nameserver databytes lifetime delaywarning backoff concurrency \
-        concurrencyincoming concurrencyclient etrncounts fsyncdir lenient timeouts relaydomains relayclients \
+        concurrencyincoming concurrencyclient etrncounts fsyncdir lenient percenthack timeouts relaydomains relayclients \
         flushdomains flushclients flushusers recipients queues routes ;;
     hint) printf '%s\n' new flush scan deleted held released requeued ;;
   esac
