@@ -65,7 +65,7 @@ testEmpty() {
 }
 
 testRaw() {
-  printf 'a: b\r\n\r\n\0\377.\r\nno end' >"$T/in"
+  printf 'a: b\r\n\r\n\001\377.\r\nno end' >"$T/in"
   put -r a@customer.tld <"$T/in" >"$T/id"
   assertEquals 'exit code' 0 $?
   content | cmp - "$T/in"
@@ -85,6 +85,16 @@ testBareIsRefused() {
     printf "$text" | put a@customer.tld >"$T/id"
     code=$?
     refused "$text" 100
+  done
+}
+
+testNulIsRefused() {
+  for option in '' -r; do
+    # shellcheck disable=SC2086 # none, or one
+    printf 'a: b\r\n\r\n\0\r\n' | put $option a@customer.tld >"$T/id"
+    code=$?
+    refused "a NUL $option" 100
+    assertContains "$(cat "$T/err")" 'a NUL'
   done
 }
 

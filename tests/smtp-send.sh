@@ -677,6 +677,38 @@ way_short() {
 }
 testShortFile() { each_way way_short; }
 
+# A file of the queue that somebody has written into: no peer is to find the end of a message, or a command, in it.
+way_unfit() {
+  peer "$1"
+  message m1
+  message m2 'a\r\n\r\nb\n.\nMAIL FROM:<x@y>\r\n'
+  message m3 'a\r\n\r\nb\r.\r\n'
+  message m4 'a\r\n\r\nb\0c\r\n'
+  message m5 'a\r\n\r\nb\r'
+  message m6
+  { echo "$SITE"; echo '=together'; for id in m1 m2 m3 m4 m5 m6; do job $id - a@x.tld b@x.tld; done
+    echo '=wait done m6'; echo '=end'; } | send
+  assertEquals "$1" 0 $?
+  for id in m2 m3 m4 m5; do
+    assertEquals "$1: $id" 2 "$(said | grep -c "^rcpt $id [01] failed 5.6.0 ")"
+    assertEquals "$1: $id" 2 "$(journal $id | grep -c 'failed 5.6.0 ')"
+  done
+  same m1 1
+  same m6 2
+  assertEquals "$1: only what is fit" 2 "$(commands | grep -c '^MAIL')"
+}
+testUnfit() { each_way way_unfit; }
+
+# So it is with what was said of its lines.
+way_flags() {
+  peer "$1"
+  message m1 '.a\r\n.\r\nMAIL FROM:<x@y>\r\n.'
+  { echo "$SITE"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
+  assertEquals "$1: one message" 1 "$(messages_kept)"
+  assertEquals "$1: as it was" ".a,.,MAIL FROM:<x@y>,.," "$(tr -d '\r' <"$(kept 1)" | awk '{ printf "%s,", $0 }')"
+}
+testFlagsAreLookedUp() { each_way way_flags; }
+
 testTornJournal() {
   peer "$CHUNK" -r 'RCPT*<b@*=>550 5.1.1 no'
   message m1
@@ -1012,6 +1044,9 @@ testByHandWrong() {
   assertEquals 100 $?
   printf 'a\rb' | by_hand '[::1]' a@b.tld c@d.tld
   assertEquals 100 $?
+  printf 'a\0b' | by_hand '[::1]' a@b.tld c@d.tld
+  assertEquals 100 $?
+  assertTrue 'a NUL' "grep -q 'holds a NUL' '$T/log'"
 }
 
 . shunit2

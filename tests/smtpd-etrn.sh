@@ -208,6 +208,16 @@ testControlCharacters() {
   assertEquals '220, 500 5.5.2' "$(replies 'HELO a\000b\r\n')"
 }
 
+testNulInContent() {
+  for text in '\000' 'a\000b' '\r\n\000.\r\n' '\000\r\n.\000'; do
+    codes '250 2.1.0, 250 2.1.5, 354, 550 5.5.2, 250 2.0.0' "${MAIL}${RCPT}DATA\r\nX: y\r\n\r\n$text\r\n.\r\nNOOP\r\n"
+    length=$(printf "$text" | wc -c)
+    codes '250 2.1.0, 250 2.1.5, 550 5.5.2, 250 2.0.0' "${MAIL}${RCPT}BDAT $length LAST\r\n${text}NOOP\r\n"
+  done
+  assertEquals 0 "$(messages)"
+  assertNotContains "$(replies 'EHLO x\r\n'; cat "$T/got" 2>/dev/null)" BINARYMIME
+}
+
 # RFC 5321 section 4.1.1: white space before the line end is tolerated.
 testTrailingWhiteSpace() {
   codes '250 2.0.0, 250 2.0.0, 250 2.1.0, 250 2.1.5' \

@@ -68,6 +68,7 @@ static enum hand_result message_copy(copy *c, int input, char const **what)
     *what = "read the message";
     if (n == -1 && errno == EINTR) continue;
     if (n == -1) return HAND_ERROR;
+    if (n == 0 && c->content.flags & SMTP_CONTENT_NUL) return HAND_NUL;
     if (n == 0) return c->cr ? HAND_BARE_CR : HAND_OK;
     n = piece_convert(c, out, in, (size_t)n);
     if (n == -1) return HAND_BARE_CR;

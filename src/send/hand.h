@@ -10,6 +10,7 @@ enum hand_result
   HAND_OK,
   HAND_BAD_ADDRESS,  /* *what is the argument that is no mailbox */
   HAND_BARE_CR,      /* the message holds a CR without LF: not allowed on the wire (RFC 5321 section 2.3.8) */
+  HAND_NUL,          /* a NUL */
   HAND_ERROR         /* errno; *what says at what */
 };
 

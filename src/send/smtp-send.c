@@ -463,6 +463,9 @@ static void message_take(work *jobs, char const *sender, char const *const *reci
     case HAND_BARE_CR:
       text_log("fatal: message holds a CR that ends no line");
       exit(EXIT_FAILED);
+    case HAND_NUL:
+      text_log("fatal: message holds a NUL");
+      exit(EXIT_FAILED);
     case HAND_ERROR:
       text_log("fatal: unable to ", what, ": ", strerror(errno));
       exit(EXIT_DEFERRED);

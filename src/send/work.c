@@ -215,6 +215,7 @@ static enum work_line mail_take(work *w, char const *s, size_t len)
   job->offset = mail.offset;
   job->length = mail.length;
   job->flags = mail.flags;
+  job->fit = 0;
   job->alone = w->alone;
   w->alone = 0;
   job->tried = 0;

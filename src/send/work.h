@@ -64,6 +64,7 @@ typedef struct work_job
   array rcpts;            /* of work_rcpt */
   size_t rcpts_len;
 
+  int fit;                /* its content was read, and may be sent */
   int alone;              /* it is to be the first of its connection */
 
   /* From connection to connection. */

@@ -147,28 +147,33 @@ static int stretch_bare(unsigned int state, unsigned int end, char const *s, siz
   return !!memchr(s, '\r', len - endlen);
 }
 
-/* Look at a stretch of content. */
-static void stretch_read(smtp_content *content, char const *s, size_t len)
+/* Look at how a stretch of content begins and ends. */
+static void stretch_lines(smtp_content *content, char const *s, size_t len)
 {
   unsigned int state = content->state == DOT ? START : content->state;
   unsigned int end = stretch_end(state, s, len);
   if (state == START && *s == '.') content->seen |= SMTP_CONTENT_DOT;
   if (!(content->seen & SMTP_CONTENT_BARE) && stretch_bare(state, end, s, len))
     content->seen |= SMTP_CONTENT_BARE;
+  content->state = end;
+}
+
+/* And at what is in it. */
+static void stretch_read(smtp_content *content, char const *s, size_t len)
+{
+  stretch_lines(content, s, len);
   field_read(content, s, len);
   smtp_parts_read(&content->parts, s, len);
-  if (end == START)
-  {
-    field_next(content);
-    smtp_parts_line_end(&content->parts);
-  }
-  content->state = end;
+  if (content->state != START) return;
+  field_next(content);
+  smtp_parts_line_end(&content->parts);
 }
 
 /* What is known of the content if these were its last octets. */
 static void flags_update(smtp_content *content, char const *s, size_t len)
 {
   if (!(content->seen & SMTP_CONTENT_8BIT) && has_8bit(s, len)) content->seen |= SMTP_CONTENT_8BIT;
+  if (memchr(s, 0, len)) content->seen |= SMTP_CONTENT_NUL;
   content->flags = content->seen;
   if (smtp_parts_high(&content->parts)) content->flags |= SMTP_CONTENT_HEADER;
   if (content->state == LINE || content->state == CR) content->flags |= SMTP_CONTENT_UNENDED;
@@ -226,6 +231,17 @@ void smtp_content_chunk(smtp_content *content, char const *in, size_t len)
   {
     n = stretch_length(in + i, len - i);
     stretch_read(content, in + i, n);
+  }
+  flags_update(content, in, len);
+}
+
+void smtp_content_lines(smtp_content *content, char const *in, size_t len)
+{
+  size_t i, n;
+  for (i = 0; i < len; i += n)
+  {
+    n = stretch_length(in + i, len - i);
+    stretch_lines(content, in + i, n);
   }
   flags_update(content, in, len);
 }

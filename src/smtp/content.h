@@ -12,8 +12,12 @@ enum smtp_content_flag
   SMTP_CONTENT_DOT = 2,      /* a line that begins with a dot: must be stuffed for DATA */
   SMTP_CONTENT_BARE = 4,     /* a CR or an LF that is not part of a CRLF (RFC 5321 section 2.3.8) */
   SMTP_CONTENT_UNENDED = 8,  /* the last line has no CRLF (possible with BDAT only) */
-  SMTP_CONTENT_HEADER = 16   /* an octet over 127 in a header: the message's, or one of its parts' */
+  SMTP_CONTENT_HEADER = 16,  /* an octet over 127 in a header: the message's, or one of its parts' */
+  SMTP_CONTENT_NUL = 32      /* a NUL, which only BINARYMIME may hold (RFC 6152 section 3, RFC 5321 section 4.5.2) */
 };
+
+/* None of these may be in what is sent: some servers would read the end of a message, and commands, out of it. */
+#define SMTP_CONTENT_UNFIT (SMTP_CONTENT_BARE | SMTP_CONTENT_NUL)
 
 /* So much is kept of a message's id; none in use is nearly as long. */
 #define SMTP_CONTENT_ID_MAX 250
@@ -54,6 +58,9 @@ extern int smtp_content_data(smtp_content *content, char const *in, size_t len, 
 
 /* Look at octets of a BDAT chunk, which are content as they are (RFC 3030). */
 extern void smtp_content_chunk(smtp_content *content, char const *in, size_t len);
+
+/* The same without a look at fields and parts: flags are right but for HEADER, which is never there. */
+extern void smtp_content_lines(smtp_content *content, char const *in, size_t len);
 
 /*
  * Stuff dots for DATA: a dot is doubled where it begins a line.

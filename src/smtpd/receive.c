@@ -19,13 +19,14 @@
 
 /* --- what is wrong with a message; the first fault rules --- */
 
-enum { FAULT_NONE, FAULT_SIZE, FAULT_BARE, FAULT_HOPS, FAULT_FULL, FAULT_QUEUE };
+enum { FAULT_NONE, FAULT_SIZE, FAULT_BARE, FAULT_NUL, FAULT_HOPS, FAULT_FULL, FAULT_QUEUE };
 
 /* In words that log analysers know. */
 static char const *const fault_replies[] =
 {
   [FAULT_SIZE] = "552 5.3.4 Message size exceeds fixed limit",
   [FAULT_BARE] = "550 5.5.2 <DATA>: Data command rejected: bare <CR> or <LF> received",
+  [FAULT_NUL] = "550 5.5.2 <DATA>: Data command rejected: NUL received",
   [FAULT_HOPS] = "554 5.4.6 <DATA>: Data command rejected: too many hops",
   [FAULT_FULL] = "452 4.3.1 Insufficient system storage",
   [FAULT_QUEUE] = "451 4.3.0 <DATA>: Data command rejected: queue file write error"
@@ -191,6 +192,7 @@ static int content_end(session *s)
 {
   int r;
   if (s->scan.flags & SMTP_CONTENT_BARE) fault(s, FAULT_BARE);
+  if (s->scan.flags & SMTP_CONTENT_NUL) fault(s, FAULT_NUL);
   if (s->scan.hops > HOPS_MAX) fault(s, FAULT_HOPS);
   if (!s->fault)
   {

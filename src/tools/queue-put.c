@@ -238,6 +238,7 @@ static void content_put(put *p, header *h, char const *s, size_t len)
   smtp_content_chunk(&p->scan, s, len);
   header_look(h, s, len);
   if (p->scan.flags & SMTP_CONTENT_BARE) die_refuse(p, BARE);
+  if (p->scan.flags & SMTP_CONTENT_NUL) die_refuse(p, "a NUL");
   if (p->scan.hops > HOPS_MAX) die_refuse(p, "too many hops");
   p->octets += len;
   if (p->databytes && p->octets > p->databytes) die_refuse(p, "larger than conf/databytes");

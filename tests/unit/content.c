@@ -95,6 +95,7 @@ static void reference_flags(outcome *o)
   for (i = 0; i < o->len; i++)
   {
     if ((unsigned char)s[i] > 127) o->flags |= SMTP_CONTENT_8BIT;
+    if (!s[i]) o->flags |= SMTP_CONTENT_NUL;
     if (s[i] == '.' && begins(s, i)) o->flags |= SMTP_CONTENT_DOT;
     if (s[i] == '\n' && (!i || s[i - 1] != '\r')) o->flags |= SMTP_CONTENT_BARE;
     if (s[i] == '\r' && (i + 1 == o->len || s[i + 1] != '\n')) o->flags |= SMTP_CONTENT_BARE;
@@ -183,12 +184,26 @@ static int read_chunk(outcome *o, char const *in, size_t len, pieces const *p)
   return 1;
 }
 
+static unsigned int lines_flags(char const *in, size_t len, pieces const *p)
+{
+  smtp_content content = { 0 };
+  size_t i, n;
+  unsigned int count = 0;
+  for (i = 0; i < len; i += n)
+  {
+    n = piece(p, count++, len - i);
+    smtp_content_lines(&content, in + i, n);
+  }
+  return content.flags;
+}
+
 static int compare(char const *in, size_t len, pieces const *p)
 {
   static outcome want, have;
   reference_data(&want, in, len);
   if (!read_data(&have, in, len, p) || !outcome_same(&want, &have)) return 0;
   reference_chunk(&want, in, len);
+  if (lines_flags(in, len, p) != (want.flags & ~(unsigned int)SMTP_CONTENT_HEADER)) return 0;
   return read_chunk(&have, in, len, p) && outcome_same(&want, &have);
 }
 
@@ -469,9 +484,28 @@ static int there_and_back(unsigned int seed)
   return 1;
 }
 
+static unsigned int nul_flags(char const *in, size_t len, int data)
+{
+  smtp_content content = { 0 };
+  char out[INPUT_MAX];
+  size_t taken, outlen;
+  if (data) smtp_content_data(&content, in, len, &taken, out, &outlen);
+  else smtp_content_lines(&content, in, len);
+  return content.flags;
+}
+
+static void test_nul(void)
+{
+  CHECK("a NUL", nul_flags("a\0b\r\n", 5, 0) == SMTP_CONTENT_NUL);
+  CHECK("a NUL by DATA", nul_flags("a\0b\r\n.\r\n", 8, 1) == SMTP_CONTENT_NUL);
+  CHECK("behind a dot that is taken away", nul_flags("\r\n.\0\r\n.\r\n", 9, 1) == SMTP_CONTENT_NUL);
+  CHECK("behind the end", nul_flags("a\r\n.\r\n\0", 7, 1) == 0);
+}
+
 int main(void)
 {
   size_t i;
+  test_nul();
   for (i = 0; i < sizeof datas / sizeof *datas; i++)
   {
     CHECK(datas[i].name, data_ok(&datas[i]));
