@@ -1,6 +1,7 @@
 #include "smtp/reply.h"
 
 #include <limits.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "smtp/chars.h"
@@ -136,12 +137,64 @@ size_t smtp_extensions_format(char out[SMTP_EXTENSIONS_MAX], unsigned int all)
   return len;
 }
 
+/* --- text ------------------------------------------------------------------------------- */
+
+/* What nobody sees, in order: see reply.h. */
+static struct { uint32_t first, last; } const invisible[] =
+{
+  { 0xAD, 0xAD },       /* soft hyphen */
+  { 0x34F, 0x34F },     /* combining grapheme joiner */
+  { 0x61C, 0x61C },     /* Arabic letter mark */
+  { 0x70F, 0x70F },     /* Syriac abbreviation mark */
+  { 0x115F, 0x1160 },   /* Hangul fillers */
+  { 0x17B4, 0x17B5 },   /* Khmer inherent vowels */
+  { 0x180B, 0x180F },   /* Mongolian selectors and separator */
+  { 0x200B, 0x200F },   /* zero width, direction marks */
+  { 0x2028, 0x202E },   /* separators of lines and paragraphs, embeddings, overrides */
+  { 0x2060, 0x206F },   /* word joiner, invisible operators, isolates */
+  { 0x3164, 0x3164 },   /* Hangul filler */
+  { 0xFE00, 0xFE0F },   /* variation selectors */
+  { 0xFEFF, 0xFEFF },   /* byte order mark */
+  { 0xFFA0, 0xFFA0 },   /* half-width Hangul filler */
+  { 0xFFF0, 0xFFFB },   /* interlinear annotation */
+  { 0x13430, 0x1343F }, /* hieroglyph format controls */
+  { 0x1BCA0, 0x1BCA3 }, /* shorthand format controls */
+  { 0x1D173, 0x1D17A }, /* musical format controls */
+  { 0xE0000, 0xE0FFF }  /* tags, more variation selectors */
+};
+
+/* Of n octets that are UTF-8. */
+static uint32_t character(char const *s, size_t n)
+{
+  uint32_t c = (unsigned char)s[0] & (0xFFu >> (n + 1));
+  size_t i;
+  for (i = 1; i < n; i++) c = c << 6 | ((unsigned char)s[i] & 0x3F);
+  return c;
+}
+
+static int seen(char const *s, size_t n)
+{
+  uint32_t c = character(s, n);
+  size_t i = 0;
+  while (i < sizeof invisible / sizeof *invisible && c > invisible[i].last) i++;
+  return i == sizeof invisible / sizeof *invisible || c < invisible[i].first;
+}
+
+/* Octets of what may be shown; 0: not so. */
+static size_t shown(char const *s, size_t len)
+{
+  size_t n;
+  if (!smtp_high(*s)) return *s == ' ' || smtp_visible(*s);
+  n = smtp_utf8_scan(s, len);
+  return n && seen(s, n) ? n : 0;
+}
+
 void smtp_text_clean(char *s, size_t len)
 {
   size_t i = 0, n;
   while (i < len)
   {
-    n = smtp_high(s[i]) ? smtp_utf8_scan(s + i, len - i) : s[i] == ' ' || smtp_visible(s[i]);
+    n = shown(s + i, len - i);
     if (n) i += n;
     else s[i++] = '?';
   }

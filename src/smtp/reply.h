@@ -58,7 +58,8 @@ extern size_t smtp_extensions_format(char out[SMTP_EXTENSIONS_MAX], unsigned int
 
 /*
  * Make remote text fit for a log and a terminal: in place, control characters, the C1
- * controls in UTF-8 too, and octets that are not UTF-8 become '?'.
+ * controls in UTF-8 too, and octets that are not UTF-8 become '?'; so does each octet of a character that nobody sees, or
+ * that changes the order in which others are shown (Unicode 15: category Cf but what is a sign, Zl, Zp, Default_Ignorable).
  */
 extern void smtp_text_clean(char *s, size_t len);
 
