@@ -43,7 +43,7 @@ object = $(patsubst %,$(O)/src/%.o,$(1))
 
 SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content smtp/parts smtp/reply smtp/header)
 JOB := $(call object,job/job job/socket)
-SEND := $(call object,send/session send/transaction send/envelope send/fit send/expected send/wire send/report send/work send/hand send/host send/way send/retry send/site send/text send/clock) $(JOB) $(SMTP)
+SEND := $(call object,send/session send/transaction send/envelope send/fit send/expected send/wire send/report send/work send/hand send/host send/way send/retry send/site send/text send/clock send/confine) $(JOB) $(SMTP)
 BASE := $(call object,base/instance base/program base/log base/duration base/wallclock)
 CONF := $(call object,conf/conf conf/list conf/route) $(BASE) $(SMTP)
 QUEUE := $(call object,queue/id queue/queuedir queue/message queue/trace) $(JOB) $(CONF)
@@ -159,14 +159,25 @@ $(UNIT_SEND): $(O)/%: $(O)/%.o $(SEND)
 $(SINK): %: %.o
 	$(LINK) -o $@ $^
 
-# One that can be given another clock than the machine's: no static program can.
+# One that can be given another clock than the machine's: no static program can, nor one that may not open the file which
+# says what time it is.
 CLOCKED := $(O)/tests/clock/smtp-send
-$(CLOCKED): $(call object,send/smtp-send) $(SEND)
+$(CLOCKED): $(call object,send/smtp-send) $(filter-out %/confine.o,$(SEND)) $(O)/tests/clock/unconfined.o
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(OWFAT)
 
+# One that somebody else's code can be loaded into, and that code.
+TAKEOVER := $(O)/tests/takeover/smtp-send $(O)/tests/takeover/takeover.so
+$(O)/tests/takeover/smtp-send: $(call object,send/smtp-send) $(SEND)
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $^ $(OWFAT)
+
+$(O)/tests/takeover/takeover.so: tests/takeover/takeover.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu99 $(CPPFLAGS) $(WARN) -O1 -g -shared -fPIC -o $@ $<
+
 # TESTS="tests/etrn.sh ..." runs these alone.
-check: deps-check all $(UNIT) $(SINK) $(CLOCKED)
+check: deps-check all $(UNIT) $(SINK) $(CLOCKED) $(TAKEOVER)
 	@BIN=$(BIN) tests/run $(TESTS) $(UNIT)
 
 check-asan:

@@ -22,7 +22,8 @@
  *   alone                            the next message wants a connection that has carried none, and gets no company
  *   mail ID ARRIVAL OFFSET LENGTH FLAGS <SENDER> [PARAMETER]...
  *        with this line's first octet, or before it, travels the message's descriptor, open for
- *        reading and for appending; content is LENGTH octets from OFFSET; ARRIVAL in
+ *        reading and for appending (an agent's process can make more of it, and should see to it that it
+ *        cannot any more: send/confine.h); content is LENGTH octets from OFFSET; ARRIVAL in
  *        microseconds since 1970; FLAGS as in job_flag, "-" for none
  *   rcpt N <ADDRESS> [PARAMETER]...  N is the recipient's number in the message, from 0
  *   go                               the message's recipients are complete

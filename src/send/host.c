@@ -50,7 +50,7 @@ typedef struct exchanger_list
 
 typedef struct finder
 {
-  struct __res_state resolver; /* asks the first name server of its list alone: see resolver_turn */
+  res_state resolver;          /* asks the first name server of its list alone: see resolver_turn */
   int servers;                 /* in that list */
   struct sockaddr_in6 nameserver6; /* the resolver points here, and frees what it points to: see resolver_close */
   int64_t deadline_ms;     /* of all look-ups (clock_ms) */
@@ -68,7 +68,7 @@ typedef struct finder
 
 static void resolver_ask_at(finder *f, site_address const *server)
 {
-  res_state r = &f->resolver;
+  res_state r = f->resolver;
   r->nscount = 1;
   if (server->socket.ss_family == AF_INET)
   {
@@ -83,22 +83,28 @@ static void resolver_ask_at(finder *f, site_address const *server)
   r->_u._ext.nsaddrs[0] = &f->nameserver6;
 }
 
-static int resolver_open(finder *f)
+void host_resolver_open(host_resolver *resolver)
 {
-  if (res_ninit(&f->resolver) == -1) return 0;
-  f->resolver.retry = 1;
-  f->resolver.options |= RES_USE_EDNS0;
+  resolver->good = res_ninit(&resolver->state) == 0;
+}
+
+static int resolver_take(finder *f, host_resolver *resolver)
+{
+  if (!resolver->good) return 0;
+  f->resolver = &resolver->state;
+  f->resolver->retry = 1;
+  f->resolver->options |= RES_USE_EDNS0;
   if (f->where->nameserver.size) resolver_ask_at(f, &f->where->nameserver);
-  f->servers = f->resolver.nscount;
-  f->resolver.nscount = 1;
+  f->servers = f->resolver->nscount;
+  f->resolver->nscount = 1;
   return 1;
 }
 
 static void resolver_close(finder *f)
 {
-  if (f->resolver._u._ext.nsaddrs[0] == &f->nameserver6) f->resolver._u._ext.nsaddrs[0] = 0;
-  f->resolver.nscount = f->servers;
-  res_nclose(&f->resolver);
+  if (f->resolver->_u._ext.nsaddrs[0] == &f->nameserver6) f->resolver->_u._ext.nsaddrs[0] = 0;
+  f->resolver->nscount = f->servers;
+  res_nclose(f->resolver);
 }
 
 /*
@@ -107,7 +113,7 @@ static void resolver_close(finder *f)
  */
 static void resolver_turn(finder *f)
 {
-  res_state r = &f->resolver;
+  res_state r = f->resolver;
   size_t last = (size_t)f->servers - 1;
   struct sockaddr_in const address = r->nsaddr_list[0];
   struct sockaddr_in6 *const address6 = r->_u._ext.nsaddrs[0];
@@ -121,7 +127,7 @@ static void resolver_turn(finder *f)
 
 static enum answer resolver_error(finder const *f)
 {
-  switch (f->resolver.res_h_errno)
+  switch (f->resolver->res_h_errno)
   {
     case HOST_NOT_FOUND: return ANSWER_NO_NAME;
     case NO_DATA: return ANSWER_NONE;
@@ -168,9 +174,9 @@ static int question_ask(finder *f, char const *name, ns_type type, enum answer *
   for (servers = f->servers; servers && *why == ANSWER_LATER; servers--)
   {
     int len;
-    f->resolver.retrans = turn_wait_s(f, servers);
-    if (!f->resolver.retrans) return -1;
-    len = res_nquery(&f->resolver, name, ns_c_in, (int)type, f->answer, sizeof f->answer);
+    f->resolver->retrans = turn_wait_s(f, servers);
+    if (!f->resolver->retrans) return -1;
+    len = res_nquery(f->resolver, name, ns_c_in, (int)type, f->answer, sizeof f->answer);
     if (len != -1) return len < ANSWER_MAX ? len : ANSWER_MAX;
     *why = resolver_error(f);
     if (*why == ANSWER_LATER) resolver_turn(f);
@@ -519,7 +525,7 @@ static enum host_outcome host_try(finder *f)
   return f->where->exchangers && !localhost_is(f->where->host) ? host_exchangers(f) : host_alone(f);
 }
 
-enum host_outcome host_find(host_list *list, site const *where)
+enum host_outcome host_find(host_list *list, site const *where, host_resolver *resolver)
 {
   finder f;
   enum host_outcome outcome;
@@ -529,7 +535,7 @@ enum host_outcome host_find(host_list *list, site const *where)
   f.list = list;
   f.deadline_ms = clock_ms() + (int64_t)where->lookup_s * 1000;
   srand((unsigned int)clock_us());
-  if (!resolver_open(&f)) return list_refuse(list, HOST_LATER, "4.3.0", "resolver does not start", "");
+  if (!resolver_take(&f, resolver)) return list_refuse(list, HOST_LATER, "4.3.0", "resolver does not start", "");
   do outcome = host_try(&f);
   while (f.doubt && outcome == HOST_LATER && --tries);
   resolver_close(&f);

@@ -4,6 +4,7 @@
 /* From a next hop to the addresses to be tried, by DNS (RFC 5321 section 5). */
 
 #include <stddef.h>
+#include <resolv.h>
 
 #include "job/job.h"
 #include "send/site.h"
@@ -34,6 +35,19 @@ typedef struct host_list
   char text[JOB_TEXT_MAX];
 } host_list;
 
+/* The C library's resolver, all zero at first. */
+typedef struct host_resolver
+{
+  int good;
+  struct __res_state state;
+} host_resolver;
+
+/*
+ * Read the resolver's file, resolv.conf: nothing else that is done for a site opens one.  What goes wrong is said when
+ * the resolver is wanted.
+ */
+extern void host_resolver_open(host_resolver *resolver);
+
 /*
  * Find the addresses of a site, within site->lookup_s seconds however many names and name servers are mute; what is
  * known by then is used.  Each name has a turn, in which every server is waited for HOST_WAIT_S at the most, less
@@ -49,7 +63,8 @@ typedef struct host_list
  */
 #define HOST_WAIT_S 3
 #define HOST_TRIES 3
-extern enum host_outcome host_find(host_list *list, site const *where);
+/* resolver  was opened; it is closed here */
+extern enum host_outcome host_find(host_list *list, site const *where, host_resolver *resolver);
 
 /* The host turned out to be ourselves, by what it says: there is none, HOST_NEVER. */
 extern void host_loops_back(host_list *list, site const *where);

@@ -19,6 +19,7 @@
 
 #include "job/job.h"
 #include "send/clock.h"
+#include "send/confine.h"
 #include "send/hand.h"
 #include "send/host.h"
 #include "send/report.h"
@@ -67,6 +68,7 @@ typedef struct agent
   size_t in_len;
   char in[2 * JOB_LINE_MAX];
   site where;
+  host_resolver resolver;
   work jobs;
   report out;
   way to;
@@ -113,7 +115,7 @@ static void agent_look_up(agent *a)
 {
   enum host_outcome outcome;
   sigprocmask(SIG_UNBLOCK, &sigterm, 0);
-  outcome = host_find(&a->to.hosts, &a->where);
+  outcome = host_find(&a->to.hosts, &a->where, &a->resolver);
   sigprocmask(SIG_BLOCK, &sigterm, 0);
   a->looked_up = 1;
   a->refused = outcome == HOST_NEVER;
@@ -384,6 +386,13 @@ static void agent_wait(agent *a, struct pollfd p[WAIT_ALL])
     p[WAIT_JOBS].revents = p[WAIT_SESSION].revents = p[WAIT_SIGTERM].revents = 0;
 }
 
+/* Before the first word of a stranger.  Where the kernel cannot do that, mail goes as well: whoever runs it is told. */
+static void agent_confine(agent *a)
+{
+  host_resolver_open(&a->resolver);
+  if (!confine()) text_log("warning: unable to confine myself, see smtp-send(8): ", strerror(errno));
+}
+
 static void agent_run(agent *a)
 {
   struct pollfd p[WAIT_ALL] = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 } };
@@ -487,6 +496,7 @@ static int run_by_hand(agent *a, int argc, char *const *argv)
   argv += first;
   if (!site_nexthop_scan(&a->where, argv[0], strlen(argv[0]))) die_usage();
   message_take(&a->jobs, argv[1], (char const *const *)(argv + 2));
+  agent_confine(a);
   agent_run(a);
   report_left(a);
   report_flush(&a->out);
@@ -497,6 +507,7 @@ static int run_for_qmgr(agent *a)
 {
   struct timeval wait = { .tv_sec = REPORT_WAIT_S };
   setsockopt(0, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
+  agent_confine(a);
   agent_run(a);
   return a->status;
 }
