@@ -56,6 +56,8 @@
 #define ALLOW(call) UNLESS(__NR_##call, 1), RETURN(SECCOMP_RET_ALLOW)
 
 /* The call where an argument is one of these. */
+#define ALLOW_ONE(call, n, one) \
+  UNLESS(__NR_##call, 4), LOAD(ARGUMENT(n)), UNLESS((one), 1), RETURN(SECCOMP_RET_ALLOW), RETURN(DENIED)
 #define ALLOW_TWO(call, n, one, two) \
   UNLESS(__NR_##call, 5), LOAD(ARGUMENT(n)), \
   WHERE((one), 1), UNLESS((two), 1), RETURN(SECCOMP_RET_ALLOW), RETURN(DENIED)
@@ -116,6 +118,7 @@ static struct sock_filter const list[] =
    */
   ALLOW(brk), ALLOW(munmap), ALLOW(mremap), ALLOW(madvise),
   ALLOW_BITS_BOTH(mmap, 3, MAPPING_TYPE, MAP_PRIVATE, 2, PROT_EXEC, 0), ALLOW_BITS(mprotect, 2, PROT_EXEC, 0),
+  ALLOW_ONE(prlimit64, 0, 0), /* of this process: how many descriptors it may have */
   ALLOW(sysinfo), /* the C library's sorting asks how much there is */
 
   /* waiting, signals, the end */
