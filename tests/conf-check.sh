@@ -74,6 +74,7 @@ testWrongValues() {
   wrong nameserver 'line 1: not an IP address: dns.example' dns.example
   wrong databytes 'line 1: not a number: 10M' 10M
   wrong etrncounts 'line 1: neither 1 nor 0: yes' yes
+  wrong loopbackdns 'line 1: neither 1 nor 0: 127' 127
   wrong fsyncdir 'line 1: neither 1 nor 0: 2' 2
   wrong lenient 'line 1: neither 1 nor 0: on' on
   wrong percenthack 'line 1: neither 1 nor 0: yes' yes

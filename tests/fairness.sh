@@ -36,6 +36,7 @@ setUp() {
   instance "relay$((relays = ${relays-0} + 1))"
   conf relaydomains example .example
   conf nameserver "127.0.0.1:$MUTEPORT"
+  conf loopbackdns 1
   conf timeouts 'lookup 3600'
   conf backoff '600 3600'
   conf concurrency "5 $TOTAL"

@@ -51,6 +51,7 @@ ready() {
   flawed "sites$relays" <"$T/sites"
   dns_start <"$T/zone"
   conf nameserver "127.0.0.1:$DNSPORT"
+  conf loopbackdns 1
   start
 }
 

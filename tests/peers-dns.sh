@@ -37,6 +37,7 @@ EOT
   conf me relay.example
   conf relaydomains example .example broken .broken
   conf nameserver "127.0.0.1:$DNSPORT"
+  conf loopbackdns 1
   conf timeouts 'connect 5s'
   for domain in ordered fallback equal null implicit empty cname loop nohost many nothere; do
     echo "$domain.example $domain.example:$SINKPORT"
@@ -124,7 +125,7 @@ testEqualPreferencesAreShuffled() {
   n=0
   while [ $((n += 1)) -le 30 ]; do
     printf 'Subject: %d\r\n\r\n' $n |
-      "$BIN/smtp-send" -n "127.0.0.1:$DNSPORT" -H hand.example "equal.example:$SINKPORT" a@elsewhere.example x@equal.example >"$T/report" ||
+      "$BIN/smtp-send" -L -n "127.0.0.1:$DNSPORT" -H hand.example "equal.example:$SINKPORT" a@elsewhere.example x@equal.example >"$T/report" ||
       fail "$(cat "$T/report")"
   done
   SINK=$T/first first=$(sink_for equal.example)

@@ -749,7 +749,7 @@ testMailWithoutDescriptor() {
 never_is() {
   message m1
   message m2
-  { echo "site $1:$PEERPORT me=relay.example listen=127.0.0.1:$PEERPORT nameserver=127.0.0.1:$DNSPORT"
+  { echo "site $1:$PEERPORT me=relay.example listen=127.0.0.1:$PEERPORT nameserver=127.0.0.1:$DNSPORT loopbackdns=1"
     job m1 - a@x.tld; echo '=wait done m1'; job m2 - a@x.tld; echo '=wait done m2'; echo '=end'; } | send
   assertEquals "0 failed $2" "$(journal m1)"
   assertEquals "0 failed $2" "$(journal m2)"
@@ -783,13 +783,13 @@ EOT
   never_is nosuch.example '5.4.4 none Host or domain name not found: nosuch.example'
   never_is nothing.example '5.4.4 none Host or domain name found, but it has no address: nothing.example'
   message m1
-  { echo "site dead.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; } | send
+  { echo "site dead.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT loopbackdns=1"; job m1 - a@x.tld; } | send
   assertEquals 'all in order of preference' '127.0.0.89 127.0.0.88 127.0.0.91' \
     "$(sed -n 's/^smtp-send: connect to .*\[\(.*\)\]:.*refused$/\1/p' "$T/log" | xargs)"
   assertEquals "down 4.4.1 connect to never.example[127.0.0.91]:$PEERPORT: Connection refused" "$(said | tail -n 1)"
-  { echo "site chain.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; } | send
+  { echo "site chain.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT loopbackdns=1"; job m1 - a@x.tld; } | send
   assertEquals "down 4.4.1 connect to never.example[127.0.0.91]:$PEERPORT: Connection refused" "$(said | tail -n 1)"
-  { echo "site servfail.broken:$PEERPORT nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; } | send
+  { echo "site servfail.broken:$PEERPORT nameserver=127.0.0.1:$DNSPORT loopbackdns=1"; job m1 - a@x.tld; } | send
   assertEquals 'down 4.4.3' "$(said | tail -n 1 | cut -d' ' -f1,2)"
   dns_stop
 }
@@ -803,7 +803,7 @@ away A 127.0.0.99
 here A 127.0.0.1
 EOT
   message m1
-  { echo "site site.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
+  { echo "site site.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT loopbackdns=1"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
   same m1 1
   assertEquals "up here.example[127.0.0.1]:$PEERPORT" "$(said | grep '^up' | cut -d' ' -f1,2)"
   dns_stop
@@ -831,17 +831,17 @@ badus MX 20 relay
 EOT
   for domain in dash:mx- under:_mx_.-a- blank:mx-; do
     message m1
-    { echo "site ${domain%:*}.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
+    { echo "site ${domain%:*}.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT loopbackdns=1"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
     assertEquals "up ${domain#*:}.example[127.0.0.1]:$PEERPORT" "$(said | grep '^up' | cut -d' ' -f1,2)"
     assertEquals "0 sent" "$(journal m1 | cut -d' ' -f1,2)"
   done
   # Nothing about the name is known for certain while one MX could not be used.
   for domain in bad badnull badus; do
-    { echo "site $domain.example:$PEERPORT me=relay.example nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; } | send
+    { echo "site $domain.example:$PEERPORT me=relay.example nameserver=127.0.0.1:$DNSPORT loopbackdns=1"; job m1 - a@x.tld; } | send
     assertEquals "down 4.4.4 Host or domain name not found, try again: unusable MX of $domain.example" "$(said | tail -n 1)"
   done
   # An address is not the name of a host: the root is asked for it, and this server does not know.
-  { echo "site number.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; } | send
+  { echo "site number.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT loopbackdns=1"; job m1 - a@x.tld; } | send
   assertEquals 'down 4.4.3' "$(said | tail -n 1 | cut -d' ' -f1,2)"
   dns_stop
 }
@@ -872,11 +872,11 @@ no6 A 127.0.0.1
 EOT
   mute_start || fail "$(cat "$T/mute.out")"
   message m1
-  { echo "site all.example:$PEERPORT lookup=4 nameserver=127.0.0.1:$MUTEPORT"; job m1 - a@x.tld; } | send
+  { echo "site all.example:$PEERPORT lookup=4 nameserver=127.0.0.1:$MUTEPORT loopbackdns=1"; job m1 - a@x.tld; } | send
   assertEquals 'down 4.4.3 Host or domain name not found, try again: no answer about all.example' "$(said)"
-  { echo "site mute.example:$PEERPORT lookup=2 nameserver=127.0.0.1:$MUTEPORT"; job m1 - a@x.tld; } | send
+  { echo "site mute.example:$PEERPORT lookup=2 nameserver=127.0.0.1:$MUTEPORT loopbackdns=1"; job m1 - a@x.tld; } | send
   assertEquals 'down 4.4.3 Host or domain name not found, try again: no answer about mute.example' "$(said)"
-  { echo "site some.example:$PEERPORT lookup=12 nameserver=127.0.0.1:$MUTEPORT"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send 40
+  { echo "site some.example:$PEERPORT lookup=12 nameserver=127.0.0.1:$MUTEPORT loopbackdns=1"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send 40
   assertEquals "up no6.example[127.0.0.1]:$PEERPORT" "$(said | grep '^up' | cut -d' ' -f1,2)"
   mute_stop
   dns_stop
@@ -910,7 +910,7 @@ exec unshare -m sh -c 'mount --bind $T/resolv.conf /etc/resolv.conf && exec $BIN
 EOT
   chmod +x "$T/apart/smtp-send"
   message m1
-  { echo "site site.example:$PEERPORT lookup=15"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | BIN=$T/apart send
+  { echo "site site.example:$PEERPORT lookup=15 loopbackdns=1"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | BIN=$T/apart send
   assertEquals "$(cat "$T/log")" "up here.example[127.0.0.1]:$PEERPORT" "$(said | grep '^up' | cut -d' ' -f1,2)"
   assertTrue 'the mute server was asked' "[ -s '$T/unanswered' ]"
   kill $socat_pid
@@ -931,11 +931,11 @@ EOT
   for rule in 'CONNECT=>220 RELAY.example ESMTP' 'EHLO*=>250-relay.example hello\n250 PIPELINING'; do
     peer "$PIPE" -r "$rule"
     message m1
-    { echo "site us.example:$PEERPORT me=relay.example nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; echo '=wait done'
+    { echo "site us.example:$PEERPORT me=relay.example nameserver=127.0.0.1:$DNSPORT loopbackdns=1"; job m1 - a@x.tld; echo '=wait done'
       echo '=end'; } | send
     assertEquals "$rule" '0 failed 5.4.6 none mail for us.example loops back to myself' \
       "$(journal m1 | sed 's/ here.example[^ ]* / none /')"
-    { echo "site behind.example:$PEERPORT me=relay.example nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; } | send
+    { echo "site behind.example:$PEERPORT me=relay.example nameserver=127.0.0.1:$DNSPORT loopbackdns=1"; job m1 - a@x.tld; } | send
     assertEquals "$rule: not the best" 'down 4.4.6 host here.example[127.0.0.1] goes by our own name' "$(said | tail -n 1)"
     { echo "$SITE"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
     assertEquals "$rule: the host that a route names" 1 "$(messages_kept)"
@@ -998,10 +998,10 @@ colons AAAA ::
 here AAAA ::ffff:127.0.0.1
 EOT
   message m1
-  { echo "site none.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
-  assertEquals '0 failed 5.4.4 none Host or domain name found, but it has no address: none.example' "$(journal m1)"
+  { echo "site none.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT loopbackdns=1"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
+  assertEquals '0 failed 5.4.4 none Host or domain name found, but it has no address that mail goes to: none.example' "$(journal m1)"
   message m1
-  { echo "site site.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
+  { echo "site site.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT loopbackdns=1"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
   assertEquals "up here.example[127.0.0.1]:$PEERPORT" "$(said | grep '^up' | cut -d' ' -f1,2)"
   same m1 1
   dns_stop
@@ -1040,6 +1040,98 @@ testByHandWrong() {
     assertEquals "$arguments" 100 $?
     assertTrue "$arguments" "grep -q '^smtp-send: usage: ' '$T/log'"
   done
+# Whoever publishes the loopback for his name means this very host: ourselves at our port, and at others what was not
+# meant for him.  Behind a translator, or a tunnel, it is the same.
+HERE='A=127.0.0.2 A=127.255.255.254 AAAA=::1 AAAA=::ffff:127.0.0.2 AAAA=64:ff9b::127.0.0.2 AAAA=2002:7f00:2:: AAAA=::127.0.0.2
+  AAAA=::ffff:0:127.0.0.2 A=0.0.0.0 AAAA=:: AAAA=64:ff9b::0.0.0.0 AAAA=2002:: '
+NOWHERE='A=0.1.2.3 A=169.254.169.254 A=224.0.0.1 A=239.1.2.3 A=240.0.0.1 A=255.255.255.255 AAAA=fe80::1 AAAA=febf::1 AAAA=ff02::1
+  AAAA=2002:e000:1:: AAAA=64:ff9b::169.254.169.254 AAAA=::ffff:255.255.255.255 AAAA=::224.0.0.1'
+addresses() {
+  n=0
+  for a in $HERE $NOWHERE; do
+    n=$((n + 1))
+    printf 'host%d %s %s\nmx%d MX 10 host%d\nbehind%d MX 10 away\nbehind%d MX 20 host%d\nfirst%d MX 10 host%d\nfirst%d MX 20 away\n' \
+      $n "${a%%=*}" "${a#*=}" $n $n $n $n $n $n $n $n
+  done
+  printf 'away A 192.0.2.1\nlocal MX 10 localhost.\nlocal2 MX 10 any.localhost.\nalias MX 10 link\nlink CNAME host1\n'
+}
+
+testLoopbackOfTheDns() {
+  free_port PEERPORT
+  addresses >"$T/zone"
+  dns_start <"$T/zone"
+  n=0
+  for a in $HERE; do
+    n=$((n + 1))
+    strangers_is "mx$n.example" '5.4.6 none mail for '"mx$n.example loops back to myself" "$PEERPORT"
+    strangers_is "host$n.example" '5.4.6 none mail for '"host$n.example loops back to myself" "$PEERPORT"
+    strangers_is "mx$n.example" "5.4.4 none Host or domain name found, but it has no address that mail goes to: mx$n.example" 1
+  done
+  for a in $NOWHERE; do
+    n=$((n + 1))
+    strangers_is "mx$n.example" "5.4.4 none Host or domain name found, but it has no address that mail goes to: mx$n.example" "$PEERPORT"
+  done
+  for name in local local2 alias; do
+    strangers_is "$name.example" "5.4.6 none mail for $name.example loops back to myself" "$PEERPORT"
+  done
+  strangers_is localhost '5.4.6 none mail for localhost loops back to myself' "$PEERPORT"
+  strangers_is a.localhost '5.4.4 none Host or domain name found, but it has no address that mail goes to: a.localhost' 1
+  dns_stop
+}
+
+# strangers_is DOMAIN RESULT PORT: refused for good, while our own server is at that port.
+strangers_is() {
+  message m1
+  { echo "site $1:$PEERPORT me=relay.example listen=192.0.2.7:$3 nameserver=127.0.0.1:$DNSPORT"
+    job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
+  assertEquals "$1" "0 failed $2" "$(journal m1)"
+}
+
+# The host of a route is what its operator says: mail waits until he sees to it.  What he says in so many words is taken.
+testLoopbackOfARoute() {
+  peer "$CHUNK"
+  addresses >"$T/zone"
+  dns_start <"$T/zone"
+  message m1
+  { echo "site [host1.example]:$PEERPORT nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; } | send
+  assertEquals 'down 4.4.4 mail goes to no loopback or reserved address that the DNS has: host1.example' "$(said)"
+  { echo "site [localhost]:$PEERPORT nameserver=127.0.0.1:1"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
+  same m1 1
+  dns_stop
+}
+
+# apart: the same once more, where addresses of others are at hand and nobody listens at them.
+apart() {
+  unshare -n true 2>/dev/null || {
+    skip 'needs root, and a network namespace of its own'
+    return
+  }
+  APART=1 timeout 300 unshare -n sh -c 'ip link set lo up && for a in 192.0.2.1 192.0.2.2 10.255.255.1; do
+    ip address add $a/32 dev lo || exit; done && exec sh tests/smtp-send.sh -- testLoopbackAmongOthers' >"$T/apart.out" 2>&1 ||
+    fail "$(cat "$T/apart.out")"
+}
+
+# Behind a better MX, an address that mail does not go to is nobody's; private ones are somebody's.
+testLoopbackAmongOthers() {
+  [ -n "${APART-}" ] || {
+    apart
+    return
+  }
+  free_port PEERPORT
+  { addresses; echo 'private MX 10 inside'; echo 'inside A 10.255.255.1'; echo 'inside A 192.0.2.2'; } >"$T/zone"
+  dns_start <"$T/zone"
+  for n in 1 3 5 6 9 14; do
+    for which in behind first; do
+      message m1
+      { echo "site $which$n.example:$PEERPORT timeouts=1 listen=192.0.2.7:1 nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; } | send 30
+      assertContains "$which$n" "$(said | tail -n 1)" 'down 4.4.1 connect to away.example[192.0.2.1]'
+    done
+  done
+  { echo "site private.example:$PEERPORT timeouts=1 listen=192.0.2.7:1 nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; } | send 30
+  assertContains "$(cat "$T/log")" 'inside.example[10.255.255.1]'
+  dns_stop
+}
+
   echo x | by_hand '[::1]' 'no mailbox' a@b.tld
   assertEquals 100 $?
   printf 'a\rb' | by_hand '[::1]' a@b.tld c@d.tld

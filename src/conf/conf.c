@@ -458,7 +458,7 @@ static int check_timeout(char const *s, size_t len)
 /* In the order of conf_settings. */
 enum
 {
-  ME, POSTMASTER, LISTEN, NAMESERVER, DATABYTES, ETRNCOUNTS, FSYNCDIR, LENIENT, PERCENTHACK, LIFETIME, DELAYWARNING,
+  ME, POSTMASTER, LISTEN, NAMESERVER, LOOPBACKDNS, DATABYTES, ETRNCOUNTS, FSYNCDIR, LENIENT, PERCENTHACK, LIFETIME, DELAYWARNING,
   BACKOFF, CONCURRENCY, CONCURRENCYINCOMING, CONCURRENCYCLIENT, TIMEOUTS
 };
 
@@ -472,6 +472,8 @@ conf_setting const conf_settings[] =
     "ADDRESS:PORT where mail is taken", &check_listen },
   [NAMESERVER] = { "nameserver", CONF_VALUE, "",
     "ADDRESS[:PORT] of the DNS server to ask, instead of resolv.conf's", &check_nameserver },
+  [LOOPBACKDNS] = { "loopbackdns", CONF_VALUE, "0",
+    "1: take loopback addresses from the DNS, in a lab", &check_switch },
   [DATABYTES] = { "databytes", CONF_VALUE, "104857600",
     "octets a message may have; 0: no limit", &check_octets },
   [ETRNCOUNTS] = { "etrncounts", CONF_VALUE, "0",

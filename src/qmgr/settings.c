@@ -32,12 +32,15 @@ static int session_read(stralloc *session, int conf)
 {
   stralloc value = STRALLOC_ZERO;
   unsigned int seconds[CONF_TIMEOUTS];
+  int loopbackdns;
   int r = conf_me(conf, &value)
     && session_add(session, "me", value.s)
     && conf_listen(conf, &value)
     && session_add(session, "listen", value.s)
     && conf_nameserver(conf, &value)
     && (!*value.s || session_add(session, "nameserver", value.s))
+    && conf_switch(conf, "loopbackdns", &loopbackdns)
+    && (!loopbackdns || session_add(session, "loopbackdns", "1"))
     && conf_timeouts(conf, seconds)
     && timeouts_add(session, seconds)
     && stralloc_0(session);
@@ -49,7 +52,7 @@ static int session_read(stralloc *session, int conf)
 static uint64_t files_stamp(int conf)
 {
   static char const *const names[] = {
-    "me", "listen", "nameserver", "timeouts", "lifetime", "delaywarning", "backoff", "concurrency", "routes", "routes.cdb"
+    "me", "listen", "nameserver", "loopbackdns", "timeouts", "lifetime", "delaywarning", "backoff", "concurrency", "routes", "routes.cdb"
   };
   uint64_t stamp = 0;
   size_t i;

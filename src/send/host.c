@@ -57,6 +57,7 @@ typedef struct finder
   int64_t turn_ms;         /* of those for the present name */
   site const *where;
   struct ifaddrs *interfaces;
+  int unfit;               /* an address was left out that mail does not go to */
   host_list *list;
   int doubt;               /* a look-up ended without an answer: what is missing may be there */
   enum answer last;        /* how the last look-up of IPv4 addresses ended */
@@ -277,11 +278,64 @@ static int ourselves_is(finder *f, site_address const *address)
 {
   site_address const *listen = &f->where->listen;
   struct sockaddr const *asked = (struct sockaddr const *)&address->socket;
-  if (!listen->size || site_address_port(listen) != site_address_port(address)) return 0;
+  if (!our_port(f, address)) return 0;
   if (wildcard_is(&address->socket)) return 1; /* whoever connects there comes to this very host */
   if (wildcard_is(&listen->socket)) return interface_is(f, asked);
   return address_same(asked, (struct sockaddr const *)&listen->socket);
 }
+/* --- where an address leads --------------------------------------------------------- */
+
+enum leads
+{
+  LEADS_AWAY,
+  LEADS_HERE,     /* the loopback, or no address: to this very host */
+  LEADS_NOWHERE   /* to no host that has an address in the DNS: of one link, of many hosts, reserved */
+};
+
+/* RFC 6890 has them all; private ones (RFC 1918) are in use behind sites' own name servers. */
+static enum leads leads4(uint32_t address)
+{
+  if (address == INADDR_ANY || address >> 24 == IN_LOOPBACKNET) return LEADS_HERE;
+  if (address >> 24 == 0 || address >> 16 == 0xA9FE || address >> 28 >= 0xE) return LEADS_NOWHERE;
+  return LEADS_AWAY;
+}
+
+/*
+ * The IPv4 address that a translator or a tunnel makes of an IPv6 address: NAT64 (RFC 6052), 6to4 (RFC 3056), SIIT
+ * (RFC 2765), IPv4-compatible (RFC 4291 section 2.5.5.1).  1 or 0.
+ */
+static int embedded(struct in6_addr const *six, uint32_t *four)
+{
+  static struct { unsigned char prefix[12]; size_t len, at; } const forms[] =
+  {
+    { { 0, 0x64, 0xff, 0x9b }, 12, 12 },
+    { { 0x20, 0x02 }, 2, 2 },
+    { { 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0 }, 12, 12 },
+    { { 0 }, 12, 12 },
+  };
+  size_t i = 0;
+  while (i < sizeof forms / sizeof *forms && memcmp(six->s6_addr, forms[i].prefix, forms[i].len)) i++;
+  if (i == sizeof forms / sizeof *forms) return 0;
+  memcpy(four, six->s6_addr + forms[i].at, sizeof *four);
+  *four = ntohl(*four);
+  return 1;
+}
+
+static enum leads leads6(struct in6_addr const *six)
+{
+  uint32_t four;
+  if (IN6_IS_ADDR_UNSPECIFIED(six) || IN6_IS_ADDR_LOOPBACK(six)) return LEADS_HERE;
+  if (IN6_IS_ADDR_LINKLOCAL(six) || IN6_IS_ADDR_MULTICAST(six)) return LEADS_NOWHERE;
+  return embedded(six, &four) ? leads4(four) : LEADS_AWAY;
+}
+
+static enum leads address_leads(site_address const *address)
+{
+  return address->socket.ss_family == AF_INET
+    ? leads4(ntohl(((struct sockaddr_in const *)&address->socket)->sin_addr.s_addr))
+    : leads6(&((struct sockaddr_in6 const *)&address->socket)->sin6_addr);
+}
+
 
 /* --- addresses of a name ------------------------------------------------------------ */
 
@@ -313,6 +367,12 @@ static int address_set_literal(address_set *set, char const *text)
   if (!site_address_make(&address, text, set->finder->where->port)) return 0;
   address_set_add(set, &address);
   return 1;
+static int our_port(finder const *f, site_address const *address)
+{
+  site_address const *listen = &f->where->listen;
+  return listen->size && site_address_port(listen) == site_address_port(address);
+}
+
 }
 
 static void address_take(void *data, ns_msg *message, ns_rr *record)
@@ -325,9 +385,7 @@ static void address_take(void *data, ns_msg *message, ns_rr *record)
   if (ns_rr_rdlen(*record) != (type == ns_t_a ? 4 : 16)) return;
   if (!inet_ntop(type == ns_t_a ? AF_INET : AF_INET6, ns_rr_rdata(*record), text, sizeof text)) return;
   if (!site_address_make(&address, text, set->finder->where->port)) return;
-  /* Whoever publishes the wildcard has no server there, and a connection would come to this very host. */
-  if (wildcard_is(&address.socket) && !ourselves_is(set->finder, &address)) return;
-  address_set_add(set, &address);
+  address_set_offer(set, &address);
 }
 
 static int localhost_is(char const *name)
@@ -344,8 +402,8 @@ static void addresses_find(finder *f, char const *name, address_set *first, addr
 {
   if (localhost_is(name))
   {
-    address_set_literal(first, "127.0.0.1");
-    address_set_literal(second, "::1");
+    address_set_offer_literal(first, "127.0.0.1");
+    address_set_offer_literal(second, "::1");
     return;
   }
   f->last = records_find(f, name, ns_t_a, address_take, second);
@@ -355,6 +413,40 @@ static void addresses_find(finder *f, char const *name, address_set *first, addr
 /* --- the list ----------------------------------------------------------------------- */
 
 static void list_add(host_list *list, char const *name, site_address const *address)
+/* The address behind a translator, or a tunnel, is ours: what goes there comes back. */
+static int ourselves_behind(finder *f, site_address const *address)
+{
+  site_address behind = { .size = sizeof(struct sockaddr_in) };
+  struct sockaddr_in *four = (struct sockaddr_in *)&behind.socket;
+  uint32_t octets;
+  if (address->socket.ss_family != AF_INET6) return 0;
+  if (!embedded(&((struct sockaddr_in6 const *)&address->socket)->sin6_addr, &octets)) return 0;
+  four->sin_family = AF_INET;
+  four->sin_port = htons(site_address_port(address));
+  four->sin_addr.s_addr = htonl(octets);
+  return ourselves_is(f, &behind);
+}
+
+/*
+ * An address that the DNS has for a name, which may be anybody's to say.  What leads to this very host is ourselves at
+ * our own port, and at any other a server that was not asked for by those who run it.
+ */
+static void address_set_offer(address_set *set, site_address const *address)
+{
+  finder *f = set->finder;
+  enum leads leads = address_leads(address);
+  if (leads == LEADS_HERE && f->where->loopbackdns && !wildcard_is(&address->socket)) leads = LEADS_AWAY;
+  if (leads == LEADS_AWAY && !ourselves_behind(f, address)) address_set_add(set, address);
+  else if (leads != LEADS_NOWHERE && our_port(f, address)) set->ourselves = 1;
+  else f->unfit = 1;
+}
+
+static void address_set_offer_literal(address_set *set, char const *text)
+{
+  site_address address;
+  if (site_address_make(&address, text, set->finder->where->port)) address_set_offer(set, &address);
+}
+
 {
   host_address *a;
   if (list->count == HOST_ADDRESSES_MAX) return;
@@ -417,7 +509,7 @@ static enum host_outcome host_alone(finder *f)
   address_set_init(&first, f);
   address_set_init(&second, f);
   turn_begin(f, 1);
-  if (!address_set_literal(&first, host)) addresses_find(f, host, &first, &second);
+  if (f->where->exchangers || !host_literal(host, &first, &second)) addresses_find(f, host, &first, &second);
   if (first.ourselves || second.ourselves) return loops_back(f);
   list_add_name(f->list, host, &first, &second, HOST_ADDRESSES_MAX);
   return f->list->count ? HOST_FOUND : list_empty(f, f->last);
@@ -444,11 +536,22 @@ static void exchanger_add_name(exchanger_list *list, unsigned int preference, ch
 
 static void exchanger_take(void *data, ns_msg *message, ns_rr *record)
 {
+  if (f->unfit && !f->where->exchangers)
+    return list_refuse(f->list, HOST_LATER, "4.4.4", "mail goes to no loopback or reserved address that the DNS has: ", name);
+  if (f->unfit)
+    return list_refuse(f->list, HOST_NEVER, "5.4.4", "Host or domain name found, but it has no address that mail goes to: ", name);
   exchanger_list *list = data;
   char name[NS_MAXDNAME];
   unsigned char const *octets = ns_rr_rdata(*record);
   if (list->count == EXCHANGERS_MAX || ns_rr_rdlen(*record) < 3
    || dn_expand(ns_msg_base(*message), ns_msg_end(*message), octets + 2, name, sizeof name) == -1) list->odd = 1;
+/* An address, or the loopback by its name, which whoever runs us has asked for in so many words.  1 or 0. */
+static int host_literal(char const *host, address_set *first, address_set *second)
+{
+  if (!localhost_is(host)) return address_set_literal(first, host);
+  return address_set_literal(first, "127.0.0.1") && address_set_literal(second, "::1");
+}
+
   else if (!name[0]) list->null = 1;
   else if (!exchanger_name_ok(name)) list->odd = 1;
   else exchanger_add_name(list, ns_get16(octets), name);
@@ -517,7 +620,7 @@ static enum host_outcome host_exchangers(finder *f)
 /* From the beginning: what was answered already is in the name servers' caches. */
 static enum host_outcome host_try(finder *f)
 {
-  f->doubt = 0;
+  f->doubt = f->unfit = 0;
   f->last = ANSWER_NONE;
   f->list->count = 0;
   f->exchangers.count = 0;

@@ -57,9 +57,12 @@ extern void host_resolver_open(host_resolver *resolver);
  * The MX are sorted by preference, equal ones shuffled.  Where one of them is ourselves
  * (site->me, or the address site->listen; a wildcard there stands for the addresses of our
  * interfaces), it and all that are no better are left out (RFC 5321 section 5.1).
- * 0.0.0.0 and :: lead to this very host: to ourselves at the port of site->listen, and from the DNS to nobody at
- * any other.
- * "localhost" and what is below it is the loopback, without a question (RFC 6761 section 6.3).
+ * Of what the DNS has, loopback addresses, 0.0.0.0 and ::, and whatever is translated to them, lead to this very
+ * host: to ourselves at the port of site->listen, and to nobody at any other, but for loopback addresses where
+ * site->loopbackdns is set.  Addresses of one link, multicast and reserved ones are left out.  Where nothing else is
+ * found: HOST_NEVER by MX, HOST_LATER for a host that was named in brackets, whose DNS those who run us can see to.
+ * "localhost" and what is below it is the loopback, without a question (RFC 6761 section 6.3); in brackets it is
+ * taken, like an address in brackets.
  */
 #define HOST_WAIT_S 3
 #define HOST_TRIES 3

@@ -184,6 +184,14 @@ static int extensions_scan(unsigned int *out, char const *s, size_t len)
   return *out != 0;
 }
 
+static int switch_scan(int *out, char const *s, size_t len)
+{
+  uint64_t on;
+  if (!number_scan(s, len, 1, &on)) return 0;
+  *out = (int)on;
+  return 1;
+}
+
 int site_option_scan(site *out, char const *s, size_t len)
 {
   char const *equals = memchr(s, '=', len);
@@ -196,6 +204,7 @@ int site_option_scan(site *out, char const *s, size_t len)
   if (job_field_is(&key, "nameserver")) return site_address_scan(&out->nameserver, value, valuelen);
   if (job_field_is(&key, "timeouts")) return timeouts_scan(out->timeout_s, value, valuelen);
   if (job_field_is(&key, "without")) return extensions_scan(&out->without, value, valuelen);
+  if (job_field_is(&key, "loopbackdns")) return switch_scan(&out->loopbackdns, value, valuelen);
   if (job_field_is(&key, "lookup")) return seconds_scan(&out->lookup_s, value, valuelen);
   return 1;
 }

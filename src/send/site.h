@@ -35,6 +35,7 @@ typedef struct site
   site_address nameserver;
   unsigned int timeout_s[SITE_TIMEOUTS];
   unsigned int lookup_s;           /* for finding the host, all in all */
+  int loopbackdns;                 /* loopback addresses are taken from the DNS */
   unsigned int without;            /* extensions that are not used though they are offered (smtp_extension) */
 } site;
 

@@ -30,7 +30,7 @@
 #include "send/way.h"
 #include "send/work.h"
 
-#define USAGE "smtp-send [-n NAMESERVER] [-H NAME] [-t TIMEOUTS] [-w EXTENSIONS] NEXTHOP SENDER RECIPIENT..."
+#define USAGE "smtp-send [-L] [-n NAMESERVER] [-H NAME] [-t TIMEOUTS] [-w EXTENSIONS] NEXTHOP SENDER RECIPIENT..."
 
 /* What is on the wire is finished within this, when qmgr has gone and when we are told to go. */
 #define STOP_MS 60000
@@ -448,9 +448,10 @@ static int options_read(site *where, int argc, char *const *argv)
 {
   int c;
   opterr = 0;
-  while ((c = getopt(argc, argv, "+n:H:t:w:")) != -1)
+  while ((c = getopt(argc, argv, "+Ln:H:t:w:")) != -1)
   {
     int good = c == 'n' ? nameserver_set(where, optarg)
+      : c == 'L' ? option_set(where, "loopbackdns", "1")
       : c == 'H' ? option_set(where, "me", optarg)
       : c == 't' ? option_set(where, "timeouts", optarg)
       : c == 'w' ? option_set(where, "without", optarg)

@@ -46,7 +46,7 @@ _sluice_table() {
     site-list) echo '-C:directory -1 -j -w -t:word site' ;;
     sluice-init) echo '-l:word -U directory' ;;
     sluice-log) echo '-r -u -h:word -n:word -t:word file' ;;
-    smtp-send) echo '-n:word -H:word -t:word -w:extension site word' ;;
+    smtp-send) echo '-L -n:word -H:word -t:word -w:extension site word' ;;
     smtpd-etrn) echo '-C:directory' ;;
   esac
 }
@@ -102,7 +102,7 @@ _sluice_offer() {
     state) printf '%s\n' incoming active deferred hold corrupt ;;
     list) printf '%s\n' relaydomains flushdomains routes recipients ;;
     setting)
-      printf '%s\n' me postmaster listen nameserver databytes lifetime delaywarning backoff concurrency \
+      printf '%s\n' me postmaster listen nameserver loopbackdns databytes lifetime delaywarning backoff concurrency \
         concurrencyincoming concurrencyclient etrncounts fsyncdir lenient percenthack timeouts relaydomains relayclients \
         flushdomains flushclients flushusers recipients queues routes ;;
     hint) printf '%s\n' new flush scan deleted held released requeued ;;
