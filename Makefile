@@ -43,7 +43,7 @@ object = $(patsubst %,$(O)/src/%.o,$(1))
 
 SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content smtp/parts smtp/reply smtp/header)
 JOB := $(call object,job/job job/socket)
-SEND := $(call object,send/session send/transaction send/envelope send/fit send/expected send/wire send/report send/work send/hand send/host send/way send/retry send/site send/text send/clock send/confine) $(JOB) $(SMTP)
+SEND := $(call object,send/session send/transaction send/envelope send/fit send/expected send/wire send/report send/work send/hand send/host send/dnstcp send/way send/retry send/site send/text send/clock send/confine) $(JOB) $(SMTP)
 BASE := $(call object,base/instance base/program base/log base/duration base/wallclock)
 CONF := $(call object,conf/conf conf/list conf/route) $(BASE) $(SMTP)
 QUEUE := $(call object,queue/id queue/queuedir queue/message queue/trace) $(JOB) $(CONF)

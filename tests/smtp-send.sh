@@ -882,6 +882,61 @@ EOT
   dns_stop
 }
 
+# Over 16 KiB, which is more than many a resolver has room for, and nearly all that TCP can carry; the best are taken.
+testLongAnswers() {
+  peer "$CHUNK"
+  for count in 1200 2600; do
+    {
+      n=0
+      while [ $((n += 1)) -le $count ]; do echo "site MX $((100 + n)) mx$n.a.rather.long.name.for.a.host"; done
+      echo 'site MX 5 here'
+      echo 'here A 127.0.0.1'
+    } >"$T/zone"
+    dns_start <"$T/zone"
+    message m1
+    { echo "site site.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT loopbackdns=1"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send 60
+    assertEquals "$count" "up here.example[127.0.0.1]:$PEERPORT" "$(said | grep '^up' | cut -d' ' -f1,2)"
+    dns_stop
+  done
+}
+
+# cut_start HOW: see tests/peer/dns-cut.
+cut_start() {
+  free_port MUTEPORT
+  rm -f "$T/mute"
+  tests/peer/dns-cut "127.0.0.1:$MUTEPORT" "127.0.0.1:$DNSPORT" "$T/mute" "$1" </dev/null >"$T/mute.out" 2>&1 &
+  mute_pid=$!
+  wait_for 10 test -e "$T/mute" || fail "$(cat "$T/mute.out")"
+}
+
+# A name server whose answers are cut short over UDP, and that is no better over TCP, holds nothing for longer than another.
+testCutAnswers() {
+  peer "$CHUNK"
+  dns_start <<EOT
+site MX 1 here
+here A 127.0.0.1
+none TXT "none"
+EOT
+  cut_start pass
+  message m1
+  { echo "site site.example:$PEERPORT nameserver=127.0.0.1:$MUTEPORT loopbackdns=1"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send 60
+  assertEquals "up here.example[127.0.0.1]:$PEERPORT" "$(said | grep '^up' | cut -d' ' -f1,2)"
+  for name in none:'found, but it has no address' missing:'not found'; do
+    message m1
+    { echo "site ${name%%:*}.example:$PEERPORT nameserver=127.0.0.1:$MUTEPORT"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send 60
+    assertEquals "0 failed 5.4.4 none Host or domain name ${name#*:}: ${name%%:*}.example" "$(journal m1)"
+  done
+  mute_stop
+  for how in mute half drip close another cut refuse; do
+    cut_start $how
+    { echo "site site.example:$PEERPORT lookup=2 nameserver=127.0.0.1:$MUTEPORT loopbackdns=1"; job m1 - a@x.tld; } | send 60
+    assertEquals "$how" 'down 4.4.3 Host or domain name not found, try again: no answer about site.example' "$(said)"
+    [ $how = refuse ] || assertTrue "$how: asked" "[ -s '$T/mute' ]"
+    mute_stop
+  done
+  dns_stop
+}
+
 # The first servers of resolv.conf are mute, or nobody; the third is asked, and from then on first.
 testMuteNameServers() {
   unshare -m true 2>/dev/null || {
@@ -985,61 +1040,6 @@ EOT
   dns_stop
 }
 
-# At another port than ours the wildcard is nobody's address, and IPv4 inside IPv6 is IPv4.
-testAddressesThatAreNone() {
-  peer "$CHUNK"
-  dns_start <<EOT
-none MX 10 zero
-none MX 10 colons
-site MX 10 zero
-site MX 20 here
-zero A 0.0.0.0
-colons AAAA ::
-here AAAA ::ffff:127.0.0.1
-EOT
-  message m1
-  { echo "site none.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT loopbackdns=1"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
-  assertEquals '0 failed 5.4.4 none Host or domain name found, but it has no address that mail goes to: none.example' "$(journal m1)"
-  message m1
-  { echo "site site.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT loopbackdns=1"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
-  assertEquals "up here.example[127.0.0.1]:$PEERPORT" "$(said | grep '^up' | cut -d' ' -f1,2)"
-  same m1 1
-  dns_stop
-}
-
-# --- by hand ------------------------------------------------------------------------
-
-by_hand() { "$BIN/smtp-send" "$@" >"$T/said" 2>"$T/log"; }
-
-testByHand() {
-  peer "$PIPE" -r 'RCPT*<bob@*=>550 5.1.1 no' -r 'RCPT*<carol@*=>450 4.2.1 later'
-  printf 'Subject: x\n\n.dot\r\nlast' | by_hand -H hand.example "[127.0.0.1]:$PEERPORT" '' alice@x.tld
-  assertEquals 0 $?
-  assertEquals "<alice@x.tld> sent 2.0.0 $(relay) 250 2.0.0 ok" "$(said)"
-  assertEquals 'Subject: x\r\n\r\n.dot\r\nlast\r\n' "$(sed 's/\r$/\\r\\n/' "$(kept 1)" | tr -d '\n')"
-  assertEquals 'MAIL FROM:<>' "$(commands | grep MAIL)"
-  assertEquals 'EHLO hand.example' "$(commands | grep EHLO)"
-  turns=$(log_count turn)
-  echo x | by_hand -w Pipelining "[127.0.0.1]:$PEERPORT" a@b.tld alice@x.tld
-  assertEquals 0 $?
-  assertEquals 'EHLO, MAIL, RCPT, DATA, content, QUIT' 6 $(($(log_count turn) - turns))
-  echo x | by_hand "[127.0.0.1]:$PEERPORT" a@b.tld alice@x.tld carol@x.tld
-  assertEquals deferred 111 $?
-  echo x | by_hand "[127.0.0.1]:$PEERPORT" a@b.tld carol@x.tld bob@x.tld
-  assertEquals failed 100 $?
-}
-
-testByHandWrong() {
-  free_port PEERPORT
-  echo x | by_hand "[127.0.0.1]:$PEERPORT" a@b.tld alice@x.tld
-  assertEquals 'connection refused' 111 $?
-  assertEquals "<alice@x.tld> deferred 4.4.1 $(relay) connect to $(relay): Connection refused" "$(said)"
-  for arguments in '-x' '-t' '-t 0 [::1] a@b.tld c@d.tld' '-n x [::1] a@b.tld c@d.tld' '-w PIPES [::1] a@b.tld c@d.tld' '[::1]' '[::1] a@b.tld' '[::1 a@b.tld c@d.tld' 'a..b a@b.tld c@d.tld' 'x:0 a@b.tld c@d.tld'; do
-    # shellcheck disable=SC2086
-    echo x | by_hand $arguments
-    assertEquals "$arguments" 100 $?
-    assertTrue "$arguments" "grep -q '^smtp-send: usage: ' '$T/log'"
-  done
 # Whoever publishes the loopback for his name means this very host: ourselves at our port, and at others what was not
 # meant for him.  Behind a translator, or a tunnel, it is the same.
 HERE='A=127.0.0.2 A=127.255.255.254 AAAA=::1 AAAA=::ffff:127.0.0.2 AAAA=64:ff9b::127.0.0.2 AAAA=2002:7f00:2:: AAAA=::127.0.0.2
@@ -1132,6 +1132,61 @@ testLoopbackAmongOthers() {
   dns_stop
 }
 
+# At another port than ours the wildcard is nobody's address, and IPv4 inside IPv6 is IPv4.
+testAddressesThatAreNone() {
+  peer "$CHUNK"
+  dns_start <<EOT
+none MX 10 zero
+none MX 10 colons
+site MX 10 zero
+site MX 20 here
+zero A 0.0.0.0
+colons AAAA ::
+here AAAA ::ffff:127.0.0.1
+EOT
+  message m1
+  { echo "site none.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT loopbackdns=1"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
+  assertEquals '0 failed 5.4.4 none Host or domain name found, but it has no address that mail goes to: none.example' "$(journal m1)"
+  message m1
+  { echo "site site.example:$PEERPORT nameserver=127.0.0.1:$DNSPORT loopbackdns=1"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
+  assertEquals "up here.example[127.0.0.1]:$PEERPORT" "$(said | grep '^up' | cut -d' ' -f1,2)"
+  same m1 1
+  dns_stop
+}
+
+# --- by hand ------------------------------------------------------------------------
+
+by_hand() { "$BIN/smtp-send" "$@" >"$T/said" 2>"$T/log"; }
+
+testByHand() {
+  peer "$PIPE" -r 'RCPT*<bob@*=>550 5.1.1 no' -r 'RCPT*<carol@*=>450 4.2.1 later'
+  printf 'Subject: x\n\n.dot\r\nlast' | by_hand -H hand.example "[127.0.0.1]:$PEERPORT" '' alice@x.tld
+  assertEquals 0 $?
+  assertEquals "<alice@x.tld> sent 2.0.0 $(relay) 250 2.0.0 ok" "$(said)"
+  assertEquals 'Subject: x\r\n\r\n.dot\r\nlast\r\n' "$(sed 's/\r$/\\r\\n/' "$(kept 1)" | tr -d '\n')"
+  assertEquals 'MAIL FROM:<>' "$(commands | grep MAIL)"
+  assertEquals 'EHLO hand.example' "$(commands | grep EHLO)"
+  turns=$(log_count turn)
+  echo x | by_hand -w Pipelining "[127.0.0.1]:$PEERPORT" a@b.tld alice@x.tld
+  assertEquals 0 $?
+  assertEquals 'EHLO, MAIL, RCPT, DATA, content, QUIT' 6 $(($(log_count turn) - turns))
+  echo x | by_hand "[127.0.0.1]:$PEERPORT" a@b.tld alice@x.tld carol@x.tld
+  assertEquals deferred 111 $?
+  echo x | by_hand "[127.0.0.1]:$PEERPORT" a@b.tld carol@x.tld bob@x.tld
+  assertEquals failed 100 $?
+}
+
+testByHandWrong() {
+  free_port PEERPORT
+  echo x | by_hand "[127.0.0.1]:$PEERPORT" a@b.tld alice@x.tld
+  assertEquals 'connection refused' 111 $?
+  assertEquals "<alice@x.tld> deferred 4.4.1 $(relay) connect to $(relay): Connection refused" "$(said)"
+  for arguments in '-x' '-t' '-t 0 [::1] a@b.tld c@d.tld' '-n x [::1] a@b.tld c@d.tld' '-w PIPES [::1] a@b.tld c@d.tld' '[::1]' '[::1] a@b.tld' '[::1 a@b.tld c@d.tld' 'a..b a@b.tld c@d.tld' 'x:0 a@b.tld c@d.tld'; do
+    # shellcheck disable=SC2086
+    echo x | by_hand $arguments
+    assertEquals "$arguments" 100 $?
+    assertTrue "$arguments" "grep -q '^smtp-send: usage: ' '$T/log'"
+  done
   echo x | by_hand '[::1]' 'no mailbox' a@b.tld
   assertEquals 100 $?
   printf 'a\rb' | by_hand '[::1]' a@b.tld c@d.tld

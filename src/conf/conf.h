@@ -51,7 +51,7 @@ extern int conf_nameserver(int conf, stralloc *nameserver);
 /* databytes: octets a message may have, 0 for no limit. */
 extern int conf_databytes(int conf, uint64_t *octets);
 
-/* etrncounts, fsyncdir, lenient, loopbackdns: percenthack: on (1) when the file holds 1, off when it holds 0 or is missing. */
+/* etrncounts, fsyncdir, lenient, loopbackdns, percenthack: on (1) when the file holds 1, off when it holds 0 or is missing. */
 extern int conf_switch(int conf, char const *name, int *on);
 
 /* lifetime: seconds a message may wait. */

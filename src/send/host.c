@@ -10,10 +10,9 @@
 #include <string.h>
 
 #include "send/clock.h"
+#include "send/dnstcp.h"
 #include "send/text.h"
 
-/* As much of an answer as a name server sends over UDP with EDNS0, and more than any sane one over TCP. */
-#define ANSWER_MAX 16384
 /* Aliases that are followed one after the other; resolvers allow about as many. */
 #define ALIASES_MAX 8
 /* MX that are looked at; RFC 5321 asks for two, and no site is better off with more. */
@@ -57,12 +56,12 @@ typedef struct finder
   int64_t turn_ms;         /* of those for the present name */
   site const *where;
   struct ifaddrs *interfaces;
-  int unfit;               /* an address was left out that mail does not go to */
   host_list *list;
+  int unfit;               /* an address was left out that mail does not go to */
   int doubt;               /* a look-up ended without an answer: what is missing may be there */
   enum answer last;        /* how the last look-up of IPv4 addresses ended */
   exchanger_list exchangers;
-  unsigned char answer[ANSWER_MAX];
+  unsigned char *answer;   /* DNSTCP_ANSWER_MAX octets */
 } finder;
 
 /* --- the resolver ------------------------------------------------------------------- */
@@ -94,7 +93,7 @@ static int resolver_take(finder *f, host_resolver *resolver)
   if (!resolver->good) return 0;
   f->resolver = &resolver->state;
   f->resolver->retry = 1;
-  f->resolver->options |= RES_USE_EDNS0;
+  f->resolver->options |= RES_USE_EDNS0 | RES_IGNTC; /* TCP is ours: see tcp_ask */
   if (f->where->nameserver.size) resolver_ask_at(f, &f->where->nameserver);
   f->servers = f->resolver->nscount;
   f->resolver->nscount = 1;
@@ -164,6 +163,45 @@ static int turn_wait_s(finder const *f, int servers)
 
 /* --- questions ---------------------------------------------------------------------- */
 
+/* What an answer's header says (RFC 1035 section 4.1.1). */
+static int answer_cut(finder const *f)
+{
+  return ((HEADER const *)(void const *)f->answer)->tc;
+}
+
+static enum answer answer_status(finder const *f)
+{
+  switch (((HEADER const *)(void const *)f->answer)->rcode)
+  {
+    case ns_r_noerror: return ANSWER_DATA;
+    case ns_r_nxdomain: return ANSWER_NO_NAME;
+    default: return ANSWER_LATER;
+  }
+}
+
+/* The server that is asked: see resolver_ask_at for how glibc names an IPv6 one. */
+static struct sockaddr const *server_address(finder const *f, socklen_t *len)
+{
+  res_state r = f->resolver;
+  int six = !r->nsaddr_list[0].sin_family && r->_u._ext.nsaddrs[0];
+  *len = six ? sizeof *r->_u._ext.nsaddrs[0] : sizeof r->nsaddr_list[0];
+  return six ? (struct sockaddr const *)r->_u._ext.nsaddrs[0] : (struct sockaddr const *)&r->nsaddr_list[0];
+}
+
+/* The same question to the same server over TCP: its answer does not fit over UDP. */
+static int tcp_ask(finder *f, char const *name, ns_type type, int wait_s, enum answer *why)
+{
+  unsigned char question[NS_PACKETSZ];
+  socklen_t server_len;
+  struct sockaddr const *server = server_address(f, &server_len);
+  int len = res_nmkquery(f->resolver, ns_o_query, name, ns_c_in, (int)type, 0, 0, 0, question, sizeof question);
+  *why = ANSWER_LATER;
+  if (len == -1 || !wait_s) return -1;
+  len = dnstcp_ask(server, server_len, question, (size_t)len, f->answer, clock_ms() + (int64_t)wait_s * 1000);
+  if (len != -1) *why = answer_status(f);
+  return *why == ANSWER_DATA ? len : -1;
+}
+
 /*
  * Put a question to one server after the other until one answers or the turn is over.
  * Returns the length of what is in f->answer, or -1 with *why.
@@ -177,9 +215,11 @@ static int question_ask(finder *f, char const *name, ns_type type, enum answer *
     int len;
     f->resolver->retrans = turn_wait_s(f, servers);
     if (!f->resolver->retrans) return -1;
-    len = res_nquery(f->resolver, name, ns_c_in, (int)type, f->answer, sizeof f->answer);
-    if (len != -1) return len < ANSWER_MAX ? len : ANSWER_MAX;
-    *why = resolver_error(f);
+    memset(f->answer, 0, sizeof(HEADER));
+    len = res_nquery(f->resolver, name, ns_c_in, (int)type, f->answer, DNSTCP_ANSWER_MAX);
+    if (len == -1) *why = resolver_error(f);
+    if (answer_cut(f)) len = tcp_ask(f, name, type, turn_wait_s(f, servers), why);
+    if (len != -1) return len;
     if (*why == ANSWER_LATER) resolver_turn(f);
   }
   return -1;
@@ -243,46 +283,6 @@ static enum answer records_find(finder *f, char const *name, ns_type type, recor
   return found;
 }
 
-/* --- ourselves ---------------------------------------------------------------------- */
-
-static int wildcard_is(struct sockaddr_storage const *a)
-{
-  static struct in6_addr const any = IN6ADDR_ANY_INIT;
-  return a->ss_family == AF_INET
-    ? ((struct sockaddr_in const *)a)->sin_addr.s_addr == htonl(INADDR_ANY)
-    : !memcmp(&((struct sockaddr_in6 const *)a)->sin6_addr, &any, sizeof any);
-}
-
-static int address_same(struct sockaddr const *a, struct sockaddr const *b)
-{
-  if (a->sa_family != b->sa_family) return 0;
-  if (a->sa_family == AF_INET)
-    return ((struct sockaddr_in const *)a)->sin_addr.s_addr == ((struct sockaddr_in const *)b)->sin_addr.s_addr;
-  return !memcmp(&((struct sockaddr_in6 const *)a)->sin6_addr, &((struct sockaddr_in6 const *)b)->sin6_addr,
-                 sizeof(struct in6_addr));
-}
-
-/* The wildcard listens on every interface, and on all of 127.0.0.0/8. */
-static int interface_is(finder *f, struct sockaddr const *address)
-{
-  struct ifaddrs *i;
-  if (address->sa_family == AF_INET
-   && ntohl(((struct sockaddr_in const *)address)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET) return 1;
-  if (!f->interfaces && getifaddrs(&f->interfaces) == -1) return 0;
-  for (i = f->interfaces; i; i = i->ifa_next)
-    if (i->ifa_addr && address_same(i->ifa_addr, address)) return 1;
-  return 0;
-}
-
-static int ourselves_is(finder *f, site_address const *address)
-{
-  site_address const *listen = &f->where->listen;
-  struct sockaddr const *asked = (struct sockaddr const *)&address->socket;
-  if (!our_port(f, address)) return 0;
-  if (wildcard_is(&address->socket)) return 1; /* whoever connects there comes to this very host */
-  if (wildcard_is(&listen->socket)) return interface_is(f, asked);
-  return address_same(asked, (struct sockaddr const *)&listen->socket);
-}
 /* --- where an address leads --------------------------------------------------------- */
 
 enum leads
@@ -336,6 +336,52 @@ static enum leads address_leads(site_address const *address)
     : leads6(&((struct sockaddr_in6 const *)&address->socket)->sin6_addr);
 }
 
+/* --- ourselves ---------------------------------------------------------------------- */
+
+static int wildcard_is(struct sockaddr_storage const *a)
+{
+  static struct in6_addr const any = IN6ADDR_ANY_INIT;
+  return a->ss_family == AF_INET
+    ? ((struct sockaddr_in const *)a)->sin_addr.s_addr == htonl(INADDR_ANY)
+    : !memcmp(&((struct sockaddr_in6 const *)a)->sin6_addr, &any, sizeof any);
+}
+
+static int address_same(struct sockaddr const *a, struct sockaddr const *b)
+{
+  if (a->sa_family != b->sa_family) return 0;
+  if (a->sa_family == AF_INET)
+    return ((struct sockaddr_in const *)a)->sin_addr.s_addr == ((struct sockaddr_in const *)b)->sin_addr.s_addr;
+  return !memcmp(&((struct sockaddr_in6 const *)a)->sin6_addr, &((struct sockaddr_in6 const *)b)->sin6_addr,
+                 sizeof(struct in6_addr));
+}
+
+/* The wildcard listens on every interface, and on all of 127.0.0.0/8. */
+static int interface_is(finder *f, struct sockaddr const *address)
+{
+  struct ifaddrs *i;
+  if (address->sa_family == AF_INET
+   && ntohl(((struct sockaddr_in const *)address)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET) return 1;
+  if (!f->interfaces && getifaddrs(&f->interfaces) == -1) return 0;
+  for (i = f->interfaces; i; i = i->ifa_next)
+    if (i->ifa_addr && address_same(i->ifa_addr, address)) return 1;
+  return 0;
+}
+
+static int our_port(finder const *f, site_address const *address)
+{
+  site_address const *listen = &f->where->listen;
+  return listen->size && site_address_port(listen) == site_address_port(address);
+}
+
+static int ourselves_is(finder *f, site_address const *address)
+{
+  site_address const *listen = &f->where->listen;
+  struct sockaddr const *asked = (struct sockaddr const *)&address->socket;
+  if (!our_port(f, address)) return 0;
+  if (wildcard_is(&address->socket)) return 1; /* whoever connects there comes to this very host */
+  if (wildcard_is(&listen->socket)) return interface_is(f, asked);
+  return address_same(asked, (struct sockaddr const *)&listen->socket);
+}
 
 /* --- addresses of a name ------------------------------------------------------------ */
 
@@ -367,12 +413,40 @@ static int address_set_literal(address_set *set, char const *text)
   if (!site_address_make(&address, text, set->finder->where->port)) return 0;
   address_set_add(set, &address);
   return 1;
-static int our_port(finder const *f, site_address const *address)
-{
-  site_address const *listen = &f->where->listen;
-  return listen->size && site_address_port(listen) == site_address_port(address);
 }
 
+/* The address behind a translator, or a tunnel, is ours: what goes there comes back. */
+static int ourselves_behind(finder *f, site_address const *address)
+{
+  site_address behind = { .size = sizeof(struct sockaddr_in) };
+  struct sockaddr_in *four = (struct sockaddr_in *)&behind.socket;
+  uint32_t octets;
+  if (address->socket.ss_family != AF_INET6) return 0;
+  if (!embedded(&((struct sockaddr_in6 const *)&address->socket)->sin6_addr, &octets)) return 0;
+  four->sin_family = AF_INET;
+  four->sin_port = htons(site_address_port(address));
+  four->sin_addr.s_addr = htonl(octets);
+  return ourselves_is(f, &behind);
+}
+
+/*
+ * An address that the DNS has for a name, which may be anybody's to say.  What leads to this very host is ourselves at
+ * our own port, and at any other a server that was not asked for by those who run it.
+ */
+static void address_set_offer(address_set *set, site_address const *address)
+{
+  finder *f = set->finder;
+  enum leads leads = address_leads(address);
+  if (leads == LEADS_HERE && f->where->loopbackdns && !wildcard_is(&address->socket)) leads = LEADS_AWAY;
+  if (leads == LEADS_AWAY && !ourselves_behind(f, address)) address_set_add(set, address);
+  else if (leads != LEADS_NOWHERE && our_port(f, address)) set->ourselves = 1;
+  else f->unfit = 1;
+}
+
+static void address_set_offer_literal(address_set *set, char const *text)
+{
+  site_address address;
+  if (site_address_make(&address, text, set->finder->where->port)) address_set_offer(set, &address);
 }
 
 static void address_take(void *data, ns_msg *message, ns_rr *record)
@@ -413,40 +487,6 @@ static void addresses_find(finder *f, char const *name, address_set *first, addr
 /* --- the list ----------------------------------------------------------------------- */
 
 static void list_add(host_list *list, char const *name, site_address const *address)
-/* The address behind a translator, or a tunnel, is ours: what goes there comes back. */
-static int ourselves_behind(finder *f, site_address const *address)
-{
-  site_address behind = { .size = sizeof(struct sockaddr_in) };
-  struct sockaddr_in *four = (struct sockaddr_in *)&behind.socket;
-  uint32_t octets;
-  if (address->socket.ss_family != AF_INET6) return 0;
-  if (!embedded(&((struct sockaddr_in6 const *)&address->socket)->sin6_addr, &octets)) return 0;
-  four->sin_family = AF_INET;
-  four->sin_port = htons(site_address_port(address));
-  four->sin_addr.s_addr = htonl(octets);
-  return ourselves_is(f, &behind);
-}
-
-/*
- * An address that the DNS has for a name, which may be anybody's to say.  What leads to this very host is ourselves at
- * our own port, and at any other a server that was not asked for by those who run it.
- */
-static void address_set_offer(address_set *set, site_address const *address)
-{
-  finder *f = set->finder;
-  enum leads leads = address_leads(address);
-  if (leads == LEADS_HERE && f->where->loopbackdns && !wildcard_is(&address->socket)) leads = LEADS_AWAY;
-  if (leads == LEADS_AWAY && !ourselves_behind(f, address)) address_set_add(set, address);
-  else if (leads != LEADS_NOWHERE && our_port(f, address)) set->ourselves = 1;
-  else f->unfit = 1;
-}
-
-static void address_set_offer_literal(address_set *set, char const *text)
-{
-  site_address address;
-  if (site_address_make(&address, text, set->finder->where->port)) address_set_offer(set, &address);
-}
-
 {
   host_address *a;
   if (list->count == HOST_ADDRESSES_MAX) return;
@@ -496,9 +536,20 @@ static enum host_outcome list_empty(finder *f, enum answer found)
     return list_refuse(f->list, HOST_LATER, "4.4.3", "Host or domain name not found, try again: no answer about ", name);
   if (f->exchangers.odd)
     return list_refuse(f->list, HOST_LATER, "4.4.4", "Host or domain name not found, try again: unusable MX of ", name);
+  if (f->unfit && !f->where->exchangers)
+    return list_refuse(f->list, HOST_LATER, "4.4.4", "mail goes to no loopback or reserved address that the DNS has: ", name);
+  if (f->unfit)
+    return list_refuse(f->list, HOST_NEVER, "5.4.4", "Host or domain name found, but it has no address that mail goes to: ", name);
   if (found == ANSWER_NO_NAME)
     return list_refuse(f->list, HOST_NEVER, "5.4.4", "Host or domain name not found: ", name);
   return list_refuse(f->list, HOST_NEVER, "5.4.4", "Host or domain name found, but it has no address: ", name);
+}
+
+/* An address, or the loopback by its name, which whoever runs us has asked for in so many words.  1 or 0. */
+static int host_literal(char const *host, address_set *first, address_set *second)
+{
+  if (!localhost_is(host)) return address_set_literal(first, host);
+  return address_set_literal(first, "127.0.0.1") && address_set_literal(second, "::1");
 }
 
 /* The host itself, without its MX. */
@@ -526,9 +577,22 @@ static int exchanger_name_ok(char const *name)
   return strlen(name) <= SMTP_DOMAIN_MAX && !strpbrk(name, "\\\"()<>[],:;@");
 }
 
+/* Of more than are looked at, the worst goes. */
+static exchanger *exchanger_room(exchanger_list *list, unsigned int preference)
+{
+  exchanger *worst = list->exchanger;
+  size_t i;
+  if (list->count < EXCHANGERS_MAX) return &list->exchanger[list->count++];
+  list->odd = 1;
+  for (i = 1; i < list->count; i++)
+    if (list->exchanger[i].preference > worst->preference) worst = &list->exchanger[i];
+  return worst->preference > preference ? worst : 0;
+}
+
 static void exchanger_add_name(exchanger_list *list, unsigned int preference, char const *name)
 {
-  exchanger *e = &list->exchanger[list->count++];
+  exchanger *e = exchanger_room(list, preference);
+  if (!e) return;
   e->preference = preference;
   e->lot = (unsigned int)rand();
   e->name[smtp_domain_fold(e->name, name, strlen(name))] = 0;
@@ -536,22 +600,11 @@ static void exchanger_add_name(exchanger_list *list, unsigned int preference, ch
 
 static void exchanger_take(void *data, ns_msg *message, ns_rr *record)
 {
-  if (f->unfit && !f->where->exchangers)
-    return list_refuse(f->list, HOST_LATER, "4.4.4", "mail goes to no loopback or reserved address that the DNS has: ", name);
-  if (f->unfit)
-    return list_refuse(f->list, HOST_NEVER, "5.4.4", "Host or domain name found, but it has no address that mail goes to: ", name);
   exchanger_list *list = data;
   char name[NS_MAXDNAME];
   unsigned char const *octets = ns_rr_rdata(*record);
-  if (list->count == EXCHANGERS_MAX || ns_rr_rdlen(*record) < 3
+  if (ns_rr_rdlen(*record) < 3
    || dn_expand(ns_msg_base(*message), ns_msg_end(*message), octets + 2, name, sizeof name) == -1) list->odd = 1;
-/* An address, or the loopback by its name, which whoever runs us has asked for in so many words.  1 or 0. */
-static int host_literal(char const *host, address_set *first, address_set *second)
-{
-  if (!localhost_is(host)) return address_set_literal(first, host);
-  return address_set_literal(first, "127.0.0.1") && address_set_literal(second, "::1");
-}
-
   else if (!name[0]) list->null = 1;
   else if (!exchanger_name_ok(name)) list->odd = 1;
   else exchanger_add_name(list, ns_get16(octets), name);
@@ -630,10 +683,12 @@ static enum host_outcome host_try(finder *f)
 
 enum host_outcome host_find(host_list *list, site const *where, host_resolver *resolver)
 {
+  _Alignas(HEADER) unsigned char answer[DNSTCP_ANSWER_MAX];
   finder f;
   enum host_outcome outcome;
   unsigned int tries = HOST_TRIES;
   memset(&f, 0, sizeof f);
+  f.answer = answer;
   f.where = where;
   f.list = list;
   f.deadline_ms = clock_ms() + (int64_t)where->lookup_s * 1000;

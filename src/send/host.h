@@ -52,7 +52,7 @@ extern void host_resolver_open(host_resolver *resolver);
  * Find the addresses of a site, within site->lookup_s seconds however many names and name servers are mute; what is
  * known by then is used.  Each name has a turn, in which every server is waited for HOST_WAIT_S at the most, less
  * where there are many; where nothing is found and some were not answered for, all of it is done again, HOST_TRIES
- * times in all.  (An answer that does not fit over UDP is asked for over TCP, where the resolver knows no limit.)
+ * times in all.  An answer that does not fit over UDP is asked for over TCP, as long as over UDP.
  *
  * The MX are sorted by preference, equal ones shuffled.  Where one of them is ourselves
  * (site->me, or the address site->listen; a wildcard there stands for the addresses of our
