@@ -452,10 +452,11 @@ f' "$(body)"
 }
 
 testNul() {
-  send 'Subject: a\0b\n\nc\0d\n' x@nul.example
-  assertEquals "$(cat "$T/err")" 0 $status
-  arrives nul.example
-  assertEquals 'c.d' "$(body | tr '\0' .)"
+  for text in 'Subject: a\0b\n\ncd\n' 'Subject: ab\n\nc\0d\n' 'Subject: ab\n\ncd\n\0'; do
+    send "$text" x@nul.example
+    assertEquals "$text" 65 $status
+    assertContains "$(cat "$T/err")" 'NUL received'
+  done
   send 'To: a\0@nul2.example\n\nx\n' -t x@nul2.example
   assertEquals 65 $status
 }
