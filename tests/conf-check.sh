@@ -42,6 +42,8 @@ testDefaults() {
   says 'backoff = 60 3600  (default)'
   says 'concurrency = 20 1000  (default)'
   says 'concurrencyclient = 50  (default)'
+  says 'minfree = (1.5 x databytes, or 1 % of the disk)  (default)'
+  says 'bouncebytes = 50000  (default)'
   says 'relaydomains = 1 entry  (conf/relaydomains)'
   says 'flushdomains = (relaydomains)  (default)'
   says 'timeouts = connect 30, greeting 300, '
@@ -73,6 +75,8 @@ testWrongValues() {
   wrong listen 'line 1: no port: 127.0.0.1' 127.0.0.1
   wrong nameserver 'line 1: not an IP address: dns.example' dns.example
   wrong databytes 'line 1: not a number: 10M' 10M
+  wrong minfree 'line 1: not a number: 1%' 1%
+  wrong bouncebytes 'line 1: not a number: -1' -1
   wrong etrncounts 'line 1: neither 1 nor 0: yes' yes
   wrong loopbackdns 'line 1: neither 1 nor 0: 127' 127
   wrong fsyncdir 'line 1: neither 1 nor 0: 2' 2

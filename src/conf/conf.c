@@ -459,7 +459,7 @@ static int check_timeout(char const *s, size_t len)
 enum
 {
   ME, POSTMASTER, LISTEN, NAMESERVER, LOOPBACKDNS, DATABYTES, ETRNCOUNTS, FSYNCDIR, LENIENT, PERCENTHACK, LIFETIME, DELAYWARNING,
-  BACKOFF, CONCURRENCY, CONCURRENCYINCOMING, CONCURRENCYCLIENT, TIMEOUTS
+  BACKOFF, CONCURRENCY, CONCURRENCYINCOMING, CONCURRENCYCLIENT, MINFREE, BOUNCEBYTES, TIMEOUTS
 };
 
 conf_setting const conf_settings[] =
@@ -496,6 +496,10 @@ conf_setting const conf_settings[] =
     "connections at a time where mail is taken", &check_connections },
   [CONCURRENCYCLIENT] = { "concurrencyclient", CONF_VALUE, "50",
     "so many of them from one address, or IPv6 network of /64; 0: no limit", &check_connections_or_any },
+  [MINFREE] = { "minfree", CONF_VALUE, "(1.5 x databytes, or 1 % of the disk)",
+    "octets left free on the queue's disk: mail is taken while there are more; 0: no matter", &check_octets },
+  [BOUNCEBYTES] = { "bouncebytes", CONF_VALUE, "50000",
+    "octets of a failed message that are returned to its sender; of a larger one its header", &check_octets },
   [TIMEOUTS] = { "timeouts", CONF_LINES, "(RFC 5321's)",
     "NAME TIME for each step of an SMTP dialogue", &check_timeout },
   { "relaydomains", CONF_COMPILED, "(none)",
@@ -629,6 +633,28 @@ int conf_concurrencyclient(int conf, uint64_t *connections, int *said)
   *said = r && line.number;
   stralloc_free(&text);
   return r;
+}
+
+int conf_bouncebytes(int conf, uint64_t *octets)
+{
+  return number_read(conf, BOUNCEBYTES, &number_scan, octets);
+}
+
+int conf_minfree(int conf, uint64_t *octets, int *said)
+{
+  stralloc text = STRALLOC_ZERO;
+  conf_line line;
+  int r = value_read(conf, MINFREE, &text, &line);
+  *said = r && line.number;
+  if (*said) r = number_scan(line.s, line.len, octets);
+  else if (r && (r = conf_databytes(conf, octets))) *octets += *octets / 2;
+  stralloc_free(&text);
+  return r;
+}
+
+int conf_concurrencyincoming(int conf, uint64_t *connections)
+{
+  return number_read(conf, CONCURRENCYINCOMING, &number_scan, connections);
 }
 
 int conf_switch(int conf, char const *name, int *on)

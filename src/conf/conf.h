@@ -51,6 +51,15 @@ extern int conf_nameserver(int conf, stralloc *nameserver);
 /* databytes: octets a message may have, 0 for no limit. */
 extern int conf_databytes(int conf, uint64_t *octets);
 
+/* bouncebytes: octets of content that are returned to a sender with the notice of its failure. */
+extern int conf_bouncebytes(int conf, uint64_t *octets);
+
+/*
+ * minfree: octets that are left free on the disk of the queue, 0 for no look at it.
+ *   *said  0: it is the default, one and a half messages of conf/databytes; more, or less, as queue_room() has it
+ */
+extern int conf_minfree(int conf, uint64_t *octets, int *said);
+
 /* etrncounts, fsyncdir, lenient, loopbackdns, percenthack: on (1) when the file holds 1, off when it holds 0 or is missing. */
 extern int conf_switch(int conf, char const *name, int *on);
 
@@ -74,6 +83,9 @@ extern int conf_concurrency_read(int conf, conf_concurrency *concurrency);
  */
 #define CONF_CONNECTIONS_MAX 10000
 extern int conf_concurrencyclient(int conf, uint64_t *connections, int *said);
+
+/* concurrencyincoming: connections at a time where mail is taken, 1 to CONF_CONNECTIONS_MAX. */
+extern int conf_concurrencyincoming(int conf, uint64_t *connections);
 
 /* timeouts: lines "NAME DURATION"; the defaults are those of RFC 5321 section 4.5.3.2. */
 enum conf_timeout

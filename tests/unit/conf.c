@@ -162,7 +162,24 @@ static void check_numbers(void)
   CHECK("databytes: a number", failed(conf_databytes(conf, &n), "conf/databytes: line 1: not a number: 10M"));
   set("databytes", "99999999999999999999\n");
   CHECK("databytes: one that fits", !conf_databytes(conf, &n));
+  set("databytes", "1001");
+  CHECK("minfree: default", conf_minfree(conf, &n, &said) && n == 1501 && !said);
+  set("databytes", "9223372036854775807");
+  CHECK("minfree: of the largest there may be", conf_minfree(conf, &n, &said) && n > INT64_MAX && !said);
   unset("databytes");
+  set("minfree", "1048576\n");
+  CHECK("minfree", conf_minfree(conf, &n, &said) && n == 1048576 && said);
+  set("minfree", "1 %\n");
+  CHECK("minfree: a number", failed(conf_minfree(conf, &n, &said), "conf/minfree: line 1: not a number: 1 %"));
+  unset("minfree");
+  CHECK("bouncebytes: default", conf_bouncebytes(conf, &n) && n == 50000);
+  set("bouncebytes", "0\n");
+  CHECK("bouncebytes: none", conf_bouncebytes(conf, &n) && !n);
+  unset("bouncebytes");
+  CHECK("concurrencyincoming: default", conf_concurrencyincoming(conf, &n) && n == 500);
+  set("concurrencyincoming", "0\n");
+  CHECK("concurrencyincoming: one at least", failed(conf_concurrencyincoming(conf, &n), "conf/concurrencyincoming: line 1: too small: 0"));
+  unset("concurrencyincoming");
 
   CHECK("concurrencyclient: default", conf_concurrencyclient(conf, &n, &said) && n == 50 && !said);
   set("concurrencyclient", "0\n");
