@@ -388,8 +388,38 @@ testTooManyRecipients() {
   assertEquals 1000 "$(grep -c '^rcpt ' "$(message)")"
   assertNotContains "$(cat "$T/err")" 'too many errors'
   assertEquals '1000 250 2.1.5
-1000 452 4.5.3
-1 421 4.7.0' "$(offer 2001)"
+1020 452 4.5.3
+1 421 4.7.0' "$(offer 2500)"
+  said 'too many errors after RCPT'
+}
+
+# The first one of a transaction, and how many there were: who has thousands of them would fill the log.
+testTooManyRecipientsInTheLog() {
+  offer 1500 >"$T/codes"
+  assertEquals 1 "$(grep -c 'NOQUEUE: reject: RCPT from unknown\[127.0.0.1\]: 452 4.5.3' "$T/err")"
+  said 'warning: 499 more refusals and requests of unknown[127.0.0.1] are not in the log'
+  many=$(i=0; while [ $i -lt 1200 ]; do printf 'RCPT TO:<x%d@customer.example>\\r\\n' $i; i=$((i + 1)); done)
+  replies "HELO x\r\n$MAIL${many}RSET\r\n$MAIL${many}QUIT\r\n" >"$T/codes"
+  assertEquals 'one a transaction' 2 "$(grep -c ' 452 4.5.3 ' "$T/err")"
+  said ' 398 more '
+  # 2,000 are answered, from there on each is an error: no transaction has them anew
+  replies "HELO x\r\n$MAIL${many}RSET\r\n$MAIL${many}RSET\r\n$MAIL${many}RSET\r\n$MAIL${many}RSET\r\n$MAIL${many}RSET\r\n$MAIL${many}QUIT\r\n" >"$T/codes"
+  assertContains "$(cat "$T/codes")" '421 4.7.0'
+  said 'too many errors after RCPT'
+}
+
+# Whoever is refused again and again, with good messages in between: so many lines, and how many more.
+testRefusalsInTheLog() {
+  refused=$(i=0; while [ $i -lt 9 ]; do printf 'RCPT TO:<x@no.example>\\r\\n'; i=$((i + 1)); done)
+  { printf 'HELO x\r\n' && i=0 && while [ $((i += 1)) -le 15 ]; do
+    # shellcheck disable=SC2059
+    printf "$MAIL$refused${RCPT}DATA\r\n.\r\n"
+  done && printf 'ETRN customer.example\r\nETRN no.example\r\nQUIT\r\n'; } | serve >"$T/got"
+  assertEquals 'refused' 135 "$(grep -c '^554 5.7.1' "$T/got")"
+  assertEquals 'refusals' 100 "$(grep -c 'NOQUEUE: reject: ' "$T/err")"
+  said 'warning: 37 more refusals and requests of unknown[127.0.0.1] are not in the log'
+  assertEquals 'what was taken' 15 "$(grep -c ': client=unknown' "$T/err")"
+  assertTrue 'the sum' "tail -n 1 '$T/err' | grep -q 'disconnect from unknown.127.0.0.1. helo=1 mail=15 rcpt=15/150'"
 }
 
 # --- who may send where -------------------------------------------------------------
@@ -811,6 +841,32 @@ testOtherProtocolsInContent() {
   codes '250 2.1.0, 250 2.1.5, 354, 250 2.0.0, 221 2.0.0' "${MAIL}${RCPT}DATA\r\nGET / HTTP/1.1\r\nHost: x\r\n.\r\nQUIT\r\n"
 }
 
+# repeated N COMMAND...: each of them so often, for printf.
+repeated() {
+  repeated_n=$1
+  shift
+  for command; do
+    i=0
+    while [ $((i += 1)) -le "$repeated_n" ]; do printf '%s\\r\\n' "$command"; done
+  done
+}
+
+# What is no error and gets nothing done is one in the end, unless a message is taken.
+testJunk() {
+  replies "$(repeated 20 NOOP RSET 'VRFY x' HELP 'HELO x' 'EHLO x')QUIT\r\n" >"$T/got"
+  assertContains 'so often' "$(cat "$T/got")" '421 4.7.0'
+  said 'too many errors after EHLO'
+  replies "$(repeated 20 RSET 'VRFY x' HELP 'HELO x' 'EHLO x')$(repeated 19 NOOP)QUIT\r\n" >"$T/got"
+  assertContains 'once less' "$(cat "$T/got")" '221 2.0.0'
+  replies "HELO x\r\n$MAIL$RCPT$(repeated 119 'BDAT 0')QUIT\r\n" >"$T/got"
+  assertContains 'chunks of nothing' "$(cat "$T/got")" '421 4.7.0'
+  replies "HELO x\r\n$MAIL${RCPT}BDAT 0 x\r\n$(repeated 118 'BDAT 0')QUIT\r\n" >"$T/got"
+  assertContains 'refused ones' "$(cat "$T/got")" '421 4.7.0'
+  good="$MAIL${RCPT}DATA\r\n.\r\n"
+  replies "HELO x\r\n$(repeated 90 NOOP)$good$(repeated 90 NOOP)$good$(repeated 90 RSET)QUIT\r\n" >"$T/got"
+  assertContains 'with messages in between' "$(cat "$T/got")" '221 2.0.0'
+}
+
 # A message taken shows good will.
 testErrorsForgiven() {
   bad=$(i=0; while [ $i -lt 9 ]; do printf 'X\\r\\n'; i=$((i + 1)); done)
@@ -1034,6 +1090,131 @@ testTooManyConnectionsAtOnce() {
   super_end
 }
 
+# A client that opens connections as fast as it can: what is in the log is no more than so much a second.
+testRefusedConnectionsInTheLog() {
+  conf concurrencyclient 2
+  super_begin
+  greeted 1 127.0.0.9
+  greeted 2 127.0.0.9
+  for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    socat -u "TCP:127.0.0.1:$PORT,bind=127.0.0.9" STDOUT >"$T/client.x.$i" &
+    clients="$clients $!"
+  done
+  wait_for 20 all_refused || fail "not all were refused: $(cat "$T"/client.x.*)"
+  warnings=$(grep -c 'limit exceeded' "$T/err")
+  assertTrue "$warnings warnings for 20" "[ $warnings -ge 1 ] && [ $warnings -lt 10 ]"
+  assertEquals 'with each' $((warnings + 2)) "$(grep -c ': connect from' "$T/err")"
+  assertTrue 'another client has its own' 'refused_another'
+  super_end
+}
+all_refused() { [ "$(grep -l '^421 4.7.0' "$T"/client.x.* | wc -l)" = 20 ]; }
+refused_another() {
+  greeted 3 127.0.0.10
+  greeted 4 127.0.0.10
+  refused 5 127.0.0.10
+  grep -q 'limit exceeded: 3 from unknown.127.0.0.10.' "$T/err"
+}
+
+# A place is not free again at once where nothing came of the session; it is where a message did.
+testFruitlessSessions() {
+  conf concurrencyclient 1
+  assertEquals '220, 221 2.0.0' "$(TCPREMOTEIP=203.0.113.1 replies 'QUIT\r\n')"
+  (TCPREMOTEIP=203.0.113.1 "$BIN/smtpd-etrn" -C "$I" </dev/null >"$T/got" 2>"$T/err.held") &
+  server=$!
+  wait_for 10 grep -q 'disconnect from' "$T/err.held"
+  assertEquals 'the place is taken' '421 4.7.0' "$(TCPREMOTEIP=203.0.113.1 replies 'QUIT\r\n')"
+  wait "$server"
+  assertEquals 'and free' '220, 221 2.0.0' "$(TCPREMOTEIP=203.0.113.1 replies 'QUIT\r\n')"
+}
+
+# --- nearly all connections are taken -------------------------------------------------
+
+# idle N: so many sessions of many clients that say nothing, until idle_end.  Their logs are $T/idle.N.
+idle() {
+  [ -e "$T/idle" ] || { mkfifo "$T/idle" && exec 8<>"$T/idle"; }
+  idle_from=${idles-0} idles=$((${idles-0} + $1))
+  while [ $((idle_from += 1)) -le "$idles" ]; do
+    TCPREMOTEIP=203.0.113.$idle_from "$BIN/smtpd-etrn" -C "$I" <&8 >"$T/idle.$idle_from" 2>"$T/idle.$idle_from.err" &
+    servers="${servers-} $!"
+  done
+  wait_for 20 all_greeted || fail 'no greeting'
+}
+all_greeted() { [ "$(cat "$T"/idle.* | grep -c '^220 ')" = "$idles" ]; }
+given_up() { grep -l 'timeout after CONNECT' "$T"/idle.*.err 2>/dev/null | wc -l; }
+some_given_up() { [ "$(given_up)" -gt 0 ]; }
+idle_end() {
+  # shellcheck disable=SC2086 # several
+  kill $servers 2>/dev/null
+  # shellcheck disable=SC2086
+  wait $servers
+  exec 8>&-
+  rm -f "$T"/idle*
+  servers='' idles=0
+}
+
+# Who says nothing is given up after a tenth of the time, as long as that is so.
+testNearlyAllTaken() {
+  conf timeouts 'command 60'
+  conf concurrencyincoming 8
+  idle 3
+  sleep 8
+  assertEquals 'while there are places' 0 "$(given_up)"
+  idle 5
+  assertTrue 'then not' 'wait_for 40 some_given_up'
+  assertTrue 'nor more than have to be' "[ $(given_up) -lt 8 ]"
+  idle_end
+}
+
+# content_slowly SECONDS TEXT: printf's output twice a second, for so long, as the content of a message; the reply's code.
+content_slowly() {
+  {
+    printf "HELO x\r\n$MAIL${RCPT}DATA\r\n"
+    slowly_until=$(($(date +%s) + $1))
+    while [ "$(date +%s)" -lt "$slowly_until" ]; do printf '%s\r\n' "$2" && sleep 0.5; done 2>/dev/null
+    printf '.\r\nQUIT\r\n' 2>/dev/null
+  } | serve | plain | tail -n 2 | head -n 1
+}
+
+# A slow link is no idle client: 64 KiB in ten times as long as it takes here must do.
+testContentWhenNearlyAllAreTaken() {
+  conf timeouts 'command 600' 'receive 60'
+  conf concurrencyincoming 8
+  idle 8
+  assertEquals '250 2.0.0 Ok: queued as ID' "$(content_slowly 20 "$(long 700)")"
+  assertEquals '354 End data with <CR><LF>.<CR><LF>' "$(content_slowly 20 "$(long 10)")"
+  said 'timeout after DATA'
+  idle_end
+  assertEquals '250 2.0.0 Ok: queued as ID' "$(content_slowly 12 "$(long 10)")"
+}
+
+# Something now and then, and no message.
+testOutstayed() {
+  conf concurrencyincoming 8
+  conf timeouts 'command 600'
+  idle 3
+  conf timeouts 'command 5'
+  assertEquals 'while there are places' '221 2.0.0' "$(noop_slowly)"
+  conf timeouts 'command 600'
+  idle 5
+  conf timeouts 'command 5'
+  assertEquals 'then not' '421 4.4.2' "$(noop_slowly)"
+  idle_end
+}
+noop_slowly() {
+  {
+    noop_until=$(($(date +%s) + 12))
+    while [ "$(date +%s)" -lt "$noop_until" ]; do printf 'NOOP\r\n' && sleep 0.3; done 2>/dev/null
+    printf 'QUIT\r\n' 2>/dev/null
+  } | serve | plain | tail -n 1 | cut -c 1-9
+}
+
+# The time for 64 KiB is not had anew with each chunk.
+testChunksOfAnOctet() {
+  conf timeouts 'receive 2'
+  gives_up 'an octet a chunk' "HELO x\r\n$MAIL$RCPT" 'BDAT 1\r\nx' 'BDAT 1\r\nx' 'BDAT 1\r\nx' 'BDAT 1\r\nx' \
+    'BDAT 1\r\nx' 'BDAT 1\r\nx' 'BDAT 1\r\nx' 'BDAT 1\r\nx' 'BDAT 1\r\nx' 'BDAT 1\r\nx' 'BDAT 1\r\nx' 'BDAT 1\r\nx'
+}
+
 # Clients of ours, and no limit.
 testManyConnectionsAllowed() {
   conf concurrencyclient 1
@@ -1160,14 +1341,15 @@ testNoDescriptors() {
   # 0 to 2, the signals', the instance's, conf's: nothing left for a setting
   assertEquals '421 4.3.0' "$(DESCRIPTORS=6 replies "$text")"
   assertEquals 1 "$(grep -c 'fatal: conf/.*Too many open files' "$T/err")"
-  # one left, which the queue takes where connections are counted
+  # one left, which the queue takes, where sessions are counted: this client's, or all
   conf concurrencyclient 50
+  assertEquals '421 4.3.0' "$(DESCRIPTORS=7 replies "$text")"
+  said 'fatal: conf/concurrencyincoming: Too many open files'
+  conf concurrencyclient 0
   assertEquals '220, 250, 421 4.3.0' "$(DESCRIPTORS=7 replies "$text")"
   said 'fatal: conf/databytes: Too many open files'
-  # which the queue takes when it is to hold a message
-  conf concurrencyclient 0
-  assertEquals '220, 250, 250 2.1.0, 250 2.1.5, 451 4.3.0, 250 2.0.0' "$(DESCRIPTORS=7 replies "$text")"
-  said 'unable to write message into queue: Too many open files'
+  # one more is for a setting, a list or the message, in their turn
+  assertEquals '220, 250, 250 2.1.0, 250 2.1.5, 354' "$(DESCRIPTORS=8 replies "$text")"
 }
 
 testManyClientsAtOnce() {

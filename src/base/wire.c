@@ -13,16 +13,42 @@ int wire_init(wire *w, int in, int out, int stop)
 {
   w->state = WIRE_OPEN;
   w->stop = stop;
+  w->hurried = 0;
   buffer_init(&w->in, &buffer_read, in, w->in_store, sizeof w->in_store);
   buffer_init(&w->out, &buffer_write, out, w->out_store, sizeof w->out_store);
   return ndelay_on(in) == 0 && ndelay_on(out) == 0;
 }
 
+/* The next wait lasts no longer than a tenth of the step where somebody is to be asked then. */
+static void step_divide(wire *w)
+{
+  w->deadline = w->end;
+  if (!w->hurried) return;
+  tain_addsec_g(&w->deadline, (int)w->tenth_s);
+  if (tain_less(&w->end, &w->deadline)) w->deadline = w->end;
+}
+
+void wire_step_on(wire *w, tain const *end, unsigned int seconds)
+{
+  tain_now_g();
+  w->end = *end;
+  w->tenth_s = (seconds + 9) / 10;
+  step_divide(w);
+}
+
 /* The clock is read here, not in the waits alone: a peer that never makes us wait moves on, too. */
 void wire_step(wire *w, unsigned int seconds)
 {
+  tain end;
   tain_now_g();
-  tain_addsec_g(&w->deadline, (int)seconds);
+  tain_addsec_g(&end, (int)seconds);
+  wire_step_on(w, &end, seconds);
+}
+
+void wire_hurry(wire *w, int (*hurried)(void *data), void *data)
+{
+  w->hurried = hurried;
+  w->data = data;
 }
 
 static int wire_over(wire *w, enum wire_state state)
@@ -31,7 +57,15 @@ static int wire_over(wire *w, enum wire_state state)
   return 0;
 }
 
-/* Wait until fd (-1: nothing at all) is ready for events.  1; 0 with the state changed. */
+/* A deadline has passed: is it the step's, or are we in a hurry?  Else the next tenth begins. */
+static int step_over(wire *w)
+{
+  if (!tain_less(&w->deadline, &w->end) || (*w->hurried)(w->data)) return 1;
+  step_divide(w);
+  return 0;
+}
+
+/* Wait until fd (-1: nothing at all) is ready for events, or may be.  1; 0 with the state changed. */
 static int wire_wait(wire *w, int fd, short events)
 {
   iopause_fd x[2] =
@@ -41,7 +75,7 @@ static int wire_wait(wire *w, int fd, short events)
   };
   int r = iopause_g(x, fd == -1 ? 1 : 2, &w->deadline);
   if (r == -1 && errno != EINTR) return wire_over(w, WIRE_LOST);
-  if (r == 0) return wire_over(w, WIRE_TIMEOUT);
+  if (r == 0) return !step_over(w) || wire_over(w, WIRE_TIMEOUT);
   if (x[0].revents) return wire_over(w, WIRE_STOPPED);
   return 1;
 }

@@ -25,7 +25,11 @@ typedef struct wire
 {
   enum wire_state state;
   int stop;               /* readable when we are told to stop; -1: nobody can tell us */
-  tain deadline;          /* of the present step */
+  tain end;               /* of the present step */
+  tain deadline;          /* the same, or the end of a tenth of it */
+  unsigned int tenth_s;   /* 0: a step is not divided */
+  int (*hurried)(void *data);
+  void *data;
   buffer in;
   buffer out;
   char in_store[WIRE_IN_MAX + 1];
@@ -51,6 +55,15 @@ extern int wire_init(wire *w, int in, int out, int stop);
 
 /* A new step begins: it has to be over in so many seconds. */
 extern void wire_step(wire *w, unsigned int seconds);
+
+/* One goes on that began before: it has to be over at this moment, and was to take so many seconds. */
+extern void wire_step_on(wire *w, tain const *end, unsigned int seconds);
+
+/*
+ * From the next step on, we are not always as patient as that: while the peer keeps us waiting, hurried() is asked
+ * after each tenth of the time whether it is up (1) or not (0).
+ */
+extern void wire_hurry(wire *w, int (*hurried)(void *data), void *data);
 
 /* Queue octets for the peer; waits for it only when there is no more room. */
 extern int wire_put(wire *w, char const *s, size_t len);

@@ -11,6 +11,7 @@
  * there then.
  */
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "conf/conf.h"
@@ -30,5 +31,30 @@ extern int clients_enter(int queue, conf_address const *client, unsigned int mos
  * network in 2^49 does: nobody is given a network that he chose among so many.
  */
 extern off_t clients_first(conf_address const *client);
+
+/*
+ * Who is refused has something to say about it, but not as often as it happens: have the word for this client, until
+ * the descriptor is closed.  1; 0: another session of the client's has it; -1 with errno of fcntl(2).
+ */
+extern int clients_word(int queue, conf_address const *client);
+
+/*
+ * How many sessions there are, of all clients together: nobody counts them, but each takes one place more, among
+ * so many as there may be sessions: one of the first three quarters as long as one is found free there, else
+ * one of the last quarter.  Somebody in the last quarter: that is what it looks like when three quarters are taken.
+ */
+typedef struct clients_seat
+{
+  int queue;
+  unsigned int all;      /* 0: no place was taken */
+  off_t late;            /* our place in the last quarter; -1: it is in none, or among the first */
+  uint32_t random;       /* private */
+} clients_seat;
+
+/* Take such a place.  1; 0: none was free, as clients_many() will say then; -1 with errno of fcntl(2). */
+extern int clients_sit(clients_seat *seat, int queue, unsigned int all);
+
+/* Are about three quarters of the places taken, or more?  1 or 0; 0 where that cannot be told. */
+extern int clients_many(clients_seat *seat);
 
 #endif

@@ -110,17 +110,17 @@ static int rcpt_refuse(session *s, char const *to, enum policy_verdict verdict)
   return r;
 }
 
-/* So many are no fault of the client's: it sends the rest in a transaction of their own. */
+/*
+ * So many are no fault of the client's: it sends the rest in a transaction of their own.  Who goes on and on listens
+ * to no reply.  The first one of a transaction is in the log.
+ */
 static int rcpt_too_many(session *s, char const *to)
 {
-  int r;
-  if (s->nrcpts_over++ == SESSION_RCPTS_OVER)
-  {
-    s->end = SESSION_ERRORS;
-    return 0;
-  }
-  r = session_reply(s, "452 4.5.3 <", to, ">: Recipient address rejected: Too many recipients");
-  session_log_reject(s, "", "RCPT", to);
+  static char const code[] = "452 4.5.3 <", text[] = ">: Recipient address rejected: Too many recipients";
+  int r = s->rcpts_over++ < SESSION_RCPTS_OVER ? session_reply(s, code, to, text) : session_refuse(s, code, to, text);
+  if (s->full) s->unlogged++;
+  else session_log_reject(s, "", "RCPT", to);
+  s->full = 1;
   return r;
 }
 

@@ -232,9 +232,10 @@ static int accept_counted(session *s, etrn_node const *node, uint64_t waiting)
   return session_reply(s, "253 OK, ", n, " pending messages for node ", node->name, " started");
 }
 
-static void flush_log(session const *s, etrn_node const *node, int known, uint64_t waiting)
+static void flush_log(session *s, etrn_node const *node, int known, uint64_t waiting)
 {
   char n[UINT64_FMT];
+  if (!session_may_log(s)) return;
   n[uint64_fmt(n, waiting)] = 0;
   log_line("flush ", node->name, " asked for by ", s->who, known ? ": " : "", known ? n : "", known ? " waiting" : "");
 }
@@ -250,9 +251,10 @@ static int node_flush(session *s, etrn_node const *node, int counts)
   uint64_t waiting = known ? count_waiting(s, node) : 0;
   if (!ask(s, node))
   {
-    strerr_warnwusys("ask for a flush of ", node->name);
+    if (session_may_log(s)) strerr_warnwusys("ask for a flush of ", node->name);
     return session_reply(s, "458 Unable to queue messages for node ", node->name);
   }
+  s->fruitful = 1;
   flush_log(s, node, known, waiting);
   if (counts) return counted ? accept_counted(s, node, waiting) : accept_uncounted(s, node, waiting);
   return session_reply(s, "250 OK, queuing for node ", node->name, " started");
@@ -260,7 +262,7 @@ static int node_flush(session *s, etrn_node const *node, int counts)
 
 static int node_refuse(session *s, etrn_node const *node)
 {
-  log_line("NOQUEUE: reject: ETRN from ", s->who, ": 459 <", node->name, ">: Etrn command rejected: service unavailable; ",
+  if (session_may_log(s)) log_line("NOQUEUE: reject: ETRN from ", s->who, ": 459 <", node->name, ">: Etrn command rejected: service unavailable; ",
            "proto=", session_protocol(s), " helo=<", s->helo, ">");
   return session_refuse(s, "459 <", node->name, ">: service unavailable");
 }

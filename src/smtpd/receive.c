@@ -14,9 +14,6 @@
 
 /* Received fields that a message may come with: RFC 5321 section 6.3. */
 #define HOPS_MAX 100
-/* So much content has to come within conf/timeouts' receive. */
-#define RECEIVE_STEP 65536
-
 /* --- what is wrong with a message; the first fault rules --- */
 
 enum { FAULT_NONE, FAULT_SIZE, FAULT_BARE, FAULT_NUL, FAULT_HOPS, FAULT_FULL, FAULT_QUEUE };
@@ -43,7 +40,7 @@ static void fault(session *s, unsigned int what)
 static void fault_queue(session *s)
 {
   int e = errno;
-  strerr_warnwusys("write message into queue");
+  if (session_may_log(s)) strerr_warnwusys("write message into queue");
   fault(s, e == ENOSPC || e == EDQUOT || e == EFBIG ? FAULT_FULL : FAULT_QUEUE);
 }
 
@@ -125,6 +122,14 @@ static int fsyncdir_read(session *s)
   return s->fsyncdir != -1 || conf_switch(s->conf, "fsyncdir", &s->fsyncdir) || session_broken(s);
 }
 
+/* The time for the next 64 KiB begins: a peer has to send at some pace, it cannot keep us with an octet now and then. */
+static void pace_begin(session *s)
+{
+  wire_step(&s->wire, s->timeout[CONF_TIMEOUT_RECEIVE]);
+  s->pace_end = s->wire.end;
+  s->pace = s->tenth = 0;
+}
+
 /* 1, s->fault saying whether there is a message to be written; 0: the session is over. */
 static int content_begin(session *s)
 {
@@ -132,6 +137,7 @@ static int content_begin(session *s)
   s->scan = fresh;
   s->octets = 0;
   s->fault = FAULT_NONE;
+  pace_begin(s);
   if (!session_databytes(s) || !fsyncdir_read(s)) return 0;
   if (!session_queue(s) || !envelope_write(s) || !trace_write(s)) fault_queue(s);
   return 1;
@@ -182,7 +188,7 @@ static void content_log(session const *s)
  */
 static int content_queued(session *s)
 {
-  s->errors = 0;
+  session_forgive(s);
   trigger_say(s->queue, &s->trigger, "new", s->writer.id);
   return session_reply(s, "250 2.0.0 Ok: queued as ", s->writer.id);
 }
@@ -205,20 +211,19 @@ static int content_end(session *s)
   return r;
 }
 
-/*
- * The next octets of content.  *step is how many came since the deadline was set: a peer has
- * to send at some pace, it cannot keep us with an octet now and then.
- * NULL: the session is over.
- */
-static char const *content_peek(session *s, size_t *step, size_t *len)
+/* The next octets of content; NULL: the session is over. */
+static char const *content_peek(session *s, size_t *len)
 {
-  if (*step >= RECEIVE_STEP)
-  {
-    wire_step(&s->wire, s->timeout[CONF_TIMEOUT_RECEIVE]);
-    *step = 0;
-  }
   if (!wire_fill(&s->wire)) return 0;
   return wire_peek(&s->wire, len);
+}
+
+static void content_taken(session *s, size_t len)
+{
+  wire_taken(&s->wire, len);
+  s->pace += len;
+  s->tenth += len;
+  if (s->pace >= RECEIVE_STEP) pace_begin(s);
 }
 
 /* --- DATA --- */
@@ -234,16 +239,15 @@ static char const *content_refusal(session const *s)
 static int data_read(session *s)
 {
   char out[WIRE_IN_MAX + 4];
-  size_t step = RECEIVE_STEP, len, taken, outlen;
+  size_t len, taken, outlen;
   int ended = 0;
   while (!ended)
   {
-    char const *in = content_peek(s, &step, &len);
+    char const *in = content_peek(s, &len);
     if (!in) return 0;
     ended = smtp_content_data(&s->scan, in, len, &taken, out, &outlen);
     content_put(s, out, outlen);
-    wire_taken(&s->wire, taken);
-    step += taken;
+    content_taken(s, taken);
   }
   return 1;
 }
@@ -269,6 +273,9 @@ enum chunk_verdict
   CHUNK_HUGE      /* it has one that we cannot count to */
 };
 
+/* A chunk that is not the last one and has less than this gets nothing done. */
+#define CHUNK_LEAST 64
+
 typedef struct receive_chunk
 {
   uint64_t size;
@@ -292,13 +299,18 @@ static enum chunk_verdict chunk_scan(receive_chunk *chunk, smtp_command const *c
   return chunk->last ? CHUNK_GOOD : CHUNK_ODD;
 }
 
-/* Read a chunk; it becomes content unless it is refused. */
+/*
+ * Read a chunk; it becomes content unless it is refused.  The time for 64 KiB goes on from chunk to chunk, or a client
+ * would have it anew for each octet.
+ */
 static int chunk_read(session *s, uint64_t left, int refused)
 {
-  size_t step = RECEIVE_STEP, len;
+  size_t len;
+  if (refused) pace_begin(s);
+  else wire_step_on(&s->wire, &s->pace_end, s->timeout[CONF_TIMEOUT_RECEIVE]);
   while (left)
   {
-    char const *in = content_peek(s, &step, &len);
+    char const *in = content_peek(s, &len);
     if (!in) return 0;
     if (len > left) len = (size_t)left;
     if (!refused)
@@ -306,11 +318,16 @@ static int chunk_read(session *s, uint64_t left, int refused)
       smtp_content_chunk(&s->scan, in, len);
       content_put(s, in, len);
     }
-    wire_taken(&s->wire, len);
-    step += len;
+    content_taken(s, len);
     left -= len;
   }
   return 1;
+}
+
+/* 0: it was one too many of those that are none; the session is over. */
+static int chunk_useful(session *s, receive_chunk const *chunk)
+{
+  return chunk->size >= CHUNK_LEAST || chunk->last || session_junk(s);
 }
 
 /*
@@ -323,7 +340,8 @@ static int chunk_refuse(session *s, receive_chunk const *chunk, char const *text
   if (chunk->last) session_reset(s);
   else if (s->mail) s->content = CONTENT_REFUSED;
   s->chunk_refused = 1;
-  return again ? session_reply(s, text) : session_refuse(s, text);
+  if (!again) return session_refuse(s, text);
+  return chunk_useful(s, chunk) && session_reply(s, text);
 }
 
 static char const *chunk_refusal(session const *s, enum chunk_verdict verdict)
@@ -350,6 +368,7 @@ static int chunk_take(session *s, receive_chunk const *chunk)
   if (!chunk_read(s, chunk->size, 0)) return 0;
   if (chunk->last) return content_end(s);
   if (s->fault) return chunk_fault(s);
+  if (!chunk_useful(s, chunk)) return 0;
   size[uint64_fmt(size, chunk->size)] = 0;
   return session_reply(s, "250 2.0.0 Ok: ", size, " octets received");
 }

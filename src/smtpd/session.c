@@ -44,11 +44,28 @@ int session_reply_pieces(session *s, char const *const *text)
   return reply_put(s);
 }
 
+static int error_count(session *s)
+{
+  return ++s->errors <= SESSION_ERRORS_SOFT || wire_pause(&s->wire, SESSION_TARPIT_S);
+}
+
 int session_refuse_pieces(session *s, char const *const *text)
 {
   reply_build(s, text);
-  if (++s->errors > SESSION_ERRORS_SOFT && !wire_pause(&s->wire, SESSION_TARPIT_S)) return 0;
-  return reply_put(s);
+  return error_count(s) && reply_put(s);
+}
+
+int session_junk(session *s)
+{
+  return ++s->junk <= SESSION_JUNK_MAX || error_count(s);
+}
+
+void session_forgive(session *s)
+{
+  s->errors = s->junk = s->rcpts_over = 0;
+  s->fruitful = 1;
+  tain_now_g();
+  tain_copynow(&s->since);
 }
 
 /* Looked up nowhere, a client has no name. */
@@ -60,8 +77,25 @@ static void who_make(session *s)
   stpcpy(stpcpy(stpcpy(s->who, name), s->client.local ? uid : s->client.ip), "]");
 }
 
+int session_may_log(session *s)
+{
+  if (s->lines == SESSION_LINES_MAX) return s->unlogged++, 0;
+  s->lines++;
+  return 1;
+}
+
+/* In the end, of the lines that were too many. */
+static void unlogged_log(session const *s)
+{
+  char count[UINT64_FMT];
+  if (!s->unlogged) return;
+  count[uint64_fmt(count, s->unlogged)] = 0;
+  log_line("warning: ", count, " more refusals and requests of ", s->who, " are not in the log");
+}
+
 void session_log_reject(session *s, char const *id, char const *stage, char const *to)
 {
+  if (!session_may_log(s)) return;
   log_line(*id ? id : "NOQUEUE", ": reject: ", stage, " from ", s->who, ": ", s->reply, "; from=<", s->sender.s,
            to ? "> to=<" : "", to ? to : "", "> proto=", session_protocol(s), " helo=<", s->helo, ">");
 }
@@ -74,7 +108,8 @@ void session_reset(session *s)
   s->mail = 0;
   s->smtputf8 = 0;
   s->rcpts.len = 0;
-  s->nrcpts = s->nrcpts_over = 0;
+  s->nrcpts = 0;
+  s->full = 0;
   s->rcpt_tried = 0;
   s->content = CONTENT_NONE;
   s->chunk_refused = 0;
@@ -220,25 +255,26 @@ typedef struct session_verb
 {
   char const *name;
   char const *counted;
+  int junk;            /* it brings no message nearer */
   int (*function)(session *s, smtp_command const *command);
 } session_verb;
 
 static session_verb const verbs[] =
 {
-  [SMTP_HELO] = { "HELO", "helo", &helo },
-  [SMTP_EHLO] = { "EHLO", "ehlo", &helo },
-  [SMTP_MAIL] = { "MAIL", "mail", &envelope_mail },
-  [SMTP_RCPT] = { "RCPT", "rcpt", &envelope_rcpt },
-  [SMTP_DATA] = { "DATA", "data", &receive_data },
-  [SMTP_BDAT] = { "BDAT", "bdat", &receive_bdat },
-  [SMTP_RSET] = { "RSET", "rset", &rset },
-  [SMTP_NOOP] = { "NOOP", "noop", &noop },
-  [SMTP_VRFY] = { "VRFY", "vrfy", &vrfy },
-  [SMTP_EXPN] = { "EXPN", "expn", &expn },
-  [SMTP_HELP] = { "HELP", "help", &help },
-  [SMTP_QUIT] = { "QUIT", "quit", &quit },
-  [SMTP_ETRN] = { "ETRN", "etrn", &etrn_verb },
-  [SMTP_UNKNOWN] = { "UNKNOWN", "unknown", &unknown }
+  [SMTP_HELO] = { "HELO", "helo", 1, &helo },
+  [SMTP_EHLO] = { "EHLO", "ehlo", 1, &helo },
+  [SMTP_MAIL] = { "MAIL", "mail", 0, &envelope_mail },
+  [SMTP_RCPT] = { "RCPT", "rcpt", 0, &envelope_rcpt },
+  [SMTP_DATA] = { "DATA", "data", 0, &receive_data },
+  [SMTP_BDAT] = { "BDAT", "bdat", 0, &receive_bdat },
+  [SMTP_RSET] = { "RSET", "rset", 1, &rset },
+  [SMTP_NOOP] = { "NOOP", "noop", 1, &noop },
+  [SMTP_VRFY] = { "VRFY", "vrfy", 1, &vrfy },
+  [SMTP_EXPN] = { "EXPN", "expn", 0, &expn },
+  [SMTP_HELP] = { "HELP", "help", 1, &help },
+  [SMTP_QUIT] = { "QUIT", "quit", 0, &quit },
+  [SMTP_ETRN] = { "ETRN", "etrn", 0, &etrn_verb },
+  [SMTP_UNKNOWN] = { "UNKNOWN", "unknown", 0, &unknown }
 };
 
 /*
@@ -285,20 +321,56 @@ static int session_command(session *s)
   s->verb = verbs[command.verb].name;
   count = s->counts + command.verb;
   count->said++;
+  if (verbs[command.verb].junk && !session_junk(s)) return 0;
   r = refusal ? session_refuse(s, refusal) : verbs[command.verb].function(s, &command);
   if (s->end == SESSION_QUIT || (r && *s->reply < '4')) count->done++;
   return r;
 }
 
-static int session_talk(session *s)
+/*
+ * A step has taken a tenth of its time and is not done.  While few places are left, that has to do for a command;
+ * of content something must have come.
+ */
+static int hurried(void *data)
+{
+  session *s = data;
+  size_t came = s->tenth;
+  s->tenth = 0;
+  return came < RECEIVE_TENTH_LEAST && clients_many(&s->seat);
+}
+
+/*
+ * Has it been here for as long as a command may take, has brought nothing since, and are few places left?  Who says
+ * something now and then would stay for days otherwise: there are many recipients to be named.  Chunks have their pace.
+ */
+static int outstayed(session *s)
+{
+  tain end;
+  if (s->content == CONTENT_CHUNKS) return 0;
+  tain_addsec(&end, &s->since, (int)s->timeout[CONF_TIMEOUT_COMMAND]);
+  if (tain_future(&end) || !clients_many(&s->seat)) return 0;
+  s->wire.state = WIRE_TIMEOUT;
+  return 1;
+}
+
+/* A command has its time; between two chunks of a message, no more than is left for the next 64 KiB of content. */
+static void command_step(session *s)
 {
   unsigned int command_s = s->timeout[CONF_TIMEOUT_COMMAND];
+  s->tenth = 0;
+  wire_step(&s->wire, command_s);
+  if (s->content == CONTENT_CHUNKS && tain_less(&s->pace_end, &s->wire.end))
+    wire_step_on(&s->wire, &s->pace_end, command_s);
+}
+
+static int session_talk(session *s)
+{
   for (;;)
   {
-    wire_step(&s->wire, command_s);
+    command_step(s);
     if (!wire_line_read(&s->wire, &s->line)) return 0;
-    wire_step(&s->wire, command_s);
-    if (!session_command(s)) return 0;
+    wire_step(&s->wire, s->timeout[CONF_TIMEOUT_COMMAND]);
+    if (outstayed(s) || !session_command(s)) return 0;
     if (s->errors < SESSION_ERRORS_HARD) continue;
     s->end = SESSION_ERRORS;
     return 0;
@@ -327,6 +399,8 @@ static int session_begin(session *s, char const *instance)
   s->queue = s->trigger = s->fsyncdir = s->lenient = -1;
   s->writer.fd = -1;
   s->verb = "CONNECT";
+  tain_now_g();
+  tain_copynow(&s->since);
   if (!strings_empty(s)) return session_broken(s);
   s->instance = instance_open(instance);
   if (s->instance == -1 || fstat(s->instance, &st) == -1) return instance_missing(s, instance);
@@ -337,13 +411,26 @@ static int session_begin(session *s, char const *instance)
   return 1;
 }
 
-/* In the words of Postfix, which analysers of logs read: so many connections the client would have. */
+static void connect_log(session const *s)
+{
+  log_line("connect from ", s->who);
+}
+
+/*
+ * In the words of Postfix, which analysers of logs read: so many connections the client would have.  Of those that
+ * are refused at the same time, and within a second, one is in the log: who has the word stays that long.
+ */
 static int crowded(session *s, unsigned int most)
 {
   char count[UINT_FMT];
   count[uint_fmt(count, most + 1)] = 0;
-  log_line("warning: Connection concurrency limit exceeded: ", count, " from ", s->who, " for service smtp");
-  s->end = SESSION_CROWDED;
+  s->counted = clients_word(s->queue, &s->client.address) == 1;
+  s->end = s->counted ? SESSION_CROWDED : SESSION_UNHEARD;
+  if (s->counted)
+  {
+    connect_log(s);
+    log_line("warning: Connection concurrency limit exceeded: ", count, " from ", s->who, " for service smtp");
+  }
   session_reply(s, "421 4.7.0 ", s->me.s, " Error: too many connections from ", s->client.ip);
   return 0;
 }
@@ -368,9 +455,20 @@ static int session_admit(session *s)
   if (!most || s->client.local || (!said && this_host(&s->client.address))) return 1;
   r = session_queue(s) ? clients_enter(s->queue, &s->client.address, (unsigned int)most) : -1;
   if (r == -1) log_line("warning: unable to count connections from ", s->who, ": ", strerror(errno));
+  s->counted = r == 1;
   if (r) return 1;
   if (!conf_relayclient(s->conf, &s->policy.relayclients, &s->client.address, &exempt)) return session_broken(s);
   return exempt || crowded(s, (unsigned int)most);
+}
+
+/* One more of all there may be.  Local users come another way, which has a limit of its own. */
+static int session_sit(session *s)
+{
+  uint64_t all;
+  if (s->client.local) return 1;
+  if (!conf_concurrencyincoming(s->conf, &all)) return session_broken(s);
+  if (session_queue(s) && clients_sit(&s->seat, s->queue, (unsigned int)all) != -1) wire_hurry(&s->wire, &hurried, s);
+  return 1;
 }
 
 typedef struct session_parting
@@ -393,6 +491,7 @@ static session_parting const partings[] =
   [SESSION_QUIT] = { 0, 0, 0 },
   [SESSION_ERRORS] = { "421 4.7.0 ", " Error: too many errors", "too many errors" },
   [SESSION_CROWDED] = { 0, 0, 0 },
+  [SESSION_UNHEARD] = { 0, 0, 0 },
   [SESSION_ASTRAY] = { "421 4.7.0 ", " Error: lost track of the dialogue", "size too large to follow" },
   [SESSION_FOREIGN] = { "421 4.7.0 ", " Error: this is SMTP", "other protocol" },
   [SESSION_SHORT] = { "421 4.3.0 ", " Error: temporary lack of resources", 0 },
@@ -436,17 +535,39 @@ static void session_part(session *s)
   if (p->code) session_reply(s, p->code, *s->me.s ? s->me.s : "localhost", p->text);
   if (p->why) log_line(p->why, " after ", s->verb, " from ", s->who);
   /* one connection too many is not to be one that others wait for */
-  if (s->end == SESSION_CROWDED) wire_drop(&s->wire);
+  if (s->end == SESSION_CROWDED || s->end == SESSION_UNHEARD) wire_drop(&s->wire);
   else wire_close(&s->wire);
+  if (s->end == SESSION_UNHEARD) return;
+  unlogged_log(s);
   disconnect_log(s);
+}
+
+/*
+ * A client that has nothing done keeps its place for a moment, though it is rid of us: so often can each come, and
+ * be in the log, and not as often as processes can be started.  A signal ends that as well.
+ */
+static void session_linger(session const *s)
+{
+  if (!s->counted || s->fruitful) return;
+  fd_close(0);
+  fd_close(1);
+  sleep(SESSION_LINGER_S);
+}
+
+/* Who is told that there are too many connections has a line of its own, or none. */
+static int session_enter(session *s, char const *instance)
+{
+  int in = session_begin(s, instance) && session_admit(s);
+  if (s->end == SESSION_CROWDED || s->end == SESSION_UNHEARD) return 0;
+  connect_log(s);
+  return in && session_sit(s);
 }
 
 int session_run(session *s, char const *instance)
 {
   who_make(s);
-  log_line("connect from ", s->who);
-  if (session_begin(s, instance) && session_admit(s) && session_reply(s, "220 ", s->me.s, " ESMTP sluice"))
-    session_talk(s);
+  if (session_enter(s, instance) && session_reply(s, "220 ", s->me.s, " ESMTP sluice")) session_talk(s);
   session_part(s);
+  session_linger(s);
   return s->end == SESSION_BROKEN || s->end == SESSION_SHORT ? 111 : 0;
 }

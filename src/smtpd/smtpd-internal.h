@@ -18,6 +18,7 @@
 #include "smtp/command.h"
 #include "smtp/content.h"
 #include "smtp/path.h"
+#include "smtpd/clients.h"
 #include "smtpd/peer.h"
 #include "smtpd/policy.h"
 
@@ -27,12 +28,18 @@
 #define SESSION_HELO_MAX 256
 /* Recipients of one message: RFC 5321 section 4.5.3.1.8 asks for 100 at least. */
 #define SESSION_RCPTS_MAX 1000
-/* So many more are answered that they are too many; who goes on listens to no reply. */
+/* So many more, until a message is taken, are answered that they are too many; then each is an error. */
 #define SESSION_RCPTS_OVER 1000
+/* Commands that get nothing done, until a message is taken; then each is an error. */
+#define SESSION_JUNK_MAX 100
+/* Lines about refusals and requests in the log; the others are counted. */
+#define SESSION_LINES_MAX 100
 /* After so many errors, each one more costs the client time; after so many, the connection. */
 #define SESSION_ERRORS_SOFT 10
 #define SESSION_ERRORS_HARD 20
 #define SESSION_TARPIT_S 1
+/* So long a client's place stays taken after a session that got nothing done. */
+#define SESSION_LINGER_S 1
 
 enum session_end
 {
@@ -40,6 +47,7 @@ enum session_end
   SESSION_QUIT,
   SESSION_ERRORS,   /* too many */
   SESSION_CROWDED,  /* the client has too many connections: it was told */
+  SESSION_UNHEARD,  /* the same, and nothing of it is in the log */
   SESSION_ASTRAY,   /* no telling where the next command begins */
   SESSION_FOREIGN,  /* the client speaks another protocol */
   SESSION_SHORT,    /* memory or descriptors are: already said on stderr */
@@ -77,6 +85,14 @@ typedef struct session
   int fsyncdir;               /* -1: not known yet */
   int lenient;                /* the same */
   unsigned int errors;
+  unsigned int junk;          /* commands that got nothing done */
+  unsigned int rcpts_over;    /* recipients beyond SESSION_RCPTS_MAX */
+  unsigned int lines;         /* in the log, of SESSION_LINES_MAX */
+  uint64_t unlogged;          /* lines that were too many */
+  clients_seat seat;
+  int counted;                /* the client has one of the places that its kind may have */
+  int fruitful;               /* something came of it: a message taken, a flush asked for */
+  tain since;                 /* when it began, or took a message last */
   char const *verb;           /* where we are, for the log */
   char who[SESSION_WHO_MAX];  /* the client, for the log */
   session_count counts[SMTP_UNKNOWN + 1]; /* by verb */
@@ -90,7 +106,7 @@ typedef struct session
   stralloc parameters;
   stralloc rcpts;             /* domain, address, parameters: three strings each */
   unsigned int nrcpts;
-  unsigned int nrcpts_over;   /* beyond SESSION_RCPTS_MAX */
+  int full;                   /* it was said that there are too many */
   int rcpt_tried;
 
   /* its content */
@@ -99,6 +115,10 @@ typedef struct session
   unsigned int fault;         /* receive.c's */
   smtp_content scan;
   uint64_t octets;
+  uint64_t unlooked;          /* of these, and of the envelope, since the disk was looked at */
+  size_t pace;                /* octets that came since the time for the next 64 KiB began */
+  tain pace_end;              /* when it ends */
+  size_t tenth;               /* octets that came within the present tenth of it */
   message_writer writer;      /* large, and not touched before there is content */
 
   stralloc domain;            /* the recipient or node in hand; strings */
@@ -126,8 +146,18 @@ extern int session_reply_pieces(session *s, char const *const *text);
 extern int session_refuse_pieces(session *s, char const *const *text);
 #define session_refuse(s, ...) session_refuse_pieces((s), pieces(__VA_ARGS__))
 
+/* What is no error and gets nothing done: enough of that is one.  0: the session is over. */
+extern int session_junk(session *s);
+
+/* May there be one more line in the log of what this client would have?  One that may not be is counted. */
+extern int session_may_log(session *s);
+
+/* A message was taken: a client that behaves. */
+extern void session_forgive(session *s);
+
 /*
- * "ID: reject: STAGE from unknown[IP]: REPLY; from=<...> to=<...> ..." in the log, of the last reply.
+ * "ID: reject: STAGE from unknown[IP]: REPLY; from=<...> to=<...> ..." in the log, of the last reply, if there may be
+ * such a line.
  *   id  of the message, "" as long as it has none
  *   to  may be NULL
  */
@@ -178,6 +208,10 @@ extern enum parameters_verdict parameters_mail_read(parameters_mail *mail, stral
 extern enum parameters_verdict parameters_rcpt_read(stralloc *text, char const *s, size_t len);
 
 /* --- receive.c ----------------------------------------------------------------------- */
+
+/* What a tenth of the time for 64 KiB must bring where others wait: half of what all of it must, and so 109 octets a second. */
+#define RECEIVE_STEP 65536
+#define RECEIVE_TENTH_LEAST (RECEIVE_STEP / 20)
 
 extern int receive_data(session *s, smtp_command const *command);
 extern int receive_bdat(session *s, smtp_command const *command);

@@ -77,9 +77,58 @@ static void check_places(void)
   CHECK("what is no file", clients_enter(-1, &a, 2) == -1);
 }
 
+/* A session's place among all: the descriptor it would hold. */
+static int sit(clients_seat *seat, unsigned int all)
+{
+  int fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (clients_sit(seat, fd, all) == 1) return fd;
+  close(fd);
+  return -1;
+}
+
+#define ALL 40
+
+static void check_seats(void)
+{
+  clients_seat seats[ALL], one;
+  int fds[ALL], i, late = 0, last;
+  for (i = 0; i < ALL / 2; i++) fds[i] = sit(seats + i, ALL);
+  for (i = 0; i < ALL / 2; i++) late += fds[i] == -1 || seats[i].late != -1 || clients_many(seats + i);
+  CHECK("half: not many", late == 0);
+  for (; i < ALL; i++) fds[i] = sit(seats + i, ALL);
+  for (late = 0, last = -1, i = 0; i < ALL; i++)
+    if (fds[i] != -1 && seats[i].late != -1) late++, last = i;
+  CHECK("no two have the same", late <= ALL / 4);
+  CHECK("many", last != -1 && clients_many(seats) && clients_many(seats + last));
+  CHECK("to one who found none as well", sit(&one, ALL) == -1 || clients_many(&one));
+  for (i = 0; i < ALL; i++)
+    if (i != last && i) close(fds[i]);
+  CHECK("not to the last one left", !clients_many(seats + last) && seats[last].late == -1);
+  CHECK("nor to others then", !clients_many(seats));
+  close(fds[0]);
+  close(fds[last]);
+  CHECK("of one there are never many", (fds[0] = sit(&one, 1)) != -1 && !clients_many(&one));
+  close(fds[0]);
+  CHECK("nor where that is not counted", !clients_many(&(clients_seat){ .all = 0 }));
+}
+
+static void check_words(void)
+{
+  conf_address a = address("192.0.2.1"), b = address("192.0.2.2");
+  int one = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), two = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  CHECK("the word", clients_word(one, &a) == 1);
+  CHECK("is had by one", clients_word(two, &a) == 0);
+  CHECK("of each client", clients_word(two, &b) == 1);
+  close(one);
+  CHECK("and passed on", clients_word(two, &a) == 1);
+  close(two);
+}
+
 int main(void)
 {
   check_ranges();
+  check_seats();
+  check_words();
   check_places();
   CHECK_END();
 }
