@@ -154,6 +154,10 @@ testAMessage() {
   rest 400
   trace_end
   counted accepted
+  servers=$(of smtpd-etrn)
+  places=$(calls fcntl "$servers" | grep -c F_OFD_)
+  assertTrue "a place among all: $places calls for 10 sessions" "[ $places -ge 30 ] && [ $places -le 60 ]"
+  assertEquals 'the disk is looked at once for each' 400 "$(calls 'fstatfs|statfs' "$servers" | wc -l)"
   assertEquals 'each is synced once' 400 "$(synced)"
   assertEquals 'no directory is read' '' "$(directories)"
   trace_begin

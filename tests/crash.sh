@@ -66,6 +66,7 @@ testFullDisk() {
     return 0
   }
   fresh full
+  conf minfree 0 # to the last block
   cp -a "$I/queue" "$I.queue"
   mount -t tmpfs -o size=64k,mode=700 none "$I/queue" 2>"$T/mount" || {
     skip "no mount: $(cat "$T/mount")"

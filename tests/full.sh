@@ -147,6 +147,7 @@ on() {
 # the next flush all the same, and keeps nobody else's from being carried out.
 stuck() {
   mounted "$1" || return 0
+  conf minfree 0 # else such a message is not taken
   sink stuck
   conf routes "* [127.0.0.1]:$SINKPORT park"
   start

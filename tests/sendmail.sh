@@ -542,6 +542,15 @@ testManyRefused() {
   assertEquals 'enough of them' 10 "$(grep -c refused: "$T/err")"
 }
 
+# For the moment: EX_TEMPFAIL.
+testNoRoom() {
+  conf minfree 9000000000000000000
+  send "x" x@room.example
+  conf minfree
+  assertEquals 75 $status
+  assertContains "$(cat "$T/err")" 'sendmail: fatal: sender refused: 452 4.3.1 '
+}
+
 testTooLarge() {
   conf databytes 1000
   send "$(printf %02000d 0)" x@large2.example

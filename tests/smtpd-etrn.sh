@@ -305,7 +305,89 @@ testMailSize() {
   said 'reject: MAIL from unknown[127.0.0.1]: 552 5.3.4'
   codes '552 5.3.4' 'MAIL FROM:<a@b.example> SIZE=99999999999999999999\r\n'
   conf databytes 0
+  codes '452 4.3.1' 'MAIL FROM:<a@b.example> SIZE=99999999999999999999\r\n'
+  conf minfree 0
   codes '250 2.1.0' 'MAIL FROM:<a@b.example> SIZE=99999999999999999999\r\n'
+}
+
+# --- room on the disk ---------------------------------------------------------------
+
+testMinfree() {
+  conf minfree 9000000000000000000
+  codes '452 4.3.1, 503 5.5.1, 250 2.0.0' "$MAIL${RCPT}NOOP\r\n"
+  said 'NOQUEUE: reject: MAIL from unknown[127.0.0.1]: 452 4.3.1 Insufficient system storage; from=<a@b.example> proto=ESMTP helo=<c.example>'
+  replies "HELO x\r\n$(repeated 118 'MAIL FROM:<a@b.example>')" >"$T/got"
+  assertNotContains 'asked again and again' "$(cat "$T/got")" '421 4.7.0'
+  replies "HELO x\r\n$(repeated 120 'MAIL FROM:<a@b.example>')" >"$T/got"
+  assertContains 'for ever' "$(cat "$T/got")" '421 4.7.0'
+  conf minfree 1
+  codes '250 2.1.0' "$MAIL"
+  conf minfree lots
+  assertEquals '220, 250, 421 4.3.5' "$(replies "HELO x\r\n$MAIL")"
+  said 'conf/minfree: line 1: not a number: lots'
+}
+
+# disk OPTION...: the queue of the instance, on a disk of its own until disk_end.  1: that cannot be.
+disk() {
+  cp -a "$I/queue" "$I/queue.was"
+  mount -t tmpfs -o "mode=770,$1" none "$I/queue" 2>"$T/mount" || {
+    skip "no tmpfs: $(cat "$T/mount")"
+    return 1
+  }
+  cp -a "$I/queue.was/." "$I/queue"
+}
+disk_end() {
+  wait_for 10 umount "$I/queue" || fail 'does not unmount'
+  rm -rf "$I/queue.was"
+}
+ballast() { head -c "$1" /dev/zero >"$I/queue/ballast"; }
+
+# What was announced counts, and what comes unannounced is looked at while it comes.
+testRoom() {
+  disk size=16M || return
+  conf minfree 8000000
+  codes '250 2.1.0, 250 2.0.0, 452 4.3.1' \
+    'MAIL FROM:<a@b.example> SIZE=7000000\r\nRSET\r\nMAIL FROM:<a@b.example> SIZE=12000000\r\n'
+  # three sessions of 6,000,000 octets each: no two have room
+  for i in 1 2 3; do
+    { printf "HELO x\r\n$MAIL${RCPT}BDAT 6000000 LAST\r\n" && head -c 6000000 /dev/zero | tr '\0' x && printf 'QUIT\r\n'; } |
+      "$BIN/smtpd-etrn" -C "$I" >"$T/got.$i" 2>"$T/err.$i" &
+    eval "room$i=\$!"
+  done
+  # shellcheck disable=SC2154 # set by eval
+  wait "$room1" "$room2" "$room3"
+  refused=$(cat "$T"/got.? | grep -c '^452 4.3.1')
+  assertTrue "$refused refused" "[ $refused -ge 2 ]"
+  assertEquals 'none of them for want of a block' 0 "$(cat "$T"/err.? | grep -c 'unable to')"
+  rm -f "$I/queue/new"/*
+  # an envelope is something, too
+  ballast 8650000
+  codes '250 2.1.0' "$MAIL"
+  long=$(long 200 y)
+  rcpts=$(i=0; while [ $((i += 1)) -le 900 ]; do printf "RCPT TO:<$i@customer.example> ORCPT=rfc822;$long$long\\\\r\\\\n"; done)
+  assertContains "$(replies "HELO x\r\n$MAIL${rcpts}DATA\r\n.\r\n")" '354, 452 4.3.1'
+  rm "$I/queue/ballast"
+  disk_end
+}
+
+# Without the setting: a small disk takes mail until a tenth is left; one that does not say how large it is, always.
+testRoomUnsaid() {
+  disk size=1M || return
+  codes '250 2.1.0' "$MAIL"
+  ballast 970000
+  codes '452 4.3.1' "$MAIL"
+  conf minfree 0
+  codes '250 2.1.0' "$MAIL"
+  conf minfree
+  disk_end
+  disk size=0,nr_inodes=0
+  codes '250 2.1.0' "$MAIL"
+  disk_end
+  disk size=0,nr_inodes=300
+  codes '250 2.1.0' "$MAIL"
+  while [ "$(stat -f -c %d "$I/queue")" -gt 3 ]; do : >"$I/queue/ballast.$(stat -f -c %d "$I/queue")" || break; done
+  codes '452 4.3.1' "$MAIL"
+  disk_end
 }
 
 testRcptSyntax() {

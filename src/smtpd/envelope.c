@@ -52,6 +52,14 @@ static int size_refuse(session *s)
   return r;
 }
 
+/* No fault of the client's, but asking again and again brings nothing. */
+static int room_refuse(session *s)
+{
+  int r = session_junk(s) && session_reply(s, "452 4.3.1 Insufficient system storage");
+  if (r) session_log_reject(s, "", "MAIL", 0);
+  return r;
+}
+
 static int mail_begin(session *s, parameters_mail const *mail)
 {
   s->mail = 1;
@@ -80,8 +88,9 @@ int envelope_mail(session *s, smtp_command const *command)
   if (verdict != PARAMETERS_GOOD) return parameters_refuse(s, verdict);
   if (!address_sayable(&argument, mail.smtputf8)) return unsayable_refuse(s);
   if (!string_copy(&s->sender, argument.text)) return session_broken(s);
-  if (!session_databytes(s)) return 0;
+  if (!session_databytes(s) || !session_minfree(s)) return 0;
   if (s->databytes && mail.size > s->databytes) return size_refuse(s);
+  if (!session_room(s, mail.size)) return room_refuse(s);
   return mail_begin(s, &mail);
 }
 

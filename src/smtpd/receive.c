@@ -140,13 +140,23 @@ static int content_begin(session *s)
   pace_begin(s);
   if (!session_databytes(s) || !fsyncdir_read(s)) return 0;
   if (!session_queue(s) || !envelope_write(s) || !trace_write(s)) fault_queue(s);
+  s->unlooked = s->writer.envelope.len;
   return 1;
+}
+
+/* What comes in unsaid, in many sessions at once, leaves as much free on the disk as what was announced. */
+static void room_look(session *s)
+{
+  if (!s->fault && !session_room(s, s->unlooked)) fault(s, FAULT_FULL);
+  s->unlooked = 0;
 }
 
 static void content_put(session *s, char const *text, size_t len)
 {
   s->octets += len;
+  s->unlooked += len;
   if (s->databytes && s->octets > s->databytes) fault(s, FAULT_SIZE);
+  if (s->unlooked >= QUEUE_ROOM_STEP) room_look(s);
   if (!s->fault && !message_put(&s->writer, text, len)) fault_queue(s);
 }
 

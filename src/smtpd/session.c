@@ -142,6 +142,18 @@ int session_databytes(session *s)
   return 1;
 }
 
+int session_minfree(session *s)
+{
+  if (!s->minfree_known && !conf_minfree(s->conf, &s->minfree, &s->minfree_said)) return session_broken(s);
+  s->minfree_known = 1;
+  return 1;
+}
+
+int session_room(session *s, uint64_t octets)
+{
+  return !session_queue(s) || queue_room(s->queue, s->minfree, s->minfree_said, octets);
+}
+
 int session_queue(session *s)
 {
   if (s->queue == -1) s->queue = instance_openat(s->instance, "queue");

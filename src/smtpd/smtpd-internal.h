@@ -15,6 +15,7 @@
 #include "base/wire.h"
 #include "conf/conf.h"
 #include "queue/message.h"
+#include "queue/room.h"
 #include "smtp/command.h"
 #include "smtp/content.h"
 #include "smtp/path.h"
@@ -82,6 +83,9 @@ typedef struct session
   unsigned int timeout[CONF_TIMEOUTS];
   int databytes_known;        /* settings are read when first needed, once a session */
   uint64_t databytes;
+  int minfree_known;
+  int minfree_said;
+  uint64_t minfree;
   int fsyncdir;               /* -1: not known yet */
   int lenient;                /* the same */
   unsigned int errors;
@@ -174,6 +178,12 @@ extern char const *session_protocol(session const *s);
 
 /* conf/databytes in s->databytes.  1; or 0: session_broken(). */
 extern int session_databytes(session *s);
+
+/* conf/minfree in s->minfree.  1; or 0: session_broken(). */
+extern int session_minfree(session *s);
+
+/* Is there room for so many octets?  session_minfree() was before.  Where there is no queue, others will say so. */
+extern int session_room(session *s, uint64_t octets);
 
 /* The queue directory, opened when first needed.  1, or 0 with errno. */
 extern int session_queue(session *s);

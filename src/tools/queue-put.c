@@ -17,6 +17,7 @@
 #include "conf/conf.h"
 #include "flush/trigger.h"
 #include "queue/message.h"
+#include "queue/room.h"
 #include "queue/trace.h"
 #include "smtp/content.h"
 #include "smtp/domain.h"
@@ -46,6 +47,9 @@ typedef struct put
   int fsyncdir;
   uint64_t databytes;
   uint64_t octets;        /* of content taken so far */
+  uint64_t unlooked;      /* of these, since the disk was looked at */
+  uint64_t minfree;
+  int minfree_said;
   stralloc me;
   stralloc sender;        /* not a string */
   stralloc recipients;    /* domain and address, each a string, in turn */
@@ -109,6 +113,17 @@ static void die_write(put *p)
 static void die_conf(void)
 {
   strerr_dief(conf_exit_code(), conf_why());
+}
+
+/* Does so much leave enough for others? */
+static void room_look(put *p)
+{
+  if (!queue_room(p->queue, p->minfree, p->minfree_said, p->unlooked))
+  {
+    message_abort(&p->writer);
+    strerr_dief(111, "message refused for now: too little is free on the disk of the queue (conf/minfree)");
+  }
+  p->unlooked = 0;
 }
 
 /* --- the envelope --- */
@@ -241,7 +256,9 @@ static void content_put(put *p, header *h, char const *s, size_t len)
   if (p->scan.flags & SMTP_CONTENT_NUL) die_refuse(p, "a NUL");
   if (p->scan.hops > HOPS_MAX) die_refuse(p, "too many hops");
   p->octets += len;
+  p->unlooked += len;
   if (p->databytes && p->octets > p->databytes) die_refuse(p, "larger than conf/databytes");
+  if (p->unlooked >= QUEUE_ROOM_STEP) room_look(p);
   if (!message_put(&p->writer, s, len)) die_write(p);
 }
 
@@ -318,6 +335,7 @@ static void instance_use(put *p, char const *path, int *conf)
   p->queue = program_queue(&path, &instance);
   *conf = conf_open(instance);
   if (*conf == -1 || !conf_me(*conf, &p->me) || !conf_databytes(*conf, &p->databytes)
+   || !conf_minfree(*conf, &p->minfree, &p->minfree_said)
    || !conf_switch(*conf, "fsyncdir", &p->fsyncdir)) die_conf();
 }
 
@@ -333,6 +351,7 @@ int main(int argc, char const *const *argv)
   for (argv += first; *argv; argv++) recipient_add(&p, conf, *argv);
 
   signals_catch();
+  room_look(&p);
   envelope_write(&p);
   if (!trace_put(&p.writer, p.me.s, getuid(), "")) die_write(&p);
   content_write(&p, o.raw);
