@@ -300,10 +300,26 @@ testReturned() {
 X: y' "$(get .returned | tr -d '\r' | head -n 2)"
   assertEquals 20 "$(get .octets)"
   assertContains "$(get .text)" 'and the header of the message, follow'
+  # a wish of the sender's, who may be anybody: larger than that, it is not returned to him
   failure "$FROM RET=FULL" 'a.tld <a@a.tld>'
-  assertEquals 'asked for' message/rfc822 "$(get '.types[2]')"
-  big_returned 'all of it'
+  assertEquals 'asked for' text/rfc822-headers "$(get '.types[2]')"
+  assertEquals 20 "$(get .octets)"
+  conf bouncebytes 60000
+  for ret in '' ' RET=FULL'; do
+    failure "$FROM$ret" 'a.tld <a@a.tld>'
+    assertEquals "up to what is set$ret" message/rfc822 "$(get '.types[2]')"
+    big_returned 'all of it'
+  done
+  conf bouncebytes 0
   CONTENT=$T/content
+  failure "$FROM RET=FULL" 'a.tld <a@a.tld>'
+  assertEquals 'never' text/rfc822-headers "$(get '.types[2]')"
+  conf bouncebytes many
+  failed 0 | message $ID1 "$FROM" 'a.tld <a@a.tld>'
+  tell $ID1 >"$T/out"
+  assertEquals 102 $?
+  assertContains "$(err)" 'conf/bouncebytes: line 1: not a number: many'
+  conf bouncebytes
   failure "$FROM RET=HDRS" 'a.tld <a@a.tld>'
   assertEquals 'not asked for' text/rfc822-headers "$(get '.types[2]')"
   failure "$FROM RET=nonsense" 'a.tld <a@a.tld>'
@@ -315,8 +331,40 @@ X: y' "$(get .returned | tr -d '\r' | head -n 2)"
   assertEquals text/rfc822-headers "$(get '.types[2]')"
 }
 
+# A thousand recipients can fail one after the other: what a forged sender is sent does not grow with them.
+testReturnedOnce() {
+  { printf 'Subject: once\r\n' && yes "$(printf 'X-Many: %060d\r' 0)" | head -n 500 && printf '\r\nbody\r\n'; } >"$T/once"
+  CONTENT=$T/once
+  failed 0 | message $ID1 "$FROM RET=FULL" 'customer.tld <a@customer.tld>' 'customer.tld <b@customer.tld>' \
+    'customer.tld <c@customer.tld> NOTIFY=NEVER' 'customer.tld <d@customer.tld> NOTIFY=SUCCESS' 'customer.tld <e@customer.tld> NOTIFY=SUCCESS'
+  tell $ID1 >"$T/out"
+  told failed
+  assertEquals 'the first time' message/rfc822 "$(get '.types[2]')"
+  failed 1 >>"$I/queue/new/$ID1"
+  tell $ID1 >"$T/out"
+  told failed
+  assertEquals 'the second time' text/rfc822-headers "$(get '.types[2]')"
+  assertTrue "$(get .octets) octets" "[ $(get .octets) -gt 3900 ] && [ $(get .octets) -le 4096 ]"
+  assertContains "$(get .returned)" 'Subject: once'
+  for n in 3 4; do
+    result $n relayed 2.0.0 '250 ok' >>"$I/queue/new/$ID1"
+    tell $ID1 >"$T/out"
+    told relayed
+    get .octets
+  done >"$T/octets"
+  assertTrue "$(cat "$T/octets")" "[ $(head -n 1 "$T/octets") -gt 30000 ] && [ $(tail -n 1 "$T/octets") -le 4096 ]"
+  # who was not to be told has had nothing
+  failed 0 | message $ID2 "$FROM" 'customer.tld <a@customer.tld> NOTIFY=NEVER' 'customer.tld <b@customer.tld>'
+  tell $ID2 >"$T/out"
+  failed 1 >>"$I/queue/new/$ID2"
+  tell $ID2 >"$T/out"
+  told failed $ID2
+  assertEquals message/rfc822 "$(get '.types[2]')"
+}
+
 # Contents of all kinds, octet for octet.
 testReturnedAsItIs() {
+  conf bouncebytes 10000000
   tests/peer/odd-messages "$T" || fail 'odd-messages'
   odd=0
   for CONTENT in "$T"/*.raw; do
@@ -370,6 +418,7 @@ testEightBitAndDots() {
 testLarge() {
   big 260000
   CONTENT=$T/big
+  conf bouncebytes 100000000
   failed 0 | message $ID1 "$FROM RET=FULL" 'a.tld <a@a.tld>'
   limit=4000000
   case $BIN in *asan*) limit=unlimited ;; esac # the sanitizers need far more

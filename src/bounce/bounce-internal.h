@@ -121,13 +121,16 @@ extern void subject_leave(subject *s);
 /* Is this recipient due for the event, and is its sender to be told? */
 extern int subject_due(subject const *s, size_t rcpt, enum job_event event);
 extern int subject_wanted(subject const *s, size_t rcpt, enum job_event event);
+/* Was its sender told of such an event before, about another recipient? */
+extern int subject_again(subject const *s, enum job_event event);
 /* Is one of those that are due in other hands? */
 extern int subject_busy(subject const *s, enum job_event event);
 
 /* --- returned.c: what is returned of it ------------------------------------------------------- */
 
-/* So much is returned unasked, and so much of a header at the most. */
-#define RETURNED_MAX 50000
+/* So much of a header is returned at the most; and with a second notice of the same event, and each further one. */
+#define RETURNED_HEADER_MAX 50000
+#define RETURNED_AGAIN_MAX 4096
 
 typedef struct returned
 {
@@ -138,8 +141,14 @@ typedef struct returned
   int global;              /* in a header, it may: it is one of RFC 6532 */
 } returned;
 
-/* 1, or 0 with errno. */
-extern int returned_choose(returned *r, subject const *s, enum job_event event);
+/*
+ * Anybody can be said to be the sender.  What he is sent, who may never have sent anything, is bounded: a whole
+ * message once, and of limited size, whatever RET asks for (RFC 3461 section 4.3 has it as a request), then little
+ * more than tells which message it was.  One message can have a thousand recipients, who fail one by one.
+ *   most  octets of a message that may be returned as a whole
+ * 1, or 0 with errno.
+ */
+extern int returned_choose(returned *r, subject const *s, enum job_event event, uint64_t most);
 extern void returned_put(lines *l, returned const *r, subject const *s);
 
 /* --- notice.c and its parts ---------------------------------------------------------------- */
@@ -150,6 +159,7 @@ typedef struct notice
   enum job_event event;
   char const *me;
   char const *postmaster;
+  uint64_t bouncebytes;    /* octets of a message that may be returned as a whole */
   way *way;
   size_t count;            /* recipients it tells of */
   int beyond;              /* it tells of what is beyond ASCII, and is one of RFC 6533 */
@@ -160,7 +170,7 @@ typedef struct notice
 
 /*
  * Write it into the queue.
- *   n       subject, event, me, postmaster and way are set; at least one recipient is wanted
+ *   n       subject, event, me, postmaster, bouncebytes and way are set; at least one recipient is wanted
  *   writer  its id is the notice's
  * Returns 1, or 0 with errno: nothing was written.
  */

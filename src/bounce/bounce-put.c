@@ -29,6 +29,7 @@ typedef struct bouncer
   int fsyncdir;
   stralloc me;
   stralloc postmaster;
+  uint64_t bouncebytes;
   way way;
   subject subject;
   notice notice;
@@ -164,6 +165,7 @@ static int notice_make(bouncer *b, enum job_event event)
   n->event = event;
   n->me = b->me.s;
   n->postmaster = b->postmaster.s;
+  n->bouncebytes = b->bouncebytes;
   n->way = &b->way;
   if (!journal_reserve(b, event) || !notice_write(n, &b->writer, b->way.queue, b->fsyncdir)) return 0;
   trigger_hint(b->way.queue, "new", b->writer.id);
@@ -199,7 +201,7 @@ static void settings_read(bouncer *b)
   int const conf = b->way.conf;
   way_forget(&b->way);
   if (!conf_me(conf, &b->me) || !conf_postmaster(conf, &b->postmaster)) die_conf();
-  if (!conf_switch(conf, "fsyncdir", &b->fsyncdir)) die_conf();
+  if (!conf_bouncebytes(conf, &b->bouncebytes) || !conf_switch(conf, "fsyncdir", &b->fsyncdir)) die_conf();
 }
 
 static void message_tell(char const *id, void *data)

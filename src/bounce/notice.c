@@ -227,7 +227,7 @@ static int content_write(notice *n, message_writer *writer)
 
 int notice_write(notice *n, message_writer *writer, int queue, int fsyncdir)
 {
-  if (!returned_choose(&n->returned, n->subject, n->event)) return 0;
+  if (!returned_choose(&n->returned, n->subject, n->event, n->bouncebytes)) return 0;
   survey(n);
   if (!envelope_write(n, writer, queue)) return 0;
   if (content_write(n, writer)) return message_commit(writer, fsyncdir);

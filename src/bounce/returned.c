@@ -35,11 +35,11 @@ static size_t header_length(char const *s, size_t len, int all)
   return end ? (size_t)(end - s) + 1 : 0;
 }
 
-static int header_choose(returned *r, subject const *s)
+static int header_choose(returned *r, subject const *s, size_t most)
 {
-  static char head[RETURNED_MAX];
-  int all = s->message.content_len <= sizeof head;
-  size_t len = all ? (size_t)s->message.content_len : sizeof head;
+  static char head[RETURNED_HEADER_MAX];
+  int all = s->message.content_len <= most;
+  size_t len = all ? (size_t)s->message.content_len : most;
   if (!all_read(s->fd, head, len, r->offset)) return 0;
   len = header_length(head, len, all);
   r->len = len;
@@ -48,30 +48,26 @@ static int header_choose(returned *r, subject const *s)
 }
 
 /* RET is about failures (RFC 3461 section 4.3). */
-static int whole_wanted(subject const *s, enum job_event event)
+static int whole_wanted(subject const *s, enum job_event event, uint64_t most)
 {
-  if (event != JOB_EVENT_FAILED) return 0;
-  switch (fields_ret(message_string(&s->message, s->message.parameters)))
-  {
-    case FIELDS_RET_FULL: return 1;
-    case FIELDS_RET_HDRS: return 0;
-    default: return s->message.content_len <= RETURNED_MAX;
-  }
+  return event == JOB_EVENT_FAILED && s->message.content_len <= most
+    && fields_ret(message_string(&s->message, s->message.parameters)) != FIELDS_RET_HDRS;
 }
 
-static int part_choose(returned *r, subject const *s)
+static int part_choose(returned *r, subject const *s, int again)
 {
-  if (!r->whole) return header_choose(r, s);
+  if (!r->whole) return header_choose(r, s, again ? RETURNED_AGAIN_MAX : RETURNED_HEADER_MAX);
   r->len = s->message.content_len;
   r->high = !!(s->message.flags & JOB_8BIT);
   return 1;
 }
 
-int returned_choose(returned *r, subject const *s, enum job_event event)
+int returned_choose(returned *r, subject const *s, enum job_event event, uint64_t most)
 {
+  int const again = subject_again(s, event);
   r->offset = s->message.content_offset;
-  r->whole = whole_wanted(s, event);
-  if (!part_choose(r, s)) return 0;
+  r->whole = !again && whole_wanted(s, event, most);
+  if (!part_choose(r, s, again)) return 0;
   r->global = r->high && s->message.flags & JOB_UTF8;
   return 1;
 }

@@ -132,6 +132,17 @@ int subject_wanted(subject const *s, size_t rcpt, enum job_event event)
     && fields_wanted(message_string(&s->message, r->parameters), event);
 }
 
+int subject_again(subject const *s, enum job_event event)
+{
+  size_t i;
+  for (i = 0; i < message_rcpts(&s->message); i++)
+  {
+    message_recipient const *r = message_rcptp(&s->message, i);
+    if (r->told & 1u << event && fields_wanted(message_string(&s->message, r->parameters), event)) return 1;
+  }
+  return 0;
+}
+
 int subject_busy(subject const *s, enum job_event event)
 {
   size_t i;
