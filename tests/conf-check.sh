@@ -134,7 +134,7 @@ testWarnings() {
   : >"$I/conf/recipients.cdb"
   check
   assertEquals "$(err)" 0 $?
-  for warning in 'relaydomains: missing' 'postmaster: missing' 'me: a name without a dot' 'open relay' \
+  for warning in 'relaydomains: missing' 'postmaster: missing: mail for <postmaster> is held here, and nobody is told (queue-list -d postmaster.invalid)' 'me: a name without a dot' 'open relay' \
     'realydomains: no setting has this name' 'concurrency: so few in all' \
     'recipients.cdb: not used: the list itself is missing'; do
     assertContains "$(err)" "$warning"

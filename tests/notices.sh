@@ -56,6 +56,40 @@ arrived() { [ "$(find "$T/sender" -name '*.msg' | wc -l)" -ge "$1" ]; }
 # The only notice there is.
 get() { tests/peer/notice "$(find "$T/sender" -name '*.msg')" | jq -r "$1"; }
 
+# Mail for a postmaster whom nobody has named comes back to nobody: whatever is done to it here, until it is asked for
+# again with the name there.
+testPostmasterUnset() {
+  fresh unset
+  conf lifetime 1s
+  start
+  submit -f bob@sender.example -t postmaster -t postmaster@mx.example.org -t good@one.example >"$T/submit" ||
+    fail "not taken: $(cat "$T/submit")"
+  ID=$(sed -n 's/.*queued as //p' "$T/submit")
+  wait_for 30 waits postmaster.invalid 1 || fail "does not wait: $(log qmgr)"
+  wait_for 30 gone_to_one || fail "the other recipient: $(log qmgr)"
+  "$BIN/flush-run" -C "$I" -a
+  "$BIN/flush-run" -C "$I" postmaster.invalid
+  "$BIN/flush-run" -C "$I" -i "$ID"
+  wait_for 30 none_asked || fail "still asked for: $(ls "$I/queue/asked")"
+  sleep 2
+  service qmgr h
+  assertContains "$("$BIN/queue-list" -C "$I")" 'held here: conf/postmaster does not say where it goes'
+  assertContains "$("$BIN/queue-list" -C "$I" -d postmaster.invalid)" "$ID"
+  assertContains "$("$BIN/site-list" -C "$I")" postmaster.invalid
+  assertContains "$("$BIN/flush-run" -C "$I" -n -a)" 'postmaster.invalid: 1 waiting, next hop postmaster.invalid, held'
+  assertEquals 'still there' 1 "$(waiting postmaster.invalid)"
+  assertEquals 'no notice' 0 "$(find "$T/sender" -name '*.msg' | wc -l)"
+  assertNotContains 'never tried' "$(log send)" "$ID: to=<postmaster"
+  conf postmaster bad@one.example
+  conf lifetime
+  "$BIN/queue-requeue" -C "$I" "$ID" || fail requeue
+  wait_for 30 drained || fail "$("$BIN/queue-list" -C "$I")"
+  assertTrue 'it went there' 'wait_for 10 logged send "to=<bad@one.example>"'
+  assertEquals 'and no notice either' 0 "$(find "$T/sender" -name '*.msg' | wc -l)"
+  stop
+}
+gone_to_one() { [ "$(SINK=$T/one sink_for one.example)" -ge 1 ]; }
+
 # all_done: the queue is empty, and nobody is to be told anything any more.
 all_done() {
   assertTrue "left: $(find "$I/queue" -type f) $(log bounce)" 'wait_for 90 drained'

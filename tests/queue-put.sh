@@ -129,6 +129,41 @@ testRecipients() {
   assertEquals -u-- "$(flags)"
 }
 
+# Nobody has said who that is: it is held.
+testPostmasterUnset() {
+  put -f bob@example.org postmaster x@customer.tld </dev/null >"$T/id"
+  assertContains "$(file)" 'rcpt postmaster.invalid <postmaster@mail.example.org>'
+  assertContains "$(file)" 'rcpt customer.tld <x@customer.tld>'
+}
+
+testNoRoom() {
+  conf minfree 9000000000000000000
+  put a@customer.tld </dev/null >"$T/id"
+  code=$?
+  refused 'no room' 111
+  assertContains "$(cat "$T/err")" 'too little is free on the disk of the queue (conf/minfree)'
+  conf minfree many
+  put a@customer.tld </dev/null >"$T/id"
+  code=$?
+  refused 'no number' 102
+  conf minfree 0
+  put a@customer.tld </dev/null >"$T/id"
+  assertEquals 0 $?
+}
+
+# More comes than there was room for when it began.
+testNoRoomAnyMore() {
+  cp -a "$I/queue" "$I.queue"
+  mount -t tmpfs -o size=16M,mode=770 none "$I/queue" 2>"$T/mount" || { skip "no tmpfs: $(cat "$T/mount")" && return; }
+  cp -a "$I.queue/." "$I/queue"
+  conf minfree 12000000
+  head -c 8000000 /dev/zero | tr '\0' x | put a@customer.tld >"$T/id"
+  code=$?
+  refused 'no room' 111
+  assertContains "$(cat "$T/err")" conf/minfree
+  wait_for 10 umount "$I/queue" || fail 'does not unmount'
+}
+
 testUtf8() {
   printf 'Subject: \303\274\n\nx\n' | put a@customer.tld >"$T/id"
   assertEquals 'UTF-8 in the header' 8u-- "$(flags)"

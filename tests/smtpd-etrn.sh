@@ -528,6 +528,12 @@ testRecipients() {
   codes '250 2.1.0, 250 2.1.5, 550 5.1.1, 250 2.1.5, 250 2.1.5, 250 2.1.5' "${MAIL}RCPT TO:<Alice@CUSTOMER.example>\r
 RCPT TO:<bob@customer.example>\r\nRCPT TO:<bob@a.customer.example>\r\nRCPT TO:<bob@other.example>\r\nRCPT TO:<PostMaster@customer.example>\r\n"
   said '550 5.1.1 <bob@customer.example>: Recipient address rejected: User unknown'
+  # one that is taken, and may well be refused by the site: not for a forged sender to hear of
+  codes '250 2.1.0, 250 2.1.5, 250 2.1.5, 250 2.1.5, 354, 250 2.0.0' "${MAIL}RCPT TO:<Alice@CUSTOMER.example>\r
+RCPT TO:<Postmaster@customer.example> NOTIFY=FAILURE\r\nRCPT TO:<postmaster@a.customer.example>\r\nDATA\r\n.\r\n"
+  assertEquals 'rcpt customer.example <Alice@CUSTOMER.example>
+rcpt customer.example <Postmaster@customer.example> NOTIFY=NEVER
+rcpt a.customer.example <postmaster@a.customer.example>' "$(grep -a '^rcpt ' "$(message)")"
 }
 
 testPostmaster() {
@@ -541,6 +547,21 @@ RCPT TO:<Postmaster@customer.example>\r\nDATA\r\n.\r\n"
 rcpt other.example <admin@other.example>
 rcpt other.example <admin@other.example>
 rcpt customer.example <Postmaster@customer.example>' "$(grep -a '^rcpt ' "$(message)")"
+}
+
+# Where nobody has said who that is: taken (RFC 5321 section 4.5.1), for no place, and no word to whoever it is from.
+testPostmasterUnset() {
+  conf relaydomains customer.example .example
+  conf recipients x@customer.example
+  export TCPREMOTEIP=203.0.113.5 TCPLOCALIP=198.51.100.9
+  codes '250 2.1.0, 250 2.1.5, 250 2.1.5, 250 2.1.5, 250 2.1.5, 501 5.1.3, 354, 250 2.0.0' \
+    "${MAIL}RCPT TO:<PostMaster> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;x\r\nRCPT TO:<postmaster@[198.51.100.9]>\r
+RCPT TO:<postmaster@MX.sluice.example>\r\n${RCPT}RCPT TO:<x@postmaster.invalid>\r\nDATA\r\n.\r\n"
+  assertEquals 'rcpt postmaster.invalid <postmaster@mx.sluice.example> NOTIFY=NEVER
+rcpt postmaster.invalid <postmaster@mx.sluice.example> NOTIFY=NEVER
+rcpt postmaster.invalid <postmaster@mx.sluice.example> NOTIFY=NEVER
+rcpt customer.example <x@customer.example>' "$(grep -a '^rcpt ' "$(message)")"
+  TCPREMOTEIP=192.0.2.7 codes '250 2.1.0, 501 5.1.3' "${MAIL}RCPT TO:<x@Postmaster.Invalid>\r\n"
 }
 
 # --- DATA ---------------------------------------------------------------------------

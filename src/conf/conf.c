@@ -587,6 +587,23 @@ int conf_postmaster(int conf, stralloc *mailbox)
   return r;
 }
 
+int conf_postmaster_gate(int conf, stralloc *mailbox, stralloc *domain, int *held)
+{
+  stralloc text = STRALLOC_ZERO;
+  smtp_path path;
+  conf_line line;
+  int r = value_read(conf, POSTMASTER, &text, &line) && conf_postmaster(conf, mailbox);
+  *held = r && !line.number;
+  stralloc_free(&text);
+  if (!r) return 0;
+  if (*held) return string_copy(domain, CONF_HELD, sizeof CONF_HELD - 1) || no_memory(POSTMASTER);
+  if (smtp_mailbox_scan(mailbox->s, mailbox->len, SMTP_PATH_UTF8, &path)
+   && conf_domain_fold(domain, path.domain, path.domainlen)) return 1;
+  if (errno == ENOMEM) return no_memory(POSTMASTER);
+  conf_say("not a mailbox in a domain", mailbox->s, mailbox->len);
+  return conf_say_where("postmaster", 0);
+}
+
 /* ADDRESS:PORT. */
 static int endpoint_read(int conf, unsigned int which, stralloc *out, int any, unsigned int port)
 {

@@ -42,6 +42,16 @@ extern int conf_me(int conf, stralloc *name);
 /* postmaster: mailbox for <postmaster>; default postmaster@me.  A string. */
 extern int conf_postmaster(int conf, stralloc *mailbox);
 
+/*
+ * The gate of that mailbox, in *domain, a string: its domain; or CONF_HELD where there is no such setting.  Mail for
+ * CONF_HELD is held, and goes nowhere: anybody may send it, RFC 5321 section 4.5.1 has it taken, and what we
+ * made of postmaster@me would come back from there, to whoever it says it is from.
+ *   *held  1: it is CONF_HELD
+ * No domain is called so (RFC 6761 section 6.4).
+ */
+#define CONF_HELD "postmaster.invalid"
+extern int conf_postmaster_gate(int conf, stralloc *mailbox, stralloc *domain, int *held);
+
 /* listen: ADDRESS:PORT of our server, [::]:PORT for all; default 127.0.0.1:2525.  A string. */
 extern int conf_listen(int conf, stralloc *listen);
 
@@ -164,6 +174,7 @@ typedef struct conf_route
 {
   stralloc site;        /* a string, the next hop as the job lines and site files have it; folded */
   int parked;
+  int held;             /* CONF_HELD: nothing is ever tried, whoever asks for it, nor given up */
   uint64_t lifetime;    /* seconds; conf/lifetime where the route says nothing */
   uint64_t delaywarning; /* seconds, 0: never; where the route says nothing, conf/delaywarning, or never when parked */
   uint64_t concurrency; /* connections; conf/concurrency where the route says nothing */

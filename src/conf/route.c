@@ -290,6 +290,9 @@ int conf_routes_twice(conf_setting const *setting, stralloc const *text, void (*
   return good;
 }
 
+/* Never: a hundred years, which can still be counted in microseconds. */
+#define HELD_LIFETIME_S UINT64_C(3155760000)
+
 /* --- finding one --------------------------------------------------------------------------- */
 
 /*
@@ -397,6 +400,7 @@ static int route_complete(int conf, char const *domain, size_t len, conf_route_l
    || !stralloc_0(&route->site)) return conf_say_system("routes");
   route->site.len--;
   route->parked = line->parked;
+  route->held = 0;
   route->lifetime = line->lifetime;
   route->concurrency = line->concurrency;
   route->without = line->without;
@@ -408,7 +412,7 @@ static int route_complete(int conf, char const *domain, size_t len, conf_route_l
   return 1;
 }
 
-int conf_route_find(int conf, char const *domain, size_t len, conf_route *route)
+static int route_listed(int conf, char const *domain, size_t len, conf_route *route)
 {
   conf_route_line best = CONF_ROUTE_LINE_ZERO;
   size_t best_fit = 0;
@@ -417,4 +421,23 @@ int conf_route_find(int conf, char const *domain, size_t len, conf_route *route)
   stralloc_free(&best.pattern);
   stralloc_free(&best.site);
   return r;
+}
+
+/* No line of the file can be about it. */
+static int route_held(conf_route *route)
+{
+  if (!stralloc_copyb(&route->site, CONF_HELD, sizeof CONF_HELD)) return conf_say_system("routes");
+  route->site.len--;
+  route->parked = route->held = 1;
+  route->lifetime = HELD_LIFETIME_S;
+  route->delaywarning = 0;
+  route->concurrency = 1;
+  route->without = 0;
+  return 1;
+}
+
+int conf_route_find(int conf, char const *domain, size_t len, conf_route *route)
+{
+  if (len == sizeof CONF_HELD - 1 && !memcmp(domain, CONF_HELD, len)) return route_held(route);
+  return route_listed(conf, domain, len, route);
 }

@@ -236,7 +236,7 @@ static void out_gate(watch *w, char const *domain, uint64_t waiting)
   out_number(waiting);
   outs(" waiting, next hop ");
   outs(w->route.site.s);
-  outs(w->route.parked ? ", parked" : ", not parked");
+  outs(w->route.held ? ", held" : w->route.parked ? ", parked" : ", not parked");
   outs(w->site.len ? ", site " : ", site not tried yet");
   out(w->site.s, w->site.len);
   outs("\n");

@@ -923,7 +923,7 @@ static void asked_again(qmgr *q, asked_message *m)
   {
     message_recipient const *r = message_rcptp(&q->message, n);
     gate *g = r->settled ? 0 : gate_get(q, message_string(&q->message, r->domain));
-    if (g && gate_again(q, g, m->id, URGE_BY_ID)) m->gates++;
+    if (g && !g->held && gate_again(q, g, m->id, URGE_BY_ID)) m->gates++;
   }
 }
 

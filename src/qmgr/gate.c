@@ -61,6 +61,7 @@ static int route_refresh(qmgr *q, gate *g)
   stralloc_free(&route.site);
   if (!s) return g->site != 0;
   g->parked = route.parked;
+  g->held = route.held;
   g->lifetime_us = route.lifetime * SECOND_US;
   g->delaywarning_us = route.delaywarning * SECOND_US;
   s->limit_max = (unsigned int)route.concurrency;
@@ -262,6 +263,7 @@ static void asked_over(qmgr *q, gate *g)
 /* What was asked for is taken up; where it cannot be now, asked/ is looked at again. */
 static void pass_ask(qmgr *q, gate *g)
 {
+  if (g->held) return asked_over(q, g);
   switch (pass_begin(q, g, PASS_ASKED))
   {
     case BEGUN_PASS: site_ready(q, g); break;

@@ -192,6 +192,7 @@ struct gate
   char *name;
   site *site;
   int parked;
+  int held;                  /* never tried, whoever asks */
   uint64_t lifetime_us;
   uint64_t delaywarning_us;  /* 0: none */
   unsigned int route_generation;

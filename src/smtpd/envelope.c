@@ -133,8 +133,11 @@ static int rcpt_too_many(session *s, char const *to)
   return r;
 }
 
-static int rcpt_add(session *s)
+#define NEVER_TOLD "NOTIFY=NEVER"
+
+static int rcpt_add(session *s, enum policy_verdict verdict)
 {
+  if (verdict == POLICY_UNTOLD && !string_copy(&s->parameters_rcpt, NEVER_TOLD)) return session_broken(s);
   if (!stralloc_catb(&s->rcpts, s->domain.s, s->domain.len + 1)
     || !stralloc_catb(&s->rcpts, s->address.s, s->address.len + 1)
     || !stralloc_catb(&s->rcpts, s->parameters_rcpt.s, s->parameters_rcpt.len + 1)) return session_broken(s);
@@ -164,5 +167,6 @@ int envelope_rcpt(session *s, smtp_command const *command)
   if (!address_sayable(&argument, s->smtputf8)) return unsayable_refuse(s);
   if (s->nrcpts == SESSION_RCPTS_MAX) return rcpt_too_many(s, argument.text);
   if (!policy_rcpt(&s->policy, &argument.path, &s->domain, &s->address, &verdict)) return session_broken(s);
-  return verdict == POLICY_YES ? rcpt_add(s) : rcpt_refuse(s, argument.text, verdict);
+  if (verdict == POLICY_YES || verdict == POLICY_UNTOLD) return rcpt_add(s, verdict);
+  return rcpt_refuse(s, argument.text, verdict);
 }

@@ -25,18 +25,6 @@ static int address_put(stralloc *address, smtp_path const *path, char const *dom
   return 0;
 }
 
-/* Postmaster at this very host: whoever the settings name. */
-static int postmaster_put(policy *p, stralloc *domain, stralloc *address)
-{
-  smtp_path path;
-  if (!conf_postmaster(p->conf, address)) return 0;
-  errno = EINVAL;
-  if (smtp_mailbox_scan(address->s, address->len, SMTP_PATH_UTF8, &path)
-    && conf_domain_fold(domain, path.domain, path.domainlen)) return 1;
-  p->why = "conf/postmaster: not a mailbox in a domain";
-  return 0;
-}
-
 /* At this host: no domain, our name, or our address. */
 static int at_this_host(policy const *p, smtp_path const *path, stralloc const *domain)
 {
@@ -78,23 +66,23 @@ static int routed(policy *p, smtp_path const *path, int *yes)
   return 1;
 }
 
-/* A recipient in one of our domains. */
+/*
+ * A recipient in one of our domains.  Its postmaster is taken as well where that is not among its mailboxes (RFC 5321
+ * section 4.5.1), but what the site refuses then, as could be known before, does not come back to a forged sender.
+ */
 static int at_home(policy *p, smtp_path const *path, stralloc const *domain, stralloc *address,
                    enum policy_verdict *verdict)
 {
-  int known = is_postmaster(path), elsewhere;
+  int known, elsewhere;
   if (!routed(p, path, &elsewhere)) return 0;
   if (elsewhere)
   {
     *verdict = POLICY_ROUTED;
     return 1;
   }
-  if (!known)
-  {
-    if (!address_put(address, path, domain->s, domain->len)) return 0;
-    if (!conf_recipient(p->conf, &p->recipients, address->s, address->len, &known)) return 0;
-  }
-  *verdict = known ? POLICY_YES : POLICY_UNKNOWN;
+  if (!address_put(address, path, domain->s, domain->len)) return 0;
+  if (!conf_recipient(p->conf, &p->recipients, address->s, address->len, &known)) return 0;
+  *verdict = known ? POLICY_YES : is_postmaster(path) ? POLICY_UNTOLD : POLICY_UNKNOWN;
   return 1;
 }
 
@@ -102,15 +90,21 @@ int policy_rcpt(policy *p, smtp_path const *path, stralloc *domain, stralloc *ad
                 enum policy_verdict *verdict)
 {
   int named = path->domainlen && *path->domain != '[';
-  int ours = 0;
+  int ours = 0, held;
   *verdict = POLICY_NOT_A_DOMAIN;
   if (named && !conf_domain_fold(domain, path->domain, path->domainlen)) return errno != ENOMEM;
+  if (named && !strcmp(domain->s, CONF_HELD)) return 1;
   *verdict = POLICY_YES;
-  if (is_postmaster(path) && at_this_host(p, path, domain)) return postmaster_put(p, domain, address);
+  if (is_postmaster(path) && at_this_host(p, path, domain))
+  {
+    if (!conf_postmaster_gate(p->conf, address, domain, &held)) return 0;
+    if (held) *verdict = POLICY_UNTOLD;
+    return 1;
+  }
 
   if (named && !conf_relaydomain(p->conf, &p->relaydomains, domain->s, domain->len, &ours)) return 0;
   if (!(ours ? at_home(p, path, domain, address, verdict) : abroad(p, path, verdict))) return 0;
-  return *verdict != POLICY_YES || address_put(address, path, path->domain, path->domainlen);
+  return (*verdict != POLICY_YES && *verdict != POLICY_UNTOLD) || address_put(address, path, path->domain, path->domainlen);
 }
 
 static int user_flush(policy const *p, int *yes)

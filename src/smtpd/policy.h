@@ -4,7 +4,7 @@
 /*
  * Who may do what.  Every question is put to the settings when it comes up, so a changed
  * file counts at once.  Functions return 1, or 0 with errno when a setting cannot be read or
- * makes no sense (why or conf_why() says it), or memory is short (ENOMEM).
+ * makes no sense (conf_why() says it), or memory is short (ENOMEM).
  */
 
 #include <stddef.h>
@@ -21,7 +21,6 @@ typedef struct policy
   peer const *client;
   uid_t owner;         /* of the instance */
   char const *me;
-  char const *why;     /* NULL, or a reason of our own, where conf_why() has none */
   conf_list relaydomains; /* kept from recipient to recipient */
   conf_list relayclients;
   conf_list recipients;
@@ -30,6 +29,7 @@ typedef struct policy
 enum policy_verdict
 {
   POLICY_YES,
+  POLICY_UNTOLD,       /* yes, but its sender, who may be anybody, is never told what became of it */
   POLICY_NOT_A_DOMAIN, /* the domain's name makes no sense */
   POLICY_NO_RELAY,     /* not a domain of ours, not a client of ours */
   POLICY_LITERAL,      /* an address literal: there is no gate for those */
@@ -40,8 +40,8 @@ enum policy_verdict
 /*
  * Is this recipient taken?
  *   path      as the client sent it
- *   *domain   with POLICY_YES: its domain, folded, a string: the gate
- *   *address  with POLICY_YES: the mailbox, a string; another than was sent for postmaster at this host
+ *   *domain   with POLICY_YES and POLICY_UNTOLD: its domain, folded, a string: the gate
+ *   *address  with these: the mailbox, a string; another than was sent for postmaster at this host
  */
 extern int policy_rcpt(policy *p, smtp_path const *path, stralloc *domain, stralloc *address,
                        enum policy_verdict *verdict);

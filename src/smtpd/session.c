@@ -124,7 +124,7 @@ static int shortage(int e)
 int session_broken(session *s)
 {
   int e = errno;
-  char const *why = s->policy.why ? s->policy.why : conf_why();
+  char const *why = conf_why();
   s->end = shortage(e) ? SESSION_SHORT : SESSION_BROKEN;
   strerr_warn(PROG, ": fatal: ", e != ENOMEM && *why ? why : strerror(e));
   return 0;

@@ -233,7 +233,22 @@ static enum act_result take(act *a, found const *f)
 
 int act_settings(act *a, int conf)
 {
-  return conf_me(conf, &a->me) && conf_switch(conf, "fsyncdir", &a->fsyncdir);
+  int held;
+  return conf_me(conf, &a->me) && conf_switch(conf, "fsyncdir", &a->fsyncdir)
+    && conf_postmaster_gate(conf, &a->postmaster, &a->postmaster_gate, &held);
+}
+
+/* Postmaster's goes where the settings say by now. */
+static int rcpt_copy(act *a, message_recipient const *r)
+{
+  message const *m = &a->message;
+  char const *domain = message_string(m, r->domain), *address = message_string(m, r->address);
+  if (!strcmp(domain, CONF_HELD))
+  {
+    domain = a->postmaster_gate.s;
+    address = a->postmaster.s;
+  }
+  return message_rcpt(&a->writer, domain, address, strlen(address), message_string(m, r->parameters));
 }
 
 static int envelope_copy(act *a)
@@ -246,9 +261,7 @@ static int envelope_copy(act *a)
   for (i = 0; i < message_rcpts(m); i++)
   {
     message_recipient const *r = message_rcptp(m, i);
-    char const *address = message_string(m, r->address);
-    if (!r->settled && !message_rcpt(&a->writer, message_string(m, r->domain), address, strlen(address),
-                                     message_string(m, r->parameters))) return 0;
+    if (!r->settled && !rcpt_copy(a, r)) return 0;
   }
   return 1;
 }
@@ -410,6 +423,8 @@ void act_free(act *a)
 {
   trigger_close(&a->trigger);
   stralloc_free(&a->me);
+  stralloc_free(&a->postmaster);
+  stralloc_free(&a->postmaster_gate);
   stralloc_free(&a->writer.envelope);
   message_free(&a->message);
 }

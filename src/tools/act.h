@@ -40,12 +40,15 @@ typedef struct act
   /* act_requeue() alone, see act_settings() */
   int fsyncdir;
   stralloc me;
+  stralloc postmaster;     /* whoever that is now, and the gate */
+  stralloc postmaster_gate;
   message_writer writer;   /* its id is the new message's */
 } act;
 #define ACT_ZERO \
 { \
   .queue = -1, .idle = ~0u, .busy = ~0u, .first = QUEUE_CUR, .wait_ms = ACT_WAIT_MS, .hint_ms = ACT_HINT_MS, \
-  .trigger = -1, .me = STRALLOC_ZERO, .message = MESSAGE_ZERO, .writer = MESSAGE_WRITER_ZERO \
+  .trigger = -1, .me = STRALLOC_ZERO, .postmaster = STRALLOC_ZERO, .postmaster_gate = STRALLOC_ZERO, \
+  .message = MESSAGE_ZERO, .writer = MESSAGE_WRITER_ZERO \
 }
 
 enum act_result

@@ -152,13 +152,14 @@ static void recipient_add(put *p, int conf, char const *s)
 {
   stralloc domain = STRALLOC_ZERO, postmaster = STRALLOC_ZERO;
   smtp_path path;
+  int held = 0;
   if (!strcasecmp(s, "postmaster"))
   {
-    if (!conf_postmaster(conf, &postmaster)) die_conf();
+    if (!conf_postmaster_gate(conf, &postmaster, &domain, &held)) die_conf();
     s = postmaster.s;
   }
   if (!smtp_mailbox_scan(s, strlen(s), SMTP_PATH_UTF8, &path)) program_refuse("not a recipient: ", s, strlen(s));
-  if (!conf_domain_fold(&domain, path.domain, path.domainlen))
+  if (!held && !conf_domain_fold(&domain, path.domain, path.domainlen))
   {
     if (errno != EINVAL) strerr_diefusys(111, "read recipients");
     program_refuse("not a domain that mail can wait for: ", s, strlen(s));

@@ -7,6 +7,7 @@
 
 #define SECOND_US 1000000ull
 
+#define HELD "held here: conf/postmaster does not say where it goes"
 #define PARKED "waiting for the site to ask (parked)"
 
 int waiting_init(waiting *w, int queue, int conf)
@@ -100,7 +101,7 @@ char const *waiting_why(waiting_domain const *d, message const *m, message_recip
   char const *reason = message_string(m, r->reason);
   if (*reason) return reason;
   if (*d->why.s) return d->why.s;
-  return d->route.parked ? PARKED : "";
+  return d->route.held ? HELD : d->route.parked ? PARKED : "";
 }
 
 /* Seconds to the attempt after so many. */

@@ -79,7 +79,8 @@ static int string_is(int r, stralloc *s, char const *text)
 
 static void check_me(void)
 {
-  stralloc s = STRALLOC_ZERO;
+  stralloc s = STRALLOC_ZERO, gate = STRALLOC_ZERO;
+  int held;
   char host[256];
   gethostname(host, sizeof host);
   CHECK("me: the host's name", conf_me(conf, &s) && !strcasecmp(s.s, host));
@@ -88,7 +89,13 @@ static void check_me(void)
   CHECK("postmaster by me", string_is(conf_postmaster(conf, &s), &s, "postmaster@mail.customer.tld"));
   set("postmaster", "\"Post Master\"@Example.ORG\r\n");
   CHECK("postmaster", string_is(conf_postmaster(conf, &s), &s, "\"Post Master\"@Example.ORG"));
+  CHECK("its gate", conf_postmaster_gate(conf, &s, &gate, &held) && string_is(1, &gate, "example.org") && !held
+    && string_is(1, &s, "\"Post Master\"@Example.ORG"));
+  unset("postmaster");
+  CHECK("where nobody says", conf_postmaster_gate(conf, &s, &gate, &held) && string_is(1, &gate, CONF_HELD) && held
+    && string_is(1, &s, "postmaster@mail.customer.tld"));
   set("postmaster", "postmaster\n");
+  CHECK("no gate", failed(conf_postmaster_gate(conf, &s, &gate, &held), "conf/postmaster: line 1: not a mailbox: postmaster"));
   CHECK("postmaster is a mailbox", failed(conf_postmaster(conf, &s), "conf/postmaster: line 1: not a mailbox: postmaster"));
   set("me", "\n\nno domain\n");
   CHECK("me is a domain", failed(conf_me(conf, &s), "conf/me: line 3: not a domain name: no domain"));
@@ -102,6 +109,7 @@ static void check_me(void)
   unset("me");
   unset("postmaster");
   stralloc_free(&s);
+  stralloc_free(&gate);
 }
 
 typedef struct endpoint_case
@@ -525,6 +533,12 @@ static int route_is(char const *domain, char const *site, int parked, uint64_t l
   return good;
 }
 
+static int held_is(char const *domain, int held)
+{
+  static conf_route route = CONF_ROUTE_ZERO;
+  return conf_route_find(conf, domain, strlen(domain), &route) && route.held == held;
+}
+
 static int delaywarning_is(char const *domain, uint64_t seconds)
 {
   static conf_route route = CONF_ROUTE_ZERO;
@@ -582,6 +596,9 @@ static void check_routes(void)
     "B\303\274cher.tld [b\303\274cher.TLD]\n"
     "* Relay.tld:25\n";
   char label[400], site[420];
+  CHECK("a postmaster whom nobody named", route_is(CONF_HELD, CONF_HELD, 1, 3155760000, 1) && held_is(CONF_HELD, 1)
+    && delaywarning_is(CONF_HELD, 0));
+  CHECK("no other", held_is("customer.tld", 0) && held_is("a.postmaster.invalid", 0) && held_is("invalid", 0));
   CHECK("routes: default the domain's MX", route_is("customer.tld", "customer.tld", 0, 432000, 20));
   set("routes", routes);
   check_routes_found("routes, text");
