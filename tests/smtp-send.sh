@@ -584,7 +584,7 @@ testLostAfterSuccessIsNotDown() { each_way way_lostlater; }
 
 way_lostcontent() {
   peer "$1" -d 100000
-  head -c 2000000 /dev/zero | tr '\0' a | fold -w 70 | sed 's/$/\r/' >"$T/work/m1"
+  yes "$(printf %070d 0)" | head -n 28000 | sed 's/$/\r/' >"$T/work/m1"
   wc -c <"$T/work/m1" >"$T/work/m1.length"
   { echo "$SITE"; job m1 - alice@x.tld; echo '=wait cut'; echo '=end'; } | send
   assertEquals "$1: $(journal m1)" 1 "$(journal m1 | grep -c 'deferred 4.4.2')"
@@ -603,7 +603,7 @@ testIdleConnectionClosed() {
 testNoDeadlock() {
   long=$(awk 'BEGIN { for (i = 0; i < 20; i++) printf "250-%0900d\\n", i; print "250 ok" }')
   peer "$CHUNK" -s 4096 -r "RCPT*=>$long"
-  head -c 300000 /dev/zero | tr '\0' a | fold -w 70 | sed 's/$/\r/' >"$T/work/m1"
+  yes "$(printf %070d 0)" | head -n 4200 | sed 's/$/\r/' >"$T/work/m1"
   wc -c <"$T/work/m1" >"$T/work/m1.length"
   recipients=$(awk 'BEGIN { for (i = 0; i < 200; i++) print "user" i "@x.tld" }')
   # shellcheck disable=SC2086
