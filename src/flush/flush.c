@@ -116,15 +116,25 @@ static int list_lock(int queue, char const *path, int flags, struct stat *st)
 
 /* --- appending ----------------------------------------------------------------------- */
 
-/* How many LF bring a list that ends in a half line (a power cut) back to whole lines. */
-static size_t padding(off_t size)
+/*
+ * How many LF bring a list of this size, that nobody else appends to, back to whole lines: it may end in a half line
+ * (a power cut), or without the LF of its last one.  1, or 0 with errno.
+ */
+static int padding(int fd, off_t size, size_t *pad)
 {
-  return (LINE_LEN - (size_t)(size % LINE_LEN)) % LINE_LEN;
+  size_t over = (size_t)(size % LINE_LEN);
+  char last = '\n';
+  ssize_t r = 1;
+  if (size && !over)
+    do r = pread(fd, &last, 1, size - 1);
+    while (r == -1 && errno == EINTR);
+  *pad = over || last != '\n' ? LINE_LEN - over : 0;
+  return r == 1 || (r == 0 && (errno = EIO, 0));
 }
 
 /*
  * All of s or nothing, to a list of this size that nobody else appends to.  When taking the
- * rest away fails as well, the next one to append sees the half line and begins with LF.
+ * rest away fails as well, the next one to append sees that it ends in no LF, and begins with one.
  */
 static int append(int fd, off_t *size, char const *s, size_t len)
 {
@@ -148,11 +158,13 @@ static int append(int fd, off_t *size, char const *s, size_t len)
 static int append_ids(int fd, off_t *size, char const *ids, size_t n)
 {
   char lines[LINE_LEN + FLUSH_READ_IDS * LINE_LEN];
+  size_t pad;
+  if (!padding(fd, *size, &pad)) return 0;
+  memset(lines, '\n', pad);
   while (n)
   {
-    size_t pad = padding(*size), now = n < FLUSH_READ_IDS ? n : FLUSH_READ_IDS, i;
+    size_t now = n < FLUSH_READ_IDS ? n : FLUSH_READ_IDS, i;
     char *out = lines + pad;
-    memset(lines, '\n', pad);
     for (i = 0; i < now; i++, ids += ID_LEN, out += LINE_LEN)
     {
       memcpy(out, ids, ID_LEN);
@@ -160,6 +172,7 @@ static int append_ids(int fd, off_t *size, char const *ids, size_t n)
     }
     if (!append(fd, size, lines, pad + now * LINE_LEN)) return 0;
     n -= now;
+    pad = 0;
   }
   return 1;
 }
@@ -168,9 +181,10 @@ static int append_ids(int fd, off_t *size, char const *ids, size_t n)
 static int append_list(int to, off_t *size, int from, off_t offset)
 {
   char buffer[FLUSH_READ_IDS * LINE_LEN];
+  size_t pad;
   ssize_t r;
   memset(buffer, '\n', LINE_LEN);
-  if (!append(to, size, buffer, padding(*size))) return 0;
+  if (!padding(to, *size, &pad) || !append(to, size, buffer, pad)) return 0;
   while ((r = pread(from, buffer, sizeof buffer, offset)) > 0)
   {
     if (!append(to, size, buffer, (size_t)r)) return 0;
@@ -190,7 +204,7 @@ int flush_record(int queue, char const *domain, char const *ids, size_t n)
   for (i = 0; i < n; i++)
     if (!id_ok(ids + i * ID_LEN, ID_LEN)) return errno = EINVAL, 0;
   if (!n) return 1;
-  fd = list_lock(queue, path, O_WRONLY | O_APPEND | O_CREAT, &st);
+  fd = list_lock(queue, path, O_RDWR | O_APPEND | O_CREAT, &st);
   if (fd == -1) return 0;
   ok = append_ids(fd, &st.st_size, ids, n);
   close_keep(fd);
@@ -286,7 +300,7 @@ int flush_unclaim(int queue, char const *domain)
   int fd, r;
 
   if (!list_path(list, "flush", domain) || !list_path(claim, "claim", domain)) return -1;
-  fd = list_open(queue, claim, O_WRONLY | O_APPEND);
+  fd = list_open(queue, claim, O_RDWR | O_APPEND);
   if (fd == -1) return -1;
   r = install(queue, claim, fd, list, 0);
   close_keep(fd);
@@ -325,7 +339,7 @@ int flush_replace(int queue, char const *domain, char const *ids, size_t n, flus
 
   if (!list_path(list, "flush", domain)) return -1;
   if (unlinkat(queue, made, 0) == -1 && errno != ENOENT) return -1;
-  fd = openat(queue, made, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0660);
+  fd = openat(queue, made, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0660);
   if (fd == -1) return -1;
   if (!append_ids(fd, &size, ids, n) || install(queue, made, fd, list, seen) == -1) goto err;
   close(fd);
@@ -414,16 +428,12 @@ void flush_reader_init(flush_reader *reader, int fd)
   reader->len = 0;
 }
 
-/*
- * Make room and read on.  Of a line too long for an id enough is kept to know it by; the
- * rest of it can be forgotten.  Returns what read(2) does.
- */
+/* Make room and read on.  Returns what read(2) does. */
 static ssize_t reader_fill(flush_reader *reader)
 {
   size_t kept = reader->len - reader->pos;
   ssize_t r;
-  if (kept > LINE_LEN) kept = LINE_LEN;
-  memmove(reader->buffer, reader->buffer + reader->len - kept, kept);
+  memmove(reader->buffer, reader->buffer + reader->pos, kept);
   reader->pos = 0;
   reader->len = kept;
   do r = read(reader->fd, reader->buffer + kept, sizeof reader->buffer - kept);
@@ -432,39 +442,44 @@ static ssize_t reader_fill(flush_reader *reader)
   return r;
 }
 
-/*
- * Length of the line at reader->pos, SIZE_MAX when its end is not in the buffer.  A zero octet
- * ends a line like LF: blocks of them are what a power cut leaves in a file.
- */
-static size_t reader_line(flush_reader const *reader)
+/* Of ID_LEN octets, those up to and with the last one that no id has; 0: they are an id. */
+static size_t strange(char const *s)
 {
-  char const *s = reader->buffer + reader->pos;
-  size_t len = reader->len - reader->pos, i;
-  for (i = 0; i < len; i++)
-    if (s[i] == '\n' || !s[i]) return i;
-  return SIZE_MAX;
+  size_t n = ID_LEN;
+  while (n && id_octet_ok(s[n - 1])) n--;
+  return n;
 }
 
+/* How far it is from an id to where the next one may begin. */
+static size_t reader_step(char const *s, size_t len)
+{
+  if (len == ID_LEN) return ID_LEN;
+  return id_octet_ok(s[ID_LEN]) ? 1 : LINE_LEN;
+}
+
+/*
+ * An id is ID_LEN octets that ids are made of, wherever they stand: what was cut off before it, or comes behind it
+ * without LF, hides none.  Of more such octets in a row any may be the first of one, so all of them are tried.
+ */
 int flush_reader_next(flush_reader *reader, char id[ID_LEN + 1])
 {
   for (;;)
   {
-    char const *line;
-    size_t len = reader_line(reader);
-    if (len == SIZE_MAX)
+    char const *s;
+    size_t len, skip;
+    if (reader->len - reader->pos < LINE_LEN)
     {
       ssize_t r = reader_fill(reader);
       if (r > 0) continue;
       if (r == -1) return -1;
-      /* The last line lacks its LF; an id is an id all the same. */
-      len = reader->len - reader->pos;
-      if (!len) return 0;
     }
-    line = reader->buffer + reader->pos;
-    reader->pos += len;
-    if (reader->pos < reader->len) reader->pos++;
-    if (len != ID_LEN || !id_ok(line, len)) continue;
-    memcpy(id, line, ID_LEN);
+    s = reader->buffer + reader->pos;
+    len = reader->len - reader->pos;
+    if (len < ID_LEN) return 0;
+    skip = strange(s);
+    reader->pos += skip ? skip : reader_step(s, len);
+    if (skip) continue;
+    memcpy(id, s, ID_LEN);
     id[ID_LEN] = 0;
     return 1;
   }

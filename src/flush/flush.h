@@ -96,7 +96,10 @@ extern uint64_t flush_count(int queue, char const *domain);
  */
 extern int flush_open(int queue, char const *domain, int fds[2]);
 
-/* A list being read: fixed lines of ID_LEN octets and LF; whatever is not an id is passed over. */
+/*
+ * A list being read: lines of ID_LEN octets and LF.  Whatever is not an id is passed over, and where lines were torn or
+ * run together the ids are found all the same; with them perhaps some that never were, which are stale like others.
+ */
 #define FLUSH_READ_IDS 256
 typedef struct flush_reader
 {

@@ -27,6 +27,11 @@ void id_format(char out[ID_LEN + 1], uint64_t time_us, uint32_t salt)
   out[ID_LEN] = 0;
 }
 
+int id_octet_ok(char c)
+{
+  return digit_value(c) != -1;
+}
+
 int id_ok(char const *s, size_t len)
 {
   size_t i;

@@ -17,6 +17,9 @@
 /* Write the id of a moment and a salt (a process id), and a zero octet, into out. */
 extern void id_format(char out[ID_LEN + 1], uint64_t time_us, uint32_t salt);
 
+/* Is this an octet that ids are made of? */
+extern int id_octet_ok(char c);
+
 /* Is this text an id? */
 extern int id_ok(char const *s, size_t len);
 

@@ -238,19 +238,118 @@ static void test_reader(void)
   CHECK("read empty lines", !strcmp(ids_in_text("\n\n" ID1 "\n\n"), ID1));
   CHECK("read: no LF at the end", !strcmp(ids_in_text(ID1 "\n" ID2), ID1 " " ID2));
   CHECK("read: half a line at the end", !strcmp(ids_in_text(ID1 "\n1h8q"), ID1));
-  CHECK("read: a line too long", !strcmp(ids_in_text(ID1 "x\n" ID2 "\n"), ID2));
+  CHECK("read: an id that no LF ends", !strcmp(ids_in_text(ID1 "x\n" ID2 "\n"), ID1 " " ID2));
+  CHECK("read: an id behind something else", !strcmp(ids_in_text("xyz" ID1 "\n" ID2), ID1 " " ID2));
   CHECK("read: no id", !strcmp(ids_in_text("1h8qabcde0000/\n../../../../../\n1H8QABCDE00001\n" ID2 "\n"), ID2));
   CHECK("read: zeros", !strcmp(ids_in_text(ID1 "\n\0\0\0\0\0\0" ID2 "\n"), ID1 " " ID2));
   snprintf(want, sizeof want, "%s %s", ID1, ID2);
   for (gap = 3 * FLUSH_READ_IDS; gap < sizeof big - 2 * (ID_LEN + 1); gap += 101)
   {
     /* One long line between two ids, its ends anywhere in the buffer. */
-    memset(big, 'a', sizeof big);
+    memset(big, 'x', sizeof big);
     memcpy(big, ID1 "\n", ID_LEN + 1);
     memcpy(big + ID_LEN + 1 + gap - 1, "\n" ID2 "\n", ID_LEN + 2);
     if (strcmp(ids_in(big, gap + 2 * (ID_LEN + 1)), want)) break;
   }
   CHECK("read: lines longer than the buffer", gap >= sizeof big - 2 * (ID_LEN + 1));
+}
+
+/* --- damage -------------------------------------------------------------------------- */
+
+static uint64_t dice_state;
+static unsigned int dice(unsigned int sides)
+{
+  dice_state ^= dice_state << 13;
+  dice_state ^= dice_state >> 7;
+  dice_state ^= dice_state << 17;
+  return (unsigned int)(dice_state % sides);
+}
+
+/* Whatever id stands whole in a file of the queue, a reader finds it. */
+static int all_found(int queue, char const *path, char ids[][ID_LEN + 1], size_t n, char const *must)
+{
+  static char text[65536];
+  static char found[65536][ID_LEN + 1];
+  flush_reader reader;
+  size_t i, j, count = 0;
+  int fd = openat(queue, path, O_RDONLY);
+  ssize_t len = fd == -1 ? -1 : pread(fd, text, sizeof text, 0);
+  if (len == -1) return 0;
+  flush_reader_init(&reader, fd);
+  while (count < 65536 && flush_reader_next(&reader, found[count]) == 1) count++;
+  close(fd);
+  for (i = 0; i < n; i++)
+  {
+    if (strcmp(ids[i], must) && !memmem(text, (size_t)len, ids[i], ID_LEN)) continue;
+    for (j = 0; j < count && strcmp(found[j], ids[i]); j++) ;
+    if (j == count) return 0;
+  }
+  return 1;
+}
+
+/* One piece of damage to the end of a list: cut off anywhere, or more behind it that nobody has recorded. */
+static void damage(int queue, char const *path, char ids[][ID_LEN + 1], size_t n)
+{
+  char junk[100];
+  struct stat st;
+  unsigned int len = dice(60), i;
+  int fd = openat(queue, path, O_RDWR | O_CREAT | O_APPEND, 0660);
+  if (fd == -1 || fstat(fd, &st) == -1) exit(111);
+  for (i = 0; i < len; i++) junk[i] = "0123456789abcdefghijklmnopqrstuv\n\0xyz/"[dice(38)];
+  switch (dice(5))
+  {
+    case 0: if (st.st_size && ftruncate(fd, st.st_size - dice(40) % st.st_size)) exit(111); break;
+    case 1: if (write(fd, junk, len) == -1) exit(111); break;
+    case 2: if (n && write(fd, ids[dice((unsigned int)n)], ID_LEN) == -1) exit(111); break;
+    case 3: memset(junk, 'a', sizeof junk); if (write(fd, junk, 15 * (len % 4)) == -1) exit(111); break;
+    default: break;
+  }
+  close(fd);
+}
+
+/* No id that was recorded is lost for what stands before or behind it. */
+static void test_damage(void)
+{
+  static char ids[300][ID_LEN + 1];
+  char const *seed = getenv("SEED");
+  int queue = queue_make("damage"), good = 1, round;
+  size_t n = 0;
+  dice_state = seed ? strtoull(seed, 0, 10) : 20261129;
+  for (round = 0; good && round < 3000; round++)
+  {
+    char const *path = dice(8) ? "flush/c.tld" : "claim/c.tld";
+    if (n == 300 || !dice(40))
+    {
+      unlinkat(queue, "flush/c.tld", 0);
+      unlinkat(queue, "claim/c.tld", 0);
+      n = 0;
+    }
+    damage(queue, path, ids, n);
+    if (n == 300) continue;
+    id_make(ids[n], round % 9000, (int)dice(1000000));
+    good = flush_record(queue, "c.tld", ids[n], 1);
+    n++;
+    good = good && all_found(queue, "flush/c.tld", ids, n, ids[n - 1]);
+    if (!dice(5))
+    {
+      int fd = flush_claim(queue, "c.tld");
+      if (fd != -1) close(fd);
+      if (!dice(2)) continue;
+      id_make(ids[n < 300 ? n++ : 299], round % 9000, (int)dice(1000000));
+      good = good && flush_record(queue, "c.tld", ids[n - 1], 1) && flush_unclaim(queue, "c.tld") == 0
+        && all_found(queue, "flush/c.tld", ids, n, ids[n - 1]);
+    }
+  }
+  if (!good) printf("# damage: round %d, SEED=%s\n", round, seed ? seed : "20261129");
+  CHECK("damage: no id is lost", good);
+  put(queue, "flush/d.tld", "1h8qabcde000021h8qabcde00003xx", 30);
+  CHECK("damage: whole lines by their length, no LF at the end", flush_record(queue, "d.tld", ID1, 1)
+        && strstr(ids_at(queue, "flush/d.tld"), ID1) && strstr(ids_at(queue, "flush/d.tld"), ID2)
+        && strstr(ids_at(queue, "flush/d.tld"), ID3));
+  put(queue, "flush/e.tld", "1h8qabcde000020", 15);
+  CHECK("damage: one line of an octet too many", flush_record(queue, "e.tld", ID1, 1)
+        && strstr(ids_at(queue, "flush/e.tld"), " " ID1) && flush_count(queue, "e.tld") == 3);
+  close(queue);
 }
 
 static void test_many(void)
@@ -514,6 +613,7 @@ int main(void)
   test_unclaim();
   test_half_line();
   test_reader();
+  test_damage();
   test_many();
   test_full();
   test_ask();
