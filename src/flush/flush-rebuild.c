@@ -163,6 +163,13 @@ static void list_merge(rebuild *r, list *l, int fd)
   list_sort(l);
 }
 
+/* One list may be obstructed, says errno: that is said, and the others are seen to.  Or else it is the end. */
+static void list_trouble(char const *what, char const *domain)
+{
+  if (!flush_obstructed(errno)) strerr_diefusys(111, what, " queue/flush/", domain);
+  strerr_warnw("passed over queue/flush/", domain, ": ", flush_why(errno));
+}
+
 /* The memory of a list that is in place is not needed any more. */
 static void list_install(rebuild *r, list *l)
 {
@@ -170,16 +177,24 @@ static void list_install(rebuild *r, list *l)
   flush_seen seen = { .size = 0 };
   int fd = flush_look(r->queue, name, &seen), done;
 
-  if (fd == -1 && errno != ENOENT) strerr_diefusys(111, "open queue/flush/", name);
+  if (fd == -1 && errno != ENOENT)
+  {
+    list_trouble("open", name);
+    list_free(l);
+    return;
+  }
   list_sort(l);
   if (fd != -1) list_merge(r, l, fd);
   done = l->ids.len
     ? flush_replace(r->queue, name, l->ids.s, list_len(l), fd == -1 ? 0 : &seen)
     : flush_discard(r->queue, name, &seen);
-  if (done == -1) strerr_diefusys(111, "write queue/flush/", name);
+  if (done == -1) list_trouble("write", name);
+  else
+  {
+    r->entries += list_len(l);
+    r->filled += l->ids.len > 0;
+  }
   if (fd != -1) close(fd);
-  r->entries += list_len(l);
-  r->filled += l->ids.len > 0;
   list_free(l);
 }
 
@@ -311,19 +326,29 @@ static void make_anew(int queue, int fd)
 
 /* --- looking for what they lack ------------------------------------------------------------- */
 
-static void list_complete(rebuild *r, list *l)
+/* What it lacks, but for what could not be recorded behind an obstacle: that is found again the next time. */
+static void list_record(rebuild *r, char const *domain, list const *l)
 {
-  char const *domain = lists_name(&r->lists, l);
   char id[ID_LEN + 1] = "";
   size_t n;
-  if (!unlisted_keep(l, r->queue, domain, &r->message)) strerr_diefusys(111, "read the lists of ", domain);
   for (n = 0; n < list_len(l); n++)
   {
     memcpy(id, list_id(l, n), ID_LEN);
-    if (!flush_record(r->queue, domain, id, 1)) strerr_diefusys(111, "record ", id, " for ", domain);
+    if (!flush_record(r->queue, domain, id, 1))
+    {
+      list_trouble("write", domain);
+      return;
+    }
     log_line(id, ": was in no list of ", domain);
     trigger_hint(r->queue, "recorded", id);
   }
+}
+
+static void list_complete(rebuild *r, list *l)
+{
+  char const *domain = lists_name(&r->lists, l);
+  if (unlisted_keep(l, r->queue, domain, &r->message)) list_record(r, domain, l);
+  else list_trouble("read", domain);
   list_free(l);
 }
 

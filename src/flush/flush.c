@@ -55,6 +55,18 @@ static void close_keep(int fd)
   errno = e;
 }
 
+/* --- what is no list ------------------------------------------------------------------ */
+
+int flush_obstructed(int e)
+{
+  return e == ELOOP || e == EISDIR || e == EPERM || e == EACCES || e == ENXIO;
+}
+
+char const *flush_why(int e)
+{
+  return flush_obstructed(e) && e != EACCES ? "not a regular file" : strerror(e);
+}
+
 /* --- one list, locked ---------------------------------------------------------------- */
 
 /*
@@ -250,6 +262,19 @@ int flush_claim(int queue, char const *domain)
   return -1;
 }
 
+int flush_claim_open(int queue, char const *domain)
+{
+  char path[PATH_LEN];
+  struct stat st;
+  int fd;
+  if (!list_path(path, "claim", domain)) return -1;
+  fd = list_open(queue, path, O_RDONLY);
+  if (fd == -1) return -1;
+  if (fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || (errno = EPERM, 0))) return fd;
+  close_keep(fd);
+  return -1;
+}
+
 int flush_settle(int queue, char const *domain)
 {
   char path[PATH_LEN];
@@ -385,22 +410,25 @@ uint64_t flush_count(int queue, char const *domain)
   return list_lines(queue, "flush", domain) + list_lines(queue, "claim", domain);
 }
 
-/* fd -1: is there still nothing of this name? */
+/* fd -1: is there still no list of this name? */
 static int still(int queue, char const *path, int fd)
 {
   struct stat st;
-  if (fd == -1) return faccessat(queue, path, F_OK, AT_SYMLINK_NOFOLLOW) == -1 && errno == ENOENT;
-  return fstat(fd, &st) == 0 && names(queue, path, &st);
+  if (fd != -1) return fstat(fd, &st) == 0 && names(queue, path, &st);
+  return fstatat(queue, path, &st, AT_SYMLINK_NOFOLLOW) == -1 ? errno == ENOENT : !S_ISREG(st.st_mode);
 }
 
-/* 1; 0 when it is no list or cannot be opened.  *fd is -1 where there is none. */
+/* 1; 0 when there is one that cannot be opened.  *fd is -1 where there is none. */
 static int open_if_any(int queue, char const *path, int *fd)
 {
   struct stat st;
   *fd = list_open(queue, path, O_RDONLY);
-  if (*fd == -1) return errno == ENOENT;
+  if (*fd == -1) return errno == ENOENT || (flush_obstructed(errno) && errno != EACCES);
   if (fstat(*fd, &st) == -1) return 0;
-  return S_ISREG(st.st_mode) ? 1 : (errno = EPERM, 0);
+  if (S_ISREG(st.st_mode)) return 1;
+  close(*fd);
+  *fd = -1;
+  return 1;
 }
 
 int flush_open(int queue, char const *domain, int fds[2])
@@ -496,7 +524,7 @@ int flush_asked_ok(char const *name, size_t len)
 }
 
 /*
- * Where the name is there already nothing is left to make: the flush to come is ours too.  A
+ * Where the name is there already nothing is left to make, whatever bears it: the flush to come is ours too.  A
  * qmgr that is taking it up this very moment makes it again when it reads our hint.
  */
 static int asked_file(int queue, char const *path)
@@ -508,11 +536,7 @@ static int asked_file(int queue, char const *path)
     fd = openat(queue, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0660);
     if (fd != -1) { close(fd); return 1; }
     if (errno != EEXIST) return 0;
-    if (fstatat(queue, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
-    {
-      if (S_ISREG(st.st_mode)) return 1;
-      return errno = EPERM, 0;
-    }
+    if (fstatat(queue, path, &st, AT_SYMLINK_NOFOLLOW) == 0) return S_ISDIR(st.st_mode) ? (errno = EISDIR, 0) : 1;
     if (errno != ENOENT) return 0;
   }
   return errno = EBUSY, 0;
@@ -551,8 +575,26 @@ int flush_asked(int queue, char const *name)
 
 /* --- walking ------------------------------------------------------------------------- */
 
-static int each(DIR *dir, int (*ok)(char const *name, size_t len),
-                int (*fn)(char const *name, void *data), void *data)
+/* A walk through a directory, or the reserve. */
+typedef struct walk
+{
+  int (*ok)(char const *name, size_t len);
+  int (*fn)(char const *name, void *data);
+  void (*stray)(char const *name, void *data);
+  void *data;
+  int requests;   /* where the name is all there is to it */
+} walk;
+
+/* What goes while we look is what fn will see is gone. */
+static int fit(walk const *w, DIR *dir, struct dirent const *entry)
+{
+  struct stat st = { .st_mode = S_IFREG };
+  if (entry->d_type == DT_UNKNOWN) fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW);
+  else st.st_mode = DTTOIF(entry->d_type);
+  return w->requests ? !S_ISDIR(st.st_mode) : S_ISREG(st.st_mode);
+}
+
+static int each(walk const *w, DIR *dir)
 {
   struct dirent const *entry;
   for (;;)
@@ -560,12 +602,16 @@ static int each(DIR *dir, int (*ok)(char const *name, size_t len),
     errno = 0;
     entry = readdir(dir);
     if (!entry) return errno ? -1 : 1;
-    if (ok(entry->d_name, strlen(entry->d_name)) && !fn(entry->d_name, data)) return 0;
+    if (!(*w->ok)(entry->d_name, strlen(entry->d_name))) continue;
+    if (fit(w, dir, entry))
+    {
+      if (!(*w->fn)(entry->d_name, w->data)) return 0;
+    }
+    else if (w->stray) (*w->stray)(entry->d_name, w->data);
   }
 }
 
-static int directory_each(int queue, char const *directory, int (*ok)(char const *name, size_t len),
-                          int (*fn)(char const *name, void *data), void *data)
+static int directory_each(int queue, char const *directory, walk const *w)
 {
   DIR *dir;
   int fd, r, e;
@@ -574,7 +620,7 @@ static int directory_each(int queue, char const *directory, int (*ok)(char const
   if (fd == -1) return -1;
   dir = fdopendir(fd);
   if (!dir) { close_keep(fd); return -1; }
-  r = each(dir, ok, fn, data);
+  r = each(w, dir);
   e = errno;
   closedir(dir);
   errno = e;
@@ -589,52 +635,65 @@ static int asked_settle(char const *name, void *data)
   return !asked_path(path, name) || !asked_file(*queue, path) || reserve_remove(*queue, name);
 }
 
-/* Who walks through the reserve. */
-typedef struct walk
-{
-  int (*fn)(char const *name, void *data);
-  void *data;
-} walk;
-
-static int walk_each(char const *name, void *data)
+static int reserved_each(char const *name, void *data)
 {
   walk const *w = data;
-  return !flush_asked_ok(name, strlen(name)) || (*w->fn)(name, w->data);
+  return !(*w->ok)(name, strlen(name)) || (*w->fn)(name, w->data);
 }
 
 /* What stands in the reserve is brought to where it belongs first. */
-static int asked_each(int queue, int (*fn)(char const *name, void *data), void *data)
+static int asked_each(int queue, walk *w)
 {
-  walk w = { .fn = fn, .data = data };
   int r;
   if (reserve_each(queue, asked_settle, &queue) == -1) return -1;
-  r = directory_each(queue, "asked", flush_asked_ok, fn, data);
-  return r == 1 ? reserve_each(queue, walk_each, &w) : r;
+  r = directory_each(queue, "asked", w);
+  return r == 1 ? reserve_each(queue, reserved_each, w) : r;
+}
+
+int flush_walk(int queue, char const *directory, int (*fn)(char const *name, void *data),
+               void (*stray)(char const *name, void *data), void *data)
+{
+  walk w = { .ok = domain_ok, .fn = fn, .stray = stray, .data = data };
+  if (strcmp(directory, "asked")) return directory_each(queue, directory, &w);
+  w.ok = flush_asked_ok;
+  w.requests = 1;
+  return asked_each(queue, &w);
 }
 
 int flush_each(int queue, char const *directory, int (*fn)(char const *name, void *data), void *data)
 {
-  if (!strcmp(directory, "asked")) return asked_each(queue, fn, data);
-  return directory_each(queue, directory, domain_ok, fn, data);
+  return flush_walk(queue, directory, fn, 0, data);
 }
+
+typedef struct syncing
+{
+  int queue;
+  int e;      /* why one could not be; 0: all were */
+} syncing;
 
 static int sync_each(char const *name, void *data)
 {
-  int const *queue = data;
+  syncing *s = data;
   char path[PATH_LEN];
-  int fd, r;
+  int fd;
   if (!list_path(path, "flush", name)) return 1;
-  fd = list_open(*queue, path, O_RDONLY);
-  if (fd == -1) return errno == ENOENT;
-  r = fsync(fd);
-  close_keep(fd);
-  return r == 0;
+  fd = list_open(s->queue, path, O_RDONLY);
+  if (fd == -1)
+  {
+    if (errno != ENOENT && !flush_obstructed(errno)) s->e = errno;
+    return 1;
+  }
+  if (fsync(fd) == -1) s->e = errno;
+  close(fd);
+  return 1;
 }
 
 int flush_sync(int queue)
 {
+  syncing s = { .queue = queue };
   int fd, r;
-  if (flush_each(queue, "flush", sync_each, &queue) != 1) return -1;
+  if (flush_each(queue, "flush", sync_each, &s) != 1) return -1;
+  if (s.e) return errno = s.e, -1;
   fd = openat(queue, "flush", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd == -1) return -1;
   r = fsync(fd);

@@ -42,6 +42,9 @@ extern int flush_record(int queue, char const *domain, char const *ids, size_t n
  */
 extern int flush_claim(int queue, char const *domain);
 
+/* Open a claim that is there for reading.  A descriptor, or -1 with errno. */
+extern int flush_claim_open(int queue, char const *domain);
+
 /* The claim is carried out: remove it.  0, or -1 with errno. */
 extern int flush_settle(int queue, char const *domain);
 
@@ -83,7 +86,18 @@ extern int flush_discard(int queue, char const *domain, flush_seen const *seen);
 
 /* --- looking ------------------------------------------------------------------------- */
 
-/* Bring every list in flush/ to the disk; costs next to nothing for those that are there.  0, or -1 with errno. */
+/*
+ * Is it one list alone that is in trouble, says errno: what bears its name is no regular file, or may not be opened?
+ * Then the others can be used all the same.
+ */
+extern int flush_obstructed(int e);
+/* What is in its way, in words; of any errno. */
+extern char const *flush_why(int e);
+
+/*
+ * Bring every list in flush/ to the disk; costs next to nothing for those that are there.  What is obstructed is passed
+ * over.  0, or -1 with errno when any other could not be.
+ */
 extern int flush_sync(int queue);
 
 /* Lines in flush/DOMAIN and claim/DOMAIN by size of file: what waits at the most.  Never opens them. */
@@ -91,7 +105,7 @@ extern uint64_t flush_count(int queue, char const *domain);
 
 /*
  * Open what waits for a domain, flush/DOMAIN in fds[0] and claim/DOMAIN in fds[1], both as they
- * are at one moment, so that no id is missed on its way between them.  -1 where there is none.
+ * are at one moment, so that no id is missed on its way between them.  -1 where there is none, or no regular file.
  * Returns 1, or 0 with errno and nothing open.
  */
 extern int flush_open(int queue, char const *domain, int fds[2]);
@@ -132,8 +146,12 @@ extern int flush_asked(int queue, char const *name);
 
 /*
  * Call fn for every name in "flush", "claim" or "asked" below the queue, and in the reserve of the latter; what is no
- * name there is passed over.  fn returns 1 to go on, 0 to stop.  Returns 1, 0 when stopped, -1 with errno.
+ * name there is passed over, and so is what is no regular file.  (A request is its name: only a directory is none.)
+ * fn returns 1 to go on, 0 to stop.  Returns 1, 0 when stopped, -1 with errno.
  */
 extern int flush_each(int queue, char const *directory, int (*fn)(char const *name, void *data), void *data);
+/* The same; stray is called for what is there and no regular file. */
+extern int flush_walk(int queue, char const *directory, int (*fn)(char const *name, void *data),
+                      void (*stray)(char const *name, void *data), void *data);
 
 #endif

@@ -380,8 +380,8 @@ int watch_site(watch *w, char const *domain)
   if (!stralloc_copys(&w->site, "site/") || !stralloc_cats(&w->site, w->route.site.s) || !stralloc_0(&w->site)) return 0;
   fd = openat(w->queue, w->site.s, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   w->site.len = 0;
-  if (fd == -1) return errno == ENOENT;
-  ok = line_read(fd, &w->site);
+  if (fd == -1) return errno == ENOENT || flush_obstructed(errno);
+  ok = line_read(fd, &w->site) || flush_obstructed(errno);
   e = errno;
   close(fd);
   errno = e;

@@ -49,7 +49,7 @@ static void recipient_log(qmgr const *q, char const *id, char const *address, ch
 }
 
 /* keep_new: somebody has yet to record what else it owes. */
-static held *held_get(qmgr *q, char const *id, enum queue_place place, message const *m, int keep_new)
+static held *held_get(qmgr *q, char const *id, enum queue_place place, message const *m, unsigned int keep_new)
 {
   held *h = held_find(q, id);
   if (h) return h;
@@ -105,7 +105,7 @@ static void held_release(qmgr *q, held *h)
   tdelete(h, &q->helds, id_compare);
   if (!h->owed && !h->untold) message_finish(q, h->id, h->place);
   else if (h->place == QUEUE_NEW && !h->keep_new) message_to_cur(q, h->id);
-  else if (h->place == QUEUE_NEW) q->intake.look_new = 1;
+  else if (h->place == QUEUE_NEW && (h->keep_new & KEEP_NEW_SOON)) q->intake.look_new = 1;
   alloc_free(h);
 }
 
@@ -342,7 +342,7 @@ static void gate_take_back(qmgr *q, job *j, gate *g, enum job_came came)
   unsigned int outcome = gate_outcome(q, j, g);
   if (!outcome) return;
   if (came == JOB_CUT && outcome == CAME_DEFERRED && cut_again(j, g)) return;
-  if (!gate_record(q, g, j->from, j->held->id, outcome & CAME_UNTRIED)) j->held->keep_new = 1;
+  if (!gate_record(q, g, j->from, j->held->id, outcome & CAME_UNTRIED)) j->held->keep_new |= KEEP_NEW_SOON;
   if (outcome & CAME_ASKED_MEANWHILE) gate_again(q, g, j->held->id, URGE_AGAIN);
   else if (came == JOB_AGAIN && (outcome & CAME_UNTRIED)) gate_again(q, g, j->held->id, URGE_NONE);
 }
@@ -374,7 +374,7 @@ static void job_note(qmgr *q, job *j)
   held *h = j->held;
   size_t i;
   if (h->jobs > 1 || !h->untold || notice_due(q, h->id)) return;
-  h->keep_new = 1;
+  h->keep_new |= KEEP_NEW_SOON;
   for (i = 0; i < RECIPIENTS_COUNT(j); i++)
     if (last_of_gate(j, i)) gate_record(q, RECIPIENTS(j)[i].gate, j->from, h->id, 1);
 }
@@ -652,7 +652,7 @@ static enum delivery deliver_read(qmgr *q, gate *g, agent *a, char const *id, en
     fd_close(fd);
     return found;
   }
-  h = held_get(q, id, place, &q->message, place == QUEUE_NEW);
+  h = held_get(q, id, place, &q->message, place == QUEUE_NEW ? KEEP_NEW_SOON : 0);
   if (!h) job_free(j);
   else if (job_hand_over(q, j, a, fd, h)) return DELIVERY_OUT;
   else held_release(q, h);
@@ -803,7 +803,7 @@ static void fresh_send(qmgr *q, fresh *f, gate *g, agent *a)
   if (j && !h) job_free(j);
   if (h)
   {
-    h->keep_new = 1;
+    h->keep_new |= KEEP_NEW_SOON;
     held_release(q, h);
   }
   if (fd != -1) fd_close(fd);
@@ -876,11 +876,12 @@ static void seen_settle(qmgr *q, seen const *entry)
 {
   held *h = held_find(q, entry->id);
   int unrecorded = entry->unrecorded || gates_missed(q, entry->id);
+  int is_short = entry->unrecorded || (unrecorded && q->missed_short);
   errno = ENOMEM; /* what a list would not take was complained of when it would not */
-  if (unrecorded) qmgr_breathe(q, "record ", entry->id);
-  if (h) h->keep_new |= unrecorded;
-  else if (unrecorded) q->intake.look_new = 1;
-  else
+  if (is_short) qmgr_breathe(q, "record ", entry->id);
+  if (h && unrecorded) h->keep_new |= is_short ? KEEP_NEW_SOON : KEEP_NEW;
+  else if (is_short) q->intake.look_new = 1;
+  else if (!h && !unrecorded)
   {
     active_log(entry->id, q->senders.s + entry->sender, entry->size, entry->rcpts);
     message_to_cur(q, entry->id);
@@ -894,7 +895,7 @@ void deliver_new_end(qmgr *q)
   for (n = 0; n < genalloc_len(seen, &q->seens); n++) seen_settle(q, genalloc_s(seen, &q->seens) + n);
   genalloc_setlen(seen, &q->seens, 0);
   q->senders.len = q->missed.len = 0;
-  q->missed_all = 0;
+  q->missed_all = q->missed_short = 0;
 }
 
 /* --- one message that was asked for ------------------------------------------------------------------------ */

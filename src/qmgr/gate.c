@@ -19,6 +19,8 @@
 #define BUSY_AGAIN_US (SECOND_US / 4)
 /* Delay warnings of one gate are looked for no more often than in an eighth of the delay, or this. */
 #define WARN_AGAIN_US (600 * SECOND_US)
+/* A list that is obstructed: somebody has to take that away. */
+#define OBSTRUCTED_US (60 * SECOND_US)
 /* A message that somebody else has in hand, while it was asked for: try again then. */
 #define ASK_LATER_US SECOND_US
 
@@ -152,6 +154,7 @@ static void oldest_note(qmgr *q, gate *g, uint64_t arrival_us)
 
 static int record(qmgr *q, gate *g, char const *ids, size_t n)
 {
+  int e;
   int r = flush_record(q->queue, g->name, ids, n);
   if (!r && agents_free_descriptors(q)) r = flush_record(q->queue, g->name, ids, n);
   if (r)
@@ -159,8 +162,11 @@ static int record(qmgr *q, gate *g, char const *ids, size_t n)
     g->waiting = 1;
     return 1;
   }
-  qmgr_complain(q, "record in flush/", g->name, strerror(errno));
+  e = errno;
+  if (flush_obstructed(e)) qmgr_obstacle(q, "flush", g->name, e);
+  else qmgr_complain(q, "record in flush/", g->name, strerror(e));
   if (g->pass) g->pass->damaged = 1;
+  errno = e;
   return 0;
 }
 
@@ -209,21 +215,37 @@ static void again_take(gate *g, char id[ID_LEN + 1], enum urge *urge)
  */
 static int claim_open(qmgr *q, gate const *g, int *more)
 {
-  char path[sizeof "claim/" + FLUSH_NAME_MAX];
   int fd = flush_claim(q->queue, g->name);
   if (fd == -1 && agents_free_descriptors(q)) fd = flush_claim(q->queue, g->name);
   *more = fd == -1 && errno == EEXIST;
   if (fd != -1 || (errno != EEXIST && errno != ENOENT)) return fd;
-  strcpy(stpcpy(path, "claim/"), g->name);
-  return openat(q->queue, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  return flush_claim_open(q->queue, g->name);
 }
 
 enum begun
 {
   BEGUN_PASS,
   BEGUN_NOTHING,   /* nothing waits */
-  BEGUN_STUCK      /* out of descriptors or the like: later */
+  BEGUN_STUCK,     /* out of descriptors or the like: later */
+  BEGUN_OBSTRUCTED /* this one list cannot be used: later, too, but nobody else is to wait for that */
 };
+
+static enum begun pass_not_begun(qmgr *q, gate *g, int e)
+{
+  if (e == ENOENT)
+  {
+    g->waiting = g->untried = 0;
+    return BEGUN_NOTHING;
+  }
+  if (flush_obstructed(e))
+  {
+    qmgr_obstacle(q, "flush", g->name, e);
+    return BEGUN_OBSTRUCTED;
+  }
+  errno = e;
+  qmgr_breathe(q, "claim the list of ", g->name);
+  return BEGUN_STUCK;
+}
 
 static enum begun pass_begin(qmgr *q, gate *g, enum pass_kind kind)
 {
@@ -232,11 +254,9 @@ static enum begun pass_begin(qmgr *q, gate *g, enum pass_kind kind)
   int fd = p ? claim_open(q, g, &more) : -1;
   if (fd == -1)
   {
-    int none = errno == ENOENT;
-    if (none) g->waiting = g->untried = 0;
-    else qmgr_breathe(q, "claim the list of ", g->name);
+    enum begun not = pass_not_begun(q, g, errno);
     alloc_free(p);
-    return none ? BEGUN_NOTHING : BEGUN_STUCK;
+    return not;
   }
   memset(p, 0, sizeof *p);
   flush_reader_init(&p->reader, fd);
@@ -260,6 +280,12 @@ static void asked_over(qmgr *q, gate *g)
     log_line("warning: unable to remove asked/", g->name, ": ", strerror(errno));
 }
 
+static void ask_later(qmgr *q, gate *g, uint64_t at_us)
+{
+  g->asked_later_us = at_us;
+  timer_update(q, g);
+}
+
 /* What was asked for is taken up; where it cannot be now, asked/ is looked at again. */
 static void pass_ask(qmgr *q, gate *g)
 {
@@ -268,6 +294,7 @@ static void pass_ask(qmgr *q, gate *g)
   {
     case BEGUN_PASS: site_ready(q, g); break;
     case BEGUN_NOTHING: asked_over(q, g); break;
+    case BEGUN_OBSTRUCTED: ask_later(q, g, q->now_us + OBSTRUCTED_US); break;
     case BEGUN_STUCK:
       g->asked = 0;
       q->intake.look_asked = 1;
@@ -335,12 +362,6 @@ static void pass_settle(qmgr *q, gate *g, pass *p)
   }
   else if (flush_settle(q->queue, g->name) == -1)
     log_line("warning: unable to remove claim/", g->name, ": ", strerror(errno));
-}
-
-static void ask_later(qmgr *q, gate *g, uint64_t at_us)
-{
-  g->asked_later_us = at_us;
-  timer_update(q, g);
 }
 
 /* However often it is asked for: a site that failed a moment ago is tried once, after that moment. */
@@ -453,6 +474,13 @@ static int pass_read(qmgr *q, gate *g, char id[ID_LEN + 1])
   return 0;
 }
 
+static void pass_later(qmgr *q, gate *g)
+{
+  g->untried = 0;
+  if (g->due_us > q->now_us + OBSTRUCTED_US) g->due_us = q->now_us + OBSTRUCTED_US;
+  timer_update(q, g);
+}
+
 /* A pass through what is due.  Where it cannot be begun now, the gate keeps its turn. */
 static int pass_retry(qmgr *q, gate *g)
 {
@@ -460,6 +488,7 @@ static int pass_retry(qmgr *q, gate *g)
   if (g->parked || !g->untried) return 0;
   begun = pass_begin(q, g, PASS_RETRY);
   if (begun == BEGUN_STUCK) site_ready(q, g);
+  if (begun == BEGUN_OBSTRUCTED) pass_later(q, g);
   return begun == BEGUN_PASS;
 }
 
@@ -543,7 +572,11 @@ static void record_noted(qmgr *q, gate *g)
     oldest_note(q, g, oldest_of(&g->noted));
     waits(q, g, 1);
   }
-  else if (!stralloc_cat(&q->missed, &g->noted)) q->missed_all = 1;
+  else
+  {
+    q->missed_short |= !flush_obstructed(errno);
+    if (!stralloc_cat(&q->missed, &g->noted)) q->missed_all = q->missed_short = 1;
+  }
   g->noted.len = 0;
 }
 

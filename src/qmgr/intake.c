@@ -201,6 +201,13 @@ static void new_piece(qmgr *q)
   }
 }
 
+/* A look through a directory. */
+typedef struct look
+{
+  qmgr *q;
+  char const *directory;
+} look;
+
 /* --- asked/ ----------------------------------------------------------------------------------------- */
 
 /*
@@ -220,7 +227,7 @@ static int below_each(char const *name, void *data)
   gate *g;
   if (!smtp_domain_below(name, strlen(name), b->parent, strlen(b->parent))) return 1;
   g = gate_get(b->q, name);
-  if (g && flush_asked_make(b->q->queue, name)) gate_ask(b->q, g);
+  if (g && (flush_asked_make(b->q->queue, name) || flush_obstructed(errno))) gate_ask(b->q, g);
   else b->all = 0;
   return 1;
 }
@@ -245,7 +252,8 @@ static void asked_domain(qmgr *q, char const *domain)
 
 static int asked_each(char const *name, void *data)
 {
-  qmgr *q = data;
+  look const *l = data;
+  qmgr *q = l->q;
   if (*name == '=') deliver_asked(q, name + 1);
   else if (*name != '@') asked_domain(q, name);
   else if (!asked_below(q, name + 1)) log_line("flush ", name, ": not yet");
@@ -262,7 +270,8 @@ static int asked_each(char const *name, void *data)
 
 static int listed_each(char const *name, void *data)
 {
-  qmgr *q = data;
+  look const *l = data;
+  qmgr *q = l->q;
   gate *g = gate_get(q, name);
   if (!g) return 1;
   gate_listed(q, g);
@@ -273,16 +282,24 @@ static int listed_each(char const *name, void *data)
 /* A killed qmgr left it.  If it was asked for, asked/ says so. */
 static int claim_each(char const *name, void *data)
 {
-  qmgr *q = data;
+  look const *l = data;
+  qmgr *q = l->q;
   if (flush_unclaim(q->queue, name) == -1)
     log_line("warning: unable to give back claim/", name, ": ", strerror(errno));
   return 1;
 }
 
+static void stray_each(char const *name, void *data)
+{
+  look const *l = data;
+  qmgr_obstacle(l->q, l->directory, name, EPERM);
+}
+
 /* 1; 0: later. */
 static int look_in(qmgr *q, char const *directory, int (*each)(char const *name, void *data))
 {
-  if (flush_each(q->queue, directory, each, q) != -1) return 1;
+  look l = { q, directory };
+  if (flush_walk(q->queue, directory, each, stray_each, &l) != -1) return 1;
   qmgr_breathe(q, "read ", directory);
   return 0;
 }

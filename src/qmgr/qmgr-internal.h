@@ -239,7 +239,7 @@ extern int gate_record(qmgr *q, gate *g, pass *from, char const *id, int untried
 /* Note an id that gates_record_noted() will record, with all that was noted meanwhile.  1, or 0 without memory. */
 extern int gate_note(qmgr *q, gate *g, char const *id);
 extern void gates_record_noted(qmgr *q);
-/* Could one of the last noted not be recorded: is it this id? */
+/* Could one of the last noted not be recorded: is it this id?  q->missed_short says whether something is short. */
 extern int gates_missed(qmgr const *q, char const *id);
 /* A recipient of the id was deferred for the nth time at this moment. */
 extern void gate_deferred(qmgr *q, gate *g, uint64_t last_us, uint64_t attempts);
@@ -282,6 +282,9 @@ typedef struct warning_look
 
 /* --- deliver.c: from an id to a job, and back ------------------------------------------ */
 
+/* Until new/ is looked at again: soon, or only with the next look at everything. */
+enum { KEEP_NEW_SOON = 1, KEEP_NEW = 2 };
+
 struct held
 {
   char id[ID_LEN + 1];
@@ -289,7 +292,7 @@ struct held
   uint64_t owed;
   int untold;                /* the sender is to be told something */
   size_t jobs;
-  int keep_new;              /* something it owes could not be recorded: it stays in new/ */
+  unsigned int keep_new;     /* something it owes could not be recorded: it stays in new/ */
 };
 
 typedef struct job_recipient
@@ -539,6 +542,7 @@ struct qmgr
   size_t out_fds;            /* descriptors that wait to travel to agents */
   uint64_t refused_us;       /* since when no connection to an agent could be had; 0: it can */
   uint64_t complained_us;
+  uint64_t obstacle_us;
   void *sites;               /* trees of tsearch(3) */
   void *gates;
   void *helds;
@@ -556,6 +560,7 @@ struct qmgr
   gate *noted_first;
   stralloc missed;           /* ids that were noted and could not be recorded, ID_LEN octets each */
   int missed_all;            /* there was no memory for that */
+  int missed_short;          /* for want of something, and not because one list is obstructed */
   genalloc seens;            /* of seen */
   stralloc senders;          /* theirs */
   notices notices;
@@ -566,6 +571,8 @@ struct qmgr
 
 /* Say what does not work, once a minute at the most. */
 extern void qmgr_complain(qmgr *q, char const *what, char const *object, char const *why);
+/* Say what was passed over, once a minute at the most: DIRECTORY/NAME, and why by errno. */
+extern void qmgr_obstacle(qmgr *q, char const *directory, char const *name, int e);
 /* Something is short, says errno: complain, hand out nothing for a second. */
 extern void qmgr_breathe(qmgr *q, char const *what, char const *object);
 

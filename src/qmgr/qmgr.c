@@ -107,6 +107,13 @@ void qmgr_complain(qmgr *q, char const *what, char const *object, char const *wh
   log_line("warning: unable to ", what, object, ": ", why);
 }
 
+void qmgr_obstacle(qmgr *q, char const *directory, char const *name, int e)
+{
+  if (q->obstacle_us && qmgr_lately(q, q->obstacle_us, MINUTE_US)) return;
+  q->obstacle_us = q->now_us;
+  log_line("warning: passed over ", directory, "/", name, ": ", flush_why(e));
+}
+
 void qmgr_breathe(qmgr *q, char const *what, char const *object)
 {
   qmgr_complain(q, what, object, strerror(errno));

@@ -143,9 +143,31 @@ static void test_names(void)
   close(queue);
 }
 
+static int collect(char const *name, void *data)
+{
+  char *text = data;
+  strcat(strcat(text, name), " ");
+  return strcmp(name, "stop.tld") != 0;
+}
+
+static int pass(char const *name, void *data)
+{
+  (void)name;
+  (void)data;
+  return 1;
+}
+
+static void stray(char const *name, void *data)
+{
+  char *text = data;
+  (void)name;
+  strcat(text, "x");
+}
+
 static void test_strange_files(void)
 {
-  int queue = queue_make("strange");
+  int queue = queue_make("strange"), fds[2];
+  char names[100];
   put(queue, "elsewhere", "", 0);
   CHECK("strange: set up", symlinkat("../elsewhere", queue, "flush/link.tld") == 0
         && mkfifoat(queue, "flush/fifo.tld", 0660) == 0 && mkdirat(queue, "flush/dir.tld", 0700) == 0
@@ -160,8 +182,20 @@ static void test_strange_files(void)
   CHECK("directory refused: record", !flush_record(queue, "dir.tld", ID1, 1));
   CHECK("directory refused: claim", flush_claim(queue, "dir.tld") == -1);
   CHECK("directory not counted", flush_count(queue, "dir.tld") == 0);
-  CHECK("symlink refused: ask", !flush_ask(queue, "dangling.tld"));
-  CHECK("directory refused: ask", !flush_ask(queue, "dir.tld"));
+  CHECK("a request is its name: symlink", flush_ask(queue, "dangling.tld") && flush_unask(queue, "dangling.tld") == 0
+        && missing(queue, "asked/dangling.tld"));
+  CHECK("directory refused: ask", !flush_ask(queue, "dir.tld") && flush_obstructed(errno));
+  CHECK("open: no list", flush_open(queue, "link.tld", fds) && fds[0] == -1 && fds[1] == -1);
+  CHECK("open: no list, a FIFO", flush_open(queue, "fifo.tld", fds) && fds[0] == -1 && fds[1] == -1);
+  flush_record(queue, "list.tld", ID1, 1);
+  names[0] = 0;
+  CHECK("each: lists alone", flush_each(queue, "flush", collect, names) == 1 && !strcmp(names, "list.tld "));
+  names[0] = 0;
+  CHECK("each: the others", flush_walk(queue, "flush", pass, stray, names) == 1 && strlen(names) == 4);
+  CHECK("each: requests", flush_each(queue, "asked", pass, names) == 1);
+  CHECK("sync: the others are passed over", flush_sync(queue) == 0);
+  CHECK("claim: what is no file", mkfifoat(queue, "claim/fifo.tld", 0660) == 0
+        && flush_claim_open(queue, "fifo.tld") == -1 && flush_obstructed(errno));
   CHECK("nothing made elsewhere", missing(queue, "nowhere") && holds(queue, "elsewhere", ""));
   close(queue);
 }
@@ -395,13 +429,6 @@ static void test_full(void)
 }
 
 /* --- asking -------------------------------------------------------------------------- */
-
-static int collect(char const *name, void *data)
-{
-  char *text = data;
-  strcat(strcat(text, name), " ");
-  return strcmp(name, "stop.tld") != 0;
-}
 
 static void test_ask(void)
 {
