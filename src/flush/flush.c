@@ -59,7 +59,7 @@ static void close_keep(int fd)
 
 int flush_obstructed(int e)
 {
-  return e == ELOOP || e == EISDIR || e == EPERM || e == EACCES || e == ENXIO;
+  return e == ELOOP || e == EISDIR || e == EPERM || e == EACCES || e == ENXIO || e == EINVAL;
 }
 
 char const *flush_why(int e)
@@ -408,6 +408,21 @@ static uint64_t list_lines(int queue, char const *directory, char const *domain)
 uint64_t flush_count(int queue, char const *domain)
 {
   return list_lines(queue, "flush", domain) + list_lines(queue, "claim", domain);
+}
+
+static int listed(int queue, char const *directory, char const *domain)
+{
+  char path[PATH_LEN];
+  struct stat st;
+  if (!list_path(path, directory, domain)) return 0;
+  if (fstatat(queue, path, &st, AT_SYMLINK_NOFOLLOW) == -1) return errno != ENOENT;
+  return S_ISREG(st.st_mode);
+}
+
+/* A claim that is given back meanwhile is a list then: that is looked for last. */
+int flush_listed(int queue, char const *domain)
+{
+  return listed(queue, "flush", domain) || listed(queue, "claim", domain) || listed(queue, "flush", domain);
 }
 
 /* fd -1: is there still no list of this name? */

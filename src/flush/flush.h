@@ -103,6 +103,9 @@ extern int flush_sync(int queue);
 /* Lines in flush/DOMAIN and claim/DOMAIN by size of file: what waits at the most.  Never opens them. */
 extern uint64_t flush_count(int queue, char const *domain);
 
+/* Is there a list of this domain, or a claim?  1, 0; also 1 when that cannot be told. */
+extern int flush_listed(int queue, char const *domain);
+
 /*
  * Open what waits for a domain, flush/DOMAIN in fds[0] and claim/DOMAIN in fds[1], both as they
  * are at one moment, so that no id is missed on its way between them.  -1 where there is none, or no regular file.

@@ -252,6 +252,18 @@ static int job_still_good(qmgr *q, job *j, char const *id, enum queue_place plac
   return RECIPIENTS_COUNT(j) != 0;
 }
 
+/* A gate that a job knows stays known. */
+static void gates_count(job *j, int begins)
+{
+  size_t i;
+  for (i = 0; i < RECIPIENTS_COUNT(j); i++)
+    if (begins) RECIPIENTS(j)[i].gate->jobs++;
+    else RECIPIENTS(j)[i].gate->jobs--;
+  if (!j->from_gate) return;
+  if (begins) j->from_gate->jobs++;
+  else j->from_gate->jobs--;
+}
+
 /* From here on the agent has the descriptor.  1, or 0: then the job is gone and nothing was sent. */
 static int job_hand_over(qmgr *q, job *j, agent *a, int fd, held *h)
 {
@@ -264,6 +276,7 @@ static int job_hand_over(qmgr *q, job *j, agent *a, int fd, held *h)
   }
   h->jobs++;
   if (j->from) j->from->jobs++;
+  gates_count(j, 1);
   return 1;
 }
 
@@ -393,6 +406,7 @@ void job_back(qmgr *q, job *j, enum job_came came, char const *why)
   if (j->urge == URGE_BY_ID) deliver_asked_tried(q, h->id);
   h->jobs--;
   held_release(q, h);
+  gates_count(j, 0);
   job_free(j);
   if (from_gate) gate_job_back(q, from_gate, from, urge, came);
 }

@@ -26,18 +26,20 @@
 
 /* --- knowing them ------------------------------------------------------------------------- */
 
-static void site_leave(gate *g)
+static void site_leave(qmgr *q, gate *g)
 {
-  gate **link;
   if (!g->site) return;
-  for (link = &g->site->gates; *link != g; link = &(*link)->site_next) ;
-  *link = g->site_next;
+  g->site->known.used_us = q->now_us;
+  *g->site_link = g->site_next;
+  if (g->site_next) g->site_next->site_link = g->site_link;
 }
 
 static void site_join(gate *g, site *s)
 {
   g->site = s;
   g->site_next = s->gates;
+  g->site_link = &s->gates;
+  if (s->gates) s->gates->site_link = &g->site_next;
   s->gates = g;
 }
 
@@ -56,7 +58,7 @@ static int route_refresh(qmgr *q, gate *g)
   if (s && s != g->site)
   {
     if (ready) site_unready(g);
-    site_leave(g);
+    site_leave(q, g);
     site_join(g, s);
     if (ready) site_ready(q, g);
   }
@@ -85,9 +87,15 @@ static gate *gate_new(qmgr *q, char const *domain)
   g->asked_later_us = UINT64_MAX;
   g->timer.kind = TIMER_GATE;
   g->timer.owner = g;
+  g->known.owner = g;
+  g->known.used_us = q->now_us;
   if (!route_refresh(q, g)) goto err;
-  if (tree_add(&q->gates, g)) return g;
-  site_leave(g);
+  if (tree_add(&q->gates, g))
+  {
+    known_add(&q->all_gates, &g->known);
+    return g;
+  }
+  site_leave(q, g);
  err:
   alloc_free(g);
   return 0;
@@ -97,7 +105,33 @@ gate *gate_get(qmgr *q, char const *domain)
 {
   gate *g = tree_find(&q->gates, domain);
   if (!g) return gate_new(q, domain);
+  g->known.used_us = q->now_us;
   return route_refresh(q, g) ? g : 0;
+}
+
+/* How long a gate behind which nothing is stays known, for what comes next; and where there are many. */
+#define GATE_KEEP_US (60 * SECOND_US)
+#define GATE_KEEP_MANY_US SECOND_US
+
+static int gate_idle(qmgr const *q, gate const *g)
+{
+  uint64_t keep_us = knowns_many(&q->all_gates) ? GATE_KEEP_MANY_US : GATE_KEEP_US;
+  return !g->waiting && !g->untried && !g->ready && !g->pass && !g->jobs && !g->warning
+    && !g->asked && !g->asked_again && g->asked_later_us == UINT64_MAX
+    && !genalloc_len(again, &g->agains) && !g->noted.len && g->known.used_us + keep_us <= q->now_us;
+}
+
+int gate_forget(qmgr *q, gate *g)
+{
+  if (!gate_idle(q, g)) return 0;
+  timer_clear(&q->timers, &g->timer);
+  site_leave(q, g);
+  genalloc_free(again, &g->agains);
+  stralloc_free(&g->noted);
+  known_take(&q->all_gates, &g->known);
+  tree_take(&q->gates, g);
+  alloc_free(g);
+  return 1;
 }
 
 int gate_forced(gate const *g)
@@ -829,6 +863,7 @@ static void set_back_each(void const *node, VISIT visit, void *data)
   set_back const *b = data;
   gate *g = *(gate *const *)node;
   if (visit != postorder && visit != leaf) return;
+  g->known.used_us = clock_earlier(g->known.used_us, b->by_us);
   g->expiry_after_us = clock_earlier(g->expiry_after_us, b->by_us);
   g->warn_after_us = clock_earlier(g->warn_after_us, b->by_us);
   g->asked_later_us = clock_earlier(g->asked_later_us, b->by_us);

@@ -240,9 +240,25 @@ static int asked_below(qmgr *q, char const *parent)
     && b.all;
 }
 
+static void unask(qmgr *q, char const *name)
+{
+  if (flush_unask(q->queue, name) == -1) log_line("warning: unable to remove asked/", name, ": ", strerror(errno));
+}
+
+/* Nothing waits for it, nor is on its way: a name that was made up leaves no trace. */
+static int asked_nothing(qmgr *q, char const *domain)
+{
+  if (tree_find(&q->gates, domain) || flush_listed(q->queue, domain)) return 0;
+  log_later("flush ", domain);
+  if (!q->intake.new_stuck) unask(q, domain);
+  return 1;
+}
+
 static void asked_domain(qmgr *q, char const *domain)
 {
-  gate *g = gate_get(q, domain);
+  gate *g;
+  if (asked_nothing(q, domain)) return;
+  g = gate_get(q, domain);
   if (g && g->asked && !q->intake.hints_lost) return;
   log_later("flush ", domain, g ? "" : ": not yet");
   if (!g) return;
@@ -261,7 +277,7 @@ static int asked_each(char const *name, void *data)
   {
     log_line("flush ", name);
     if (q->intake.new_stuck) return 1;
-    if (flush_unask(q->queue, name) == -1) log_line("warning: unable to remove asked/", name, ": ", strerror(errno));
+    unask(q, name);
   }
   return 1;
 }
@@ -310,6 +326,7 @@ void intake_look(qmgr *q)
 {
   q->intake.look_new = q->intake.look_asked = q->intake.look_lists = 1;
   q->notices.look = 1;
+  idle_begin(q);
 }
 
 /* A writer that is still there then finds its file gone, and says 451: nothing is lost. */

@@ -41,6 +41,36 @@ typedef struct held held;
 typedef struct agent agent;
 typedef struct job job;
 
+/* --- idle.c: forgetting gates and sites ------------------------------------------------ */
+
+/* A place among all that is known of one kind; its owner is that. */
+typedef struct known
+{
+  struct known *before;
+  struct known *after;
+  void *owner;
+  uint64_t used_us;          /* when it was asked for last */
+} known;
+
+/* All gates, or all sites, in a ring. */
+typedef struct knowns
+{
+  known *next;               /* to be looked at */
+  size_t count;
+  size_t left;               /* to be looked at in this round */
+  size_t kept;               /* after the last round */
+} knowns;
+
+extern void known_add(knowns *all, known *k);
+extern void known_take(knowns *all, known *k);
+/* Are there so many that whatever nothing is to be remembered of goes at once? */
+extern int knowns_many(knowns const *all);
+
+/* With each look at everything: what nobody has asked for lately is to be forgotten. */
+extern void idle_begin(qmgr *q);
+/* One bounded piece of that; it begins by itself where many have come.  1 when there is more. */
+extern int idle_run(qmgr *q);
+
 /* --- settings.c: what qmgr reads of conf/ ------------------------------------------- */
 
 typedef struct settings
@@ -73,6 +103,7 @@ enum site_state { SITE_UNKNOWN, SITE_UP, SITE_DOWN };
 struct site
 {
   char *name;
+  known known;
   enum site_state state;
   uint64_t since_s;
   uint64_t failures;
@@ -101,6 +132,8 @@ struct site
 
 /* The site of this name, known from now on; NULL with errno. */
 extern site *site_get(qmgr *q, char const *name);
+/* Nothing leads to it, and nothing of it has to be remembered any more: forget it, and its file.  1, or 0: it stays. */
+extern int site_forget(qmgr *q, site *s);
 /* Did it fail a moment ago, so that whoever asks for it waits that long? */
 #define SITE_FAILED_US (5 * SECOND_US)
 extern int site_just_failed(qmgr const *q, site const *s);
@@ -190,6 +223,7 @@ typedef struct again { char id[ID_LEN + 1]; enum urge urge; } again;
 struct gate
 {
   char *name;
+  known known;
   site *site;
   int parked;
   int held;                  /* never tried, whoever asks */
@@ -212,16 +246,20 @@ struct gate
   int asked;                 /* asked/NAME is of a flush that is under way */
   int asked_again;           /* asked for while a pass was under way */
   pass *pass;
+  size_t jobs;               /* that hold recipients behind it, or are of a pass through it */
   genalloc agains;           /* of again: to be tried at once */
   stralloc noted;            /* ids of new messages, ID_LEN octets each, to be recorded together */
   gate *noted_next;
-  gate *site_next;
+  gate *site_next;           /* of those that lead to the same site */
+  gate **site_link;          /* what points to this one among them */
   gate *ready_next;
   int ready;
 };
 
 /* The gate of a folded domain, with its route as it is now; NULL when its route cannot be told. */
 extern gate *gate_get(qmgr *q, char const *domain);
+/* Nothing waits behind it, is on its way or is asked for, nor has been lately: forget it.  1, or 0: it stays. */
+extern int gate_forget(qmgr *q, gate *g);
 /* Is it asked for: to be tried whatever the site's state? */
 extern int gate_forced(gate const *g);
 /* Was what it hands out next asked for? */
@@ -545,6 +583,10 @@ struct qmgr
   uint64_t obstacle_us;
   void *sites;               /* trees of tsearch(3) */
   void *gates;
+  knowns all_sites;
+  knowns all_gates;
+  void *site_dir;            /* DIR of site/ while files that nobody needs are looked for */
+  uint64_t site_dir_us;      /* when that was begun last */
   void *helds;
   void *asked_messages;
   genalloc agents;           /* of agent * */
@@ -591,5 +633,6 @@ extern uint64_t qmgr_line_number(char const *line, char const *key);
 /* Names in trees: the first member of site, gate is char *name. */
 extern void *tree_find(void *const *root, char const *name);
 extern int tree_add(void **root, void *named);
+extern void tree_take(void **root, void *named);
 
 #endif

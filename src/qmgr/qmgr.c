@@ -54,6 +54,11 @@ int tree_add(void **root, void *named)
   return tsearch(named, root, name_compare) != 0;
 }
 
+void tree_take(void **root, void *named)
+{
+  tdelete(named, root, name_compare);
+}
+
 /* --- what several of its files need ------------------------------------------------------- */
 
 /* By way of /proc, since the path of the socket may be longer than an address can be. */
@@ -300,6 +305,7 @@ static void run(qmgr *q, int signals)
     if (!q->breathless) sites_run(q);
     more |= gates_sweep(q);
     more |= notices_run(q);
+    more |= idle_run(q);
     more |= (!q->breathless && q->runnable_first) || sites_crowd_ready(q);
     log_flush();
     agents_flush(q);

@@ -83,6 +83,7 @@ site *site_get(qmgr *q, char const *name)
 {
   site *s = tree_find(&q->sites, name);
   size_t len = strlen(name);
+  if (s) s->known.used_us = q->now_us;
   if (s) return s;
   if (!conf_site_ok(name, len) || len > FLUSH_NAME_MAX) return (errno = EINVAL, (site *)0);
   s = alloc(sizeof *s + len + 1);
@@ -99,9 +100,49 @@ site *site_get(qmgr *q, char const *name)
     alloc_free(s);
     return 0;
   }
+  s->known.owner = s;
+  s->known.used_us = q->now_us;
+  known_add(&q->all_sites, &s->known);
   site_read(q, s);
   if (s->state == SITE_DOWN) timer_set(&q->timers, &s->probe, s->next_us);
   return s;
+}
+
+/* --- forgetting them --------------------------------------------------------------------- */
+
+/* Where there are many, a site to which nothing leads is remembered no longer than this... */
+#define SITE_KEEP_MANY_US SECOND_US
+/* ...and else as long as it could be left alone; for so many times as long that it offers what it does not know. */
+#define SITE_KEEP_LIED 24
+
+/* While a site that is down may not be tried, somebody needs to know that. */
+static uint64_t remembered_us(qmgr const *q, site const *s)
+{
+  uint64_t from_us = s->known.used_us;
+  uint64_t keep_us = q->settings.backoff.max * SECOND_US;
+  if (knowns_many(&q->all_sites)) return from_us + SITE_KEEP_MANY_US;
+  if (s->state == SITE_DOWN && s->next_us > from_us) from_us = s->next_us;
+  return from_us + (s->lied ? SITE_KEEP_LIED * keep_us : keep_us);
+}
+
+static int site_idle(qmgr const *q, site const *s)
+{
+  return !s->gates && !s->agents && !s->runnable && !s->waiter.lane && remembered_us(q, s) <= q->now_us;
+}
+
+int site_forget(qmgr *q, site *s)
+{
+  char path[strlen("site/") + FLUSH_NAME_MAX + 16];
+  if (!site_idle(q, s)) return 0;
+  site_path(path, s->name);
+  if (unlinkat(q->queue, path, 0) == -1 && errno != ENOENT)
+    log_line("warning: unable to remove ", path, ": ", strerror(errno));
+  timer_clear(&q->timers, &s->probe);
+  crowd_forget(&q->crowd, s->source);
+  known_take(&q->all_sites, &s->known);
+  tree_take(&q->sites, s);
+  alloc_free(s);
+  return 1;
 }
 
 /* --- on whose account ------------------------------------------------------------------ */
@@ -240,6 +281,7 @@ static void set_back_each(void const *node, VISIT visit, void *by_us)
   s->since_s = clock_earlier(s->since_s, by / SECOND_US);
   s->next_us = clock_earlier(s->next_us, by);
   s->failed_us = clock_earlier(s->failed_us, by);
+  s->known.used_us = clock_earlier(s->known.used_us, by);
 }
 
 /* The files stay as they are: who reads them knows moments of the future for what they are. */
