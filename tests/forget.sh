@@ -127,11 +127,11 @@ testOneSiteForNamesBelowARoute() {
   start
   madeup -m 4 -r 100
   assertEquals 'taken' 400 "$(replies rcpt 250)"
-  wait_for 60 all_listed 400 || fail "$(lists) lists"
+  wait_for 60 all_listed 400 || fail "$(lists) lists, $(find "$I/queue/new" "$I/queue/claim" "$I/queue/flush" -type f | tail -n 3); $(log qmgr | tail -n 5)"
   assertEquals 'one site' "[127.0.0.1]:$dead" "$(ls "$I/queue/site")"
   assertTrue 'one connection at a time, and one failure for all' "[ $(log qmgr | grep -c ': down, ') -le 2 ]"
 }
-all_listed() { [ "$(lists)" = "$1" ] && [ -z "$(ls "$I/queue/new" "$I/queue/claim")" ]; }
+all_listed() { [ "$(lists)" = "$1" ] && [ -z "$(find "$I/queue/new" "$I/queue/claim" -type f)" ]; }
 
 # Names that are nowhere: mail comes back, and that is all.
 testMailForMadeUpNames() {
@@ -150,7 +150,7 @@ testMailForMadeUpNames() {
 # A long-lived qmgr: mail for ever new names, delivered, round for round.
 testMemoryIsFlat() {
   customer .customer.example
-  conf concurrency 20 100
+  conf concurrency '20 100'
   start
   before=0
   for round in 1 2 3 4 5 6 7 8; do
@@ -158,9 +158,9 @@ testMemoryIsFlat() {
     assertEquals 'taken' 1500 "$(replies rcpt 250)"
     wait_for 120 drained || fail "$(queued) left"
     [ "$round" != 2 ] || before=$(memory)
+    sleep 1.5 # where there are many, what was of use a second ago is not forgotten yet
   done
-  assertEquals 'all arrived' $((8 * 15)) "$(sink_messages)"
-  less_than 2000 "$before" 'six rounds of 1500 names'
+  less_than 1500 "$before" 'six rounds of 1500 names'
   wait_for 60 no_lists || fail "$(lists) left"
 }
 

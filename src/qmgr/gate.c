@@ -109,16 +109,22 @@ gate *gate_get(qmgr *q, char const *domain)
   return route_refresh(q, g) ? g : 0;
 }
 
-/* How long a gate behind which nothing is stays known, for what comes next; and where there are many. */
+/* How long at the most a gate behind which nothing is stays known, for what comes next; and where there are many. */
 #define GATE_KEEP_US (60 * SECOND_US)
 #define GATE_KEEP_MANY_US SECOND_US
 
+static uint64_t keep_us(qmgr const *q)
+{
+  uint64_t backoff_us = q->settings.backoff.max * SECOND_US;
+  if (knowns_many(&q->all_gates)) return GATE_KEEP_MANY_US;
+  return backoff_us < GATE_KEEP_US ? backoff_us : GATE_KEEP_US;
+}
+
 static int gate_idle(qmgr const *q, gate const *g)
 {
-  uint64_t keep_us = knowns_many(&q->all_gates) ? GATE_KEEP_MANY_US : GATE_KEEP_US;
   return !g->waiting && !g->untried && !g->ready && !g->pass && !g->jobs && !g->warning
     && !g->asked && !g->asked_again && g->asked_later_us == UINT64_MAX
-    && !genalloc_len(again, &g->agains) && !g->noted.len && g->known.used_us + keep_us <= q->now_us;
+    && !genalloc_len(again, &g->agains) && !g->noted.len && g->known.used_us + keep_us(q) <= q->now_us;
 }
 
 int gate_forget(qmgr *q, gate *g)

@@ -11,9 +11,11 @@
 #include "qmgr/qmgr-internal.h"
 
 /* Gates, sites and files that are looked at in one piece. */
-#define IDLE_TURN 64
-/* So many of a kind are no burden. */
+#define IDLE_TURN 256
+#define FILES_TURN 64
+/* So many of a kind are no burden.  Where there are more, they are looked through so often while anything happens. */
 #define IDLE_MANY 1000
+#define MANY_AGAIN_US (5 * SECOND_US)
 /* Files of sites that nobody knows are looked for so often. */
 #define FILES_AGAIN_US (3600 * SECOND_US)
 
@@ -43,10 +45,17 @@ int knowns_many(knowns const *all)
   return all->count > IDLE_MANY;
 }
 
-/* Twice as many as there were, and many: not every turn, and not only once a minute. */
-static int grown(knowns const *all)
+/* Twice as many as there were, or many for some time. */
+static int round_due(qmgr const *q, knowns const *all)
 {
-  return all->count > IDLE_MANY + 2 * all->kept;
+  return knowns_many(all) && (all->count > IDLE_MANY + 2 * all->kept || !qmgr_lately(q, all->begun_us, MANY_AGAIN_US));
+}
+
+static void round_begin(qmgr const *q, knowns *all)
+{
+  if (all->left) return;
+  all->left = all->count;
+  all->begun_us = q->now_us;
 }
 
 static known *known_next(knowns *all)
@@ -113,7 +122,7 @@ static void file_look(qmgr *q, char const *name)
 static void files_piece(qmgr *q)
 {
   unsigned int turn;
-  for (turn = 0; turn < IDLE_TURN; turn++)
+  for (turn = 0; turn < FILES_TURN; turn++)
   {
     struct dirent const *entry = readdir(q->site_dir);
     if (entry)
@@ -148,21 +157,16 @@ static int files_run(qmgr *q)
 
 /* --- when ------------------------------------------------------------------------------------ */
 
-static void round_begin(knowns *all)
-{
-  if (!all->left) all->left = all->count;
-}
-
 void idle_begin(qmgr *q)
 {
-  round_begin(&q->all_gates);
-  round_begin(&q->all_sites);
+  round_begin(q, &q->all_gates);
+  round_begin(q, &q->all_sites);
 }
 
 int idle_run(qmgr *q)
 {
-  if (grown(&q->all_gates)) round_begin(&q->all_gates);
-  if (grown(&q->all_sites)) round_begin(&q->all_sites);
+  if (round_due(q, &q->all_gates)) round_begin(q, &q->all_gates);
+  if (round_due(q, &q->all_sites)) round_begin(q, &q->all_sites);
   gates_piece(q);
   sites_piece(q);
   return files_run(q) || q->all_gates.left || q->all_sites.left;

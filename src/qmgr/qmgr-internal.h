@@ -59,6 +59,7 @@ typedef struct knowns
   size_t count;
   size_t left;               /* to be looked at in this round */
   size_t kept;               /* after the last round */
+  uint64_t begun_us;         /* when that was begun */
 } knowns;
 
 extern void known_add(knowns *all, known *k);
