@@ -42,6 +42,7 @@ testDefaults() {
   says 'backoff = 60 3600  (default)'
   says 'concurrency = 20 1000  (default)'
   says 'concurrencyclient = 50  (default)'
+  says 'subdomains = 100  (default)'
   says 'minfree = (1.5 x databytes, or 1 % of the disk)  (default)'
   says 'bouncebytes = 50000  (default)'
   says 'relaydomains = 1 entry  (conf/relaydomains)'

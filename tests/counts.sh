@@ -258,6 +258,7 @@ testAFlushOfOneDomain() {
   start
   mail -n 100 -t x@asked.example -t x@both.example
   mail -n 100 -t x@asked.example
+  conf subdomains 0
   mail -n 300 -t x@other.example -t x@%d.others.example
   rest 900
   sort "$I/queue/flush/asked.example" >"$T/ids"

@@ -164,6 +164,56 @@ testMemoryIsFlat() {
   wait_for 60 no_lists || fail "$(lists) left"
 }
 
+# --- how many may be made up ----------------------------------------------------------------------
+
+# taken CODE N: so many recipients.
+taken() { assertEquals "rcpt $1: $(xargs <"$T/madeup")" "$2" "$(replies rcpt "$1")"; }
+
+# One session; the others that it has in hand go on.
+testNamesOfASessionAreBounded() {
+  customer '*' park
+  conf relaydomains .customer.example one.customer.example other.example
+  start
+  madeup -r 1000
+  taken 250 100
+  taken 452 900
+  assertEquals 'the message goes on' 1 "$(replies data 250)"
+  wait_for 60 all_listed 100 || fail "$(lists) lists"
+  assertTrue "few lines: $(log smtpd | grep -c 'Too many domains')" "[ $(log smtpd | grep -c 'Too many domains') -le 5 ]"
+  madeup -m 3 -r 150 -o -k y
+  taken 250 300
+  taken 452 150
+  conf subdomains 2
+  printf '%s\n' 'EHLO client.example' 'MAIL FROM:<a@elsewhere.example>' 'RCPT TO:<a@a.customer.example>' \
+    'RCPT TO:<a@b.customer.example>' 'RCPT TO:<a@c.customer.example>' 'RCPT TO:<b@A.customer.example>' \
+    'RCPT TO:<a@one.customer.example>' 'RCPT TO:<a@other.example>' 'RCPT TO:<a@d.customer.example>' QUIT |
+    smtp | grep -v '^250[ -][A-Z]\|^220' >"$T/out"
+  assertEquals '250 2.1.0 Ok
+250 2.1.5 Ok
+250 2.1.5 Ok
+452 4.5.3 <a@c.customer.example>: Recipient address rejected: Too many domains
+250 2.1.5 Ok
+250 2.1.5 Ok
+250 2.1.5 Ok
+452 4.5.3 <a@d.customer.example>: Recipient address rejected: Too many domains
+221 2.0.0 Bye' "$(grep -v '^250-' "$T/out" | tail -n 9)"
+}
+
+testWhoIsNotBounded() {
+  customer '*' park
+  conf relayclients 127.0.0.1
+  start
+  madeup -r 1000
+  taken 250 1000
+  conf relayclients 192.0.2.1
+  conf subdomains 0
+  madeup -r 1000
+  taken 250 1000
+  conf subdomains 10001
+  "$BIN/conf-check" -C "$I" >/dev/null 2>"$T/err"
+  assertContains "$(cat "$T/err")" 'conf/subdomains: line 1: too large: 10001'
+}
+
 # --- what was forgotten comes back -------------------------------------------------------------
 
 testMailAfterwards() {

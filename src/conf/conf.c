@@ -459,7 +459,7 @@ static int check_timeout(char const *s, size_t len)
 enum
 {
   ME, POSTMASTER, LISTEN, NAMESERVER, LOOPBACKDNS, DATABYTES, ETRNCOUNTS, FSYNCDIR, LENIENT, PERCENTHACK, LIFETIME, DELAYWARNING,
-  BACKOFF, CONCURRENCY, CONCURRENCYINCOMING, CONCURRENCYCLIENT, MINFREE, BOUNCEBYTES, TIMEOUTS
+  BACKOFF, CONCURRENCY, CONCURRENCYINCOMING, CONCURRENCYCLIENT, SUBDOMAINS, MINFREE, BOUNCEBYTES, TIMEOUTS
 };
 
 conf_setting const conf_settings[] =
@@ -496,6 +496,8 @@ conf_setting const conf_settings[] =
     "connections at a time where mail is taken", &check_connections },
   [CONCURRENCYCLIENT] = { "concurrencyclient", CONF_VALUE, "50",
     "so many of them from one address, or IPv6 network of /64; 0: no limit", &check_connections_or_any },
+  [SUBDOMAINS] = { "subdomains", CONF_VALUE, "100",
+    "so many names below a .domain of relaydomains in a session; 0: no limit", &check_connections_or_any },
   [MINFREE] = { "minfree", CONF_VALUE, "(1.5 x databytes, or 1 % of the disk)",
     "octets left free on the queue's disk: mail is taken while there are more; 0: no matter", &check_octets },
   [BOUNCEBYTES] = { "bouncebytes", CONF_VALUE, "50000",
@@ -640,6 +642,11 @@ static int number_read(int conf, unsigned int which, int (*scan)(char const *s, 
 int conf_databytes(int conf, uint64_t *octets)
 {
   return number_read(conf, DATABYTES, &number_scan, octets);
+}
+
+int conf_subdomains(int conf, uint64_t *names)
+{
+  return number_read(conf, SUBDOMAINS, &number_scan, names);
 }
 
 int conf_concurrencyclient(int conf, uint64_t *connections, int *said)

@@ -97,6 +97,9 @@ extern int conf_concurrencyclient(int conf, uint64_t *connections, int *said);
 /* concurrencyincoming: connections at a time where mail is taken, 1 to CONF_CONNECTIONS_MAX. */
 extern int conf_concurrencyincoming(int conf, uint64_t *connections);
 
+/* subdomains: names below a ".domain" of relaydomains that a session may send to, 0 for any number. */
+extern int conf_subdomains(int conf, uint64_t *names);
+
 /* timeouts: lines "NAME DURATION"; the defaults are those of RFC 5321 section 4.5.3.2. */
 enum conf_timeout
 {
@@ -140,6 +143,8 @@ extern void conf_list_close(conf_list *list);
  *         A long text is read each time, and one that was changed a moment ago.
  */
 extern int conf_relaydomain(int conf, conf_list *kept, char const *domain, size_t len, int *yes);
+/* The same; *below: it is in the list only as one below another, and not by its own name. */
+extern int conf_relaydomain_below(int conf, conf_list *kept, char const *domain, size_t len, int *yes, int *below);
 extern int conf_relayclient(int conf, conf_list *kept, conf_address const *address, int *yes);
 
 /* flushdomains (default: relaydomains) and flushclients (default: loopback and relayclients). */

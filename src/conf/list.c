@@ -247,6 +247,7 @@ typedef struct domain_question
   char const *domain;
   size_t len;
   int yes;
+  int named;       /* by its own name */
   stralloc folded; /* of a line */
 } domain_question;
 
@@ -256,7 +257,8 @@ static int domain_match(void *data, char const *s, size_t len)
   if (!conf_pattern_fold(&q->folded, s, len)) return 0;
   if (*q->folded.s == '.')
     q->yes |= q->len >= q->folded.len && smtp_domain_below(q->domain, q->len, q->folded.s + 1, q->folded.len - 1);
-  else q->yes |= q->len == q->folded.len && !memcmp(q->domain, q->folded.s, q->len);
+  else q->named |= q->len == q->folded.len && !memcmp(q->domain, q->folded.s, q->len);
+  q->yes |= q->named;
   return 1;
 }
 
@@ -266,6 +268,7 @@ static int domain_get(conf_list const *list, domain_question *q)
   char const *s = q->domain, *end = s + q->len;
   cdb_data data;
   int r = conf_list_get(list, s, q->len, &data);
+  q->named = r > 0;
   while (!r && (s = memchr(s, '.', (size_t)(end - s))))
   {
     r = conf_list_get(list, s, (size_t)(end - s), &data);
@@ -276,25 +279,40 @@ static int domain_get(conf_list const *list, domain_question *q)
 }
 
 /* *missing is set when there is no such list. */
-static int domain_listed(int conf, conf_list *kept, char const *name, char const *domain, size_t len, int *yes,
-                         int *missing)
+static int domain_ask(int conf, conf_list *kept, char const *name, domain_question *q, int *missing)
 {
-  domain_question q = { .domain = domain, .len = len, .folded = STRALLOC_ZERO };
   conf_list own = CONF_LIST_ZERO;
   conf_list *list = kept ? kept : &own;
   int r = conf_list_open(conf, name, list);
   *missing = r && list->form == CONF_LIST_MISSING;
-  if (r && list->form == CONF_LIST_TEXT) r = list_each(list, &domain_match, &q);
-  else if (r && list->form == CONF_LIST_CDB) r = domain_get(list, &q);
-  *yes = q.yes;
-  stralloc_free(&q.folded);
+  if (r && list->form == CONF_LIST_TEXT) r = list_each(list, &domain_match, q);
+  else if (r && list->form == CONF_LIST_CDB) r = domain_get(list, q);
+  stralloc_free(&q->folded);
   return list_done(list, kept, r);
+}
+
+static int domain_listed(int conf, conf_list *kept, char const *name, char const *domain, size_t len, int *yes,
+                         int *missing)
+{
+  domain_question q = { .domain = domain, .len = len, .folded = STRALLOC_ZERO };
+  int r = domain_ask(conf, kept, name, &q, missing);
+  *yes = q.yes;
+  return r;
 }
 
 int conf_relaydomain(int conf, conf_list *kept, char const *domain, size_t len, int *yes)
 {
   int missing;
   return domain_listed(conf, kept, "relaydomains", domain, len, yes, &missing);
+}
+
+int conf_relaydomain_below(int conf, conf_list *kept, char const *domain, size_t len, int *yes, int *below)
+{
+  domain_question q = { .domain = domain, .len = len, .folded = STRALLOC_ZERO };
+  int missing, r = domain_ask(conf, kept, "relaydomains", &q, &missing);
+  *yes = q.yes;
+  *below = q.yes && !q.named;
+  return r;
 }
 
 int conf_flushdomain(int conf, char const *domain, size_t len, int *yes)

@@ -123,15 +123,56 @@ static int rcpt_refuse(session *s, char const *to, enum policy_verdict verdict)
  * So many are no fault of the client's: it sends the rest in a transaction of their own.  Who goes on and on listens
  * to no reply.  The first one of a transaction is in the log.
  */
-static int rcpt_too_many(session *s, char const *to)
+static int rcpt_too_many(session *s, char const *to, char const *what)
 {
-  static char const code[] = "452 4.5.3 <", text[] = ">: Recipient address rejected: Too many recipients";
-  int r = s->rcpts_over++ < SESSION_RCPTS_OVER ? session_reply(s, code, to, text) : session_refuse(s, code, to, text);
+  static char const code[] = "452 4.5.3 <", text[] = ">: Recipient address rejected: Too many ";
+  int r = s->rcpts_over++ < SESSION_RCPTS_OVER ? session_reply(s, code, to, text, what)
+    : session_refuse(s, code, to, text, what);
   if (s->full) s->unlogged++;
   else session_log_reject(s, "", "RCPT", to);
   s->full = 1;
   return r;
 }
+
+/* --- names that may be made up --- */
+
+static int subdomain_known(session const *s)
+{
+  size_t i;
+  for (i = 0; i < s->subdomains_names.len; i += strlen(s->subdomains_names.s + i) + 1)
+    if (!strcmp(s->subdomains_names.s + i, s->domain.s)) return 1;
+  return 0;
+}
+
+/* Who is exempt is asked only where it matters.  1, or 0: session_broken(). */
+static int subdomains_read(session *s)
+{
+  int exempt = 0;
+  if (s->subdomains != UINT64_MAX) return 1;
+  if (!conf_subdomains(s->conf, &s->subdomains)) return session_broken(s);
+  if (s->subdomains && !policy_trusted(&s->policy, &exempt)) return session_broken(s);
+  if (exempt) s->subdomains = 0;
+  return 1;
+}
+
+/*
+ * May the session send to the recipient's domain too?  One that a list names is there; of those that are only below one
+ * there are as many as anybody likes to make up, and each is a list, and a site to be looked for.
+ * 1, or 0: session_broken().
+ */
+static int subdomain_admit(session *s, int *yes)
+{
+  *yes = 1;
+  if (!s->policy.below) return 1;
+  if (!subdomains_read(s)) return 0;
+  if (!s->subdomains || subdomain_known(s)) return 1;
+  *yes = s->subdomains_used < s->subdomains;
+  if (!*yes) return 1;
+  s->subdomains_used++;
+  return stralloc_catb(&s->subdomains_names, s->domain.s, s->domain.len + 1) || session_broken(s);
+}
+
+/* --- taking it --- */
 
 #define NEVER_TOLD "NOTIFY=NEVER"
 
@@ -151,6 +192,7 @@ int envelope_rcpt(session *s, smtp_command const *command)
   enum smtp_argument_verdict argued;
   enum parameters_verdict parameters;
   enum policy_verdict verdict;
+  int admitted;
 
   if (!s->mail) return session_refuse(s, "503 5.5.1 Error: need MAIL command");
   if (s->content != CONTENT_NONE) return session_refuse(s, "503 5.5.1 Error: RCPT after BDAT");
@@ -165,8 +207,9 @@ int envelope_rcpt(session *s, smtp_command const *command)
   parameters = parameters_rcpt_read(&s->parameters_rcpt, argument.parameters, argument.parameterslen);
   if (parameters != PARAMETERS_GOOD) return parameters_refuse(s, parameters);
   if (!address_sayable(&argument, s->smtputf8)) return unsayable_refuse(s);
-  if (s->nrcpts == SESSION_RCPTS_MAX) return rcpt_too_many(s, argument.text);
+  if (s->nrcpts == SESSION_RCPTS_MAX) return rcpt_too_many(s, argument.text, "recipients");
   if (!policy_rcpt(&s->policy, &argument.path, &s->domain, &s->address, &verdict)) return session_broken(s);
-  if (verdict == POLICY_YES || verdict == POLICY_UNTOLD) return rcpt_add(s, verdict);
-  return rcpt_refuse(s, argument.text, verdict);
+  if (verdict != POLICY_YES && verdict != POLICY_UNTOLD) return rcpt_refuse(s, argument.text, verdict);
+  if (!subdomain_admit(s, &admitted)) return 0;
+  return admitted ? rcpt_add(s, verdict) : rcpt_too_many(s, argument.text, "domains");
 }

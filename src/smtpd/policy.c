@@ -34,8 +34,7 @@ static int at_this_host(policy const *p, smtp_path const *path, stralloc const *
   return peer_own(&own, p->socket) && peer_is(&own, path->domain, path->domainlen);
 }
 
-/* Is it a local user, or a client of ours? */
-static int trusted(policy *p, int *ours)
+int policy_trusted(policy *p, int *ours)
 {
   *ours = p->client->local;
   return *ours || conf_relayclient(p->conf, &p->relayclients, &p->client->address, ours);
@@ -45,7 +44,7 @@ static int trusted(policy *p, int *ours)
 static int abroad(policy *p, smtp_path const *path, enum policy_verdict *verdict)
 {
   int ours;
-  if (!trusted(p, &ours)) return 0;
+  if (!policy_trusted(p, &ours)) return 0;
   *verdict = !ours ? POLICY_NO_RELAY : *path->domain == '[' ? POLICY_LITERAL : POLICY_YES;
   return 1;
 }
@@ -61,7 +60,7 @@ static int routed(policy *p, smtp_path const *path, int *yes)
   while (i < path->locallen && !memchr("@%!", path->local[i], 3)) i++;
   *yes = i < path->locallen;
   if (!*yes) return 1;
-  if (!conf_switch(p->conf, "percenthack", &allowed) || (!allowed && !trusted(p, &allowed))) return 0;
+  if (!conf_switch(p->conf, "percenthack", &allowed) || (!allowed && !policy_trusted(p, &allowed))) return 0;
   *yes = !allowed;
   return 1;
 }
@@ -91,6 +90,7 @@ int policy_rcpt(policy *p, smtp_path const *path, stralloc *domain, stralloc *ad
 {
   int named = path->domainlen && *path->domain != '[';
   int ours = 0, held;
+  p->below = 0;
   *verdict = POLICY_NOT_A_DOMAIN;
   if (named && !conf_domain_fold(domain, path->domain, path->domainlen)) return errno != ENOMEM;
   if (named && !strcmp(domain->s, CONF_HELD)) return 1;
@@ -102,7 +102,7 @@ int policy_rcpt(policy *p, smtp_path const *path, stralloc *domain, stralloc *ad
     return 1;
   }
 
-  if (named && !conf_relaydomain(p->conf, &p->relaydomains, domain->s, domain->len, &ours)) return 0;
+  if (named && !conf_relaydomain_below(p->conf, &p->relaydomains, domain->s, domain->len, &ours, &p->below)) return 0;
   if (!(ours ? at_home(p, path, domain, address, verdict) : abroad(p, path, verdict))) return 0;
   return (*verdict != POLICY_YES && *verdict != POLICY_UNTOLD) || address_put(address, path, path->domain, path->domainlen);
 }

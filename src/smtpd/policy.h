@@ -24,6 +24,7 @@ typedef struct policy
   conf_list relaydomains; /* kept from recipient to recipient */
   conf_list relayclients;
   conf_list recipients;
+  int below;           /* the last recipient's domain is ours only as one below a domain of ours: perhaps it was made up */
 } policy;
 
 enum policy_verdict
@@ -45,6 +46,9 @@ enum policy_verdict
  */
 extern int policy_rcpt(policy *p, smtp_path const *path, stralloc *domain, stralloc *address,
                        enum policy_verdict *verdict);
+
+/* Is it a local user, or a client of ours? */
+extern int policy_trusted(policy *p, int *ours);
 
 /*
  * May this client have these domains flushed?  All of them, or none.  A local user who may

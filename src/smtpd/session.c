@@ -409,6 +409,7 @@ static int session_begin(session *s, char const *instance)
   struct stat st;
   s->end = SESSION_WIRE;
   s->queue = s->trigger = s->fsyncdir = s->lenient = -1;
+  s->subdomains = UINT64_MAX;
   s->writer.fd = -1;
   s->verb = "CONNECT";
   tain_now_g();

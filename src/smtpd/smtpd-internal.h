@@ -88,9 +88,12 @@ typedef struct session
   uint64_t minfree;
   int fsyncdir;               /* -1: not known yet */
   int lenient;                /* the same */
+  uint64_t subdomains;        /* may be used; UINT64_MAX: not known yet */
+  uint64_t subdomains_used;
+  stralloc subdomains_names;  /* those, each a string */
   unsigned int errors;
   unsigned int junk;          /* commands that got nothing done */
-  unsigned int rcpts_over;    /* recipients beyond SESSION_RCPTS_MAX */
+  unsigned int rcpts_over;    /* recipients beyond SESSION_RCPTS_MAX, or beyond conf/subdomains */
   unsigned int lines;         /* in the log, of SESSION_LINES_MAX */
   uint64_t unlogged;          /* lines that were too many */
   clients_seat seat;
