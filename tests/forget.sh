@@ -125,7 +125,7 @@ testOneSiteForNamesBelowARoute() {
   conf routes ".customer.example [127.0.0.1]:$dead"
   conf backoff '600 3600'
   start
-  madeup -m 4 -r 100
+  madeup -c -m 4 -r 100
   assertEquals 'taken' 400 "$(replies rcpt 250)"
   wait_for 60 all_listed 400 || fail "$(lists) lists, $(find "$I/queue/new" "$I/queue/claim" "$I/queue/flush" -type f | tail -n 3); $(log qmgr | tail -n 5)"
   assertEquals 'one site' "[127.0.0.1]:$dead" "$(ls "$I/queue/site")"
@@ -138,7 +138,7 @@ testMailForMadeUpNames() {
   nowhere
   conf backoff '1 2'
   start
-  madeup -m 3 -r 100
+  madeup -c -m 3 -r 100
   assertEquals 'taken' 300 "$(replies rcpt 250)"
   wait_for 240 no_lists || fail "$(lists) lists left"
   wait_for 120 forgotten || fail "$(sites) files of sites left: $(ls "$I/queue/site" | head -n 3)"
@@ -154,7 +154,7 @@ testMemoryIsFlat() {
   start
   before=0
   for round in 1 2 3 4 5 6 7 8; do
-    madeup -m 15 -r 100 -k "round$round-"
+    madeup -c -m 15 -r 100 -k "round$round-"
     assertEquals 'taken' 1500 "$(replies rcpt 250)"
     wait_for 120 drained || fail "$(queued) left"
     [ "$round" != 2 ] || before=$(memory)

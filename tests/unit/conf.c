@@ -247,6 +247,17 @@ static void check_pairs(void)
   unset("concurrency");
 }
 
+static void check_subdomains(void)
+{
+  uint64_t n;
+  CHECK("subdomains: default", conf_subdomains(conf, &n) && n == 100);
+  set("subdomains", "0\n");
+  CHECK("subdomains: no limit", conf_subdomains(conf, &n) && !n);
+  set("subdomains", "10001\n");
+  CHECK("subdomains: no more", failed(conf_subdomains(conf, &n), "conf/subdomains: line 1: too large: 10001"));
+  unset("subdomains");
+}
+
 static void check_timeouts(void)
 {
   unsigned int t[CONF_TIMEOUTS];
@@ -281,6 +292,14 @@ static int flushes(char const *domain)
   return conf_flushdomain(conf, domain, strlen(domain), &yes) ? yes : -1;
 }
 
+/* 2: by its own name. */
+static int how_relays(char const *domain)
+{
+  int yes, below;
+  if (!conf_relaydomain_below(conf, 0, domain, strlen(domain), &yes, &below)) return -1;
+  return yes ? 2 - below : below ? -1 : 0;
+}
+
 static void check_relaydomains(char const *form)
 {
   CHECK(form, relays("customer.tld") == 1);
@@ -293,13 +312,18 @@ static void check_relaydomains(char const *form)
   CHECK(form, relays("xn--bcher-kva.tld") == 1);
   CHECK(form, relays("last.tld") == 1);
   CHECK(form, relays("tld") == 0);
+  CHECK(form, how_relays("customer.tld") == 2);
+  CHECK(form, how_relays("a.below.tld") == 1);
+  CHECK(form, how_relays("named.below.tld") == 2);
+  CHECK(form, how_relays("a.named.below.tld") == 1);
+  CHECK(form, how_relays("tld") == 0);
 }
 
 static void check_domains(void)
 {
   CHECK("relaydomains: default none", relays("customer.tld") == 0);
   CHECK("flushdomains: default's default", flushes("customer.tld") == 0);
-  set("relaydomains", "Customer.TLD.\n# no.tld\n.Below.tld\t# all below\r\nB\303\274cher.tld\n\nlast.tld");
+  set("relaydomains", "Customer.TLD.\n# no.tld\n.Below.tld\t# all below\r\nB\303\274cher.tld\n\nnamed.below.tld\nlast.tld");
   check_relaydomains("relaydomains, text");
   CHECK("relaydomains compile", compiles("relaydomains"));
   check_relaydomains("relaydomains, compiled");
@@ -748,6 +772,7 @@ int main(void)
   check_endpoints();
   check_numbers();
   check_pairs();
+  check_subdomains();
   check_timeouts();
   check_domains();
   check_kept();
