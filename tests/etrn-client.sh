@@ -306,6 +306,30 @@ testIpv6() {
   played six
 }
 
+# A server that says more than can be read: by strace, each read but the first two fills the buffer (wire.h) with what it
+# was full of before.
+testServerNeverStopsTalking() {
+  slow flood flood
+  traced -D -f -o /dev/null -e inject=recvfrom:retval=2050:when=3+ "$BIN/etrn" -t 2 "127.0.0.1:$SLOWPORT" a 2>"$T/err" &
+  client=$!
+  assertTrue 'the time is up' "wait_for 20 gone $client"
+  assertEquals "etrn: fatal: 127.0.0.1:$SLOWPORT: no greeting: timed out" "$(cat "$T/err")"
+  slow_stop
+}
+
+# None of its processes outlives it.
+testTerminated() {
+  slow silent mute
+  "$BIN/etrn" "127.0.0.1:$SLOWPORT,127.0.0.1:$SLOWPORT" "terminated$SLOWPORT" 2>"$T/err" &
+  client=$!
+  assertTrue 'one for each host, and the first' 'wait_for 10 asks 3'
+  kill -TERM "$client"
+  wait "$client" 2>/dev/null
+  assertTrue 'all of them end' 'wait_for 10 asks 0'
+  slow_stop
+}
+asks() { [ "$(tests/peer/running "terminated$SLOWPORT" | wc -l)" -eq "$1" ]; }
+
 testOutputThatCannotBeWritten() {
   { usual; printf '< ETRN a\n> 250 a\nmute\n'; } >"$T/full"
   serve full

@@ -256,6 +256,24 @@ flawed_stop() {
   assertNull 'tests/peer/flawed itself failed' "$(cat "$FLAWED/err")"
 }
 
+# slow NAME HOW [ADDRESS,...]: a server that takes connections and no mail, see tests/peer/slow; sets SLOW, its log, and
+# SLOWPORT.
+slow() {
+  free_port SLOWPORT
+  SLOW=$T/$1
+  rm -f "$SLOW"
+  tests/peer/slow "${3-127.0.0.1}:$SLOWPORT" "$2" "$SLOW" </dev/null >"$SLOW.out" 2>&1 &
+  slow_pid=$!
+  wait_for 10 test -e "$SLOW" || fail "slow: $(cat "$SLOW.out")"
+}
+
+slow_stop() {
+  [ -n "${slow_pid-}" ] || return 0
+  kill "$slow_pid"
+  wait "$slow_pid" 2>/dev/null
+  slow_pid=
+}
+
 # How many messages, messages for a domain (doubles counted), connections the sink has had.
 sink_messages() { find "$SINK" -maxdepth 1 -name '*.msg' | wc -l; }
 sink_connections() { grep -c '^connect' "$SINK/log"; }

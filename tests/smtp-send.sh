@@ -1176,6 +1176,33 @@ testByHand() {
   assertEquals failed 100 $?
 }
 
+# A server that says more than can be read: by strace, each read but the first fills the buffer (wire.h) with what it was
+# full of before.
+# flood_send OPTION...: by hand; sets flooded, its process id.
+flood_send() {
+  echo x >"$T/work/flooded"
+  traced -D -o /dev/null -e inject=recvfrom:retval=2050:when=2+ "$BIN/smtp-send" "$@" \
+    "[127.0.0.1]:$SLOWPORT" a@b.tld c@d.tld <"$T/work/flooded" >"$T/said" 2>"$T/log" &
+  flooded=$!
+}
+flood_ends() {
+  assertTrue "$1: ends" "wait_for 20 gone $flooded"
+  kill -KILL "$flooded" 2>/dev/null
+}
+
+testServerNeverStopsTalking() {
+  slow flood flood
+  flood_send -t 2
+  flood_ends 'the time is up'
+  assertContains "$(said)" 'timed out while receiving the initial server greeting'
+  flood_send
+  wait_for 10 test -s "$SLOW"
+  sleep 1
+  kill -TERM "$flooded"
+  flood_ends 'told to stop'
+  slow_stop
+}
+
 testByHandWrong() {
   free_port PEERPORT
   echo x | by_hand "[127.0.0.1]:$PEERPORT" a@b.tld alice@x.tld

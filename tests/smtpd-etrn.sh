@@ -1049,6 +1049,32 @@ testStop() {
   stopped tarpit 250 "HELO x\r\n$(i=0; while [ $i -lt 11 ]; do printf 'X\\r\\n'; i=$((i + 1)); done)"
 }
 
+# flooded: a client that keeps its pipe full, of a line without an end.
+flooded() {
+  "$BIN/smtpd-etrn" -C "$I" </dev/zero >"$T/got" 2>"$T/err" &
+  server=$!
+  wait_for 10 said_last 220
+}
+
+# flood_ends WHAT REPLY: so it is for the server.
+flood_ends() {
+  assertTrue "$1: ends" "wait_for 20 gone $server"
+  kill -KILL "$server" 2>/dev/null
+  wait "$server" 2>/dev/null
+  assertContains "$1" "$(tail -n 1 "$T/got")" "$2 mx.sluice.example"
+}
+
+# The clock and SIGTERM are looked at though there is always something to read.
+testClientKeepsThePipeFull() {
+  conf timeouts 'command 1'
+  flooded
+  flood_ends 'the time is up' '421 4.4.2'
+  conf timeouts
+  flooded
+  kill -TERM "$server"
+  flood_ends 'told to stop' '421 4.3.2'
+}
+
 testSuperServerStops() {
   free_port PORT
   SLUICE=$I tcpserver -H -R -l 0 127.0.0.1 "$PORT" "$BIN/smtpd-etrn" 2>"$T/err" &

@@ -5,7 +5,8 @@
  * The two ends of the connection: buffered, non-blocking, every wait with a deadline.
  *
  * The peer is given what it is owed before we wait for it, and not sooner: replies to a
- * pipelined batch leave in one write.  A wait also ends when we are told to stop (SIGTERM).
+ * pipelined batch leave in one write.  A wait also ends when we are told to stop (SIGTERM); a peer that
+ * never makes us wait is not heard for longer, either.
  *
  * Functions that return 1 or 0: with 0, state says why, and the connection is over.
  */
@@ -30,6 +31,7 @@ typedef struct wire
   unsigned int tenth_s;   /* 0: a step is not divided */
   int (*hurried)(void *data);
   void *data;
+  unsigned int busy;      /* reads since we last waited */
   buffer in;
   buffer out;
   char in_store[WIRE_IN_MAX + 1];

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -133,7 +134,8 @@ static int line_read(talk *t, char const **s, size_t *len)
       t->why = "connection closed";
       return 0;
     }
-    if (r == WIRE_BLOCKED && !socket_wait(t->line.fd, events, t->deadline_ms))
+    /* The clock is read each time: a peer that never makes us wait has no more of it. */
+    if (clock_ms() >= t->deadline_ms || (r == WIRE_BLOCKED && !socket_wait(t->line.fd, events, t->deadline_ms)))
     {
       t->why = "timed out";
       return 0;
@@ -345,8 +347,14 @@ static int host_ask(target const *peer, request const *asked)
 
 static void target_start(target *peer, request const *asked)
 {
+  pid_t parent = getpid();
   peer->pid = fork();
-  if (peer->pid == 0) _exit(host_ask(peer, asked));
+  if (peer->pid == 0)
+  {
+    /* Whoever is told to end has not done so as long as one of us goes on. */
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    _exit(getppid() == parent ? host_ask(peer, asked) : EXIT_TEMPORARY);
+  }
   if (peer->pid == -1) complain("fatal: ", peer->word, ": unable to fork: ", strerror(errno));
 }
 

@@ -20,6 +20,8 @@
 #define WORTH_MS 80
 /* Descriptors that are no message's. */
 #define DESCRIPTORS_OWN 16
+/* Reads and writes in one step, before the clock and SIGTERM are looked at: a peer can keep us busy with either. */
+#define STEP_TURNS 16
 /* A peer that was told QUIT is owed no long wait for its goodbye. */
 #define QUIT_WAIT_MS 2000
 
@@ -192,14 +194,16 @@ static void progress(session *s, size_t sent)
   if (s->since_sent >= BLOCK_OCTETS || !wire_pending(&s->wire)) step_begins(s);
 }
 
+/* What is left then waits to go out, or cannot be put yet: session_fill() is last. */
 static void session_write(session *s)
 {
+  unsigned int turns = STEP_TURNS;
   for (;;)
   {
     enum wire_result r;
     size_t sent;
     session_fill(s);
-    if (s->state == SESSION_ENDED) return;
+    if (s->state == SESSION_ENDED || !turns--) return;
     r = wire_write(&s->wire, &sent);
     if (r == WIRE_FILE) transaction_break(s);
     if (r != WIRE_OK) return; /* a broken connection is found out by reading it to its end */
@@ -393,6 +397,7 @@ static void lines_take(session *s)
 /* Once, and again only where the buffer was too small for all there is. */
 static void session_read(session *s)
 {
+  unsigned int turns = STEP_TURNS;
   enum wire_result r;
   do
   {
@@ -404,7 +409,7 @@ static void session_read(session *s)
     }
     else if (r == WIRE_END) connection_lost(s);
   }
-  while (s->state != SESSION_ENDED && r == WIRE_OK && wire_full(&s->wire));
+  while (s->state != SESSION_ENDED && r == WIRE_OK && wire_full(&s->wire) && --turns);
 }
 
 /* --- the connection -------------------------------------------------------------------- */
