@@ -48,7 +48,7 @@ testDefaults() {
   says 'relaydomains = 1 entry  (conf/relaydomains)'
   says 'flushdomains = (relaydomains)  (default)'
   says 'timeouts = connect 30, greeting 300, '
-  says ', quit 30, lookup 30, '
+  says ', quit 30, lookup 30, reach 120, '
   assertEquals 'a line for each setting' "$(ls conf | wc -l)" "$(out | wc -l)"
 }
 

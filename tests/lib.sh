@@ -256,13 +256,17 @@ flawed_stop() {
   assertNull 'tests/peer/flawed itself failed' "$(cat "$FLAWED/err")"
 }
 
-# slow NAME HOW [ADDRESS,...]: a server that takes connections and no mail, see tests/peer/slow; sets SLOW, its log, and
-# SLOWPORT.
+# slow NAME HOW [ADDRESS,...[:PORT]]: a server that takes connections and no mail, see tests/peer/slow; sets SLOW, its
+# log, and SLOWPORT.
 slow() {
-  free_port SLOWPORT
   SLOW=$T/$1
+  slow_at=${3-127.0.0.1}
+  case $slow_at in
+    *:*) SLOWPORT=${slow_at##*:} ;;
+    *) free_port SLOWPORT ;;
+  esac
   rm -f "$SLOW"
-  tests/peer/slow "${3-127.0.0.1}:$SLOWPORT" "$2" "$SLOW" </dev/null >"$SLOW.out" 2>&1 &
+  tests/peer/slow "${slow_at%:*}:$SLOWPORT" "$2" "$SLOW" </dev/null >"$SLOW.out" 2>&1 &
   slow_pid=$!
   wait_for 10 test -e "$SLOW" || fail "slow: $(cat "$SLOW.out")"
 }

@@ -937,6 +937,55 @@ EOT
   dns_stop
 }
 
+# Nobody waits for what is looked up any more.
+testGivenUpInALookup() {
+  dns_start </dev/null
+  mute_start || fail "$(cat "$T/mute.out")"
+  message m1
+  { echo "site mute.example:25 lookup=60 nameserver=127.0.0.1:$MUTEPORT"; job m1 - a@x.tld; echo '=go sleep 1'; echo '=end'; } | send 20
+  assertEquals 'it has ended' 0 $?
+  assertNull "$(said)" "$(said)"
+  mute_stop
+  dns_stop
+}
+
+# A site that hangs has so many seconds until it is up, over all of its addresses and however it hangs.
+testReach() {
+  four=127.0.0.2,127.0.0.3,127.0.0.4,127.0.0.5
+  peer "$CHUNK"
+  dns_start <<EOT
+mutes MX 1 one
+mutes MX 2 two
+mutes MX 3 three
+mutes MX 4 four
+last MX 1 one
+last MX 2 two
+last MX 3 three
+last MX 4 four
+last MX 5 five
+one A 127.0.0.2
+two A 127.0.0.3
+three A 127.0.0.4
+four A 127.0.0.5
+five A 127.0.0.1
+EOT
+  for how in mute late:60 octets lines flood ehlo:mute ehlo:octets ehlo:lines; do
+    slow four "$how" "$four:$PEERPORT"
+    message m1
+    { echo "site mutes.example:$PEERPORT reach=3 nameserver=127.0.0.1:$DNSPORT loopbackdns=1"; job m1 - a@x.tld; } | send 40
+    assertEquals "$how: ends by itself" 0 $?
+    assertEquals "$how" 'down 4.4.2' "$(said | tail -n 1 | cut -d' ' -f1,2)"
+    assertEquals "$how: all were tried" 4 "$(grep -c connect "$SLOW")"
+    slow_stop
+  done
+  slow four mute "$four:$PEERPORT"
+  message m1
+  { echo "site last.example:$PEERPORT reach=16 nameserver=127.0.0.1:$DNSPORT loopbackdns=1"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send 60
+  assertEquals 'the last one has its time' "up five.example[127.0.0.1]:$PEERPORT" "$(said | grep '^up' | cut -d' ' -f1,2)"
+  slow_stop
+  dns_stop
+}
+
 # The first servers of resolv.conf are mute, or nobody; the third is asked, and from then on first.
 testMuteNameServers() {
   unshare -m true 2>/dev/null || {

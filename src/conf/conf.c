@@ -333,6 +333,7 @@ static struct { char const *name; unsigned int seconds; } const timeouts[CONF_TI
   [CONF_TIMEOUT_DATADONE] = { "datadone", 600 },
   [CONF_TIMEOUT_QUIT] = { "quit", 30 },
   [CONF_TIMEOUT_LOOKUP] = { "lookup", 30 },
+  [CONF_TIMEOUT_REACH] = { "reach", 120 },
   [CONF_TIMEOUT_COMMAND] = { "command", 300 },
   [CONF_TIMEOUT_RECEIVE] = { "receive", 300 }
 };

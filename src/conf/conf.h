@@ -107,6 +107,7 @@ enum conf_timeout
   CONF_TIMEOUT_RCPT, CONF_TIMEOUT_DATAINIT, CONF_TIMEOUT_DATABLOCK, CONF_TIMEOUT_DATADONE,
   CONF_TIMEOUT_QUIT,
   CONF_TIMEOUT_LOOKUP,   /* finding a host, all in all */
+  CONF_TIMEOUT_REACH,    /* from the first connection to the reply to EHLO, all addresses of a site together */
   CONF_TIMEOUT_COMMAND,  /* our own server: the wait for a command */
   CONF_TIMEOUT_RECEIVE,  /* our own server: the wait for 64 KiB of content */
   CONF_TIMEOUTS

@@ -20,6 +20,7 @@
  *        without=WORD[,WORD]...      as if the site did not offer these extensions (smtp_extensions_scan)
  *        lookup=SECONDS              for finding the host, all in all; where it is not said, 30
  *        loopbackdns=1               loopback addresses are taken from the DNS; where it is not said, they are not
+ *        reach=SECONDS               from the first connection to "up", all addresses together; where it is not said, 120
  *   alone                            the next message wants a connection that has carried none, and gets no company
  *   mail ID ARRIVAL OFFSET LENGTH FLAGS <SENDER> [PARAMETER]...
  *        with this line's first octet, or before it, travels the message's descriptor, open for

@@ -24,7 +24,8 @@ static int timeouts_add(stralloc *session, unsigned int const seconds[CONF_TIMEO
   if (!stralloc_cats(session, " timeouts=")) return 0;
   for (i = CONF_TIMEOUT_CONNECT; i <= CONF_TIMEOUT_QUIT; i++)
     if ((i && !stralloc_cats(session, ",")) || !number_add(session, seconds[i])) return 0;
-  return stralloc_cats(session, " lookup=") && number_add(session, seconds[CONF_TIMEOUT_LOOKUP]);
+  return stralloc_cats(session, " lookup=") && number_add(session, seconds[CONF_TIMEOUT_LOOKUP])
+    && stralloc_cats(session, " reach=") && number_add(session, seconds[CONF_TIMEOUT_REACH]);
 }
 
 /* What an agent must know about us and its limits, see job.h. */

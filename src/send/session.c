@@ -450,6 +450,7 @@ void session_begin(session *s)
   reply_begin(s);
   step_begins(s);
   s->moved_ms = s->since_ms;
+  s->until_ms = way_until_ms(s->way, 0);
   s->wire.fd = socket(to->address.socket.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (s->wire.fd == -1)
   {
@@ -473,7 +474,14 @@ static void connect_finish(session *s)
     return;
   }
   s->state = SESSION_GREETING;
+  s->until_ms = way_until_ms(s->way, 1);
   session_expect(s, EXPECTED_GREETING, 0, 0);
+}
+
+/* It has not answered EHLO yet. */
+static int reaching(session const *s)
+{
+  return s->state == SESSION_CONNECTING || s->state == SESSION_GREETING;
 }
 
 /* --- stopping, waiting ------------------------------------------------------------------ */
@@ -500,7 +508,7 @@ static int quit_wanted(session const *s)
 /* QUIT once nothing is on the wire; do not wait, when stopping, for a peer that has not even said hello. */
 static void quit_continue(session *s)
 {
-  if (s->stopping && (s->state == SESSION_CONNECTING || s->state == SESSION_GREETING)) session_end(s, SESSION_END_QUIT);
+  if (s->stopping && reaching(s)) session_end(s, SESSION_END_QUIT);
   else if (s->state == SESSION_OPEN && !expected_head(&s->owed) && !s->writing) quit_write(s);
 }
 
@@ -511,6 +519,7 @@ static int64_t step_deadline(session const *s)
     : steps[kind_at_present(s)].timeout;
   int64_t ms = (int64_t)s->where->timeout_s[which] * 1000;
   if (s->state == SESSION_QUITTING && ms > QUIT_WAIT_MS) ms = QUIT_WAIT_MS;
+  if (reaching(s) && s->until_ms < s->since_ms + ms) return s->until_ms;
   return s->since_ms + ms;
 }
 
@@ -540,7 +549,7 @@ void session_poll(session const *s, struct pollfd *p)
 
 static int waiting(session const *s)
 {
-  return s->state == SESSION_CONNECTING || s->state == SESSION_GREETING || (s->state == SESSION_OPEN && !resting(s));
+  return reaching(s) || (s->state == SESSION_OPEN && !resting(s));
 }
 
 int64_t session_silent_ms(session *s)

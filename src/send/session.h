@@ -108,6 +108,7 @@ typedef struct session
   int sealed;                   /* see session_seal() */
   int stopping;                 /* begin no more messages */
   int64_t stop_ms;              /* give up then */
+  int64_t until_ms;             /* the site is to have answered EHLO by then */
   int64_t since_ms;             /* when the present step began */
   int64_t moved_ms;             /* when anything went last, either way */
   int unsent;                   /* octets the kernel had not got through then */

@@ -11,6 +11,7 @@
 
 #define PORT_SMTP 25
 #define LOOKUP_S 30
+#define REACH_S 120
 /* As much as anybody waits, and more. */
 #define SECONDS_MAX 1000000
 
@@ -21,6 +22,7 @@ void site_init(site *out)
   out->port = PORT_SMTP;
   memcpy(out->timeout_s, seconds, sizeof seconds);
   out->lookup_s = LOOKUP_S;
+  out->reach_s = REACH_S;
   if (gethostname(out->me, sizeof out->me - 1) == -1 || !out->me[0]) strcpy(out->me, "localhost");
 }
 
@@ -206,6 +208,7 @@ int site_option_scan(site *out, char const *s, size_t len)
   if (job_field_is(&key, "without")) return extensions_scan(&out->without, value, valuelen);
   if (job_field_is(&key, "loopbackdns")) return switch_scan(&out->loopbackdns, value, valuelen);
   if (job_field_is(&key, "lookup")) return seconds_scan(&out->lookup_s, value, valuelen);
+  if (job_field_is(&key, "reach")) return seconds_scan(&out->reach_s, value, valuelen);
   return 1;
 }
 

@@ -36,10 +36,11 @@ typedef struct site
   unsigned int timeout_s[SITE_TIMEOUTS];
   unsigned int lookup_s;           /* for finding the host, all in all */
   int loopbackdns;                 /* loopback addresses are taken from the DNS */
+  unsigned int reach_s;            /* until it has answered EHLO, all addresses together */
   unsigned int without;            /* extensions that are not used though they are offered (smtp_extension) */
 } site;
 
-/* All defaults: our own host name, port 25, the RFC's timeouts, half a minute for finding the host. */
+/* All defaults: our own host name, port 25, the RFC's timeouts, half a minute for finding the host, two for reaching it. */
 extern void site_init(site *out);
 
 /*

@@ -75,10 +75,10 @@ typedef struct agent
   session line;
 } agent;
 
-/* --- SIGTERM ---------------------------------------------------------------------------- */
+/* --- signals ---------------------------------------------------------------------------- */
 
-/* Blocked, and read from a descriptor, but for while the resolver works: nothing is on the wire then. */
-static sigset_t sigterm;
+/* Blocked, and SIGTERM read from a descriptor, but for while the resolver works: nothing is on the wire then. */
+static sigset_t in_lookup;
 
 static void leave(int signal)
 {
@@ -86,12 +86,33 @@ static void leave(int signal)
   _exit(EXIT_DONE);
 }
 
+/* The resolver waits for name servers alone, and qmgr gives up who takes long while others wait. */
+static void leave_if_alone(int signal)
+{
+  struct pollfd p = { .fd = 0, .events = POLLRDHUP };
+  int e = errno;
+  (void)signal;
+  if (poll(&p, 1, 0) == 1) _exit(EXIT_DONE);
+  errno = e;
+}
+
+/* So often. */
+static void alone_watch(void)
+{
+  struct itimerval const second = { { 1, 0 }, { 1, 0 } };
+  signal(SIGALRM, leave_if_alone);
+  setitimer(ITIMER_REAL, &second, 0);
+}
+
 /* Returns a descriptor that is readable once SIGTERM has come, or -1. */
 static int signals_init(void)
 {
+  sigset_t sigterm;
   sigemptyset(&sigterm);
   sigaddset(&sigterm, SIGTERM);
-  sigprocmask(SIG_BLOCK, &sigterm, 0);
+  in_lookup = sigterm;
+  sigaddset(&in_lookup, SIGALRM);
+  sigprocmask(SIG_BLOCK, &in_lookup, 0);
   signal(SIGTERM, leave);
   signal(SIGPIPE, SIG_IGN); /* the journal is written also when nobody reads the report */
   /* With the super-server's end ours has come too; under init there is none. */
@@ -114,9 +135,9 @@ static void agent_down(agent *a, char const *code, char const *text)
 static void agent_look_up(agent *a)
 {
   enum host_outcome outcome;
-  sigprocmask(SIG_UNBLOCK, &sigterm, 0);
+  sigprocmask(SIG_UNBLOCK, &in_lookup, 0);
   outcome = host_find(&a->to.hosts, &a->where, &a->resolver);
-  sigprocmask(SIG_BLOCK, &sigterm, 0);
+  sigprocmask(SIG_BLOCK, &in_lookup, 0);
   a->looked_up = 1;
   a->refused = outcome == HOST_NEVER;
   if (outcome == HOST_FOUND) return;
@@ -148,6 +169,7 @@ static void agent_ourselves(agent *a)
 static void agent_lost(agent *a)
 {
   char lied[SMTP_EXTENSIONS_MAX];
+  way_answered(&a->to);
   a->in_vain = retry_lost(&a->line, &a->to) ? 0 : a->in_vain + 1;
   a->pause_until_ms = clock_ms() + (a->in_vain > 1 ? PAUSE_MS : 0);
   if (!smtp_extensions_format(lied, a->line.lied)) return;
@@ -157,6 +179,7 @@ static void agent_lost(agent *a)
 
 static void agent_quit(agent *a)
 {
+  way_answered(&a->to);
   retry_begun(&a->line);
   if (!work_ready(&a->jobs)) a->over = 1;
   else report_lost(&a->out, 0);
@@ -188,12 +211,13 @@ static void agent_connect(agent *a)
   while (agent_connecting(a) && clock_ms() >= a->pause_until_ms)
   {
     work_job *job = work_ready(&a->jobs);
-    size_t at = way_for(&a->to, job);
+    size_t at = way_late(&a->to) ? WAY_NONE : way_for(&a->to, job);
     if (at == WAY_NONE && job->tried) retry_give_up(&a->line, job);
     else if (at == WAY_NONE) agent_down(a, a->line.code, a->line.text);
     else
     {
       a->to.at = at;
+      way_begin(&a->to, a->where.reach_s);
       session_begin(&a->line);
       if (a->line.state == SESSION_ENDED) agent_session_ended(a);
     }
@@ -508,6 +532,7 @@ static int run_for_qmgr(agent *a)
 {
   struct timeval wait = { .tv_sec = REPORT_WAIT_S };
   setsockopt(0, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
+  alone_watch();
   agent_confine(a);
   agent_run(a);
   return a->status;

@@ -47,6 +47,35 @@ void way_forget_silent(way *w)
   if (w->silent && clock_ms() - w->silent_ms >= SILENT_MS) w->silent = 0;
 }
 
+void way_begin(way *w, unsigned int reach_s)
+{
+  if (!w->reach_ms) w->reach_ms = clock_ms() + (int64_t)reach_s * 1000;
+}
+
+void way_answered(way *w)
+{
+  w->reach_ms = 0;
+}
+
+int way_late(way const *w)
+{
+  return w->reach_ms && clock_ms() >= w->reach_ms;
+}
+
+/* Addresses that may answer yet, the present one too. */
+static int64_t hopes(way const *w)
+{
+  unsigned int known = bit(w->hosts.count) - 1;
+  return (int64_t)count(known & ~(w->silent & ~bit(w->at)));
+}
+
+int64_t way_until_ms(way const *w, int connected)
+{
+  int64_t now = clock_ms();
+  int64_t parts = connected && hopes(w) > 2 ? 2 : hopes(w);
+  return now + (w->reach_ms - now) / (parts ? parts : 1);
+}
+
 void way_settled(way *w)
 {
   w->in_vain[w->at] = 0;

@@ -18,6 +18,7 @@ typedef struct way
   unsigned int silent;  /* addresses that cannot be talked to, a bit each */
   int64_t silent_ms;    /* when the last of them was found so */
   size_t at;            /* the address of the present connection, or of the last one */
+  int64_t reach_ms;     /* the site is to have answered by then, at any of them; 0: nothing is tried */
   unsigned int in_vain[HOST_ADDRESSES_MAX]; /* connections in a row to that address which settled nothing */
 } way;
 
@@ -32,6 +33,20 @@ extern int way_elsewhere(way const *w, work_job const *job);
 /* The present address cannot be talked to.  After some minutes it is forgotten. */
 extern void way_silence(way *w);
 extern void way_forget_silent(way *w);
+
+/*
+ * A site that hangs must not hold on to us: from the first connection until one address has answered, all of them have
+ * so many seconds.  way_begin() goes on with those that are left, until way_answered().
+ */
+extern void way_begin(way *w, unsigned int reach_s);
+extern void way_answered(way *w);
+/* Are they over? */
+extern int way_late(way const *w);
+/*
+ * Until when the present address may take, for its connection, or then for its greeting and its reply to EHLO.  To connect
+ * each has an equal part of what is left; one that is connected has half of that, since it is more likely to be there.
+ */
+extern int64_t way_until_ms(way const *w, int connected);
 
 /*
  * A connection to the present address settled something, or nothing.  Where the second in a row settled nothing, and

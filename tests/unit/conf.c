@@ -268,6 +268,7 @@ static void check_timeouts(void)
     && t[CONF_TIMEOUT_COMMAND] == 120 && t[CONF_TIMEOUT_MAIL] == 300);
   CHECK("timeouts: to find a host", t[CONF_TIMEOUT_LOOKUP] == 30);
   set("timeouts", "lookup 1m\n");
+  CHECK("timeouts: reach", conf_timeouts(conf, t) && t[CONF_TIMEOUT_REACH] == 120);
   CHECK("timeouts: lookup", conf_timeouts(conf, t) && t[CONF_TIMEOUT_LOOKUP] == 60 && t[CONF_TIMEOUT_QUIT] == 30);
   set("timeouts", "greeting 10\nfoo 10\n");
   CHECK("timeouts: a name we know", failed(conf_timeouts(conf, t), "conf/timeouts: line 2: unknown timeout: foo"));

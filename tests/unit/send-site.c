@@ -60,6 +60,8 @@ int main(void)
   CHECK("default timeouts", scans("a.tld") && s.timeout_s[SITE_TIMEOUT_DATADONE] == 600);
   CHECK("timeouts that make no sense", !scans("a.tld timeouts=0") && !scans("a.tld timeouts=1,,2") && !scans("a.tld timeouts=x"));
   CHECK("time to find the host", scans("a.tld timeouts=7 lookup=5") && s.lookup_s == 5 && scans("a.tld timeouts=7") && s.lookup_s == 30);
+  CHECK("time to reach it", scans("a.tld reach=5") && s.reach_s == 5 && scans("a.tld timeouts=7") && s.reach_s == 120);
+  CHECK("no time to reach it", !scans("a.tld reach=0") && !scans("a.tld reach=x"));
   CHECK("no time to find the host", !scans("a.tld lookup=0") && !scans("a.tld lookup=1,2") && !scans("a.tld lookup=1000001"));
   CHECK("without extensions", scans("a.tld without=PIPELINING,chunking") && s.without == (SMTP_EXT_PIPELINING | SMTP_EXT_CHUNKING));
   CHECK("nothing to go without", scans("a.tld") && !s.without);

@@ -1,5 +1,7 @@
 #include "send/way.h"
 
+#include "send/clock.h"
+
 #include "check.h"
 
 /* A site with so many addresses, none of them tried. */
@@ -57,11 +59,42 @@ static void test_cut_short(void)
   CHECK("none before the best", !way_cut_short(&w) && way_for(&w, &job) == WAY_NONE);
 }
 
+/* Is it so many seconds from now, or a little less? */
+static int in(int64_t until_ms, int64_t seconds)
+{
+  int64_t left = until_ms - clock_ms();
+  return left <= seconds * 1000 && left > seconds * 1000 - 900;
+}
+
+static void test_reach(void)
+{
+  way w = with(4);
+  CHECK("nothing begun", !way_late(&w));
+  way_begin(&w, 120);
+  CHECK("equal parts to connect", in(way_until_ms(&w, 0), 30) && in(way_until_ms(&w, 1), 60));
+  way_silence(&w);
+  w.at = 1;
+  way_begin(&w, 1000);
+  CHECK("the same time for those that are left", in(way_until_ms(&w, 0), 40));
+  way_silence(&w);
+  w.at = 2;
+  CHECK("half of it", in(way_until_ms(&w, 0), 60) && in(way_until_ms(&w, 1), 60));
+  way_silence(&w);
+  w.at = 3;
+  CHECK("all for the last", in(way_until_ms(&w, 0), 120) && in(way_until_ms(&w, 1), 120));
+  way_answered(&w);
+  way_begin(&w, 7);
+  CHECK("anew", in(way_until_ms(&w, 1), 7) && !way_late(&w));
+  w.reach_ms = clock_ms();
+  CHECK("over", way_late(&w));
+}
+
 int main(void)
 {
   test_one_after_the_other();
   test_silent();
   test_another_message();
   test_cut_short();
+  test_reach();
   return CHECK_END();
 }
