@@ -227,7 +227,7 @@ static void boot_running(char boot[BOOT_LEN])
 
 static int boot_open(int queue)
 {
-  int fd = openat(queue, "boot", O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0660);
+  int fd = queuedir_open_file(queue, "boot", O_RDWR | O_CREAT, 0660);
   if (fd == -1) strerr_diefusys(111, "open queue/boot");
   return fd;
 }
@@ -270,7 +270,7 @@ static int stopped_cleanly(int queue)
 static int qmgr_killed(int queue)
 {
   struct stat st;
-  int fd = openat(queue, "lock", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), killed;
+  int fd = queuedir_open_file(queue, "lock", O_RDONLY, 0), killed;
   if (fd == -1 && errno != ENOENT) strerr_diefusys(111, "open queue/lock");
   if (fd == -1) return 0;
   killed = fstat(fd, &st) == 0 && st.st_size && flock(fd, LOCK_SH | LOCK_NB) == 0;

@@ -562,14 +562,22 @@ int flush_asked_make(int queue, char const *name)
   char path[PATH_LEN];
   if (!asked_path(path, name)) return 0;
   if (asked_file(queue, path)) return 1;
-  return (errno == ENOSPC || errno == EDQUOT) && reserve_add(queue, name);
+  if (errno != ENOSPC && errno != EDQUOT) return 0;
+  if (reserve_add(queue, name)) return 1;
+  if (errno == EACCES) errno = ENOSPC; /* the reserve is not for everybody who may ask */
+  return 0;
 }
 
+/*
+ * The hint goes out even where nothing could be made: on a full disk who may only add to the queue has no reserve of his
+ * own, but qmgr does as it is asked, unless it ends before.
+ */
 int flush_ask(int queue, char const *name)
 {
-  if (!flush_asked_make(queue, name)) return 0;
-  trigger_hint(queue, "flush", name);
-  return 1;
+  int made = flush_asked_make(queue, name), e = errno;
+  if (made || e != EINVAL) trigger_hint(queue, "flush", name);
+  errno = e;
+  return made;
 }
 
 int flush_unask(int queue, char const *name)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "flush/flush.h"
+#include "queue/queuedir.h"
 
 /* No page of any machine is smaller. */
 #define PAGE 4096
@@ -59,7 +60,7 @@ int reserve_make(int queue)
 {
   struct stat st;
   int ok = 0;
-  int fd = openat(queue, path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0660);
+  int fd = queuedir_open_file(queue, path, O_WRONLY | O_APPEND | O_CREAT, 0660);
   if (fd == -1) return 0;
   if (fstat(fd, &st) == 0 && !st.st_size) overwrite_in_place(fd);
   if (fstat(fd, &st) == 0)
@@ -89,11 +90,18 @@ static int lock(int fd)
   return 1;
 }
 
-/* Open, locked, read.  Closing it is the end of that.  1, or 0 with errno. */
+/*
+ * Open, locked, read.  Closing it is the end of that.  1, or 0 with errno: ENOENT when there is none, or nothing that
+ * could be one.
+ */
 static int reserve_open(reserve *r, int queue)
 {
-  r->fd = openat(queue, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  if (r->fd == -1) return 0;
+  r->fd = queuedir_open_file(queue, path, O_RDWR, 0);
+  if (r->fd == -1)
+  {
+    if (errno == EINVAL) errno = ENOENT;
+    return 0;
+  }
   if (lock(r->fd) && text_read(r)) return 1;
   close_keep(r->fd);
   return 0;

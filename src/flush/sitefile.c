@@ -12,6 +12,7 @@
 
 #include "conf/conf.h"
 #include "flush/flush.h"
+#include "queue/queuedir.h"
 #include "smtp/reply.h"
 
 #define PATH_LEN (sizeof "site/" + FLUSH_NAME_MAX)
@@ -86,11 +87,8 @@ static void unsaid(sitefile *file)
 /* The only line, as a string.  1, or 0 with errno. */
 static int line_read(int fd, sitefile *file)
 {
-  struct stat st;
   size_t len = 0;
   ssize_t r;
-  if (fstat(fd, &st) == -1) return 0;
-  if (!S_ISREG(st.st_mode)) return errno = EINVAL, 0;
   while (len < sizeof file->line && (r = read(fd, file->line + len, sizeof file->line - len)))
   {
     if (r == -1 && errno != EINTR) return 0;
@@ -110,12 +108,8 @@ int sitefile_read(int queue, char const *site, sitefile *file)
   unsaid(file);
   if (!sitefile_name_ok(site)) return errno = EINVAL, 0;
   stpcpy(stpcpy(path, "site/"), site);
-  fd = openat(queue, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  if (fd == -1)
-  {
-    if (errno == ELOOP) errno = EINVAL; /* a symbolic link */
-    return 0;
-  }
+  fd = queuedir_open_file(queue, path, O_RDONLY, 0);
+  if (fd == -1) return 0;
   ok = line_read(fd, file);
   if (ok && !line_scan(file)) ok = 0, errno = EINVAL;
   e = errno;

@@ -378,7 +378,7 @@ int watch_site(watch *w, char const *domain)
   w->where = domain;
   if (!conf_route_find(w->conf, domain, strlen(domain), &w->route)) return 0;
   if (!stralloc_copys(&w->site, "site/") || !stralloc_cats(&w->site, w->route.site.s) || !stralloc_0(&w->site)) return 0;
-  fd = openat(w->queue, w->site.s, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  fd = queuedir_open_file(w->queue, w->site.s, O_RDONLY, 0);
   w->site.len = 0;
   if (fd == -1) return errno == ENOENT || flush_obstructed(errno);
   ok = line_read(fd, &w->site) || flush_obstructed(errno);

@@ -69,7 +69,7 @@ static void jumped(qmgr *q, uint64_t since_us)
 /* "" where there is none. */
 static void note_read(qmgr const *q, char line[SEEN_MAX])
 {
-  int fd = openat(q->queue, "clock", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  int fd = queuedir_open_file(q->queue, "clock", O_RDONLY, 0);
   ssize_t r = fd == -1 ? 0 : fd_read(fd, line, SEEN_MAX - 1);
   if (fd != -1) fd_close(fd);
   line[r > 0 ? r : 0] = 0;

@@ -153,6 +153,15 @@ static void message_put_aside(qmgr *q, char const *id, enum queue_place place)
 }
 
 /*
+ * What is the matter with this one file, and no shortage that the next one would meet too: whoever wrote it owns it, and
+ * may take our rights away, hold a lease on it, or run it.
+ */
+static int only_this(int e)
+{
+  return e == EACCES || e == EPERM || e == EAGAIN || e == ETXTBSY;
+}
+
+/*
  * Read a message that was opened, or not (fd -1), into q->message.  A journal whose last line was torn
  * is mended before an agent, which cannot know, appends to it.
  * Returns the descriptor; -1: nothing to do for it (errno 0) or no means to (errno set).
@@ -162,6 +171,7 @@ static int message_taken(qmgr *q, char const *id, enum queue_place place, int fd
   if (fd == -1)
   {
     if (errno == EINVAL) log_line("warning: ", id, ": not a regular file, passed over");
+    else if (only_this(errno)) qmgr_complain(q, "open (it is passed over) ", id, strerror(errno));
     else if (errno != ENOENT)
     {
       qmgr_breathe(q, "open ", id);

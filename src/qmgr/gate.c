@@ -676,7 +676,7 @@ static void oldest_read(qmgr *q, gate *g)
   flush_reader reader;
   int fd;
   strcpy(stpcpy(path, "flush/"), g->name);
-  fd = openat(q->queue, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  fd = queuedir_open_file(q->queue, path, O_RDONLY, 0);
   if (fd == -1) return;
   flush_reader_init(&reader, fd);
   if (flush_reader_next(&reader, id) == 1) oldest_note(q, g, id_time(id));

@@ -151,7 +151,7 @@ static int new_open(qmgr *q)
   if (in->new_stuck == NEW_LAST) return 0;
   if (in->new_dir) return 1;
   if (!in->look_new) return 0;
-  fd = openat(q->queue, "new", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  fd = openat(q->queue, "new", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   in->new_dir = fd == -1 ? 0 : fdopendir(fd);
   if (in->new_dir)
   {

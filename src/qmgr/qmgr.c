@@ -76,10 +76,20 @@ int qmgr_connect(qmgr const *q, char const *name)
   return -1;
 }
 
+static char const aside[] = "site/+new";
+
+/* What is in its way, and is no file, is taken away. */
+static int aside_open(qmgr const *q)
+{
+  int fd = queuedir_open_file(q->queue, aside, O_WRONLY | O_CREAT | O_TRUNC, 0660);
+  if (fd != -1 || errno != EINVAL) return fd;
+  if (unlinkat(q->queue, aside, 0) == -1 && unlinkat(q->queue, aside, AT_REMOVEDIR) == -1) return -1;
+  return queuedir_open_file(q->queue, aside, O_WRONLY | O_CREAT | O_TRUNC, 0660);
+}
+
 int qmgr_file_replace(qmgr const *q, char const *path, char const *s, size_t len)
 {
-  static char const aside[] = "site/+new";
-  int fd = openat(q->queue, aside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0660);
+  int fd = aside_open(q);
   if (fd == -1) return 0;
   if (allwrite(fd, s, len) < len)
   {
@@ -352,7 +362,7 @@ static void directories_open(qmgr *q, char const *path)
 /* A qmgr that was killed may have left messages in no list.  Flush-rebuild, which stays beside us, looks at queue/boot. */
 static void lists_distrust(qmgr const *q)
 {
-  int fd = openat(q->queue, "boot", O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  int fd = queuedir_open_file(q->queue, "boot", O_WRONLY, 0);
   if (fd == -1 && errno == ENOENT) return;
   if (fd == -1 || ftruncate(fd, 1) == -1) strerr_warnwusys("write queue/boot");
   if (fd != -1) fd_close(fd);
@@ -372,7 +382,7 @@ static void lock_mark(qmgr const *q)
 
 static void queue_lock(qmgr *q, char const *path)
 {
-  q->lock = openat(q->queue, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0660);
+  q->lock = queuedir_open_file(q->queue, "lock", O_RDWR | O_CREAT, 0660);
   if (q->lock == -1) strerr_diefusys(111, "open ", path, "/queue/lock");
   if (flock(q->lock, LOCK_EX | LOCK_NB) == 0) return;
   if (errno != EWOULDBLOCK) strerr_diefusys(111, "lock ", path, "/queue/lock");
@@ -431,7 +441,7 @@ static void stop_cleanly(qmgr *q)
   gates_give_back(q);
   totals_write(q);
   if (flush_sync(q->queue) == -1) strerr_diefusys(111, "sync the lists");
-  fd = openat(q->queue, "clean", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0660);
+  fd = queuedir_open_file(q->queue, "clean", O_WRONLY | O_CREAT, 0660);
   if (fd == -1) strerr_diefusys(111, "make queue/clean");
   fd_close(fd);
   if (ftruncate(q->lock, 0) == -1) strerr_warnwusys("take the mark from queue/lock");

@@ -61,7 +61,7 @@ static void site_read(qmgr *q, site *s)
   ssize_t r;
   int fd;
   site_path(path, s->name);
-  fd = openat(q->queue, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  fd = queuedir_open_file(q->queue, path, O_RDONLY, 0);
   if (fd == -1) return;
   r = fd_read(fd, line, sizeof line - 1);
   fd_close(fd);

@@ -16,7 +16,7 @@ void totals_read(qmgr *q)
 {
   totals *t = &q->totals;
   char line[256];
-  int fd = openat(q->queue, "totals", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  int fd = queuedir_open_file(q->queue, "totals", O_RDONLY, 0);
   ssize_t r = fd == -1 ? 0 : fd_read(fd, line, sizeof line - 1);
   if (fd != -1) fd_close(fd);
   t->timer.kind = TIMER_TOTALS;

@@ -53,29 +53,33 @@ static int regular_file(int fd)
   return -1;
 }
 
-/* What is no regular file is not found out. */
-static int open_at(int dir, char const *path, int flags)
+/* What is no regular file is not found out, unless it cannot be opened so: a symbolic link, a directory, a FIFO or socket. */
+static int open_at(int dir, char const *path, int flags, mode_t mode)
 {
-  int fd = openat(dir, path, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-  if (fd == -1 && errno == ELOOP) errno = EINVAL; /* a symbolic link */
+  int fd = openat(dir, path, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, mode);
+  if (fd == -1 && (errno == ELOOP || errno == EISDIR || errno == ENXIO)) errno = EINVAL;
   return fd;
+}
+
+int queuedir_open_file(int dir, char const *path, int flags, mode_t mode)
+{
+  int fd = open_at(dir, path, flags, mode);
+  return fd == -1 ? -1 : regular_file(fd);
 }
 
 int queuedir_open_in(int queue, char const *id, int flags, enum queue_place place)
 {
   char path[QUEUE_PATH_MAX];
-  int fd;
   queuedir_path(path, place, id);
-  fd = open_at(queue, path, flags);
-  return fd == -1 ? -1 : regular_file(fd);
+  return queuedir_open_file(queue, path, flags, 0);
 }
 
 int queuedir_open_walked(int dir, char const *id, int *flags)
 {
-  int fd = open_at(dir, id, *flags);
+  int fd = open_at(dir, id, *flags, 0);
   if (fd != -1 || errno != EPERM || !(*flags & O_NOATIME)) return fd;
   *flags &= ~O_NOATIME;
-  return open_at(dir, id, *flags);
+  return open_at(dir, id, *flags, 0);
 }
 
 /*
@@ -190,8 +194,8 @@ int queuedir_notice(int queue, char const *id)
   char path[QUEUE_PATH_MAX];
   int fd;
   notice_path(path, id);
-  fd = openat(queue, path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0660);
-  if (fd == -1) return -1;
+  fd = openat(queue, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0660);
+  if (fd == -1) return errno == EEXIST ? 0 : -1;
   close(fd);
   return 0;
 }
@@ -200,7 +204,8 @@ int queuedir_unnotice(int queue, char const *id)
 {
   char path[QUEUE_PATH_MAX];
   notice_path(path, id);
-  return unlinkat(queue, path, 0) == 0 || errno == ENOENT ? 0 : -1;
+  if (unlinkat(queue, path, 0) == 0 || errno == ENOENT) return 0;
+  return unlinkat(queue, path, AT_REMOVEDIR);
 }
 
 /* --- walking ------------------------------------------------------------------------ */

@@ -13,7 +13,18 @@
  *   flush/ claim/ asked/ site/ trigger lock   see flush.h, trigger.h and qmgr
  */
 
+#include <sys/types.h>
+
 #include "queue/id.h"
+
+/*
+ * Open what should be a regular file.  Who may put a name there may put anything: a FIFO, a device or a lease on a
+ * file must keep nobody waiting, and a symbolic link leads nowhere.  Every file of a queue is opened by this function.
+ *   flags  of open(2); O_NOFOLLOW, O_CLOEXEC and O_NONBLOCK are added
+ *   mode   for O_CREAT, else 0
+ * Returns the descriptor, or -1 with errno of openat(2); EINVAL for what is no regular file.
+ */
+extern int queuedir_open_file(int dir, char const *path, int flags, mode_t mode);
 
 enum queue_place { QUEUE_TMP, QUEUE_NEW, QUEUE_CUR, QUEUE_HOLD, QUEUE_CORRUPT };
 
@@ -50,7 +61,7 @@ extern int queuedir_move(int queue, char const *id, enum queue_place from, enum 
 /* Unlink a message; takes an empty slice of cur/ away when it is in the past.  0, or -1 with errno. */
 extern int queuedir_remove(int queue, char const *id, enum queue_place place);
 
-/* Make or remove notice/ID, which may be there already or not.  0, or -1 with errno. */
+/* Make or remove notice/ID, which may be there already or not; whatever has that name counts.  0, or -1 with errno. */
 extern int queuedir_notice(int queue, char const *id);
 extern int queuedir_unnotice(int queue, char const *id);
 

@@ -32,20 +32,12 @@ static int quiet(check const *c, struct stat const *st, unsigned int seconds)
 static int message_open(check const *c, char const *id, enum queue_place place, message *m, int *fd, struct stat *st)
 {
   char path[QUEUE_PATH_MAX];
-  int e = EINVAL;
+  int e;
   queuedir_path(path, place, id);
-  *fd = openat(c->queue, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  if (*fd == -1)
-  {
-    if (errno == ELOOP) errno = EINVAL; /* a symbolic link */
-    return 0;
-  }
-  if (fstat(*fd, st) == -1) e = errno;
-  else if (S_ISREG(st->st_mode))
-  {
-    if (message_read(m, *fd)) return 1;
-    e = errno;
-  }
+  *fd = queuedir_open_file(c->queue, path, O_RDONLY, 0);
+  if (*fd == -1) return 0;
+  if (fstat(*fd, st) == 0 && message_read(m, *fd)) return 1;
+  e = errno;
   fd_close(*fd);
   errno = e;
   return 0;
@@ -97,7 +89,7 @@ static enum mending remove_settled(check const *c, char const *id)
   enum mending mending;
   int fd, locked, e;
   queuedir_path(path, QUEUE_CUR, id);
-  fd = openat(c->queue, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  fd = queuedir_open_file(c->queue, path, O_RDWR, 0);
   if (fd == -1) return mending_of(-1);
   locked = message_lock_all(fd);
   if (locked == 1) mending = mending_of(queuedir_remove(c->queue, id, QUEUE_CUR));
@@ -163,7 +155,7 @@ static enum mending twin_lose(check const *c, char const *id, enum queue_place p
   enum mending mending = NOTHING_TO_DO;
   int fd, e;
   queuedir_path(path, place, id);
-  fd = openat(c->queue, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  fd = queuedir_open_file(c->queue, path, O_RDWR, 0);
   if (fd == -1) return mending_of(-1);
   if (message_lock_all(fd) == 1) mending = put_aside(c, id, place);
   e = errno;

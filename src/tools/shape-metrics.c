@@ -10,6 +10,7 @@
 #include <skalibs/types.h>
 
 #include "flush/trigger.h"
+#include "queue/queuedir.h"
 
 #define SECOND_US 1000000u
 /* Octets of queue/totals; more is not ours. */
@@ -64,7 +65,7 @@ static uint64_t number_behind(char const *line, char const *key)
 static int totals_read(metrics *m, int queue)
 {
   char line[TOTALS_MAX + 1];
-  int fd = openat(queue, "totals", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  int fd = queuedir_open_file(queue, "totals", O_RDONLY, 0);
   size_t len;
   if (fd == -1) return errno == ENOENT;
   errno = 0;
