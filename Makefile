@@ -83,7 +83,7 @@ $(BIN)/queue-list: $(call object,tools/queue-list tools/listing tools/listing-te
 $(BIN)/queue-cat: $(call object,tools/queue-cat tools/history queue/ids) $(QUEUE)
 $(BIN)/queue-shape: $(call object,tools/queue-shape tools/shape-table tools/shape-metrics tools/ages tools/out flush/sitefile) $(FLUSH)
 $(BIN)/site-list: $(call object,tools/site-list tools/sites tools/out flush/sitefile flush/names) $(FLUSH)
-$(BIN)/queue-check: $(call object,tools/queue-check tools/check-layout tools/check-messages tools/check-lists \
+$(BIN)/queue-check: $(call object,tools/queue-check tools/findings tools/check-layout tools/check-messages tools/check-lists \
   tools/layout tools/out flush/lists flush/unlisted flush/names flush/sitefile) $(FLUSH)
 $(BIN)/queue-del: $(call object,tools/queue-del tools/many) $(ACT)
 $(BIN)/queue-hold: $(call object,tools/queue-hold tools/many) $(ACT)
@@ -97,7 +97,7 @@ $(BIN)/postcat: $(call object,compat/postcat) $(QUEUE)
 $(BIN)/postsuper: $(call object,compat/postsuper compat/beside) $(ACT)
 $(BIN)/conf-check: $(call object,tools/conf-check) $(CONF)
 $(BIN)/conf-cdb: $(call object,tools/conf-cdb) $(CONF)
-$(BIN)/sluice-init: $(call object,tools/sluice-init tools/layout) $(CONF)
+$(BIN)/sluice-init: $(call object,tools/sluice-init tools/renew tools/findings tools/check-layout tools/layout tools/out) $(FLUSH)
 $(BIN)/sluice-log: $(call object,tools/sluice-log) $(LOGS) $(BASE) $(SMTP)
 $(BIN)/smtp-send: $(call object,send/smtp-send) $(SEND)
 $(BIN)/etrn: $(call object,send/etrn send/wire send/text send/clock) $(SMTP)
@@ -279,11 +279,14 @@ uninstall: uninstall-compat
 	for p in $(OWN_PAGES); do rm -f $(MANDIR)/man"$${p##*.}"/"$${p##*/}"; done
 	rm -rf $(SHAREDIR) $(DOCDIR) $(FACEDIR)
 
-# What "sluice-init -U" wants: a group that shares the queue, and a user for each program.
+# What "sluice-init -U" wants: a group of those who may add to the queue, one of those who have it, and a user for each
+# program.  Users of an earlier version had the first group in the place of the second.
 users:
-	getent group sluice >/dev/null || groupadd --system sluice
-	for u in sluice-in sluice-q; do \
-	  getent passwd $$u >/dev/null || useradd --system --no-create-home -d / -s /usr/sbin/nologin -g sluice $$u || exit; done
+	for g in sluice sluice-q; do getent group $$g >/dev/null || groupadd --system $$g || exit; done
+	getent passwd sluice-in >/dev/null || useradd --system --no-create-home -d / -s /usr/sbin/nologin -g sluice sluice-in
+	getent passwd sluice-q >/dev/null || \
+	  useradd --system --no-create-home -d / -s /usr/sbin/nologin -g sluice-q -G sluice sluice-q
+	[ "$$(id -gn sluice-q)" = sluice-q ] || usermod -g sluice-q -a -G sluice sluice-q
 	for u in sluice-out sluice-log; do \
 	  getent passwd $$u >/dev/null || useradd --system --no-create-home -d / -s /usr/sbin/nologin -U $$u || exit; done
 

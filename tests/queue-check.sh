@@ -152,9 +152,9 @@ testOwners() {
 queue/cur/$slice/$id: not for qmgr to use: wrong owner or mode: mended
 queue/flush/a.tld: not for qmgr to use: wrong owner or mode: mended"
   chown root "$I/queue/cur"
+  mends 'queue/cur: wrong owner or group: mended'
   rm "$I/queue/flush/a.tld"
-  mends "queue/cur: wrong owner or group: mended
-queue/cur/$slice/$id: not in the list of a.tld: mended"
+  mends "queue/cur/$slice/$id: not in the list of a.tld: mended"
   assertEquals 'nothing is root'\''s' '' "$(find "$I/queue" -user root)"
 }
 
@@ -204,12 +204,12 @@ queue/trigger: wrong owner or mode: mended
 queue/cur/$slice: not for qmgr to use: wrong owner or mode: mended
 queue/cur/$slice/$id: not for qmgr to use: wrong owner or mode: mended
 queue/flush/a.tld: not for qmgr to use: wrong owner or mode: mended"
-  assertEquals '2730 sluice-q sluice
-2770 sluice-q sluice
-660 sluice-q sluice' "$(cd "$I/queue" && stat -c '%a %U %G' new notice trigger)"
+  assertEquals '3773 sluice-q sluice-q
+2770 sluice-q sluice-q
+662 sluice-q sluice-q' "$(cd "$I/queue" && stat -c '%a %U %G' new notice trigger)"
   rm "$I/queue/flush/a.tld"
   mends "queue/cur/$slice/$id: not in the list of a.tld: mended"
-  assertEquals '660 sluice-q sluice' "$(stat -c '%a %U %G' "$I/queue/flush/a.tld")"
+  assertEquals '660 sluice-q sluice-q' "$(stat -c '%a %U %G' "$I/queue/flush/a.tld")"
 }
 
 # --- files that are none of ours ----------------------------------------------------------

@@ -50,12 +50,14 @@ testUsers() {
   s6-svc -h "$I/service/qmgr"
   submit -t x@users.example >"$T/submit"
   assertTrue 'waits' 'wait_for 10 waits users.example 1'
-  assertEquals 'a message' 'sluice-in sluice 660' "$(find "$I/queue/cur" -type f -printf '%u %g %m\n')"
-  assertEquals 'a list' 'sluice-q sluice 660' "$(find "$I/queue/flush" -type f -printf '%u %g %m\n')"
+  assertEquals 'a message' 'sluice-in sluice-q 660' "$(find "$I/queue/cur" -type f -printf '%u %g %m\n')"
+  assertEquals 'a list' 'sluice-q sluice-q 660' "$(find "$I/queue/flush" -type f -printf '%u %g %m\n')"
   assertEquals 'nothing for others' '' "$(find "$I/queue" "$I/conf" -maxdepth 0 -perm /007)"
   assertEquals 'but one socket' 'run/local' "$(cd "$I" && find run -mindepth 1 -perm /007)"
-  assertEquals 'that they reach' '2751 root sluice' "$(stat -c '%a %U %G' "$I/run")"
-  assertEquals 'and one of qmgr alone' '600 sluice-q' "$(stat -c '%a %U' "$I/run/bounce")"
+  assertEquals 'that they reach' '2751 root sluice-q' "$(stat -c '%a %U %G' "$I/run")"
+  for socket in bounce send; do
+    assertEquals "$socket is qmgr's alone" '600 sluice-q' "$(stat -c '%a %U' "$I/run/$socket")"
+  done
   stop
 }
 
@@ -243,6 +245,7 @@ testOtherLoggers() {
     printf '#!/bin/sh\necho %s "$@"\n' $logger >"$T/path/$logger"
     chmod +x "$T/path/$logger"
   done
+  ln -s "$(command -v setpriv)" "$T/path/setpriv"
   fresh loggers
   cd "$I/service/qmgr/log" || return
   printf 'PATH=%s users=\n' "$T/path" >../env

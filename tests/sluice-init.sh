@@ -87,17 +87,17 @@ testNoPlace() {
 }
 
 testUsage() {
-  for arguments in '' '-x a' 'a b' '-l' '-U'; do
+  for arguments in '' '-x a' 'a b' '-l' '-U' '-u' '-u -U a' '-u -l :25 a'; do
     # shellcheck disable=SC2086 # several
     init $arguments
     assertEquals "$arguments" 100 $?
-    assertContains "$(err)" 'sluice-init: usage: sluice-init [-l ADDR:PORT] [-U] DIR'
+    assertContains "$(err)" 'sluice-init: usage: sluice-init [-l ADDR:PORT] [-U] DIR | -u DIR'
   done
 }
 
 # Whatever goes wrong, nothing is left.
 testUndo() {
-  for failure in mkdir:error=EIO:when=5 mkdir:error=ENOSPC:when=15 chmod:error=EPERM:when=9 write:error=ENOSPC:when=1 \
+  for failure in mkdirat:error=EIO:when=5 mkdirat:error=ENOSPC:when=15 fchmod:error=EPERM:when=9 write:error=ENOSPC:when=1 \
     write:error=ENOSPC:when=8; do
     strace -o /dev/null -e "inject=$failure" "$BIN/sluice-init" "$T/undo" 2>"$T/err"
     assertEquals "$failure" 111 $?
@@ -164,11 +164,11 @@ testUsers() {
   assertEquals "$(err)" 0 $?
   assertEquals '755 root root
 2750 root sluice conf
-2750 sluice-q sluice queue
-2770 sluice-q sluice queue/cur
-2730 sluice-q sluice queue/new
-660 sluice-q sluice queue/trigger
-2751 root sluice run
+750 sluice-q sluice queue
+2770 sluice-q sluice-q queue/cur
+3773 sluice-q sluice-q queue/new
+662 sluice-q sluice-q queue/trigger
+2751 root sluice-q run
 755 root root service/smtpd
 755 root root service/smtpd/log
 2750 sluice-log sluice-log service/smtpd/log/main' "$(for path in '' conf queue queue/cur queue/new queue/trigger run \

@@ -7,6 +7,7 @@
  */
 
 #include <stddef.h>
+#include <sys/types.h>
 #include <skalibs/gccattributes.h>
 
 /* Read the options of a program that has -C alone.  Returns the index of the first argument.  Dies 100. */
@@ -19,7 +20,31 @@ extern int program_options(int argc, char const *const *argv, char const **insta
  */
 extern int program_instance(char const **path);
 
-/* The same, and its queue: returns the queue's descriptor; *instance, unless NULL, is the instance's. */
+/*
+ * Root becomes, for good, the user who has the queue, with the groups that the instance gives: what others may change
+ * under his hands is nothing that root should look at, let alone write to.  Groups come from directories of root's
+ * alone.  Who is not root, and where the queue is root's own, stays who he is.
+ *   instance  descriptor of the instance
+ * Dies 111.
+ */
+extern void program_become(int instance);
+
+/* Nobody's group: who has the queue of an instance that is not root's needs none. */
+#define PROGRAM_NOGROUP 65534
+
+/* Root becomes the owner of an open directory, without groups; for one that is not root's own.  Dies 111. */
+extern void program_become_owner(int directory);
+
+/* The same for a user and groups that are known: gid, and count others.  Dies 111 where any of it does not take. */
+extern void program_become_user(uid_t uid, gid_t gid, gid_t const *groups, size_t count);
+
+/* Who started us, before that. */
+extern uid_t program_caller(void);
+
+/*
+ * program_instance(), program_become() and the queue: returns the queue's descriptor; *instance, unless NULL, is the
+ * instance's.
+ */
 extern int program_queue(char const **path, int *instance);
 
 /*

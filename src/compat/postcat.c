@@ -15,6 +15,7 @@
 
 #include "base/instance.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "queue/message.h"
 #include "smtp/command.h"
 #include "smtp/header.h"
@@ -401,6 +402,7 @@ static void queue_use(shower *w, char const *path)
 {
   int instance = instance_open(path);
   if (instance == -1) strerr_diefusys(EXIT_TROUBLE, "open instance ", path);
+  program_become(instance);
   w->queue = instance_openat(instance, "queue");
   if (w->queue == -1) strerr_diefusys(EXIT_TROUBLE, "open ", path, "/queue");
   close(instance);

@@ -16,6 +16,7 @@
 
 #include "base/instance.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "compat/beside.h"
 #include "conf/conf.h"
 #include "queue/ids.h"
@@ -277,12 +278,15 @@ static int check_run(char const *dir)
   return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : EXIT_TROUBLE;
 }
 
+/* The check has owners to mend: it is root, where we were, until it has. */
 static void instance_use(super *s, options *o)
 {
   int instance, conf;
   o->dir = instance_path(o->dir);
   instance = instance_open(o->dir);
   if (instance == -1) diesys("open ", o->dir);
+  if (o->check) s->code = check_run(o->dir);
+  program_become(instance);
   s->act.queue = instance_openat(instance, "queue");
   if (s->act.queue == -1) diesys("open ", o->dir, "/queue");
   if (!(o->deeds & DEED(REQUEUE))) return;
@@ -300,7 +304,6 @@ int main(int argc, char const *const *argv)
   signal(SIGXFSZ, SIG_IGN); /* EFBIG instead */
   queues_choose(&s, argv + first);
   instance_use(&s, &o);
-  if (o.check) s.code = check_run(o.dir);
   requests_do(&s, genalloc_s(request, &o.requests), genalloc_len(request, &o.requests));
   totals_show(&s, o.deeds);
 

@@ -119,9 +119,18 @@ int trigger_listened(int queue)
   return 1;
 }
 
+/* Who may ask may say so: where asked/ is for others to add to, the FIFO is for them to write to, whatever our umask. */
+static int fifo_make(int queue)
+{
+  struct stat st;
+  if (mkfifoat(queue, fifo, 0660) == -1) return errno == EEXIST;
+  if (fstatat(queue, "asked", &st, AT_SYMLINK_NOFOLLOW) == -1 || !(st.st_mode & S_IWOTH)) return 1;
+  return fchmodat(queue, fifo, 0662, 0) == 0;
+}
+
 int trigger_open(int queue)
 {
-  if (mkfifoat(queue, fifo, 0660) == -1 && errno != EEXIST) return -1;
+  if (!fifo_make(queue)) return -1;
   /* Open for writing as well: with a writer left, the last other one leaving is no end of file. */
   return fifo_open(queue, O_RDWR);
 }

@@ -167,20 +167,28 @@ static int count_claim(char const *name, void *data)
   return 1;
 }
 
-static uint64_t count_waiting(session *s, etrn_node const *node)
+/*
+ * Where the lists may not be read by whoever adds to the queue (with users of their own), how long one is can be told of
+ * a name that is known: of those below a domain, of the domain's own.  *all is 0 then.
+ */
+static uint64_t count_below(session *s, int *all)
 {
   etrn_count count = { .queue = s->queue, .parent = s->domain.s, .sum = 0 };
+  *all = flush_each(s->queue, "flush", &count_list, &count) == 1
+    && flush_each(s->queue, "claim", &count_claim, &count) == 1;
+  return *all ? count.sum : flush_count(s->queue, s->domain.s);
+}
+
+static uint64_t count_waiting(session *s, etrn_node const *node, int *all)
+{
+  uint64_t sum = 0;
   size_t i;
+  *all = 1;
   if (node->kind == NODE_MESSAGE) return 1;
-  if (node->kind == NODE_BELOW)
-  {
-    flush_each(s->queue, "flush", &count_list, &count);
-    flush_each(s->queue, "claim", &count_claim, &count);
-    return count.sum;
-  }
+  if (node->kind == NODE_BELOW) return count_below(s, all);
   for (i = 0; i < s->domain.len; i += strlen(s->domain.s + i) + 1)
-    count.sum += flush_count(s->queue, s->domain.s + i);
-  return count.sum;
+    sum += flush_count(s->queue, s->domain.s + i);
+  return sum;
 }
 
 static int stop_at_first(char const *id, void *data)
@@ -208,7 +216,7 @@ static int all_recorded(session *s)
 
 /* --- the verb --- */
 
-/* Nobody waits for a message that is gone. */
+/* Nobody waits for a message that is gone; where the queue is not ours to look at, that it is not known to be. */
 static int message_gone(session *s)
 {
   enum queue_place place;
@@ -248,15 +256,16 @@ static int node_flush(session *s, etrn_node const *node, int counts)
 {
   int counted = counts && session_queue(s) && all_recorded(s);
   int known = (counts || node->kind != NODE_BELOW) && session_queue(s);
-  uint64_t waiting = known ? count_waiting(s, node) : 0;
+  int all = 1;
+  uint64_t waiting = known ? count_waiting(s, node, &all) : 0;
   if (!ask(s, node))
   {
     if (session_may_log(s)) strerr_warnwusys("ask for a flush of ", node->name);
     return session_reply(s, "458 Unable to queue messages for node ", node->name);
   }
   s->fruitful = 1;
-  flush_log(s, node, known, waiting);
-  if (counts) return counted ? accept_counted(s, node, waiting) : accept_uncounted(s, node, waiting);
+  flush_log(s, node, known && all, waiting);
+  if (counts) return counted && all ? accept_counted(s, node, waiting) : accept_uncounted(s, node, waiting);
   return session_reply(s, "250 OK, queuing for node ", node->name, " started");
 }
 

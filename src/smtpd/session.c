@@ -10,6 +10,7 @@
 
 #include "base/instance.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "smtp/chars.h"
 #include "smtp/reply.h"
 #include "smtpd/clients.h"
@@ -417,6 +418,7 @@ static int session_begin(session *s, char const *instance)
   if (!strings_empty(s)) return session_broken(s);
   s->instance = instance_open(instance);
   if (s->instance == -1 || fstat(s->instance, &st) == -1) return instance_missing(s, instance);
+  program_become(s->instance);
   s->conf = conf_open(s->instance);
   if (s->conf == -1 || !conf_me(s->conf, &s->me) || !conf_timeouts(s->conf, s->timeout)) return session_broken(s);
   s->policy = (policy){ .conf = s->conf, .socket = buffer_fd(&s->wire.in), .client = &s->client,

@@ -1,5 +1,6 @@
 #include "tools/queue-check-internal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -10,6 +11,8 @@
 #include <skalibs/djbunix.h>
 #include <skalibs/strerr.h>
 
+#include "base/instance.h"
+#include "base/program.h"
 #include "tools/layout.h"
 
 /* What below the instance says whose it is. */
@@ -45,29 +48,56 @@ static int users_said(check const *c)
   return strstr(text, "\nusers=yes\n") != 0;
 }
 
-static void users_find(check *c)
+static uid_t user_find(check const *c, enum layout_owner owner)
 {
-  char const *name = layout_owner_names[LAYOUT_Q];
+  char const *name = layout_owner_names[owner];
   struct passwd const *user = getpwnam(name);
-  struct group const *group = getgrnam(LAYOUT_GROUP);
-  if (!user) strerr_dief(111, "no user ", name, ", who has the queue of ", c->dir);
-  if (!group) strerr_dief(111, "no group " LAYOUT_GROUP ", who shares the queue of ", c->dir);
-  c->uid = user->pw_uid;
-  c->gid = group->gr_gid;
+  if (!user) strerr_dief(111, "no user ", name, ", who has to do with the queue of ", c->dir);
+  return user->pw_uid;
 }
 
-void owners_find(check *c)
+static gid_t group_find(check const *c, char const *name)
+{
+  struct group const *group = getgrnam(name);
+  if (!group) strerr_dief(111, "no group ", name, ", which the queue of ", c->dir, " is for: \"make users\" adds it");
+  return group->gr_gid;
+}
+
+static void users_find(check *c)
+{
+  c->uid = user_find(c, LAYOUT_Q);
+  c->writer = user_find(c, LAYOUT_IN);
+  c->gid = group_find(c, LAYOUT_KEEPERS);
+  c->writers = group_find(c, LAYOUT_WRITERS);
+}
+
+static void user_alone(check *c, struct stat const *st)
+{
+  c->uid = c->writer = st->st_uid;
+  c->gid = c->writers = st->st_gid;
+}
+
+/* Where the instance is another's, root believes nothing that stands in it. */
+static int is_foreign(check const *c, struct stat *instance)
+{
+  if (fstat(c->instance, instance) == -1) strerr_diefusys(111, "look at ", c->dir);
+  return !geteuid() && instance->st_uid;
+}
+
+void layout_open(check *c)
 {
   struct stat st;
-  c->users = users_said(c);
+  int foreign = is_foreign(c, &st);
+  c->queue = openat(c->instance, "queue", O_RDONLY | O_DIRECTORY | O_CLOEXEC | (foreign ? O_NOFOLLOW : 0));
+  if (c->queue == -1) strerr_diefusys(111, "open ", c->dir, "/queue");
+  c->users = !foreign && users_said(c);
   if (c->users)
   {
     users_find(c);
     return;
   }
-  look(c, "conf", &st);
-  c->uid = st.st_uid;
-  c->gid = st.st_gid;
+  if (!foreign) look(c, "conf", &st);
+  user_alone(c, &st);
 }
 
 /*
@@ -77,80 +107,121 @@ void owners_find(check *c)
 void become_owner(check const *c)
 {
   if (geteuid() || !c->uid) return;
-  if (setgroups(1, &c->gid) == -1 || setgid(c->gid) == -1 || setuid(c->uid) == -1)
-    strerr_diefusys(111, "become the user who has the queue");
+  if (c->users) program_become_user(c->uid, c->gid, &c->writers, 1);
+  else program_become_user(c->uid, PROGRAM_NOGROUP, 0, 0);
 }
 
 /* --- owners and modes ----------------------------------------------------------------------- */
 
+/* A name in a directory that is open: wherever that directory is by now, this is what was meant. */
+typedef struct entry
+{
+  int dir;
+  char const *name;
+  char const *path;   /* for findings: below queue/ */
+} entry;
+
+/* How it should be. */
+typedef struct wanted
+{
+  uid_t uid;
+  gid_t gid;
+  mode_t mode;
+} wanted;
+
+/*
+ * May it be given away, and its mode be changed?  Not what belongs to anybody but root and the users of the instance;
+ * nor what has another name besides: that may be somebody else's file, linked into our directory for us to give it away.
+ */
+static int may_give(check const *c, struct stat const *st)
+{
+  if (st->st_uid && st->st_uid != c->uid && st->st_uid != c->writer) return 0;
+  return S_ISDIR(st->st_mode) || S_ISFIFO(st->st_mode) || (S_ISREG(st->st_mode) && st->st_nlink == 1);
+}
+
 /* chown(2) takes bits of the mode away, so it is first.  Owners are for root to give. */
-static int give(check const *c, int fd, struct stat const *st, mode_t mode)
+static int give(check const *c, int fd, wanted const *w)
 {
-  gid_t gid = c->users ? c->gid : st->st_gid;
-  if ((st->st_uid != c->uid || st->st_gid != gid) && fchown(fd, c->uid, gid) == -1) return -1;
-  return fchmod(fd, mode);
-}
-
-static mode_t mode_wanted(check const *c, layout_entry const *entry)
-{
-  return c->users ? entry->mode : LAYOUT_MODE_ALONE(entry->mode);
-}
-
-static int owner_right(check const *c, struct stat const *st)
-{
-  return st->st_uid == c->uid && (!c->users || st->st_gid == c->gid);
+  struct stat st;
+  if (fstat(fd, &st) == -1) return -1;
+  if (!may_give(c, &st)) return errno = EPERM, -1;
+  if ((st.st_uid != w->uid || st.st_gid != w->gid) && fchown(fd, w->uid, w->gid) == -1) return -1;
+  return fchmod(fd, w->mode);
 }
 
 /* By its name, which leads nowhere else: a symbolic link is not followed. */
-static int mend(check const *c, char const *path, int flags, mode_t mode)
+static int entry_open(entry const *e, int flags)
 {
-  struct stat st;
-  int fd = openat(c->queue, path, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), r, e;
+  return openat(e->dir, e->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags);
+}
+
+static int mend(check const *c, entry const *e, int flags, wanted const *w)
+{
+  int fd = entry_open(e, flags), r, errnum;
   if (fd == -1) return -1;
-  r = fstat(fd, &st) == -1 ? -1 : give(c, fd, &st, mode);
-  e = errno;
+  r = give(c, fd, w);
+  errnum = errno;
   fd_close(fd);
-  errno = e;
+  errno = errnum;
   return r;
 }
 
-/* Of an entry of the layout the path below queue/, "." for queue/ itself; NULL for what is somewhere else. */
-static char const *below_queue(layout_entry const *entry)
+static mode_t mode_wanted(check const *c, layout_entry const *layout)
 {
-  size_t const len = strlen("queue");
-  if (strncmp(entry->path, "queue", len)) return 0;
-  return entry->path[len] ? entry->path + len + 1 : ".";
+  return c->users ? layout->mode : LAYOUT_MODE_ALONE(layout->mode);
+}
+
+static gid_t group_wanted(check const *c, enum layout_group group)
+{
+  if (group == LAYOUT_GROUP_ROOT) return 0;
+  return group == LAYOUT_GROUP_WRITERS ? c->writers : c->gid;
+}
+
+static int owner_right(check const *c, struct stat const *st, wanted const *w)
+{
+  return st->st_uid == w->uid && (!c->users || st->st_gid == w->gid);
+}
+
+/* What it should be, the group left as it is where there is one user alone. */
+static wanted wanted_of(check const *c, layout_entry const *layout, struct stat const *st)
+{
+  wanted w = { .uid = c->uid, .gid = group_wanted(c, layout->group), .mode = mode_wanted(c, layout) };
+  if (layout->owner == LAYOUT_ROOT) w.uid = 0;
+  if (!c->users && st) w.gid = st->st_gid;
+  return w;
 }
 
 /* --- directories ----------------------------------------------------------------------------- */
 
-static int directory_make(check const *c, char const *path, mode_t mode)
+static int directory_make(check const *c, entry const *e, wanted const *w)
 {
-  if (mkdirat(c->queue, path, 0700) == -1) return -1;
-  return mend(c, path, O_RDONLY | O_DIRECTORY, mode);
+  if (mkdirat(e->dir, e->name, 0700) == -1) return -1;
+  return mend(c, e, O_DIRECTORY, w);
 }
 
 /* Its owner may have no right to open it, but may give it to himself. */
-static int directory_mend(check const *c, char const *path, mode_t mode)
+static int directory_mend(check const *c, entry const *e, wanted const *w)
 {
-  int r = mend(c, path, O_RDONLY | O_DIRECTORY, mode);
+  int r = mend(c, e, O_DIRECTORY, w);
   if (r != -1 || errno != EACCES || !geteuid()) return r;
-  return fchmodat(c->queue, path, mode, 0);
+  return fchmodat(e->dir, e->name, w->mode, 0);
 }
 
-static void directory_check(check *c, char const *path, mode_t mode)
+static void directory_check(check *c, entry const *e, layout_entry const *layout)
 {
   struct stat st;
-  if (fstatat(c->queue, path, &st, AT_SYMLINK_NOFOLLOW) == -1)
+  int none = fstatat(e->dir, e->name, &st, AT_SYMLINK_NOFOLLOW) == -1;
+  wanted w = wanted_of(c, layout, none ? 0 : &st);
+  if (none)
   {
-    if (errno != ENOENT) trouble(c, path);
-    else finding(c, path, "missing directory", mending_by(c, directory_make(c, path, mode)));
+    if (errno != ENOENT) trouble(c, e->path);
+    else finding(c, e->path, "missing directory", mending_by(c, directory_make(c, e, &w)));
   }
-  else if (!S_ISDIR(st.st_mode)) finding(c, path, "no directory", NOTHING_TO_DO);
-  else if (!owner_right(c, &st))
-    finding(c, path, "wrong owner or group", mending_by(c, directory_mend(c, path, mode)));
-  else if ((st.st_mode & 07777) != mode)
-    finding(c, path, "wrong mode", mending_by(c, directory_mend(c, path, mode)));
+  else if (!S_ISDIR(st.st_mode)) finding(c, e->path, "no directory", NOTHING_TO_DO);
+  else if (!owner_right(c, &st, &w))
+    finding(c, e->path, "wrong owner or group", mending_by(c, directory_mend(c, e, &w)));
+  else if ((st.st_mode & 07777) != w.mode)
+    finding(c, e->path, "wrong mode", mending_by(c, directory_mend(c, e, &w)));
 }
 
 /* --- the FIFO ---------------------------------------------------------------------------------- */
@@ -158,127 +229,202 @@ static void directory_check(check *c, char const *path, mode_t mode)
 /* A qmgr that runs reads the one that is gone: until it is started again, it looks once a minute. */
 #define UNTIL " (qmgr reads it from its next start on)"
 
-static int trigger_make(check const *c, char const *path, mode_t mode)
+static int trigger_make(check const *c, entry const *e, wanted const *w)
 {
-  if (mkfifoat(c->queue, path, 0600) == -1) return errno == EEXIST ? 0 : -1;
-  return mend(c, path, O_RDONLY, mode);
+  if (mkfifoat(e->dir, e->name, 0600) == -1) return errno == EEXIST ? 0 : -1;
+  return mend(c, e, 0, w);
 }
 
-static int trigger_replace(check const *c, char const *path, mode_t mode)
+static int trigger_replace(check const *c, entry const *e, wanted const *w)
 {
-  if (unlinkat(c->queue, path, 0) == -1 && errno != ENOENT) return -1;
-  return trigger_make(c, path, mode);
+  if (unlinkat(e->dir, e->name, 0) == -1 && errno != ENOENT) return -1;
+  return trigger_make(c, e, w);
 }
 
 /* Qmgr makes it itself where it is missing, and then with rights for a group that nobody else is in. */
-static int trigger_right(check const *c, struct stat const *st, mode_t mode)
+static int trigger_right(check const *c, struct stat const *st, wanted const *w)
 {
-  return owner_right(c, st) && (st->st_mode & (c->users ? 0777 : 0700)) == mode;
+  return owner_right(c, st, w) && (st->st_mode & (c->users ? 0777 : 0700)) == w->mode;
 }
 
-static void trigger_check(check *c, char const *path, mode_t mode)
+static void trigger_check(check *c, entry const *e, layout_entry const *layout)
 {
   struct stat st;
-  if (fstatat(c->queue, path, &st, AT_SYMLINK_NOFOLLOW) == -1)
+  int none = fstatat(e->dir, e->name, &st, AT_SYMLINK_NOFOLLOW) == -1;
+  wanted w = wanted_of(c, layout, none ? 0 : &st);
+  if (none)
   {
-    if (errno != ENOENT) trouble(c, path);
-    else finding(c, path, "missing FIFO" UNTIL, mending_by(c, trigger_make(c, path, mode)));
+    if (errno != ENOENT) trouble(c, e->path);
+    else finding(c, e->path, "missing FIFO" UNTIL, mending_by(c, trigger_make(c, e, &w)));
   }
   else if (!S_ISFIFO(st.st_mode))
-    finding(c, path, "no FIFO" UNTIL, mending_by(c, trigger_replace(c, path, mode)));
-  else if (!trigger_right(c, &st, mode))
-    finding(c, path, "wrong owner or mode", mending_by(c, mend(c, path, O_RDONLY, mode)));
+    finding(c, e->path, "no FIFO" UNTIL, mending_by(c, trigger_replace(c, e, &w)));
+  else if (!trigger_right(c, &st, &w))
+    finding(c, e->path, "wrong owner or mode", mending_by(c, mend(c, e, 0, &w)));
 }
 
 /* --- files ------------------------------------------------------------------------------------- */
 
-/* Qmgr reads and writes messages and lists, and takes them out of the slices of cur/. */
-static int usable(check const *c, struct stat const *st)
+/*
+ * Qmgr reads and writes messages and lists, and takes them out of the slices of cur/.  Where there are users, all that
+ * is for the keepers' group and for nobody else.
+ */
+static int right(check const *c, struct stat const *st)
 {
   mode_t need = S_ISDIR(st->st_mode) ? 07 : 06;
-  if (st->st_uid == c->uid) return (st->st_mode & need << 6) == need << 6;
-  return c->users && st->st_gid == c->gid && (st->st_mode & need << 3) == need << 3;
+  int owned = st->st_uid == c->uid && (st->st_mode & need << 6) == need << 6;
+  if (!c->users) return owned;
+  return st->st_gid == c->gid && !(st->st_mode & 07) && (owned || (st->st_mode & need << 3) == need << 3);
 }
 
-/*
- * Who put it there stays its owner where the group shares it.  What has another name besides may be
- * somebody else's file, linked into our directory so that we give it away.
- */
+/* Who put it there stays its owner where the group shares it. */
 static int file_give(check const *c, int fd)
 {
   struct stat st;
-  mode_t mode;
+  wanted w = { .uid = c->uid, .gid = c->gid };
   if (fstat(fd, &st) == -1) return -1;
-  if (!S_ISDIR(st.st_mode) && (!S_ISREG(st.st_mode) || st.st_nlink != 1)) return errno = EPERM, -1;
-  mode = (st.st_mode & 0777) | (S_ISDIR(st.st_mode) ? 0700 : 0600);
+  if (S_ISFIFO(st.st_mode)) return errno = EPERM, -1;
+  w.mode = (st.st_mode & 0777) | (S_ISDIR(st.st_mode) ? 0700 : 0600);
   if (c->users)
   {
-    if (st.st_gid != c->gid && fchown(fd, (uid_t)-1, c->gid) == -1) return -1;
-    return fchmod(fd, mode | (S_ISDIR(st.st_mode) ? S_ISGID | 0070 : 0060));
+    w.uid = st.st_uid;
+    w.mode = (w.mode & 0770) | (S_ISDIR(st.st_mode) ? S_ISGID | 0070 : 0060);
   }
-  if (st.st_uid != c->uid && fchown(fd, c->uid, c->gid) == -1) return -1;
-  return fchmod(fd, mode);
+  else if (st.st_uid == c->uid) w.gid = st.st_gid;
+  return give(c, fd, &w);
 }
 
-static int file_mend(check const *c, char const *path)
+static int file_mend(check const *c, entry const *e)
 {
-  int fd = openat(c->queue, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), r, e;
+  int fd = entry_open(e, 0), r, errnum;
   if (fd == -1) return -1;
   r = file_give(c, fd);
-  e = errno;
+  errnum = errno;
   fd_close(fd);
-  errno = e;
+  errno = errnum;
   return r;
 }
 
 /* What is neither a file nor a directory is seen to where it is used. */
-static void file_check(check *c, char const *path)
+static void file_check(check *c, entry const *e)
 {
   struct stat st;
-  if (fstatat(c->queue, path, &st, AT_SYMLINK_NOFOLLOW) == -1)
+  if (fstatat(e->dir, e->name, &st, AT_SYMLINK_NOFOLLOW) == -1)
   {
-    if (errno != ENOENT) trouble(c, path);
+    if (errno != ENOENT) trouble(c, e->path);
     return;
   }
-  if ((!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) || usable(c, &st)) return;
-  finding(c, path, "not for qmgr to use: wrong owner or mode", mending_by(c, file_mend(c, path)));
+  if ((!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) || right(c, &st)) return;
+  finding(c, e->path, "not for qmgr to use: wrong owner or mode", mending_by(c, file_mend(c, e)));
 }
 
-static void file_each(check *c, char const *directory, char const *name)
+static int dots(char const *name)
 {
+  return !strcmp(name, ".") || !strcmp(name, "..");
+}
+
+static DIR *directory_open(entry const *e)
+{
+  int fd = entry_open(e, O_DIRECTORY), errnum;
+  DIR *dir = fd == -1 ? 0 : fdopendir(fd);
+  if (dir || fd == -1) return dir;
+  errnum = errno;
+  fd_close(fd);
+  errno = errnum;
+  return 0;
+}
+
+/* Call fn for every name in it. */
+static void entries_each(check *c, entry const *e, void (*fn)(check *c, entry const *e))
+{
+  DIR *dir = directory_open(e);
   stralloc path = STRALLOC_ZERO;
-  file_check(c, path_join(&path, directory, name));
+  struct dirent const *found;
+  if (!dir)
+  {
+    /* What is missing, or no directory, was said, or went meanwhile. */
+    if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP) trouble(c, e->path);
+    return;
+  }
+  while (errno = 0, (found = readdir(dir)))
+    if (!dots(found->d_name))
+    {
+      entry const inside = { dirfd(dir), found->d_name, path_join(&path, e->path, found->d_name) };
+      (*fn)(c, &inside);
+    }
+  if (errno) trouble(c, e->path);
+  closedir(dir);
   stralloc_free(&path);
 }
 
-static void slice_each(check *c, char const *directory, char const *name)
+static void slice_check(check *c, entry const *e)
 {
-  stralloc path = STRALLOC_ZERO;
   struct stat st;
-  path_join(&path, directory, name);
-  file_check(c, path.s);
-  if (fstatat(c->queue, path.s, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode)) names_each(c, path.s, file_each);
-  stralloc_free(&path);
+  file_check(c, e);
+  if (fstatat(e->dir, e->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode)) entries_each(c, e, file_check);
+}
+
+/* A name in queue/ itself. */
+static entry in_queue(check const *c, char const *name)
+{
+  entry e = { c->queue, name, name };
+  return e;
 }
 
 static void files_check(check *c)
 {
-  static char const *const directories[] = { "new", "hold", "flush", "claim" };
+  static char const *const directories[] = { "new", "hold", "flush", "claim", "site", "corrupt", "tmp", "asked", "notice" };
+  /* what is in the last of them is but being written, or a mark: that matters where others could reach it */
+  size_t const count = sizeof directories / sizeof *directories - (c->users ? 0 : 3);
   static char const *const files[] = { "lock", "boot", "clean", "clock", "totals", "reserve" };
+  entry e = in_queue(c, "cur");
   size_t i;
-  names_each(c, "cur", slice_each);
-  for (i = 0; i < sizeof directories / sizeof *directories; i++) names_each(c, directories[i], file_each);
-  for (i = 0; i < sizeof files / sizeof *files; i++) file_check(c, files[i]);
+  entries_each(c, &e, slice_check);
+  for (i = 0; i < count; i++)
+  {
+    e = in_queue(c, directories[i]);
+    entries_each(c, &e, file_check);
+  }
+  for (i = 0; i < sizeof files / sizeof *files; i++)
+  {
+    e = in_queue(c, files[i]);
+    file_check(c, &e);
+  }
 }
+
+/* --- all of it --------------------------------------------------------------------------------- */
 
 void layout_check(check *c)
 {
+  entry trigger = in_queue(c, layout_below_queue(&layout_trigger));
   size_t i;
   for (i = 0; i < layout_directories_count; i++)
   {
-    char const *path = below_queue(&layout_directories[i]);
-    if (path) directory_check(c, path, mode_wanted(c, &layout_directories[i]));
+    char const *path = layout_below_queue(&layout_directories[i]);
+    entry e = in_queue(c, path);
+    if (path) directory_check(c, &e, &layout_directories[i]);
   }
-  trigger_check(c, below_queue(&layout_trigger), mode_wanted(c, &layout_trigger));
+  trigger_check(c, &trigger, &layout_trigger);
   if (!geteuid() || geteuid() == c->uid) files_check(c);
+}
+
+/* Root may have put it elsewhere. */
+static int is_link(entry const *e)
+{
+  struct stat st;
+  return fstatat(e->dir, e->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
+}
+
+void layout_check_beside(check *c)
+{
+  size_t i;
+  if (!c->users || geteuid()) return;
+  c->below = "";
+  for (i = 0; i < layout_directories_count; i++)
+  {
+    layout_entry const *layout = &layout_directories[i];
+    entry e = { c->instance, layout->path, layout->path };
+    if (!layout_below_queue(layout) && !is_link(&e)) directory_check(c, &e, layout);
+  }
+  c->below = "queue/";
 }

@@ -229,6 +229,7 @@ int main(int argc, char const *const *argv)
   instance = program_instance(&dir);
   conf = conf_open(instance);
   if (conf == -1) strerr_dief(111, dir, ": ", conf_why());
+  program_become_owner(conf);
   for (i = 0; argv[i]; i++) compile(conf, list_find(argv[i]));
   return 0;
 }

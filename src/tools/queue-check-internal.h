@@ -2,7 +2,8 @@
 #define QUEUE_CHECK_INTERNAL_H
 
 /*
- * What the files of queue-check share.
+ * What the files of queue-check share; its findings and its layout are sluice-init's as well, which brings an older
+ * instance up to date.
  *
  * Everything runs meanwhile, so a single look proves little: a message may move on between two
  * system calls.  What moves, or is moved, is looked for by its name again, and what qmgr or an agent
@@ -22,6 +23,7 @@
 typedef struct check
 {
   char const *dir;
+  char const *below;     /* what findings have before their path: "queue/" */
   int instance;
   int queue;
   int look_only;         /* -n */
@@ -29,7 +31,9 @@ typedef struct check
   uint64_t now_us;
   int users;             /* the instance has users of its own */
   uid_t uid;             /* who has the queue */
-  gid_t gid;             /* where there are users: the group that shares it; else the owner's */
+  uid_t writer;          /* where there are users: sluice-in, whose messages these are; else the same */
+  gid_t gid;             /* where there are users: the keepers' group; else the owner's */
+  gid_t writers;         /* where there are users: their group; else the same */
   message message;
   message other;         /* of the same id */
   lists owed;            /* what cur/ owes: the ids by domain */
@@ -42,7 +46,7 @@ typedef struct check
   out out;
 } check;
 
-/* --- queue-check.c: findings ------------------------------------------------------------ */
+/* --- findings.c ------------------------------------------------------------ */
 
 enum mending
 {
@@ -54,11 +58,14 @@ enum mending
 
 /*
  * Say what was found, and what became of it.
- *   path  below queue/; as it came, it is cleaned here
+ *   path  below c->below; as it came, it is cleaned here
  */
 extern void finding(check *c, char const *path, char const *what, enum mending mending);
 
-/* Something could not be looked at, says errno. */
+/*
+ * Something could not be looked at, says errno.  Where we only look, owners and modes that were found wrong are still so:
+ * what they keep its owner from seeing was said.
+ */
 extern void trouble(check *c, char const *path);
 
 extern void die_memory(void);
@@ -68,7 +75,7 @@ extern enum mending mending_of(int result);
 /* The same of a call that is made unless we only look. */
 #define mending_by(c, call) ((c)->look_only ? MENDED : mending_of(call))
 
-/* Call fn for every name in a directory below queue/.  Says so when it cannot be read. */
+/* Call fn for every name in a directory below queue/.  Not for root.  Says so when it cannot be read. */
 extern void names_each(check *c, char const *directory, void (*fn)(check *c, char const *directory, char const *name));
 
 /* "DIRECTORY/NAME", a string.  Good until the next call with the same out. */
@@ -76,10 +83,18 @@ extern char const *path_join(stralloc *path, char const *directory, char const *
 
 /* --- check-layout.c: directories, the FIFO, who has what ---------------------------------- */
 
-/* Who the queue belongs to.  Dies where that cannot be told. */
-extern void owners_find(check *c);
-/* Directories, the FIFO, and files that qmgr may not use. */
+/*
+ * Who the queue of c->instance belongs to, and the queue itself, c->queue: where the instance is not root's own, root
+ * follows no link to it.  Dies where that cannot be told.
+ */
+extern void layout_open(check *c);
+/*
+ * Directories, the FIFO, and files that are not for their owner, or for too many others.  For root no path is more than
+ * one name in a directory that is open, and no name is followed that is a link.
+ */
 extern void layout_check(check *c);
+/* The directories beside queue/ that are root's: conf/ and run/.  For root, where there are users. */
+extern void layout_check_beside(check *c);
 /* From here on as the user who has the queue: what we make is to be his.  For root. */
 extern void become_owner(check const *c);
 

@@ -1,14 +1,14 @@
-/* queue-check: find what is not as it should be in a queue directory, and mend it. */
+/*
+ * queue-check: find what is not as it should be in a queue directory, and mend it.
+ *
+ * Root gives things back to their owners first, by descriptors (check-layout.c), and looks at all the rest as the user
+ * who has the queue.
+ */
 
 #include "tools/queue-check-internal.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
-#include <skalibs/djbunix.h>
 #include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
@@ -22,104 +22,6 @@
 #define dieusage() strerr_dieusage(100, USAGE)
 
 char const *PROG = "queue-check";
-
-/* --- findings --------------------------------------------------------------------------- */
-
-static char const *verdict(check *c, char const *path, enum mending mending)
-{
-  if (mending == MENDED)
-  {
-    if (c->look_only) return "would be mended";
-    c->mended++;
-    return "mended";
-  }
-  if (mending == NOT_MENDED) strerr_warnwusys("mend queue/", path);
-  c->left++;
-  return "left";
-}
-
-void finding(check *c, char const *path, char const *what, enum mending mending)
-{
-  int e = errno;
-  char const *result;
-  if (mending == MENDED_ITSELF) return;
-  c->found++;
-  path = out_cleaned(&c->out, path);
-  errno = e;
-  result = verdict(c, path, mending);
-  out_text(&c->out, "queue/");
-  out_text(&c->out, path);
-  out_text(&c->out, ": ");
-  out_text(&c->out, what);
-  out_text(&c->out, ": ");
-  out_text(&c->out, result);
-  out_text(&c->out, "\n");
-  out_flush(&c->out);
-}
-
-enum mending mending_of(int result)
-{
-  if (result != -1) return MENDED;
-  return errno == ENOENT ? MENDED_ITSELF : NOT_MENDED;
-}
-
-void trouble(check *c, char const *path)
-{
-  int e = errno;
-  path = out_cleaned(&c->out, path);
-  errno = e;
-  strerr_warnwusys("look at queue/", path);
-  c->trouble = 1;
-}
-
-void die_memory(void)
-{
-  strerr_diefusys(111, "remember what was found");
-}
-
-/* --- directories --------------------------------------------------------------------------- */
-
-char const *path_join(stralloc *path, char const *directory, char const *name)
-{
-  path->len = 0;
-  if (!stralloc_cats(path, directory) || !stralloc_cats(path, "/") || !stralloc_cats(path, name) || !stralloc_0(path))
-    die_memory();
-  return path->s;
-}
-
-static DIR *directory_open(int queue, char const *path)
-{
-  int fd = openat(queue, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), e;
-  DIR *dir = fd == -1 ? 0 : fdopendir(fd);
-  if (dir || fd == -1) return dir;
-  e = errno;
-  fd_close(fd);
-  errno = e;
-  return 0;
-}
-
-static int dots(char const *name)
-{
-  return !strcmp(name, ".") || !strcmp(name, "..");
-}
-
-void names_each(check *c, char const *directory, void (*fn)(check *c, char const *directory, char const *name))
-{
-  DIR *dir = directory_open(c->queue, directory);
-  struct dirent const *entry;
-  if (!dir)
-  {
-    /* What is missing was said, or went meanwhile. */
-    if (errno != ENOENT) trouble(c, directory);
-    return;
-  }
-  while (errno = 0, (entry = readdir(dir)))
-    if (!dots(entry->d_name)) (*fn)(c, directory, entry->d_name);
-  if (errno) trouble(c, directory);
-  closedir(dir);
-}
-
-/* --- */
 
 static void options_read(int argc, char const *const *argv, check *c)
 {
@@ -164,18 +66,19 @@ int main(int argc, char const *const *argv)
 {
   static check c =
   {
-    .message = MESSAGE_ZERO, .other = MESSAGE_ZERO, .owed = LISTS_ZERO,
+    .below = "queue/", .message = MESSAGE_ZERO, .other = MESSAGE_ZERO, .owed = LISTS_ZERO,
     .suspects = { .ids = STRALLOC_ZERO }, .out = OUT_ZERO
   };
   options_read(argc, argv, &c);
   umask(007);
-  c.queue = program_queue(&c.dir, &c.instance);
+  c.instance = program_instance(&c.dir);
   c.now_us = wallclock_us();
   lists_init(&c.owed);
 
-  owners_find(&c);
+  layout_open(&c);
+  layout_check_beside(&c);
   layout_check(&c);
-  if (!c.look_only) become_owner(&c);
+  become_owner(&c);
   failed_check(&c);
   messages_check(&c);
   names_check(&c);

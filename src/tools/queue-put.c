@@ -131,8 +131,8 @@ static void room_look(put *p)
 static void sender_own(put *p)
 {
   char uid[UINT_FMT];
-  struct passwd const *user = getpwuid(getuid());
-  uid[uint_fmt(uid, getuid())] = 0;
+  struct passwd const *user = getpwuid(program_caller());
+  uid[uint_fmt(uid, program_caller())] = 0;
   if (!stralloc_copys(&p->sender, user ? user->pw_name : uid)
    || !stralloc_cats(&p->sender, "@")
    || !stralloc_cats(&p->sender, p->me.s)) strerr_diefusys(111, "remember the sender");
@@ -177,7 +177,7 @@ static void envelope_write(put *p)
   char client[sizeof "uid " + UINT_FMT] = "uid ";
   char const *s = p->recipients.s;
   size_t i;
-  client[4 + uint_fmt(client + 4, getuid())] = 0;
+  client[4 + uint_fmt(client + 4, program_caller())] = 0;
   if (!message_begin(&p->writer, p->queue, p->sender.s, p->sender.len, p->utf8 ? "SMTPUTF8" : "", client))
     strerr_diefusys(111, "make a file in the queue");
   for (i = 0; i < p->count; i++)
@@ -354,7 +354,7 @@ int main(int argc, char const *const *argv)
   signals_catch();
   room_look(&p);
   envelope_write(&p);
-  if (!trace_put(&p.writer, p.me.s, getuid(), "")) die_write(&p);
+  if (!trace_put(&p.writer, p.me.s, program_caller(), "")) die_write(&p);
   content_write(&p, o.raw);
   if (!message_commit(&p.writer, p.fsyncdir)) strerr_diefusys(111, "write message into queue");
   trigger_hint(p.queue, "new", p.writer.id);

@@ -1,0 +1,481 @@
+# An instance with users of its own (sluice-init -U): what each of them can do, and what none of them can have root do.
+# shellcheck disable=SC1091
+. tests/lib.sh
+
+A=1j1aaaaaaaaaaa
+B=1j1aaaaaaaaaab
+
+oneTimeSetUp() {
+  sink customer
+}
+
+oneTimeTearDown() {
+  sink_stop
+  fail_if_running
+}
+
+tearDown() {
+  [ -z "${I-}" ] || stop
+}
+
+# for_users: or the test is skipped.
+for_users() {
+  [ "$(id -u)" = 0 ] || { skip 'for root'; return 1; }
+  getent passwd sluice-in >/dev/null && getent group sluice-q >/dev/null || { skip 'no users of sluice: make users'; return 1; }
+  return 0
+}
+
+writer='setpriv --reuid sluice-in --regid sluice --clear-groups'
+keeper='setpriv --reuid sluice-q --regid sluice-q --groups sluice'
+# An operator: a user of the host in both groups.
+operator='setpriv --reuid nobody --regid nogroup --groups sluice,sluice-q'
+stranger='setpriv --reuid nobody --regid nogroup --clear-groups'
+
+runnable() {
+  $stranger test -x "$BIN/qmgr" || { skip 'programs are where others cannot run them'; return 1; }
+}
+
+# cannot WHO COMMAND...: a failure when it can.
+cannot() {
+  who=$1
+  shift
+  if $who "$@" >"$T/can" 2>&1 </dev/null; then fail "$who can: $*: $(cat "$T/can")"; fi
+}
+can() {
+  who=$1
+  shift
+  $who "$@" >"$T/can" 2>&1 </dev/null || fail "$who cannot: $*: $(cat "$T/can")"
+}
+
+# fresh NAME: with a message that waits in cur/, one on hold and one that nobody has taken in yet.
+fresh() {
+  instance "$1" -U
+  conf relaydomains example .example
+  conf routes "parked.example [127.0.0.1]:$SINKPORT park" "* [127.0.0.1]:$SINKPORT"
+  rm -f "$SINK"/*.msg "$SINK"/*.env
+  tests/peer/message "$I/queue" cur $A parked.example
+  tests/peer/message "$I/queue" hold $B parked.example
+  tests/peer/message "$I/queue" new 1j1aaaaaaaaaac parked.example
+  echo $A >"$I/queue/flush/parked.example"
+  echo 'down since=1 failures=1 next=1 why' >"$I/queue/site/[127.0.0.1]:9"
+  : >"$I/queue/notice/$A"
+  : >"$I/queue/asked/other.example"
+  own "$I"
+}
+
+# own DIR: as qmgr and smtpd-etrn would have made what is in it.
+own() {
+  chown -h -R sluice-q:sluice-q "$1/queue/cur" "$1/queue/hold" "$1/queue/flush" "$1/queue/site" "$1/queue/notice"
+  chown sluice-in:sluice-q "$1"/queue/new/* "$1"/queue/asked/* "$1"/queue/cur/*/* "$1"/queue/hold/* 2>/dev/null
+  find "$1/queue" -type f -exec chmod 660 {} +
+  find "$1/queue/cur" -mindepth 1 -type d -exec chmod 2770 {} +
+}
+
+# --- writers --------------------------------------------------------------------------------
+
+testWriterListsAndReadsNothing() {
+  for_users || return
+  fresh writer
+  chown daemon "$I/queue/new/1j1aaaaaaaaaac"
+  for who in "$writer" 'setpriv --reuid sluice-in --regid sluice --init-groups'; do
+    for directory in tmp new cur hold flush claim asked site notice corrupt; do
+      cannot "$who" ls "$I/queue/$directory"
+    done
+    for file in cur/1j1aa/$A hold/$B new/1j1aaaaaaaaaac flush/parked.example 'site/[127.0.0.1]:9'; do
+      cannot "$who" cat "$I/queue/$file"
+      cannot "$who" sh -c 'echo "1763711160.000001 0 sent 2.0.0 x x" >>"$1"' sh "$I/queue/$file"
+      cannot "$who" rm -f "$I/queue/$file"
+      cannot "$who" mv "$I/queue/$file" "$I/queue/tmp/taken"
+      cannot "$who" ln "$I/queue/$file" "$I/queue/tmp/linked"
+    done
+    for directory in . cur cur/1j1aa hold flush claim site notice corrupt; do
+      cannot "$who" sh -c ': >"$1"' sh "$I/queue/$directory/$A.made"
+      cannot "$who" mkfifo "$I/queue/$directory/+new"
+    done
+    cannot "$who" cat "$I/queue/trigger"
+  done
+  assertEquals 'all is there' 3 "$(queued)"
+}
+
+testWriterAdds() {
+  for_users || return
+  fresh adds
+  cd "$I/queue" || return
+  can "$writer" sh -c 'umask 007 && echo >tmp/1j1aaaaaaaaaad && mv -n tmp/1j1aaaaaaaaaad new/1j1aaaaaaaaaad'
+  assertEquals 'for those who have the queue' 'sluice-in sluice-q 660' "$(stat -c '%U %G %a' new/1j1aaaaaaaaaad)"
+  can "$writer" sh -c 'umask 007 && : >asked/asked.example'
+  assertEquals 'how long a list is' 15 "$($writer stat -c %s flush/parked.example)"
+  cd - >/dev/null || return
+}
+
+# Neither a writer nor anybody but qmgr.
+testSockets() {
+  for_users || return
+  fresh sockets
+  start
+  for socket in send bounce; do
+    assertEquals "600 sluice-q" "$(stat -c '%a %U' "$I/run/$socket")"
+    for who in "$writer" "$operator" "$stranger" 'setpriv --reuid sluice-out --regid sluice-out --clear-groups'; do
+      cannot "$who" /usr/bin/python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])' "$I/run/$socket"
+    done
+  done
+  stop
+  for file in lock totals clock reserve boot clean; do
+    [ -e "$I/queue/$file" ] || continue
+    cannot "$writer" sh -c ': >>"$1"' sh "$I/queue/$file"
+    cannot "$writer" cat "$I/queue/$file"
+  done
+}
+
+# --- the services, as they are ---------------------------------------------------------------
+
+testCounts() {
+  for_users || return
+  fresh counts
+  conf etrncounts 1
+  start
+  wait_for 20 waits parked.example 3 || fail "$(log qmgr)"
+  assertEquals '253 OK, 3 pending messages for node parked.example started' "$(etrn parked.example)"
+  assertTrue 'one is on hold' 'wait_for 20 none_asked'
+  assertEquals '251 OK, no messages waiting for node x.example' "$(etrn x.example)"
+  assertEquals '250 OK, queuing for node @example started' "$(etrn @example)"
+  assertTrue "carried out: $(log qmgr)" 'wait_for 20 none_asked'
+  arrive parked.example 2
+  stop
+}
+
+# One that is gone cannot be told from one that is there.
+testOneMessage() {
+  for_users || return
+  fresh one
+  start
+  printf 'EHLO x\r\nETRN =%s\r\nETRN =1j1aaaaaaaaaaz\r\nQUIT\r\n' $A | socat -t 10 - "UNIX-CONNECT:$I/run/local" >"$T/said"
+  assertContains "$(cat "$T/said")" "250 OK, queuing for node =$A started"
+  arrive parked.example 1
+  assertTrue 'carried out' 'wait_for 20 none_asked'
+  stop
+}
+
+# status PID FIELD: of /proc/PID/status.
+status() { sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"; }
+
+# stripped SERVICE: nothing that it or its children run could ever gain anything.
+stripped() {
+  stripped_pid=$(s6-svstat -o pid "$I/service/$1")
+  for pid in $stripped_pid $(ps -o pid= --ppid "$stripped_pid"); do
+    assertEquals "$1: no new privileges" 1 "$(status "$pid" NoNewPrivs)"
+    for set in CapInh CapPrm CapEff CapBnd CapAmb; do
+      assertEquals "$1: $set" "${2-0000000000000000}" "$(status "$pid" $set)"
+    done
+  done
+}
+
+testNothingToGain() {
+  for_users || return
+  fresh gain
+  start
+  for service in smtpd local qmgr send bounce; do
+    stripped $service
+    stripped $service/log
+  done
+  stop
+}
+
+# A port that is root's to open: tcpserver keeps what that takes, smtpd-etrn has nothing.
+testLowPort() {
+  for_users || return
+  [ "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)" -gt 1 ] || { skip 'all ports are for everybody here'; return; }
+  fresh low
+  PORT=1023
+  while port_taken $PORT; do PORT=$((PORT - 1)); done
+  conf listen "127.0.0.1:$PORT"
+  start
+  socat -u "TCP:127.0.0.1:$PORT" "OPEN:$T/low.said,creat" &
+  client=$!
+  wait_for 10 test -s "$T/low.said" || fail 'no greeting'
+  tcpserver=$(s6-svstat -o pid "$I/service/smtpd")
+  assertEquals 'the port is opened, and the user changed' "$(id -u sluice-in)" "$(status "$tcpserver" Uid | cut -f 1)"
+  for pid in $tcpserver $(ps -o pid= --ppid "$tcpserver"); do
+    assertEquals 1 "$(status "$pid" NoNewPrivs)"
+    assertEquals 0000000000000000 "$(status "$pid" CapPrm)"
+    assertEquals 'setgid, setuid, net_bind_service' 00000000000004c0 "$(status "$pid" CapBnd)"
+  done
+  kill $client
+  stop
+}
+
+# --- operators --------------------------------------------------------------------------------
+
+testOperator() {
+  for_users && runnable || return
+  fresh operator
+  start
+  wait_for 20 waits parked.example 3 || fail "$(log qmgr)"
+  assertContains "$($operator "$BIN/queue-list" -C "$I")" $A
+  can "$operator" "$BIN/queue-cat" -C "$I" $A
+  can "$operator" "$BIN/queue-shape" -C "$I" -m
+  can "$operator" "$BIN/site-list" -C "$I"
+  can "$operator" "$BIN/queue-hold" -C "$I" $A
+  can "$operator" "$BIN/queue-release" -C "$I" $A
+  can "$operator" "$BIN/queue-del" -C "$I" $B
+  can "$operator" "$BIN/queue-requeue" -C "$I" 1j1aaaaaaaaaac
+  can "$operator" "$BIN/queue-check" -C "$I"
+  can "$operator" "$BIN/flush-run" -C "$I" parked.example
+  arrive parked.example 2
+  stop
+  cannot "$stranger" "$BIN/queue-list" -C "$I"
+}
+
+# What root's own programs leave behind is as if the users had made it.
+testRootWorks() {
+  for_users || return
+  fresh root-works
+  printf 'Subject: x\n\nx\n' | "$BIN/queue-put" -C "$I" x@parked.example >"$T/id"
+  start
+  wait_for 20 waits parked.example 4 || fail "$(log qmgr)"
+  assertContains "$("$BIN/queue-cat" -C "$I" "$(cat "$T/id")")" 'from userid 0)'
+  "$BIN/queue-requeue" -C "$I" $A >/dev/null 2>&1
+  "$BIN/queue-hold" -C "$I" "$(cat "$T/id")" >/dev/null 2>&1
+  "$BIN/queue-release" -C "$I" "$(cat "$T/id")" >/dev/null 2>&1
+  "$BIN/flush-rebuild" -C "$I" >/dev/null 2>&1
+  assertEquals 'nothing is root'\''s' '' "$(find "$I/queue" -user root)"
+  assertEquals 'nor for writers to reach' '' "$(find "$I/queue" -type f \( ! -group sluice-q -o -perm /007 \))"
+  stop
+  assertEquals 'all as it should be' "queue-check: messages: 4, findings: 0, left: 0" "$("$BIN/queue-check" -C "$I" 2>&1)"
+}
+
+# --- what root can be made to do -----------------------------------------------------------------
+
+victims() {
+  mkdir -p "$T/victim/1j1aa"
+  echo secret >"$T/victim/$A"
+  echo secret >"$T/victim/1j1aa/$A"
+  chmod 600 "$T/victim/$A" "$T/victim/1j1aa/$A"
+  chmod 700 "$T/victim" "$T/victim/1j1aa"
+  find "$T/victim" -printf '%p %u %g %m %s %T@\n' | sort >"$T/victims"
+}
+
+unharmed() { assertEquals "$1" "$(cat "$T/victims")" "$(find "$T/victim" -printf '%p %u %g %m %s %T@\n' | sort)"; }
+
+# Each of the programs that root may run.
+all_programs() {
+  "$BIN/queue-check" -C "$I" -n
+  "$BIN/queue-check" -C "$I"
+  "$BIN/queue-requeue" -C "$I" -a
+  "$BIN/queue-hold" -C "$I" $A
+  "$BIN/queue-release" -C "$I" $A
+  "$BIN/flush-rebuild" -C "$I"
+  "$BIN/flush-run" -C "$I" parked.example
+  "$BIN/flush-record" -C "$I" parked.example $A
+  "$BIN/postsuper" -c "$I" -s -r ALL
+  "$BIN/queue-list" -C "$I"
+  "$BIN/queue-cat" -C "$I" $A
+  echo | "$BIN/queue-put" -C "$I" x@parked.example
+  "$BIN/sluice-init" -u "$I"
+  "$BIN/queue-del" -C "$I" $A
+}
+
+# A link at each place, to what is root's.
+testLinks() {
+  for_users || return
+  for place in cur cur/1j1aa cur/1j1aa/$A new new/$B hold tmp flush flush/parked.example claim asked site notice corrupt trigger \
+    reserve boot lock; do
+    fresh "link-$(echo $place | tr / -)"
+    victims
+    target=$T/victim
+    case $place in cur/1j1aa) target=$T/victim/1j1aa ;; */* | trigger | reserve | boot | lock) target=$T/victim/$A ;; esac
+    rm -rf "${I:?}/queue/$place"
+    ln -s "$target" "$I/queue/$place"
+    chown -h sluice-q "$I/queue/$place"
+    all_programs >/dev/null 2>&1 </dev/null
+    unharmed "link at $place"
+  done
+}
+
+# None looks below queue/ as root, whatever it finds there.  Who gives things back to their owners takes one name at a time.
+testNobodyLooksAsRoot() {
+  for_users || return
+  fresh looks
+  for program in 'queue-requeue -a' 'flush-rebuild' 'queue-hold 1j1aaaaaaaaaaa' 'queue-release 1j1aaaaaaaaaaa' 'queue-list' \
+    'queue-cat 1j1aaaaaaaaaaa' 'queue-shape' 'site-list' 'flush-run parked.example' 'flush-record parked.example 1j1aaaaaaaaaaa' \
+    'qmgr-trigger scan' 'queue-del 1j1aaaaaaaaaaa'; do
+    # shellcheck disable=SC2086 # options
+    traced -f -o "$T/trace" -e trace=%file,setresuid "$BIN/${program%% *}" -C "$I" $(echo "$program" | cut -s -d ' ' -f 2-) >/dev/null 2>&1 </dev/null
+    assertEquals "$program" '' "$(sed '/setresuid/,$d' "$T/trace" | grep -E '"(cur|new|tmp|hold|flush|claim|asked|site|notice|corrupt|lock|boot|reserve|trigger)[/"]')"
+    assertContains "$program" "$(cat "$T/trace")" setresuid
+  done
+}
+
+# race DIRECTORY NAME TARGET: as who has the queue, exchanges DIRECTORY/NAME with a link to TARGET, over and over.
+race() {
+  timeout 120 $keeper /usr/bin/python3 -c '
+import ctypes, os, sys
+libc = ctypes.CDLL(None)
+directory, name, target = sys.argv[1:]
+os.chdir(directory)
+os.path.lexists("../tmp/link") or os.symlink(target, "../tmp/link")
+there, link = name.encode(), os.path.join(os.path.relpath(os.path.join(directory, "../tmp"), directory), "link").encode()
+while True:
+    libc.renameat2(-100, there, -100, link, 2)
+' "$@" &
+  racer=$!
+}
+
+# Each time there is something that root should mend; whatever it gets hold of, it is not the victim.
+testRaces() {
+  for_users || return
+  fresh races
+  chown -R sluice-q "$I/queue/cur"
+  victims
+  for place in 'cur 1j1aa' 'cur/1j1aa 1j1aaaaaaaaaaa' 'flush parked.example'; do
+    target=$T/victim/1j1aa
+    [ "$place" = 'cur 1j1aa' ] || target=$T/victim/$A
+    rm -rf "$I/queue/tmp/link"
+    mkdir -p "$I/queue/tmp"
+    [ "${place% *}" != cur/1j1aa ] || { mkdir -p "$I/queue/cur/tmp" && chown sluice-q:sluice-q "$I/queue/cur/tmp"; }
+    race "$I/queue/${place% *}" "${place#* }" "$target"
+    runs=0
+    while [ $runs -lt 40 ]; do
+      # not as root: chmod(1) follows the link itself
+      $keeper find "$I/queue/cur" "$I/queue/flush" -mindepth 1 ! -type l -exec chmod -f o+r {} + 2>/dev/null
+      "$BIN/queue-check" -C "$I" >/dev/null 2>&1
+      [ $((runs % 10)) != 0 ] || "$BIN/sluice-init" -u "$I" >/dev/null 2>&1
+      runs=$((runs + 1))
+    done
+    unharmed "race at $place"
+    kill $racer
+    wait $racer 2>/dev/null
+  done
+  assertTrue 'the race was run' "[ $runs = 40 ]"
+}
+
+# Of files in the queue root gives away its own and those of the users alone, and none that has another name.
+testOthersFiles() {
+  for_users || return
+  fresh others
+  victims
+  ln "$T/victim/$A" "$I/queue/hold/1j1aaaaaaaaaaf"
+  tests/peer/message "$I/queue" hold 1j1aaaaaaaaaag parked.example
+  chown daemon:daemon "$I/queue/hold/1j1aaaaaaaaaag"
+  chmod 600 "$I/queue/hold/1j1aaaaaaaaaag"
+  tests/peer/message "$I/queue" hold 1j1aaaaaaaaaah parked.example
+  chmod 600 "$I/queue/hold/1j1aaaaaaaaaah"
+  "$BIN/queue-check" -C "$I" >"$T/out" 2>/dev/null
+  assertContains "$(cat "$T/out")" 'queue/hold/1j1aaaaaaaaaaf: not for qmgr to use: wrong owner or mode: left'
+  assertContains "$(cat "$T/out")" 'queue/hold/1j1aaaaaaaaaag: not for qmgr to use: wrong owner or mode: left'
+  assertContains "$(cat "$T/out")" 'queue/hold/1j1aaaaaaaaaah: not for qmgr to use: wrong owner or mode: mended'
+  assertEquals 'daemon daemon 600' "$(stat -c '%U %G %a' "$I/queue/hold/1j1aaaaaaaaaag")"
+  rm "$I/queue/hold/1j1aaaaaaaaaaf"
+  unharmed 'linked'
+}
+
+# In somebody else's instance root is that one.
+testForeignInstance() {
+  [ "$(id -u)" = 0 ] || { skip 'for root'; return; }
+  instance foreign
+  victims
+  mkdir "$T/victim/tmp" "$T/victim/cur"
+  find "$T/victim" -printf '%p %u %g %m %s %T@\n' | sort >"$T/victims"
+  rm -rf "$I/queue"
+  ln -s "$T/victim" "$I/queue"
+  chown -h -R nobody "$I"
+  all_programs >/dev/null 2>&1 </dev/null
+  unharmed 'queue/ is a link'
+  for part in conf run service; do
+    instance "foreign-$part"
+    rm -rf "${I:?}/$part"
+    ln -s "$T/victim" "$I/$part"
+    chown -h -R nobody "$I"
+    all_programs >/dev/null 2>&1 </dev/null
+    "$BIN/conf-cdb" -C "$I" relaydomains >/dev/null 2>&1
+    unharmed "$part/ is a link"
+  done
+}
+
+testInitInOthersDirectory() {
+  for_users || return
+  mkdir "$T/theirs" "$T/everybodys"
+  chown nobody "$T/theirs"
+  chmod 1777 "$T/everybodys"
+  for place in theirs everybodys; do
+    "$BIN/sluice-init" -U "$T/$place" 2>"$T/err"
+    assertEquals $place 100 $?
+    assertContains "$(cat "$T/err")" "$T/$place: what runs as root there must be in a directory that is root's alone to change"
+    assertEquals 'nothing is made' '' "$(ls "$T/$place")"
+  done
+  I=
+}
+
+# --- an instance of an earlier version ---------------------------------------------------------------
+
+# earlier NAME: as 0.4.0 made it, and used.
+earlier() {
+  fresh "$1"
+  chown -h -R :sluice "$I/queue" "$I/run"
+  chmod 2750 "$I/queue"
+  chmod 2730 "$I/queue/tmp" "$I/queue/new"
+  chmod 2770 "$I/queue/cur" "$I/queue/cur/1j1aa" "$I/queue/hold" "$I/queue/notice" "$I/queue/corrupt" "$I/queue/flush" \
+    "$I/queue/claim" "$I/queue/asked" "$I/queue/site"
+  chmod 660 "$I/queue/trigger"
+  echo '# mine' >>"$I/service/send/run"
+  rm -r "$I/service/bounce"
+}
+
+like_fresh() {
+  port=$PORT
+  fresh like
+  (cd "$I" && find . ! -path '*/log/main/*' ! -name '*.old' -printf '%y %U:%G %m %p\n' | sort) >"$T/like.fresh"
+  I=$1 PORT=$port
+  (cd "$I" && find . ! -path '*/log/main/*' ! -name '*.old' -printf '%y %U:%G %m %p\n' | sort) >"$T/like.upgraded"
+  diff "$T/like.fresh" "$T/like.upgraded" || fail 'not as a fresh one'
+}
+
+testUpgrade() {
+  for_users || return
+  earlier upgrade
+  "$BIN/queue-check" -n -C "$I" >"$T/out" 2>"$T/err"
+  assertEquals "told: $(cat "$T/err")" 1 $?
+  assertContains "$(cat "$T/out")" 'queue/cur: wrong owner or group: would be mended'
+  assertContains "$(cat "$T/out")" "queue/cur/1j1aa/$A: not for qmgr to use: wrong owner or mode: would be mended"
+  assertContains "$(cat "$T/out")" 'run: wrong owner or group: would be mended'
+  "$BIN/sluice-init" -u "$I" >"$T/out" 2>"$T/err"
+  assertEquals "$(cat "$T/err")" 0 $?
+  assertContains "$(cat "$T/out")" 'service/send/run: of another version'
+  assertEquals '# mine' "$(tail -n 1 "$I/service/send/run.old")"
+  assertEquals '' "$("$BIN/sluice-init" -u "$I" 2>&1)"
+  rm "$I/service/send/run.old"
+  like_fresh "$I"
+  start
+  wait_for 20 waits parked.example 3 || fail "$(log qmgr)"
+  etrn parked.example >/dev/null
+  arrive parked.example 2
+  "$BIN/sluice-init" -u "$I" 2>"$T/err"
+  assertEquals 'not while qmgr runs' 1 $?
+  assertContains "$(cat "$T/err")" 'stop the services first'
+  stop
+}
+
+# Killed anywhere, the next one ends it.
+testUpgradeKilled() {
+  for_users || return
+  for kill in fchown:when=1 fchown:when=5 fchmod:when=3 fchmod:when=9 renameat:when=1 renameat:when=2 openat:when=40 mkdirat:when=2; do
+    earlier "killed-$(echo $kill | tr := --)"
+    traced -o /dev/null -e "inject=${kill%%:*}:signal=KILL:${kill#*:}" "$BIN/sluice-init" -u "$I" >/dev/null 2>&1
+    "$BIN/sluice-init" -u "$I" >/dev/null 2>"$T/err"
+    assertEquals "$kill: $(cat "$T/err")" 0 $?
+    assertEquals "$kill: mine is kept" '# mine' "$(tail -n 1 "$I/service/send/run.old")"
+    assertEquals "$kill: nothing to do" '' "$("$BIN/sluice-init" -u "$I" 2>&1)"
+  done
+}
+
+testUpgradeAlone() {
+  instance alone
+  assertEquals 'nothing to do' '' "$("$BIN/sluice-init" -u "$I" 2>&1)"
+  rm -r "$I/queue/notice" "$I/service/local"
+  "$BIN/sluice-init" -u "$I" >"$T/out" 2>&1
+  assertEquals "$(cat "$T/out")" 0 $?
+  assertContains "$(cat "$T/out")" 'queue/notice: missing directory: mended'
+  assertTrue 'service' "[ -x $I/service/local/run ]"
+}
+
+. shunit2
