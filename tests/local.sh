@@ -231,7 +231,7 @@ testOwnUsers() {
   conf routes "* [127.0.0.1]:$SINKPORT"
   start
   wait_for 10 test -S "$I/run/local" || fail "no socket: $(log local)"
-  assertEquals '666 root sluice' "$(stat -c '%a %U %G' "$I/run/local")"
+  assertEquals '666 root sluice-q' "$(stat -c '%a %U %G' "$I/run/local")"
   assertContains "$(dialogue "$(letter x@nobody.example bob@users.example)")" '250 2.0.0 Ok: queued as '
   arrive users.example 1
   printf 'Subject: x\n\nx\n' | $as "$BIN/sendmail" -C "$I" x@users2.example 2>"$T/err"

@@ -44,7 +44,7 @@ _sluice_table() {
       echo '-B:body -bi -bm -bp -bs -bv -C:directory -F:word -f:word -G -I -i -N:event -oi -q -qI=id -qR=node
         -R:returned -r:word -t -V:word -v word' ;;
     site-list) echo '-C:directory -1 -j -w -t:word site' ;;
-    sluice-init) echo '-l:word -U directory' ;;
+    sluice-init) echo '-l:word -U -u directory' ;;
     sluice-log) echo '-r -u -h:word -n:word -t:word file' ;;
     smtp-send) echo '-L -n:word -H:word -t:word -w:extension site word' ;;
     smtpd-etrn) echo '-C:directory' ;;
