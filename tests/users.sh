@@ -299,7 +299,7 @@ testNobodyLooksAsRoot() {
   for program in 'queue-requeue -a' 'flush-rebuild' 'queue-hold 1j1aaaaaaaaaaa' 'queue-release 1j1aaaaaaaaaaa' 'queue-list' \
     'queue-cat 1j1aaaaaaaaaaa' 'queue-shape' 'site-list' 'flush-run parked.example' 'flush-record parked.example 1j1aaaaaaaaaaa' \
     'qmgr-trigger scan' 'queue-del 1j1aaaaaaaaaaa'; do
-    # shellcheck disable=SC2086 # options
+    # shellcheck disable=SC2046 # options
     traced -f -o "$T/trace" -e trace=%file,setresuid "$BIN/${program%% *}" -C "$I" $(echo "$program" | cut -s -d ' ' -f 2-) >/dev/null 2>&1 </dev/null
     assertEquals "$program" '' "$(sed '/setresuid/,$d' "$T/trace" | grep -E '"(cur|new|tmp|hold|flush|claim|asked|site|notice|corrupt|lock|boot|reserve|trigger)[/"]')"
     assertContains "$program" "$(cat "$T/trace")" setresuid
@@ -466,6 +466,16 @@ testUpgradeKilled() {
     assertEquals "$kill: mine is kept" '# mine' "$(tail -n 1 "$I/service/send/run.old")"
     assertEquals "$kill: nothing to do" '' "$("$BIN/sluice-init" -u "$I" 2>&1)"
   done
+}
+
+# Where somebody else could put anything in the place of what is root's.
+testUpgradeInOthersDirectory() {
+  for_users || return
+  earlier theirs-earlier
+  chown daemon "$I"
+  "$BIN/sluice-init" -u "$I" 2>"$T/err"
+  assertEquals 100 $?
+  assertContains "$(cat "$T/err")" "$I: what runs as root there must be in a directory that is root's alone to change"
 }
 
 testUpgradeAlone() {

@@ -46,15 +46,19 @@ uid_t program_caller(void)
   return became ? caller : getuid();
 }
 
+/* Who changes his user forgets whose child he is: a signal that was to come when that one dies is asked for again. */
 void program_become_user(uid_t uid, gid_t gid, gid_t const *groups, size_t count)
 {
   uid_t ruid, euid, suid;
+  int with_parent = 0;
+  prctl(PR_GET_PDEATHSIG, &with_parent);
   caller = program_caller();
   became = 1;
   if (setgroups(count, groups) == -1 || setresgid(gid, gid, gid) == -1 || setresuid(uid, uid, uid) == -1)
     strerr_diefusys(111, "become the user who has the queue");
   if (getresuid(&ruid, &euid, &suid) == -1 || ruid != uid || euid != uid || suid != uid || getegid() != gid)
     strerr_dief(111, "unable to become the user who has the queue");
+  if (with_parent) prctl(PR_SET_PDEATHSIG, with_parent);
 }
 
 /* The group of a directory in an instance of root's that is itself root's: nobody else has chosen it. */

@@ -155,6 +155,16 @@ static void owners_take(maker *m, check *c)
   dir_guard(m);
 }
 
+/* Whose instance it is.  One with users of its own is root's: in anybody else's directory root would believe what that one says. */
+static void become_its_owner(maker const *m)
+{
+  struct stat dir, queue;
+  if (fstat(m->fd, &dir) == -1) strerr_diefusys(111, "look at ", m->dir);
+  if (!geteuid() && dir.st_uid && fstatat(m->fd, "queue", &queue, AT_SYMLINK_NOFOLLOW) == 0 && queue.st_uid != dir.st_uid)
+    dir_guard(m);
+  program_become_owner(m->fd);
+}
+
 static int code_of(check const *c)
 {
   if (c->trouble) return 111;
@@ -166,7 +176,7 @@ int renew(maker *m)
   check c = { .dir = m->dir, .below = "queue/", .instance = m->fd, .out = OUT_ZERO };
   int code;
   m->renewing = 1;
-  program_become_owner(m->fd);
+  become_its_owner(m);
   layout_open(&c);
   owners_take(m, &c);
   qmgr_keep_out(m, &c);
