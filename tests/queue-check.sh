@@ -289,6 +289,18 @@ testNoSlices() {
   leaves 'queue/cur/notes: no directory: left'
 }
 
+# Where anybody may ask, anybody may put something in the way.
+testInTheWayOfRequests() {
+  mkfifo "$I/queue/asked/a.tld"
+  ln -s nowhere "$I/queue/asked/@b.tld"
+  mkdir "$I/queue/asked/c.tld"
+  check
+  assertEquals 'queue/asked/@b.tld: no request, but in the way of one, removed: mended
+queue/asked/a.tld: no request, but in the way of one, removed: mended
+queue/asked/c.tld: no request, but in the way of one, removed: mended' "$(out | sort)"
+  well
+}
+
 testAsked() {
   : >"$I/queue/asked/a.tld"
   : >"$I/queue/asked/@"

@@ -1,6 +1,7 @@
 #include "tools/queue-check-internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -47,14 +48,24 @@ static void list_name(check *c, char const *directory, char const *name)
   stralloc_free(&path);
 }
 
+/* Who may ask has put something else there, and nobody can ask for that by then. */
+static void asked_no_file(check *c, char const *path, struct stat const *st)
+{
+  int flags = S_ISDIR(st->st_mode) ? AT_REMOVEDIR : 0;
+  finding(c, path, "no request, but in the way of one, removed", mending_by(c, unlinkat(c->queue, path, flags)));
+}
+
 /* Nobody ever takes that up; what is more than a mark is not ours to remove. */
 static void asked_name(check *c, char const *directory, char const *name)
 {
   stralloc path = STRALLOC_ZERO;
   struct stat st;
-  if (flush_asked_ok(name, strlen(name))) return;
   path_join(&path, directory, name);
-  if (regular(c, path.s, &st) && !st.st_size)
+  if (flush_asked_ok(name, strlen(name)))
+  {
+    if (!regular(c, path.s, &st)) asked_no_file(c, path.s, &st);
+  }
+  else if (regular(c, path.s, &st) && !st.st_size)
     finding(c, path.s, "nothing that can be asked for, removed", mending_by(c, unlink_at(c, path.s)));
   else finding(c, path.s, "nothing that can be asked for", NOTHING_TO_DO);
   stralloc_free(&path);
