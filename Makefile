@@ -7,7 +7,18 @@ SLUICE_DIR ?= /var/lib/sluice
 CC ?= cc
 CFLAGS ?= -O2 -g
 WARN ?= -Wall -Wextra -Wshadow -Wconversion -Werror
-STATIC ?= -static
+STATIC ?= -static-pie
+PIE ?= -pie
+
+# What makes an error in a program harder to use; HARDEN= leaves it out.  CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS are whoever
+# builds a package's, and whatever they are set to, none of what is needed here is lost: it has names of its own.
+MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+HARDEN_x86_64 := -fcf-protection -fstack-clash-protection
+HARDEN_aarch64 := -mbranch-protection=standard
+# The library's checks are made by the optimizer.
+OPTIMIZED := $(filter-out -O0,$(lastword $(filter -O%,$(CFLAGS))))
+HARDEN ?= -fPIE -fstack-protector-strong $(HARDEN_$(MACHINE)) $(if $(OPTIMIZED),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+HARDEN_LINK := -Wl,-z,relro,-z,now,-z,noexecstack
 
 # make SANITIZE=address,undefined builds beside the plain programs, in build/asan.
 SANITIZE ?=
@@ -16,14 +27,18 @@ O := build/asan
 BIN := build/asan/bin
 CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
 STATIC :=
+PIE :=
+HARDEN :=
 else
 O := build
 BIN := bin
 endif
 
-CPPFLAGS += -Isrc -D_GNU_SOURCE -DSLUICE_DIR='"$(SLUICE_DIR)"' -DSLUICE_VERSION='"$(VERSION)"'
-COMPILE = $(CC) -std=c99 $(CPPFLAGS) $(WARN) $(CFLAGS) -ffunction-sections -fdata-sections
-LINK = $(CC) $(CFLAGS) -Wl,--gc-sections $(LDFLAGS)
+DEFINED := -Isrc -D_GNU_SOURCE -DSLUICE_DIR='"$(SLUICE_DIR)"' -DSLUICE_VERSION='"$(VERSION)"'
+COMPILE = $(CC) -std=c99 $(DEFINED) $(CPPFLAGS) $(WARN) $(CFLAGS) $(HARDEN) -ffunction-sections -fdata-sections
+# How a program is linked comes last: the last one counts.
+LINKED := $(PIE)
+LINK = $(CC) $(CFLAGS) -Wl,--gc-sections $(LDFLAGS) $(HARDEN_LINK) $(LINKED)
 
 # Debian 12: what building and running needs, what the demo and the tests need as well.
 PACKAGES := gcc libc6-dev skalibs-dev libowfat-dev libidn2-dev libunistring-dev s6 ucspi-tcp-ipv6
@@ -104,13 +119,13 @@ $(BIN)/etrn: $(call object,send/etrn send/wire send/text send/clock) $(SMTP)
 
 # -----------------------------------------------------------------------------------
 
-$(SPAWNED:%=$(BIN)/%): LDFLAGS += $(STATIC)
-$(SKALIBS_PROGRAMS:%=$(BIN)/%): LDLIBS := $(SKALIBS) $(NAMES)
-$(OWFAT_PROGRAMS:%=$(BIN)/%): LDLIBS := $(OWFAT)
+$(SPAWNED:%=$(BIN)/%): LINKED := $(or $(STATIC),$(PIE))
+$(SKALIBS_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(SKALIBS) $(NAMES)
+$(OWFAT_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(OWFAT)
 
 $(PROGRAMS:%=$(BIN)/%):
 	@mkdir -p $(@D)
-	$(LINK) -o $@ $(filter %.o,$^) $(LDLIBS)
+	$(LINK) -o $@ $(filter %.o,$^) $(LIBRARIES) $(LDLIBS)
 
 $(O)/%.o: %.c | $(FIRST)
 	@mkdir -p $(@D)
@@ -174,7 +189,7 @@ $(O)/tests/takeover/smtp-send: $(call object,send/smtp-send) $(SEND)
 
 $(O)/tests/takeover/takeover.so: tests/takeover/takeover.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu99 $(CPPFLAGS) $(WARN) -O1 -g -shared -fPIC -o $@ $<
+	$(CC) -std=gnu99 $(DEFINED) $(WARN) -O1 -g -shared -fPIC -o $@ $<
 
 # TESTS="tests/etrn.sh ..." runs these alone.
 check: deps-check all $(UNIT) $(SINK) $(CLOCKED) $(TAKEOVER)
@@ -197,7 +212,7 @@ FUZZ_SECONDS ?= 20
 
 $(FUZZ): build/%: tests/%.c $(patsubst $(O)/%.o,%.c,$(SMTP) $(JOB)) | $(FIRST)
 	@mkdir -p $(@D)
-	clang -std=c99 $(CPPFLAGS) $(WARN) -O1 -g -fsanitize=fuzzer,address,undefined \
+	clang -std=c99 $(DEFINED) $(WARN) -O1 -g -fsanitize=fuzzer,address,undefined \
 	  -fno-sanitize-recover=all -o $@ $(filter %.c,$^)
 
 build/fuzz/fields: src/bounce/fields.c
