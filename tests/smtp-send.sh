@@ -1167,7 +1167,8 @@ testLoopbackAmongOthers() {
     return
   }
   free_port PEERPORT
-  { addresses; echo 'private MX 10 inside'; echo 'inside A 10.255.255.1'; echo 'inside A 192.0.2.2'; } >"$T/zone"
+  { addresses; echo 'private MX 10 inside'; echo 'inside A 10.255.255.1'; echo 'inside A 192.0.2.2'
+    echo 'behind64 AAAA 64:ff9b::192.0.2.1'; echo 'tunnel AAAA 2002:c000:201::5'; } >"$T/zone"
   dns_start <"$T/zone"
   for n in 1 3 5 6 9 14; do
     for which in behind first; do
@@ -1178,6 +1179,13 @@ testLoopbackAmongOthers() {
   done
   { echo "site private.example:$PEERPORT timeouts=1 listen=192.0.2.7:1 nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; } | send 30
   assertContains "$(cat "$T/log")" 'inside.example[10.255.255.1]'
+  # An interface's address is ours where our server listens at all of them.
+  for name in away behind64 tunnel; do
+    message m1
+    { echo "site $name.example:$PEERPORT timeouts=1 listen=0.0.0.0:$PEERPORT nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld
+      echo '=wait done'; echo '=end'; } | send 30
+    assertEquals "0 failed 5.4.6 none mail for $name.example loops back to myself" "$(journal m1)"
+  done
   dns_stop
 }
 

@@ -7,7 +7,10 @@ case $BIN in
   *) TAKEN=$(pwd)/build/tests/takeover ;;
 esac
 
-oneTimeSetUp() { sink customer; }
+oneTimeSetUp() {
+  I=$T/none
+  sink customer
+}
 oneTimeTearDown() {
   sink_stop
   fail_if_running
@@ -38,11 +41,16 @@ could_nothing() {
 }
 
 confined() {
-  case $BIN in */asan/*) skip 'no filter where a sanitizer makes calls of its own' ;; esac
+  case $BIN in
+    */asan/*)
+      skip 'no filter where a sanitizer makes calls of its own'
+      return 1
+      ;;
+  esac
 }
 
 testAsItsOwnUser() {
-  confined
+  confined || return 0
   [ "$(id -u)" = 0 ] || { skip 'for root'; return; }
   getent passwd sluice-out >/dev/null || { skip 'no users of sluice: make users'; return; }
   taken users -U
@@ -50,14 +58,14 @@ testAsItsOwnUser() {
 }
 
 testAsEverybodysUser() {
-  confined
+  confined || return 0
   taken plain
   could_nothing plain
 }
 
 # The kernel says so of the one that is in use, before any message is there: its qmgr is a socket that says nothing.
 testBeforeTheFirstWord() {
-  confined
+  confined || return 0
   socat UNIX-LISTEN:"$T/quiet" EXEC:"$BIN/smtp-send" &
   listener=$!
   assertTrue 'listens' "wait_for 10 test -S '$T/quiet'"
