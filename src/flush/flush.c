@@ -613,7 +613,7 @@ static int fit(walk const *w, DIR *dir, struct dirent const *entry)
 {
   struct stat st = { .st_mode = S_IFREG };
   if (entry->d_type == DT_UNKNOWN) fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW);
-  else st.st_mode = DTTOIF(entry->d_type);
+  else st.st_mode = (mode_t)DTTOIF(entry->d_type);
   return w->requests ? !S_ISDIR(st.st_mode) : S_ISREG(st.st_mode);
 }
 
