@@ -52,6 +52,7 @@ memory() { awk '/^VmData/ { print $2 }' "/proc/$(s6-svstat -o pid "$I/service/qm
 
 # less_than MOST BEFORE WHAT: not so many kB more by now.
 less_than() {
+  ! grep -q __asan_init "$BIN/qmgr" || return 0 # which keeps for a while what was given back
   after=$(memory)
   assertTrue "$3: from $2 kB to $after kB" "[ $((after - $2)) -lt $1 ]"
 }
