@@ -85,7 +85,7 @@ static void opening(int queue)
   CHECK("with its flags", (fcntl(fd, F_GETFL) & (O_ACCMODE | O_APPEND)) == (O_RDWR | O_APPEND));
   close(fd);
 
-  symlinkat("../new/" ID1, queue, "hold/" ID2);
+  CHECK("a link", symlinkat("../new/" ID1, queue, "hold/" ID2) == 0);
   CHECK("symbolic link", queuedir_open_message(queue, ID2, O_RDONLY, &place) == -1 && errno == EINVAL);
   unlinkat(queue, "hold/" ID2, 0);
   mkfifoat(queue, "hold/" ID2, 0600);
@@ -151,7 +151,7 @@ static int note_open(int dir, char const *id, void *data)
   close(fd);
   unlinkat(dir, id, 0);
   CHECK("gone from there", queuedir_open_walked(dir, id, &flags) == -1 && errno == ENOENT);
-  symlinkat("/etc/passwd", dir, id);
+  CHECK("a link", symlinkat("/etc/passwd", dir, id) == 0);
   CHECK("a symbolic link there", queuedir_open_walked(dir, id, &flags) == -1 && errno == EINVAL);
   return ++s->n != s->stop;
 }
