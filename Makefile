@@ -1,6 +1,6 @@
 # sluice: holds mail for sites that are not always there.  See README.
 
-VERSION := 0.4.0
+VERSION := 0.5.0
 PREFIX ?= /usr/local
 SLUICE_DIR ?= /var/lib/sluice
 
