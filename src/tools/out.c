@@ -32,6 +32,7 @@ static char *room(out *o, size_t len)
 
 void out_octets(out *o, char const *s, size_t len)
 {
+  if (!len) return;
   memcpy(room(o, len), s, len);
 }
 
