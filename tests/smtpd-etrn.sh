@@ -1025,6 +1025,7 @@ said_last() { grep -q "^$1" "$T/got"; }
 
 # stopped WHAT REPLY TEXT: SIGTERM once REPLY was given to TEXT.
 stopped() {
+  : >"$T/got"
   mkfifo "$T/fifo"
   slowly "$3" >"$T/fifo" &
   slow=$!

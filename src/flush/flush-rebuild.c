@@ -266,16 +266,22 @@ static int stopped_cleanly(int queue)
   return 0;
 }
 
-/* Qmgr's mark in queue/lock is there and nobody has the lock. */
-static int qmgr_killed(int queue)
+/*
+ * Qmgr's mark in queue/lock is there and nobody has the lock: it was killed.  That is noted in queue/boot, and the mark
+ * taken away then: qmgr would note it once more, when the lists are made anew already.
+ */
+static void killed_note(int queue, int boot)
 {
   struct stat st;
-  int fd = queuedir_open_file(queue, "lock", O_RDONLY, 0), killed;
+  int fd = queuedir_open_file(queue, "lock", O_RDWR, 0);
   if (fd == -1 && errno != ENOENT) strerr_diefusys(111, "open queue/lock");
-  if (fd == -1) return 0;
-  killed = fstat(fd, &st) == 0 && st.st_size && flock(fd, LOCK_SH | LOCK_NB) == 0;
+  if (fd == -1) return;
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 && st.st_size)
+  {
+    boot_forget(boot);
+    if (ftruncate(fd, 0) == -1) strerr_diefusys(111, "write queue/lock");
+  }
   close(fd);
-  return killed;
 }
 
 /*
@@ -286,7 +292,7 @@ static int needed(int queue)
 {
   char running[BOOT_LEN], then[BOOT_LEN + 1];
   int fd = boot_open(queue);
-  if (qmgr_killed(queue)) boot_forget(fd);
+  killed_note(queue, fd);
   if (current(fd)) return 0;
   if (!boot_read(fd, then) || !stopped_cleanly(queue)) return 1;
   boot_running(running);
