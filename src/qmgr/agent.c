@@ -440,6 +440,69 @@ void agent_idle(qmgr *q, agent *a)
   if (!a->jobs) agent_end(q, a, JOB_AGAIN, "");
 }
 
+/* --- given up for others -------------------------------------------------------------------------- */
+
+/*
+ * While sites wait that there is no connection for, one that has not led to a site so long ends: sooner for what was asked
+ * for.  So does one at which nothing was settled in the time that a reply may take, where nothing ever was.
+ */
+#define HANGING_US (30 * SECOND_US)
+#define HANGING_ASKED_US (10 * SECOND_US)
+#define HANGING_OPEN_US (300 * SECOND_US)
+#define HANGING_LOOK_US SECOND_US
+
+/* It hangs; is it in the way of one that waits, and for so long? */
+static int hangs(qmgr *q, agent const *a)
+{
+  waiter const *w;
+  if (a->up && (a->source == &q->crowd.sure || qmgr_lately(q, a->up_us, HANGING_OPEN_US))) return 0;
+  if (qmgr_lately(q, a->began_us, HANGING_ASKED_US)) return 0;
+  w = crowd_next_without(&q->crowd, a->source);
+  return w && (w->lane->asked || !qmgr_lately(q, a->began_us, HANGING_US));
+}
+
+static agent *hanging_oldest(qmgr *q)
+{
+  agent *oldest = 0;
+  size_t i;
+  for (i = 0; i < genalloc_len(agent *, &q->agents); i++)
+  {
+    agent *a = genalloc_s(agent *, &q->agents)[i];
+    if ((!oldest || a->began_us < oldest->began_us) && hangs(q, a)) oldest = a;
+  }
+  return oldest;
+}
+
+/* To the site it is as if it had refused. */
+static void agent_give_up(qmgr *q, agent *a)
+{
+  site *s = a->site;
+  if (another_up(s, a))
+  {
+    site_has_enough(s);
+    agent_end(q, a, JOB_AGAIN, "");
+  }
+  else agents_failed(q, s, 0, "4.4.2 no answer, and others wait for the connection");
+}
+
+static int crowd_stuck(qmgr const *q)
+{
+  return q->crowd.waiting && !q->breathless && !q->connecting_paused && !crowd_next(&q->crowd);
+}
+
+/* One at a time: whoever waits has its turn before the next, in this very turn of the loop. */
+void agents_give_up(qmgr *q)
+{
+  agent *a = crowd_stuck(q) ? hanging_oldest(q) : 0;
+  if (a) agent_give_up(q, a);
+  if (q->crowd.waiting) timer_set(&q->timers, &q->hanging, q->now_us + (a ? 1 : HANGING_LOOK_US));
+}
+
+void agents_give_up_later(qmgr *q)
+{
+  if (q->crowd.waiting && !q->hanging.place) timer_set(&q->timers, &q->hanging, q->now_us + HANGING_LOOK_US);
+}
+
 /* --- from the agent ---------------------------------------------------------------------------------- */
 
 static int job_is(job const *j, job_field const *id)

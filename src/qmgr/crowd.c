@@ -51,19 +51,20 @@ static int address_scan(char const *literal, source_key *key)
   if (len >= sizeof text) return 0;
   memcpy(text, s, len);
   text[len] = 0;
-  if (inet_pton(AF_INET, text, octets) == 1) *key = (source_key){ '4', number_of(octets, 4) };
-  else if (inet_pton(AF_INET6, text, octets) == 1) *key = (source_key){ '6', number_of(octets, 8) };
+  if (inet_pton(AF_INET, text, octets) == 1) *key = (source_key){ .kind = '4', .number = number_of(octets, 4) };
+  else if (inet_pton(AF_INET6, text, octets) == 1) *key = (source_key){ .kind = '6', .number = number_of(octets, 8) };
   else return 0;
   return 1;
 }
 
 /* "NAME LITERAL PROTOCOL", where NAME is whatever the client said; "uid N"; or one of our own programs. */
-static source_key key_of(char const *client)
+static source_key key_of(char const *client, int null)
 {
   char const *literal = strrchr(client, '[');
-  source_key key = { 'o', 0 };
-  if (literal && address_scan(literal, &key)) return key;
-  if (!strncmp(client, "uid ", 4) && uint640_scan(client + 4, &key.number)) key.kind = 'u';
+  source_key key = { .kind = 'o' };
+  if (!literal || !address_scan(literal, &key))
+    if (!strncmp(client, "uid ", 4) && uint640_scan(client + 4, &key.number)) key.kind = 'u';
+  key.null = null;
   return key;
 }
 
@@ -72,6 +73,7 @@ static int source_compare(void const *a, void const *b)
   source_key const *x = a;
   source_key const *y = b;
   if (x->kind != y->kind) return x->kind < y->kind ? -1 : 1;
+  if (x->null != y->null) return x->null < y->null ? -1 : 1;
   return (x->number > y->number) - (x->number < y->number);
 }
 
@@ -92,8 +94,8 @@ static void source_init(source *s, source_key key)
 void crowd_init(crowd *c)
 {
   memset(c, 0, sizeof *c);
-  source_init(&c->sure, (source_key){ 's', 0 });
-  source_init(&c->unknown, (source_key){ '?', 0 });
+  source_init(&c->sure, (source_key){ .kind = 's' });
+  source_init(&c->unknown, (source_key){ .kind = '?' });
 }
 
 static source *source_new(crowd *c, source_key key)
@@ -112,9 +114,9 @@ source *crowd_use(source *s)
   return s;
 }
 
-source *crowd_source(crowd *c, char const *client)
+source *crowd_source(crowd *c, char const *client, int null)
 {
-  source_key key = key_of(client);
+  source_key key = key_of(client, null);
   source **found = tfind(&key, &c->sources, source_compare);
   source *s = found ? crowd_use(*found) : source_new(c, key);
   return s ? s : crowd_use(&c->unknown);
@@ -147,6 +149,11 @@ static size_t most_unsure(crowd const *c, int asked)
   return c->total - kept - c->total / 5 + (asked ? (kept + 1) / 2 : 0);
 }
 
+static size_t most_null(crowd const *c)
+{
+  return c->total < 10 ? 1 : c->total / 10;
+}
+
 static size_t unsure(crowd const *c)
 {
   return c->all - c->sure.held;
@@ -158,10 +165,18 @@ static int only_sure(crowd const *c, int asked)
   return unsure(c) >= most_unsure(c, asked);
 }
 
+/* Is it the null sender's, and has that its part? */
+static int null_over(crowd const *c, source const *s, int asked)
+{
+  if (!s->key.null || asked) return 0;
+  return c->null >= most_null(c) || s->held >= SHARE_OF_FREE * (most_null(c) - c->null);
+}
+
 int crowd_room(crowd const *c, source const *s, int asked)
 {
   if (c->all >= most(c, asked)) return 0;
   if (s == &c->sure) return 1;
+  if (null_over(c, s, asked)) return 0;
   return !only_sure(c, asked) && s->held < SHARE_OF_FREE * (most_unsure(c, asked) - unsure(c));
 }
 
@@ -174,21 +189,31 @@ void crowd_hold(crowd *c, source *s)
 {
   crowd_use(s)->held++;
   c->all++;
+  c->null += s->key.null != 0;
 }
 
 void crowd_release(crowd *c, source *s)
 {
   c->all--;
   s->held--;
+  c->null -= s->key.null != 0;
   crowd_forget(c, s);
 }
 
 /* --- who waits ----------------------------------------------------------------------------------- */
 
+/* Has it waited in a better place, or the same? */
+static int waits_well(waiter const *w, source const *s, int asked)
+{
+  lane const *l = w->lane;
+  if (!l || l->asked < asked) return 0;
+  return l->asked > asked || !l->source->key.null || s->key.null;
+}
+
 void crowd_wait(crowd *c, waiter *w, source *s, int asked)
 {
   lane *l = s->lanes + asked;
-  if (w->lane && w->lane->asked >= asked) return;
+  if (waits_well(w, s, asked)) return;
   crowd_leave(c, w);
   if (!l->waiters.first) row_add(c->turns + asked, &l->place);
   row_add(&l->waiters, &w->place);
@@ -226,7 +251,7 @@ static waiter *lane_first(lane const *l)
   return (waiter *)l->waiters.first; /* its first member */
 }
 
-/* Lanes that are passed over are of sources that hold two or more connections each: there are not many. */
+/* Lanes that are passed over are of sources that hold two or more connections each, or of the null sender. */
 static waiter *next_in_turn(crowd const *c, int asked)
 {
   row_place const *p;
@@ -244,4 +269,15 @@ waiter *crowd_next(crowd const *c)
 {
   waiter *w = next_in_turn(c, 1);
   return w ? w : next_in_turn(c, 0);
+}
+
+waiter *crowd_next_without(crowd *c, source *s)
+{
+  waiter *w;
+  crowd_use(s);
+  crowd_release(c, s);
+  w = crowd_next(c);
+  crowd_hold(c, s);
+  crowd_forget(c, s);
+  return w;
 }

@@ -12,7 +12,9 @@
  *   - Another fifth is kept for sure sites.
  *   - The rest may go to sites that can hang.  Of these a source may hold no more than twice as many as are free:
  *     two thirds when it is alone, two fifths when there are two.  Whoever comes new always finds some.
- *   - What was asked for at such sites may use half of its own fifth besides.
+ *   - Mail of the null sender, which anybody can cause by a forged sender, is of sources of its own: all of these
+ *     together hold a tenth of all connections, each no more than twice as many of it as are free.
+ *   - What was asked for at such sites may use half of its own fifth besides, and is not held to the tenth.
  */
 
 #include <stddef.h>
@@ -37,7 +39,7 @@ struct lane
   int asked;
 };
 
-typedef struct source_key { char kind; uint64_t number; } source_key;
+typedef struct source_key { char kind; int null; uint64_t number; } source_key;
 
 struct source
 {
@@ -51,6 +53,7 @@ typedef struct crowd
 {
   size_t total;          /* connections there may be; the user's to set */
   size_t all;            /* there are */
+  size_t null;           /* of them for mail of the null sender */
   size_t waiting;
   source sure;
   source unknown;        /* of mail that nobody has looked at yet */
@@ -61,10 +64,10 @@ typedef struct crowd
 extern void crowd_init(crowd *c);
 
 /*
- * The source of a message with this client line (message.h).  The caller is one more user of it.
- * Without memory it is unknown.
+ * The source of a message with this client line (message.h), which is of the null sender or not.  The caller is one more
+ * user of it.  Without memory it is unknown.
  */
-extern source *crowd_source(crowd *c, char const *client);
+extern source *crowd_source(crowd *c, char const *client, int null);
 /* One more user; returns it. */
 extern source *crowd_use(source *s);
 /* The caller uses it no more; it may be NULL. */
@@ -78,7 +81,10 @@ extern int crowd_full(crowd const *c);
 extern void crowd_hold(crowd *c, source *s);
 extern void crowd_release(crowd *c, source *s);
 
-/* It waits for a connection; who waits already may be asked for now, and else keeps its place. */
+/*
+ * It waits for a connection; who waits already may be asked for now, or have mail of another sender than the null one,
+ * and else keeps its place.
+ */
 extern void crowd_wait(crowd *c, waiter *w, source *s, int asked);
 /* It waits no more, if it did. */
 extern void crowd_leave(crowd *c, waiter *w);
@@ -86,6 +92,8 @@ extern void crowd_leave(crowd *c, waiter *w);
 extern int crowd_waits(source const *s);
 /* The next one there is a connection for: what was asked for first, then a source after the other.  NULL: none. */
 extern waiter *crowd_next(crowd const *c);
+/* The same, had the source a connection less. */
+extern waiter *crowd_next_without(crowd *c, source *s);
 /* It waits no more, and the others of its source stand behind other sources. */
 extern void crowd_serve(crowd *c, waiter *w);
 

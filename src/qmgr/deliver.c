@@ -467,6 +467,17 @@ void deliver_warn(qmgr *q, gate const *g, char const *id)
   fd_close(fd);
 }
 
+/* --- whose mail it is --------------------------------------------------------------------------------- */
+
+void deliver_learn(qmgr *q, site *s, char const *id)
+{
+  enum queue_place place;
+  int fd = message_take(q, id, &place);
+  if (fd == -1) return;
+  site_learn(q, s, &q->message);
+  fd_close(fd);
+}
+
 /* --- released by an operator ------------------------------------------------------------------------ */
 
 void deliver_released(qmgr *q, char const *id)
@@ -697,7 +708,7 @@ static enum delivery deliver_one(qmgr *q, gate *g, agent *a, char const *id, pas
     gate_record(q, g, from, id, 1);
     return DELIVERY_STUCK;
   }
-  site_learn(q, g->site, message_string(&q->message, q->message.client));
+  site_learn(q, g->site, &q->message);
   if (place == QUEUE_HOLD)
   {
     gate_record(q, g, from, id, 0);
@@ -836,9 +847,8 @@ static void fresh_send(qmgr *q, fresh *f, gate *g, agent *a)
 /* An agent for it; one of a site that may hang is on the account of whose message it is. */
 static agent *fresh_agent(qmgr *q, fresh *f, site *s)
 {
-  char const *client = message_string(&q->message, q->message.client);
   if (s->proven) return agent_with_room(q, s, 0, 0);
-  if (!f->source) f->source = crowd_source(&q->crowd, client);
+  if (!f->source) f->source = site_source(q, &q->message);
   return agent_with_room(q, s, f->source, 0);
 }
 
@@ -848,7 +858,7 @@ static void fresh_see_to(qmgr *q, fresh *f, size_t n)
   gate *g = gates[n];
   size_t later;
   agent *a;
-  site_learn(q, g->site, message_string(&q->message, q->message.client));
+  site_learn(q, g->site, &q->message);
   a = f->changed || g->parked || !site_open(q, g->site) ? 0 : fresh_agent(q, f, g->site);
   if (a) fresh_send(q, f, g, a);
   if (!gates[n]) return;

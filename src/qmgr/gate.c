@@ -558,6 +558,37 @@ int gate_next(qmgr *q, gate *g, char id[ID_LEN + 1], pass **from, enum urge *urg
   return 1;
 }
 
+/* --- whose mail it is --- */
+
+/* The first id of the list, or of the claim. */
+static int first_read(qmgr *q, gate const *g, char id[ID_LEN + 1])
+{
+  int found = 0;
+  int fds[2];
+  size_t i;
+  if (!flush_open(q->queue, g->name, fds)) return 0;
+  for (i = 0; i < 2; i++)
+  {
+    flush_reader reader;
+    if (fds[i] == -1) continue;
+    flush_reader_init(&reader, fds[i]);
+    if (!found) found = flush_reader_next(&reader, id) == 1;
+    fd_close(fds[i]);
+  }
+  return found;
+}
+
+void gate_learn(qmgr *q, gate *g)
+{
+  size_t n = genalloc_len(again, &g->agains);
+  char id[ID_LEN + 1];
+  if (n) memcpy(id, genalloc_s(again, &g->agains)[n - 1].id, ID_LEN + 1);
+  else if (!first_read(q, g, id)) return;
+  deliver_learn(q, g->site, id);
+}
+
+/* --- what a pass could not send --- */
+
 /* The claim holds the id until the pass ends; a list that was given back holds it anyway. */
 static void keep(qmgr *q, gate *g, pass *p, char const *id)
 {

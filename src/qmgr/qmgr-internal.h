@@ -127,7 +127,7 @@ struct site
   gate *ready_last;
   site *runnable_next;
   int runnable;
-  source *source;            /* whose mail for it was looked at first, as long as it may hang */
+  source *source;            /* whose mail for it was looked at first, the null sender's last, as long as it may hang */
   waiter waiter;             /* for a connection */
 };
 
@@ -159,15 +159,17 @@ extern void site_wake(qmgr *q, site *s);
 extern void site_wake_all(qmgr *q);
 /* Take a gate out of its site's turns: it goes to another site. */
 extern void site_unready(gate *g);
-/* A message for it was looked at: this is its client line. */
-extern void site_learn(qmgr *q, site *s, char const *client);
+/* Whose message it is; the caller is one more user of the source. */
+extern source *site_source(qmgr *q, message const *m);
+/* A message for it was looked at. */
+extern void site_learn(qmgr *q, site *s, message const *m);
 /* On whose account it gets a connection, for mail of this source, or for what its lists hold (NULL). */
 extern source *site_account(qmgr *q, site const *s, source *from);
 /* Is something asked for among what waits for its turn? */
 extern int site_asked(site const *s);
 /* It has to wait for another connection to end. */
 extern void site_crowd(qmgr *q, site *s, source *account, int asked);
-/* Sites that wait for a connection have their turns, as long as there is one for them. */
+/* Some sites that wait for a connection have their turns, as long as there is one for them. */
 extern void sites_run_crowd(qmgr *q);
 /* Is there one for any of them? */
 extern int sites_crowd_ready(qmgr const *q);
@@ -303,6 +305,8 @@ extern void gates_refresh(qmgr *q);
 extern void gates_give_back(qmgr *q);
 /* Next id to try, in id; *from is the pass under way, which records it if need be, or NULL.  1, or 0 when there is none. */
 extern int gate_next(qmgr *q, gate *g, char id[ID_LEN + 1], pass **from, enum urge *urge);
+/* Nobody knows whose mail the site's is: look at the first message that the gate would hand out. */
+extern void gate_learn(qmgr *q, gate *g);
 /* A job of the pass came back. */
 extern void gate_job_back(qmgr *q, gate *g, pass *from, enum urge urge, enum job_came came);
 /* Try this message of the pass behind all others, and alone.  1; 0 when that cannot be: record it. */
@@ -384,6 +388,8 @@ extern void deliver_new_end(qmgr *q);
 extern enum delivery deliver_asked(qmgr *q, char const *id);
 /* It was tried behind one of them. */
 extern void deliver_asked_tried(qmgr *q, char const *id);
+/* Look whose message it is, for its site. */
+extern void deliver_learn(qmgr *q, site *s, char const *id);
 enum expiry
 {
   EXPIRY_OVER,       /* the list need not keep it */
@@ -457,6 +463,9 @@ extern int agents_free_descriptors(qmgr *q);
 extern void agent_readable(qmgr *q, agent *a);
 extern void agent_writable(qmgr *q, agent *a);
 extern void agent_idle(qmgr *q, agent *a);
+/* Sites go without a connection because others hang: once such a one is old enough, it ends. */
+extern void agents_give_up_later(qmgr *q);
+extern void agents_give_up(qmgr *q);
 /* At the end of a turn: those that ended in it. */
 extern void agents_forget_dead(qmgr *q);
 
@@ -560,7 +569,7 @@ extern uint64_t clock_earlier(uint64_t at_us, uint64_t by_us);
 
 /* --- qmgr.c -------------------------------------------------------------------------------- */
 
-enum timer_kind { TIMER_SITE, TIMER_GATE, TIMER_AGENT, TIMER_MINUTE, TIMER_BREATH, TIMER_NOTICES, TIMER_TOTALS };
+enum timer_kind { TIMER_SITE, TIMER_GATE, TIMER_AGENT, TIMER_MINUTE, TIMER_BREATH, TIMER_HANGING, TIMER_NOTICES, TIMER_TOTALS };
 
 struct qmgr
 {
@@ -575,6 +584,7 @@ struct qmgr
   timers timers;
   timer minute;
   timer breath;              /* something is short (descriptors, agents): try again then */
+  timer hanging;             /* look then for connections to be given up */
   int breathless;
   uint64_t scarce_us;        /* when there were too few descriptors */
   int connecting_paused;     /* until the next breath, too: the errno of why */

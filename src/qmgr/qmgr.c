@@ -173,6 +173,7 @@ static void timers_run(qmgr *q)
     case TIMER_GATE: gate_timer(q, t->owner); break;
     case TIMER_AGENT: agent_idle(q, t->owner); break;
     case TIMER_BREATH: breath_drawn(q); break;
+    case TIMER_HANGING: agents_give_up(q); break;
     case TIMER_NOTICES: notices_timer(q); break;
     case TIMER_TOTALS: totals_write(q); break;
     default: minute_passed(q); break;
@@ -313,6 +314,7 @@ static void run(qmgr *q, int signals)
     more = intake_run(q); /* first: a list that cannot be claimed must not keep what is asked for waiting */
     sites_run_crowd(q);
     if (!q->breathless) sites_run(q);
+    agents_give_up_later(q);
     more |= gates_sweep(q);
     more |= notices_run(q);
     more |= idle_run(q);
@@ -420,6 +422,7 @@ static void qmgr_open(qmgr *q, char const *path)
   if (q->intake.trigger == -1) strerr_diefusys(111, "open ", path, "/queue/trigger");
   q->minute.kind = TIMER_MINUTE;
   q->breath.kind = TIMER_BREATH;
+  q->hanging.kind = TIMER_HANGING;
   srandom((unsigned int)q->now_us ^ (unsigned int)getpid());
   timer_set(&q->timers, &q->minute, q->now_us + MINUTE_US);
 }

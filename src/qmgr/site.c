@@ -17,6 +17,8 @@
 #define SITE_LIMIT_FIRST 5
 /* Messages handed out in one turn, before the next site has its turn. */
 #define SITE_TURN 16
+/* Sites that wait for a connection and have their turns in one piece. */
+#define CROWD_TURNS 64
 /* A site file is a line; more is not ours. */
 #define SITE_FILE_MAX 4096
 
@@ -153,9 +155,18 @@ static void source_set(qmgr *q, site *s, source *from)
   s->source = from;
 }
 
-void site_learn(qmgr *q, site *s, char const *client)
+source *site_source(qmgr *q, message const *m)
 {
-  if (s->source == &q->crowd.unknown && !s->proven) source_set(q, s, crowd_source(&q->crowd, client));
+  return crowd_source(&q->crowd, message_string(m, m->client), !*message_string(m, m->sender));
+}
+
+void site_learn(qmgr *q, site *s, message const *m)
+{
+  source *from;
+  if (s->proven || (s->source != &q->crowd.unknown && !s->source->key.null)) return;
+  from = site_source(q, m);
+  if (s->source == &q->crowd.unknown || !from->key.null) source_set(q, s, from);
+  else crowd_forget(&q->crowd, from);
 }
 
 source *site_account(qmgr *q, site const *s, source *from)
@@ -343,7 +354,7 @@ static void crowd_turn_take(qmgr *q, waiter *w)
 
 void sites_run_crowd(qmgr *q)
 {
-  size_t turns = q->crowd.waiting;
+  unsigned int turns = CROWD_TURNS;
   waiter *w;
   while (turns-- && (w = crowd_turn(q))) crowd_turn_take(q, w);
 }
@@ -396,8 +407,16 @@ static void ready_add(site *s, gate *g)
   s->ready_last = g;
 }
 
-static agent *agent_for(qmgr *q, site *s, gate const *g)
+/* Whose mail it is decides how many connections there are for it. */
+static void source_find(qmgr *q, site const *s, gate *g)
 {
+  int unknown = !s->proven && s->source == &q->crowd.unknown;
+  if (unknown && !s->agents_count && crowd_room(&q->crowd, s->source, gate_asked(g))) gate_learn(q, g);
+}
+
+static agent *agent_for(qmgr *q, site *s, gate *g)
+{
+  source_find(q, s, g);
   return gate_alone(g) ? agent_at_rest(q, s, gate_asked(g)) : agent_with_room(q, s, 0, gate_asked(g));
 }
 

@@ -21,7 +21,7 @@ static void empty(source *s)
 
 static source *from(char const *client)
 {
-  return crowd_source(&c, client);
+  return crowd_source(&c, client, 0);
 }
 
 /* Do two client lines mean one source? */
@@ -97,6 +97,43 @@ static void check_totals(void)
   empty(&c.sure);
 }
 
+static source *from_null(char const *client)
+{
+  return crowd_source(&c, client, 1);
+}
+
+static void check_null(void)
+{
+  static waiter w[2];
+  source *ours = from_null("bounce-put");
+  source *other = from_null("a [192.0.2.7] ESMTP");
+  source *a = from("bounce-put");
+  CHECK("sources of their own", ours != a && ours == from_null("") && other != from("a [192.0.2.7] ESMTP"));
+  c.total = 1000;
+  CHECK("two thirds of a tenth", fill(ours, 0) == 67 && fill(other, 0) == 22 && c.null == 89);
+  CHECK("the others have theirs", fill(a, 0) > 300);
+  CHECK("asked for is not counted so", crowd_room(&c, ours, 1));
+  empty(a);
+  empty(ours);
+  empty(other);
+  CHECK("none", !c.null);
+  c.total = 10;
+  CHECK("one of ten", fill(ours, 0) == 1 && !crowd_room(&c, other, 0) && fill(a, 0) == 4);
+  empty(a);
+  crowd_wait(&c, w, other, 0);
+  CHECK("it waits", !crowd_next(&c));
+  CHECK("until one ends", crowd_next_without(&c, ours) == w && !crowd_next(&c) && ours->held == 1 && c.null == 1);
+  crowd_wait(&c, w, a, 0);
+  CHECK("mail of others comes along", crowd_next(&c) == w);
+  crowd_wait(&c, w, other, 0);
+  CHECK("and stays there", crowd_next(&c) == w);
+  crowd_leave(&c, w);
+  crowd_wait(&c, w, ours, 1);
+  CHECK("or it is asked for", crowd_next(&c) == w);
+  crowd_leave(&c, w);
+  empty(ours);
+}
+
 static int next_is(waiter *w)
 {
   waiter *next = crowd_next(&c);
@@ -140,6 +177,7 @@ int main(void)
   check_sources();
   check_shares();
   check_totals();
+  check_null();
   check_turns();
   return CHECK_END();
 }
