@@ -37,6 +37,7 @@ setUp() {
   conf relaydomains example .example
   conf nameserver "127.0.0.1:$MUTEPORT"
   conf loopbackdns 1
+  conf subdomains 0
   conf timeouts 'lookup 3600'
   conf backoff '600 3600'
   conf concurrency "5 $TOTAL"

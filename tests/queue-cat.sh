@@ -292,7 +292,7 @@ testSeveral() {
 }
 
 testOctets() {
-  { printf 'a: b\r\n\r\n'; head -c 100000 /dev/urandom | tr -d '\r\n'; printf '\r\n'; } >"$T/in"
+  { printf 'a: b\r\n\r\n'; head -c 100000 /dev/urandom | tr -d '\000\r\n'; printf '\r\n'; } >"$T/in"
   id=$(put -r alice@customer.tld <"$T/in")
   cat_ "$id" >"$T/out"
   sed '1,/^	id /d' "$T/out" | head -c "$(wc -c <"$T/in")" | cmp - "$T/in"

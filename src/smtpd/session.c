@@ -103,6 +103,14 @@ void session_log_reject(session *s, char const *id, char const *stage, char cons
 
 /* --- state --- */
 
+/* 127.0.0.1, as it is kept, or ::1: programs of ours, and proxies. */
+static int this_host(conf_address const *address)
+{
+  static conf_address const hosts[] =
+    { { { [10] = 255, [11] = 255, [12] = 127, [15] = 1 } }, { { [15] = 1 } } };
+  return !memcmp(address, &hosts[0], sizeof *address) || !memcmp(address, &hosts[1], sizeof *address);
+}
+
 void session_reset(session *s)
 {
   message_abort(&s->writer);
@@ -114,6 +122,9 @@ void session_reset(session *s)
   s->rcpt_tried = 0;
   s->content = CONTENT_NONE;
   s->chunk_refused = 0;
+  if (!this_host(&s->client.address)) return;
+  s->subdomains_used = 0;
+  s->subdomains_names.len = 0;
 }
 
 /* Is it the host that is short of something, rather than a setting that is wrong? */
@@ -448,14 +459,6 @@ static int crowded(session *s, unsigned int most)
   }
   session_reply(s, "421 4.7.0 ", s->me.s, " Error: too many connections from ", s->client.ip);
   return 0;
-}
-
-/* 127.0.0.1, as it is kept, or ::1: programs of ours, and proxies. */
-static int this_host(conf_address const *address)
-{
-  static conf_address const hosts[] =
-    { { { [10] = 255, [11] = 255, [12] = 127, [15] = 1 } }, { { [15] = 1 } } };
-  return !memcmp(address, &hosts[0], sizeof *address) || !memcmp(address, &hosts[1], sizeof *address);
 }
 
 /*
