@@ -1131,7 +1131,7 @@ testLoopbackOfTheDns() {
 # strangers_is DOMAIN RESULT PORT: refused for good, while our own server is at that port.
 strangers_is() {
   message m1
-  { echo "site $1:$PEERPORT me=relay.example listen=192.0.2.7:$3 nameserver=127.0.0.1:$DNSPORT"
+  { echo "site $1:$PEERPORT me=relay.example listen=192.0.2.7:$3 nameserver=127.0.0.1:$DNSPORT loopbackdns=0"
     job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
   assertEquals "$1" "0 failed $2" "$(journal m1)"
 }
@@ -1142,7 +1142,7 @@ testLoopbackOfARoute() {
   addresses >"$T/zone"
   dns_start <"$T/zone"
   message m1
-  { echo "site [host1.example]:$PEERPORT nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; } | send
+  { echo "site [host1.example]:$PEERPORT nameserver=127.0.0.1:$DNSPORT loopbackdns=0"; job m1 - a@x.tld; } | send
   assertEquals 'down 4.4.4 mail goes to no loopback or reserved address that the DNS has: host1.example' "$(said)"
   { echo "site [localhost]:$PEERPORT nameserver=127.0.0.1:1"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
   same m1 1
@@ -1173,7 +1173,7 @@ testLoopbackAmongOthers() {
   for n in 1 3 5 6 9 14; do
     for which in behind first; do
       message m1
-      { echo "site $which$n.example:$PEERPORT timeouts=1 listen=192.0.2.7:1 nameserver=127.0.0.1:$DNSPORT"; job m1 - a@x.tld; } | send 30
+      { echo "site $which$n.example:$PEERPORT timeouts=1 listen=192.0.2.7:1 nameserver=127.0.0.1:$DNSPORT loopbackdns=0"; job m1 - a@x.tld; } | send 30
       assertContains "$which$n" "$(said | tail -n 1)" 'down 4.4.1 connect to away.example[192.0.2.1]'
     done
   done

@@ -473,7 +473,7 @@ conf_setting const conf_settings[] =
     "ADDRESS:PORT where mail is taken", &check_listen },
   [NAMESERVER] = { "nameserver", CONF_VALUE, "",
     "ADDRESS[:PORT] of the DNS server to ask, instead of resolv.conf's", &check_nameserver },
-  [LOOPBACKDNS] = { "loopbackdns", CONF_VALUE, "0",
+  [LOOPBACKDNS] = { "loopbackdns", CONF_VALUE, "(0, or a lab's nameserver)",
     "1: take loopback addresses from the DNS, in a lab", &check_switch },
   [DATABYTES] = { "databytes", CONF_VALUE, "104857600",
     "octets a message may have; 0: no limit", &check_octets },
@@ -673,6 +673,19 @@ int conf_minfree(int conf, uint64_t *octets, int *said)
   *said = r && line.number;
   if (*said) r = number_scan(line.s, line.len, octets);
   else if (r && (r = conf_databytes(conf, octets))) *octets += *octets / 2;
+  stralloc_free(&text);
+  return r;
+}
+
+int conf_loopbackdns(int conf, int *on, int *said)
+{
+  stralloc text = STRALLOC_ZERO;
+  conf_line line;
+  uint64_t number = 0;
+  int r = value_read(conf, LOOPBACKDNS, &text, &line);
+  *said = r && line.number;
+  if (*said) r = number_scan(line.s, line.len, &number);
+  *on = !!number;
   stralloc_free(&text);
   return r;
 }

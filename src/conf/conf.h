@@ -70,8 +70,11 @@ extern int conf_bouncebytes(int conf, uint64_t *octets);
  */
 extern int conf_minfree(int conf, uint64_t *octets, int *said);
 
-/* etrncounts, fsyncdir, lenient, loopbackdns, percenthack: on (1) when the file holds 1, off when it holds 0 or is missing. */
+/* etrncounts, fsyncdir, lenient, percenthack: on (1) when the file holds 1, off when it holds 0 or is missing. */
 extern int conf_switch(int conf, char const *name, int *on);
+
+/* loopbackdns: the same; *said 0: the file is missing, and what is right depends on conf/nameserver (send/host.h). */
+extern int conf_loopbackdns(int conf, int *on, int *said);
 
 /* lifetime: seconds a message may wait. */
 extern int conf_lifetime(int conf, uint64_t *seconds);

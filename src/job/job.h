@@ -19,7 +19,8 @@
  *                                    init, data block, data done, quit
  *        without=WORD[,WORD]...      as if the site did not offer these extensions (smtp_extensions_scan)
  *        lookup=SECONDS              for finding the host, all in all; where it is not said, 30
- *        loopbackdns=1               loopback addresses are taken from the DNS; where it is not said, they are not
+ *        loopbackdns=1               loopback addresses are taken from the DNS; 0: they are not; where it is not said, a
+ *                                    lab's are (send/host.h)
  *        reach=SECONDS               from the first connection to "up", all addresses together; where it is not said, 120
  *   alone                            the next message wants a connection that has carried none, and gets no company
  *   mail ID ARRIVAL OFFSET LENGTH FLAGS <SENDER> [PARAMETER]...

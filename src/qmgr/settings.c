@@ -33,15 +33,15 @@ static int session_read(stralloc *session, int conf)
 {
   stralloc value = STRALLOC_ZERO;
   unsigned int seconds[CONF_TIMEOUTS];
-  int loopbackdns;
+  int loopbackdns, said;
   int r = conf_me(conf, &value)
     && session_add(session, "me", value.s)
     && conf_listen(conf, &value)
     && session_add(session, "listen", value.s)
     && conf_nameserver(conf, &value)
     && (!*value.s || session_add(session, "nameserver", value.s))
-    && conf_switch(conf, "loopbackdns", &loopbackdns)
-    && (!loopbackdns || session_add(session, "loopbackdns", "1"))
+    && conf_loopbackdns(conf, &loopbackdns, &said)
+    && (!said || session_add(session, "loopbackdns", loopbackdns ? "1" : "0"))
     && conf_timeouts(conf, seconds)
     && timeouts_add(session, seconds)
     && stralloc_0(session);

@@ -15,6 +15,7 @@
 
 /* Aliases that are followed one after the other; resolvers allow about as many. */
 #define ALIASES_MAX 8
+#define PORT_DNS 53
 /* MX that are looked at; RFC 5321 asks for two, and no site is better off with more. */
 #define EXCHANGERS_MAX 20
 /* Addresses of one family that are looked at for one name. */
@@ -429,6 +430,27 @@ static int ourselves_behind(finder *f, site_address const *address)
   return ourselves_is(f, &behind);
 }
 
+/* 127.0.0.0/8 but its first, where services listen that mean to serve this host alone. */
+static int spare_loopback(site_address const *address)
+{
+  uint32_t octets;
+  if (address->socket.ss_family != AF_INET) return 0;
+  octets = ntohl(((struct sockaddr_in const *)&address->socket)->sin_addr.s_addr);
+  return octets >> 24 == IN_LOOPBACKNET && octets != INADDR_LOOPBACK;
+}
+
+/* A name server on this host, at a port of its own: a lab's. */
+static int lab(site_address const *nameserver)
+{
+  return nameserver->size && address_leads(nameserver) == LEADS_HERE && site_address_port(nameserver) != PORT_DNS;
+}
+
+static int loopback_taken(site const *where, site_address const *address)
+{
+  if (where->loopbackdns != -1) return where->loopbackdns;
+  return lab(&where->nameserver) && spare_loopback(address);
+}
+
 /*
  * An address that the DNS has for a name, which may be anybody's to say.  What leads to this very host is ourselves at
  * our own port, and at any other a server that was not asked for by those who run it.
@@ -437,7 +459,7 @@ static void address_set_offer(address_set *set, site_address const *address)
 {
   finder *f = set->finder;
   enum leads leads = address_leads(address);
-  if (leads == LEADS_HERE && f->where->loopbackdns && !wildcard_is(&address->socket)) leads = LEADS_AWAY;
+  if (leads == LEADS_HERE && loopback_taken(f->where, address) && !wildcard_is(&address->socket)) leads = LEADS_AWAY;
   if (leads == LEADS_AWAY && !ourselves_behind(f, address)) address_set_add(set, address);
   else if (leads != LEADS_NOWHERE && our_port(f, address)) set->ourselves = 1;
   else f->unfit = 1;

@@ -20,6 +20,7 @@ void site_init(site *out)
   static unsigned int const seconds[SITE_TIMEOUTS] = { 30, 300, 300, 300, 300, 120, 180, 600, 30 };
   memset(out, 0, sizeof *out);
   out->port = PORT_SMTP;
+  out->loopbackdns = -1;
   memcpy(out->timeout_s, seconds, sizeof seconds);
   out->lookup_s = LOOKUP_S;
   out->reach_s = REACH_S;

@@ -35,7 +35,7 @@ typedef struct site
   site_address nameserver;
   unsigned int timeout_s[SITE_TIMEOUTS];
   unsigned int lookup_s;           /* for finding the host, all in all */
-  int loopbackdns;                 /* loopback addresses are taken from the DNS */
+  int loopbackdns;                 /* loopback addresses are taken from the DNS; -1: those of a lab */
   unsigned int reach_s;            /* until it has answered EHLO, all addresses together */
   unsigned int without;            /* extensions that are not used though they are offered (smtp_extension) */
 } site;
