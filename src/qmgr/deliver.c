@@ -363,11 +363,10 @@ static int cut_again(job const *j, gate *g)
 static void gate_take_back(qmgr *q, job *j, gate *g, enum job_came came)
 {
   unsigned int outcome = gate_outcome(q, j, g);
-  if (j->from && outcome != CAME_UNTRIED) pass_note(j->from, (outcome & CAME_DEFERRED) != 0);
   if (!outcome) return;
   if (came == JOB_CUT && outcome == CAME_DEFERRED && cut_again(j, g)) return;
   if (!gate_record(q, g, j->from, j->held->id, outcome & CAME_UNTRIED)) j->held->keep_new |= KEEP_NEW_SOON;
-  if (outcome & CAME_ASKED_MEANWHILE) gate_asked_meanwhile(q, g, j->held->id, j->urge);
+  if (outcome & CAME_ASKED_MEANWHILE) gate_again(q, g, j->held->id, URGE_AGAIN);
   else if (came == JOB_AGAIN && (outcome & CAME_UNTRIED)) gate_again(q, g, j->held->id, URGE_NONE);
 }
 
@@ -963,42 +962,16 @@ static void asked_again(qmgr *q, asked_message *m)
   }
 }
 
-/* Until when something that it owes is left alone, since it, or its site, was tried a moment ago; 0: nothing is. */
-static uint64_t asked_rest_us(qmgr *q)
-{
-  uint64_t latest_us = 0;
-  size_t n;
-  for (n = 0; n < message_rcpts(&q->message); n++)
-  {
-    message_recipient const *r = message_rcptp(&q->message, n);
-    gate const *g = r->settled ? 0 : gate_get(q, message_string(&q->message, r->domain));
-    uint64_t rest_us = g && site_just_failed(q, g->site) ? g->site->failed_us + SITE_FAILED_US : 0;
-    if (g && r->attempts && qmgr_lately(q, r->last_us, SITE_FAILED_US) && r->last_us + SITE_FAILED_US > rest_us)
-      rest_us = r->last_us + SITE_FAILED_US;
-    if (rest_us > latest_us) latest_us = rest_us;
-  }
-  return latest_us;
-}
-
-/* However often a message is asked for: what failed a moment ago is tried once, after that moment. */
-static int asked_rests(qmgr *q)
-{
-  uint64_t rest_us = asked_rest_us(q);
-  if (rest_us) intake_ask_later(q, rest_us);
-  return rest_us != 0;
-}
-
 enum delivery deliver_asked(qmgr *q, char const *id)
 {
   enum queue_place place;
   asked_message *m;
   int fd;
   if (asked_find(q, id)) return DELIVERY_NOTHING;
+  log_line("flush =", id);
   fd = message_take(q, id, &place);
   if (fd == -1 && errno) return DELIVERY_STUCK;
   if (fd != -1) fd_close(fd);
-  if (fd != -1 && (place == QUEUE_NEW || place == QUEUE_CUR) && asked_rests(q)) return DELIVERY_NOTHING;
-  log_line("flush =", id);
   if (fd == -1 || (place != QUEUE_NEW && place != QUEUE_CUR))
   {
     asked_over(q, id);

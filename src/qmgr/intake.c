@@ -329,12 +329,6 @@ void intake_look(qmgr *q)
   idle_begin(q);
 }
 
-void intake_ask_later(qmgr *q, uint64_t at_us)
-{
-  q->intake.asked_later.kind = TIMER_ASKED;
-  timer_set_earlier(&q->timers, &q->intake.asked_later, at_us);
-}
-
 /* A writer that is still there then finds its file gone, and says 451: nothing is lost. */
 static int clean_each(char const *id, void *data)
 {

@@ -135,7 +135,7 @@ struct site
 extern site *site_get(qmgr *q, char const *name);
 /* Nothing leads to it, and nothing of it has to be remembered any more: forget it, and its file.  1, or 0: it stays. */
 extern int site_forget(qmgr *q, site *s);
-/* Did it fail a moment ago?  Whoever asks for it then waits for so long, and so after a try that settled nothing. */
+/* Did it fail a moment ago, so that whoever asks for it waits that long? */
 #define SITE_FAILED_US (5 * SECOND_US)
 extern int site_just_failed(qmgr const *q, site const *s);
 /* May it be tried unasked? */
@@ -199,8 +199,6 @@ struct pass
   int damaged;               /* something could not be recorded: keep the claim's ids */
   int busy;                  /* something that may have expired was in somebody's hands */
   size_t jobs;               /* handed out and not back */
-  int deferred;              /* something of it was */
-  int settled;               /* something of it was sent, or refused for good */
   cuts cuts;
   stralloc kept;             /* ids to record again at the end, ID_LEN octets each */
 };
@@ -250,7 +248,6 @@ struct gate
   uint64_t asked_us;
   int asked;                 /* asked/NAME is of a flush that is under way */
   int asked_again;           /* asked for while a pass was under way */
-  uint64_t vain_us;          /* when a pass that was asked for had settled nothing, last */
   pass *pass;
   size_t jobs;               /* that hold recipients behind it, or are of a pass through it */
   genalloc agains;           /* of again: to be tried at once */
@@ -293,15 +290,6 @@ extern int gate_again(qmgr *q, gate *g, char const *id, enum urge urge);
 extern void gate_ask(qmgr *q, gate *g);
 /* Something asked for is in other hands (an agent that outlived its qmgr, an operator): look again soon. */
 extern void gate_ask_later(qmgr *q, gate *g);
-/*
- * What it was asked for had this message out, by whatever urge, and got it back undelivered: try it once more.  That is at
- * once where nobody had asked before it was out.
- */
-extern void gate_asked_meanwhile(qmgr *q, gate *g, char const *id, enum urge urge);
-/* Until when it is left alone, however often it is asked for; 0: it is not. */
-extern uint64_t gate_rest_us(qmgr const *q, gate const *g);
-/* What came back of a pass. */
-extern void pass_note(pass *p, int deferred);
 /* There is a list, as the directory says. */
 extern void gate_listed(qmgr *q, gate *g);
 /* The site is up, or may be probed: what waits and is not parked gets a pass. */
@@ -544,7 +532,6 @@ typedef struct intake
   int look_new;              /* new/ must be read from the beginning */
   int look_asked;            /* asked/, after that */
   int look_lists;            /* flush/ */
-  timer asked_later;         /* what is in asked/ and was tried a moment ago */
   int hints_lost;            /* what is in asked/ may have been asked for again */
 } intake;
 
@@ -553,8 +540,6 @@ extern void intake_hints(qmgr *q);
 /* Look at claims left from before, then everywhere. */
 extern void intake_start(qmgr *q);
 extern void intake_look(qmgr *q);
-/* Look at asked/ once more at that moment. */
-extern void intake_ask_later(qmgr *q, uint64_t at_us);
 /* Once a minute: take away what writers that were killed left in tmp/, and keep a reserve for what will be asked. */
 extern void intake_clean(qmgr *q);
 /* One bounded piece of looking.  1 when there is more. */
@@ -584,7 +569,7 @@ extern uint64_t clock_earlier(uint64_t at_us, uint64_t by_us);
 
 /* --- qmgr.c -------------------------------------------------------------------------------- */
 
-enum timer_kind { TIMER_SITE, TIMER_GATE, TIMER_AGENT, TIMER_MINUTE, TIMER_BREATH, TIMER_HANGING, TIMER_ASKED, TIMER_NOTICES, TIMER_TOTALS };
+enum timer_kind { TIMER_SITE, TIMER_GATE, TIMER_AGENT, TIMER_MINUTE, TIMER_BREATH, TIMER_HANGING, TIMER_NOTICES, TIMER_TOTALS };
 
 struct qmgr
 {

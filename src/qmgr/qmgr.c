@@ -173,7 +173,6 @@ static void timers_run(qmgr *q)
     case TIMER_GATE: gate_timer(q, t->owner); break;
     case TIMER_AGENT: agent_idle(q, t->owner); break;
     case TIMER_BREATH: breath_drawn(q); break;
-    case TIMER_ASKED: q->intake.look_asked = 1; break;
     case TIMER_HANGING: agents_give_up(q); break;
     case TIMER_NOTICES: notices_timer(q); break;
     case TIMER_TOTALS: totals_write(q); break;
