@@ -31,10 +31,8 @@ static void step_divide(wire *w)
   if (tain_less(&w->end, &w->deadline)) w->deadline = w->end;
 }
 
-void wire_step_on(wire *w, tain const *end, unsigned int seconds)
+static void step_begin(wire *w, unsigned int seconds)
 {
-  tain_now_g();
-  w->end = *end;
   w->tenth_s = (seconds + 9) / 10;
   step_divide(w);
 }
@@ -42,10 +40,16 @@ void wire_step_on(wire *w, tain const *end, unsigned int seconds)
 /* The clock is read here, not in the waits alone: a peer that never makes us wait moves on, too. */
 void wire_step(wire *w, unsigned int seconds)
 {
-  tain end;
   tain_now_g();
-  tain_addsec_g(&end, (int)seconds);
-  wire_step_on(w, &end, seconds);
+  tain_addsec_g(&w->end, (int)seconds);
+  step_begin(w, seconds);
+}
+
+void wire_step_on(wire *w, tain const *end, unsigned int seconds)
+{
+  tain_now_g();
+  w->end = *end;
+  step_begin(w, seconds);
 }
 
 void wire_hurry(wire *w, int (*hurried)(void *data), void *data)

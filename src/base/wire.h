@@ -28,8 +28,8 @@ typedef struct wire
   int stop;               /* readable when we are told to stop; -1: nobody can tell us */
   tain end;               /* of the present step */
   tain deadline;          /* the same, or the end of a tenth of it */
-  unsigned int tenth_s;   /* 0: a step is not divided */
-  int (*hurried)(void *data);
+  unsigned int tenth_s;   /* of it */
+  int (*hurried)(void *data); /* NULL: a step is not divided */
   void *data;
   unsigned int busy;      /* reads since we last waited */
   buffer in;
