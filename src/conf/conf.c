@@ -459,8 +459,8 @@ static int check_timeout(char const *s, size_t len)
 /* In the order of conf_settings. */
 enum
 {
-  ME, POSTMASTER, LISTEN, NAMESERVER, LOOPBACKDNS, DATABYTES, ETRNCOUNTS, FSYNCDIR, LENIENT, PERCENTHACK, LIFETIME, DELAYWARNING,
-  BACKOFF, CONCURRENCY, CONCURRENCYINCOMING, CONCURRENCYCLIENT, SUBDOMAINS, MINFREE, BOUNCEBYTES, TIMEOUTS
+  ME, POSTMASTER, LISTEN, NAMESERVER, LOOPBACKDNS, DATABYTES, ETRNCOUNTS, FSYNCDIR, LENIENT, PERCENTHACK,
+  LIFETIME, DELAYWARNING, BACKOFF, CONCURRENCY, CONCURRENCYINCOMING, CONCURRENCYCLIENT, SUBDOMAINS, MINFREE, BOUNCEBYTES, TIMEOUTS
 };
 
 conf_setting const conf_settings[] =
@@ -575,7 +575,7 @@ int conf_me(int conf, stralloc *name)
   return r;
 }
 
-int conf_postmaster(int conf, stralloc *mailbox)
+static int postmaster_read(int conf, stralloc *mailbox, int *said)
 {
   static char const local[] = "postmaster@";
   stralloc text = STRALLOC_ZERO;
@@ -586,19 +586,24 @@ int conf_postmaster(int conf, stralloc *mailbox)
     && ((stralloc_copyb(mailbox, local, sizeof local - 1) && stralloc_catb(mailbox, text.s, text.len + 1))
       || no_memory(POSTMASTER));
   if (r && !line.number) mailbox->len--;
+  *said = r && line.number;
   stralloc_free(&text);
   return r;
 }
 
+int conf_postmaster(int conf, stralloc *mailbox)
+{
+  int said;
+  return postmaster_read(conf, mailbox, &said);
+}
+
 int conf_postmaster_gate(int conf, stralloc *mailbox, stralloc *domain, int *held)
 {
-  stralloc text = STRALLOC_ZERO;
   smtp_path path;
-  conf_line line;
-  int r = value_read(conf, POSTMASTER, &text, &line) && conf_postmaster(conf, mailbox);
-  *held = r && !line.number;
-  stralloc_free(&text);
-  if (!r) return 0;
+  int said;
+  *held = 0;
+  if (!postmaster_read(conf, mailbox, &said)) return 0;
+  *held = !said;
   if (*held) return string_copy(domain, CONF_HELD, sizeof CONF_HELD - 1) || no_memory(POSTMASTER);
   if (smtp_mailbox_scan(mailbox->s, mailbox->len, SMTP_PATH_UTF8, &path)
    && conf_domain_fold(domain, path.domain, path.domainlen)) return 1;
@@ -640,6 +645,18 @@ static int number_read(int conf, unsigned int which, int (*scan)(char const *s, 
   return r;
 }
 
+/* The same, and whether the file has one.  Without a file, a default that is no number leaves *number as it is. */
+static int number_said(int conf, unsigned int which, uint64_t *number, int *said)
+{
+  stralloc text = STRALLOC_ZERO;
+  conf_line line;
+  int r = value_read(conf, which, &text, &line);
+  *said = r && line.number;
+  if (r) r = number_scan(line.s, line.len, number) || !*said;
+  stralloc_free(&text);
+  return r;
+}
+
 int conf_databytes(int conf, uint64_t *octets)
 {
   return number_read(conf, DATABYTES, &number_scan, octets);
@@ -652,12 +669,7 @@ int conf_subdomains(int conf, uint64_t *names)
 
 int conf_concurrencyclient(int conf, uint64_t *connections, int *said)
 {
-  stralloc text = STRALLOC_ZERO;
-  conf_line line;
-  int r = value_read(conf, CONCURRENCYCLIENT, &text, &line) && number_scan(line.s, line.len, connections);
-  *said = r && line.number;
-  stralloc_free(&text);
-  return r;
+  return number_said(conf, CONCURRENCYCLIENT, connections, said);
 }
 
 int conf_bouncebytes(int conf, uint64_t *octets)
@@ -667,26 +679,18 @@ int conf_bouncebytes(int conf, uint64_t *octets)
 
 int conf_minfree(int conf, uint64_t *octets, int *said)
 {
-  stralloc text = STRALLOC_ZERO;
-  conf_line line;
-  int r = value_read(conf, MINFREE, &text, &line);
-  *said = r && line.number;
-  if (*said) r = number_scan(line.s, line.len, octets);
-  else if (r && (r = conf_databytes(conf, octets))) *octets += *octets / 2;
-  stralloc_free(&text);
-  return r;
+  if (!number_said(conf, MINFREE, octets, said)) return 0;
+  if (*said) return 1;
+  if (!conf_databytes(conf, octets)) return 0;
+  *octets += *octets / 2;
+  return 1;
 }
 
 int conf_loopbackdns(int conf, int *on, int *said)
 {
-  stralloc text = STRALLOC_ZERO;
-  conf_line line;
   uint64_t number = 0;
-  int r = value_read(conf, LOOPBACKDNS, &text, &line);
-  *said = r && line.number;
-  if (*said) r = number_scan(line.s, line.len, &number);
+  int r = number_said(conf, LOOPBACKDNS, &number, said);
   *on = !!number;
-  stralloc_free(&text);
   return r;
 }
 
