@@ -224,26 +224,26 @@ int smtp_content_data(smtp_content *content, char const *in, size_t len, size_t 
   return ended;
 }
 
-void smtp_content_chunk(smtp_content *content, char const *in, size_t len)
+static void stretches(smtp_content *content, char const *in, size_t len,
+                      void (*look)(smtp_content *content, char const *s, size_t len))
 {
   size_t i, n;
   for (i = 0; i < len; i += n)
   {
     n = stretch_length(in + i, len - i);
-    stretch_read(content, in + i, n);
+    (*look)(content, in + i, n);
   }
   flags_update(content, in, len);
 }
 
+void smtp_content_chunk(smtp_content *content, char const *in, size_t len)
+{
+  stretches(content, in, len, &stretch_read);
+}
+
 void smtp_content_lines(smtp_content *content, char const *in, size_t len)
 {
-  size_t i, n;
-  for (i = 0; i < len; i += n)
-  {
-    n = stretch_length(in + i, len - i);
-    stretch_lines(content, in + i, n);
-  }
-  flags_update(content, in, len);
+  stretches(content, in, len, &stretch_lines);
 }
 
 size_t smtp_content_stuff(char *out, char const *in, size_t len, unsigned int *state)
