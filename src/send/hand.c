@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "send/clock.h"
-#include "smtp/content.h"
 #include "smtp/path.h"
 
 #define HAND_ID "hand"
@@ -20,7 +19,6 @@ typedef struct copy
   int in_header;        /* no empty line seen yet */
   int line_begins;
   int header_utf8;
-  smtp_content content;
 } copy;
 
 static int write_all(int fd, char const *s, size_t len)
@@ -68,11 +66,10 @@ static enum hand_result message_copy(copy *c, int input, char const **what)
     *what = "read the message";
     if (n == -1 && errno == EINTR) continue;
     if (n == -1) return HAND_ERROR;
-    if (n == 0 && c->content.flags & SMTP_CONTENT_NUL) return HAND_NUL;
     if (n == 0) return c->cr ? HAND_BARE_CR : HAND_OK;
     n = piece_convert(c, out, in, (size_t)n);
     if (n == -1) return HAND_BARE_CR;
-    smtp_content_chunk(&c->content, out, (size_t)n);
+    if (memchr(out, 0, (size_t)n)) return HAND_NUL;
     c->length += (uint64_t)n;
     *what = "copy the message";
     if (!write_all(c->to, out, (size_t)n)) return HAND_ERROR;
@@ -85,15 +82,12 @@ static int ascii_only(char const *s)
   return 1;
 }
 
+/* Those that say how content is sent are seen to when it is: fit.h. */
 static unsigned int job_flags(copy const *c, char const *sender, char const *const *recipients)
 {
-  unsigned int seen = c->content.flags;
   int utf8 = c->header_utf8 || !ascii_only(sender);
   for (; *recipients; recipients++) if (!ascii_only(*recipients)) utf8 = 1;
-  return (seen & SMTP_CONTENT_8BIT ? JOB_8BIT : 0u)
-    | (seen & SMTP_CONTENT_DOT ? JOB_DOT : 0u)
-    | (seen & SMTP_CONTENT_UNENDED ? JOB_UNENDED : 0u)
-    | (utf8 ? JOB_UTF8 : 0u);
+  return utf8 ? JOB_UTF8 : 0u;
 }
 
 static job_field field(char const *s)

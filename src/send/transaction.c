@@ -16,12 +16,12 @@ static int job_refused_here(session *s, work_job *job)
   char text[JOB_TEXT_MAX];
   char size[TEXT_NUMBER_MAX];
   char limit[TEXT_NUMBER_MAX];
-  if (!job->fit && !fit_read(job))
+  if (!job->fit) job->fit = fit_read(job);
+  if (!job->fit)
   {
     report_rest(s->out, job, JOB_FAILED, "5.6.0", "the message holds a NUL, or a CR or LF that is no line end");
     return 1;
   }
-  job->fit = 1;
   if ((job->flags & JOB_UTF8) && !(s->extensions & SMTP_EXT_SMTPUTF8))
   {
     text_join(text, sizeof text, "SMTPUTF8 is required, but was not offered by host ", s->peer);
