@@ -11,6 +11,7 @@
 
 #include "flush/reserve.h"
 #include "flush/trigger.h"
+#include "queue/queuedir.h"
 #include "smtp/domain.h"
 
 /* An id and its LF. */
@@ -265,14 +266,7 @@ int flush_claim(int queue, char const *domain)
 int flush_claim_open(int queue, char const *domain)
 {
   char path[PATH_LEN];
-  struct stat st;
-  int fd;
-  if (!list_path(path, "claim", domain)) return -1;
-  fd = list_open(queue, path, O_RDONLY);
-  if (fd == -1) return -1;
-  if (fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || (errno = EPERM, 0))) return fd;
-  close_keep(fd);
-  return -1;
+  return list_path(path, "claim", domain) ? queuedir_open_file(queue, path, O_RDONLY, 0) : -1;
 }
 
 int flush_settle(int queue, char const *domain)
@@ -436,14 +430,8 @@ static int still(int queue, char const *path, int fd)
 /* 1; 0 when there is one that cannot be opened.  *fd is -1 where there is none. */
 static int open_if_any(int queue, char const *path, int *fd)
 {
-  struct stat st;
-  *fd = list_open(queue, path, O_RDONLY);
-  if (*fd == -1) return errno == ENOENT || (flush_obstructed(errno) && errno != EACCES);
-  if (fstat(*fd, &st) == -1) return 0;
-  if (S_ISREG(st.st_mode)) return 1;
-  close(*fd);
-  *fd = -1;
-  return 1;
+  *fd = queuedir_open_file(queue, path, O_RDONLY, 0);
+  return *fd != -1 || errno == ENOENT || (flush_obstructed(errno) && errno != EACCES);
 }
 
 int flush_open(int queue, char const *domain, int fds[2])
