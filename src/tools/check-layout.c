@@ -1,6 +1,5 @@
 #include "tools/queue-check-internal.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -318,26 +317,10 @@ static void file_check(check *c, entry const *e)
   finding(c, e->path, "not for qmgr to use: wrong owner or mode", mending_by(c, file_mend(c, e)));
 }
 
-static int dots(char const *name)
-{
-  return !strcmp(name, ".") || !strcmp(name, "..");
-}
-
-static DIR *directory_open(entry const *e)
-{
-  int fd = entry_open(e, O_DIRECTORY), errnum;
-  DIR *dir = fd == -1 ? 0 : fdopendir(fd);
-  if (dir || fd == -1) return dir;
-  errnum = errno;
-  fd_close(fd);
-  errno = errnum;
-  return 0;
-}
-
 /* Call fn for every name in it. */
 static void entries_each(check *c, entry const *e, void (*fn)(check *c, entry const *e))
 {
-  DIR *dir = directory_open(e);
+  DIR *dir = directory_open(e->dir, e->name);
   stralloc path = STRALLOC_ZERO;
   struct dirent const *found;
   if (!dir)

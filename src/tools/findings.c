@@ -1,6 +1,5 @@
 #include "tools/queue-check-internal.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -75,9 +74,9 @@ char const *path_join(stralloc *path, char const *directory, char const *name)
   return path->s;
 }
 
-static DIR *directory_open(int queue, char const *path)
+DIR *directory_open(int parent, char const *name)
 {
-  int fd = openat(queue, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), e;
+  int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), e;
   DIR *dir = fd == -1 ? 0 : fdopendir(fd);
   if (dir || fd == -1) return dir;
   e = errno;
@@ -86,7 +85,7 @@ static DIR *directory_open(int queue, char const *path)
   return 0;
 }
 
-static int dots(char const *name)
+int dots(char const *name)
 {
   return !strcmp(name, ".") || !strcmp(name, "..");
 }

@@ -10,6 +10,7 @@
  * may be about to do themselves is a suspect first: looked at once more after a moment.
  */
 
+#include <dirent.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -77,6 +78,12 @@ extern enum mending mending_of(int result);
 
 /* Call fn for every name in a directory below queue/.  Not for root.  Says so when it cannot be read. */
 extern void names_each(check *c, char const *directory, void (*fn)(check *c, char const *directory, char const *name));
+
+/* Open a directory that has this name, or path, in another: not by a link.  NULL with errno. */
+extern DIR *directory_open(int parent, char const *name);
+
+/* Is it "." or ".."? */
+extern int dots(char const *name);
 
 /* "DIRECTORY/NAME", a string.  Good until the next call with the same out. */
 extern char const *path_join(stralloc *path, char const *directory, char const *name);
