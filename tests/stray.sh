@@ -73,13 +73,18 @@ testTheOthersGoOn() {
   stopped_cleanly
 }
 
-# Nobody waits for somebody else's obstacle: the loop must not stand still, nor run hot.
-testNobodyWaits() {
+# Mail for each name that is in the way, and for one that is not, which is recorded.
+obstructed() {
   litter flush
   start
   for kind in $KINDS; do submit -t "x@$kind.example" >/dev/null || fail "submit $kind"; done
   submit -t x@then.example >/dev/null
   wait_for 60 waits then.example 1 || fail 'not recorded'
+}
+
+# Nobody waits for somebody else's obstacle: the loop must not stand still, nor run hot.
+testNobodyWaits() {
+  obstructed
   # utime and stime, in ticks: what a loop that runs hot takes in the time it takes to send these
   pid=$(cat "$I/service/qmgr/pid" 2>/dev/null || s6-svstat -o pid "$I/service/qmgr")
   before=$(awk '{ print $14 + $15 }' "/proc/$pid/stat")
@@ -96,11 +101,7 @@ taken_up() {
 }
 
 testOnceItIsGone() {
-  litter flush
-  start
-  for kind in $KINDS; do submit -t "x@$kind.example" >/dev/null || fail "submit $kind"; done
-  submit -t x@then.example >/dev/null
-  wait_for 60 waits then.example 1 || fail 'not recorded'
+  obstructed
   rm -r "$I"/queue/flush/*link.example "$I"/queue/flush/d*.example "$I"/queue/flush/fifo.example
   for kind in dangling dir fifo link; do wait_for 60 taken_up "$kind.example" || fail "$kind: not recorded"; done
   etrn @example >/dev/null
