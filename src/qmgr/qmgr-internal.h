@@ -569,7 +569,10 @@ extern uint64_t clock_earlier(uint64_t at_us, uint64_t by_us);
 
 /* --- qmgr.c -------------------------------------------------------------------------------- */
 
-enum timer_kind { TIMER_SITE, TIMER_GATE, TIMER_AGENT, TIMER_MINUTE, TIMER_BREATH, TIMER_HANGING, TIMER_NOTICES, TIMER_TOTALS };
+enum timer_kind
+{
+  TIMER_SITE, TIMER_GATE, TIMER_AGENT, TIMER_MINUTE, TIMER_BREATH, TIMER_HANGING, TIMER_NOTICES, TIMER_TOTALS
+};
 
 struct qmgr
 {

@@ -53,7 +53,8 @@ static int session_read(stralloc *session, int conf)
 static uint64_t files_stamp(int conf)
 {
   static char const *const names[] = {
-    "me", "listen", "nameserver", "loopbackdns", "timeouts", "lifetime", "delaywarning", "backoff", "concurrency", "routes", "routes.cdb"
+    "me", "listen", "nameserver", "loopbackdns", "timeouts", "lifetime", "delaywarning", "backoff", "concurrency",
+    "routes", "routes.cdb"
   };
   uint64_t stamp = 0;
   size_t i;

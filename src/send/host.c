@@ -559,9 +559,11 @@ static enum host_outcome list_empty(finder *f, enum answer found)
   if (f->exchangers.odd)
     return list_refuse(f->list, HOST_LATER, "4.4.4", "Host or domain name not found, try again: unusable MX of ", name);
   if (f->unfit && !f->where->exchangers)
-    return list_refuse(f->list, HOST_LATER, "4.4.4", "mail goes to no loopback or reserved address that the DNS has: ", name);
+    return list_refuse(f->list, HOST_LATER, "4.4.4",
+                       "mail goes to no loopback or reserved address that the DNS has: ", name);
   if (f->unfit)
-    return list_refuse(f->list, HOST_NEVER, "5.4.4", "Host or domain name found, but it has no address that mail goes to: ", name);
+    return list_refuse(f->list, HOST_NEVER, "5.4.4",
+                       "Host or domain name found, but it has no address that mail goes to: ", name);
   if (found == ANSWER_NO_NAME)
     return list_refuse(f->list, HOST_NEVER, "5.4.4", "Host or domain name not found: ", name);
   return list_refuse(f->list, HOST_NEVER, "5.4.4", "Host or domain name found, but it has no address: ", name);

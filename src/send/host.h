@@ -59,9 +59,10 @@ extern void host_resolver_open(host_resolver *resolver);
  * interfaces), it and all that are no better are left out (RFC 5321 section 5.1).
  * Of what the DNS has, loopback addresses, 0.0.0.0 and ::, and whatever is translated to them, lead to this very
  * host: to ourselves at the port of site->listen, and to nobody at any other, but for loopback addresses where
- * site->loopbackdns is 1; where it is -1, and the name server that is asked is on this host, at a port other than 53, for
- * those of 127.0.0.0/8 but 127.0.0.1.  Addresses of one link, multicast and reserved ones are left out.  Where nothing else is
- * found: HOST_NEVER by MX, HOST_LATER for a host that was named in brackets, whose DNS those who run us can see to.
+ * site->loopbackdns is 1; where it is -1, and the name server that is asked is on this host, at a port other than
+ * 53, for those of 127.0.0.0/8 but 127.0.0.1.  Addresses of one link, multicast and reserved ones are left out.
+ * Where nothing else is found: HOST_NEVER by MX, HOST_LATER for a host that was named in brackets, whose DNS those
+ * who run us can see to.
  * "localhost" and what is below it is the loopback, without a question (RFC 6761 section 6.3); in brackets it is
  * taken, like an address in brackets.
  */

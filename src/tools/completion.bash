@@ -103,8 +103,8 @@ _sluice_offer() {
     list) printf '%s\n' relaydomains flushdomains routes recipients ;;
     setting)
       printf '%s\n' me postmaster listen nameserver loopbackdns databytes lifetime delaywarning backoff concurrency \
-        concurrencyincoming concurrencyclient subdomains minfree bouncebytes etrncounts fsyncdir lenient percenthack timeouts relaydomains \
-        relayclients flushdomains flushclients flushusers recipients queues routes ;;
+        concurrencyincoming concurrencyclient subdomains minfree bouncebytes etrncounts fsyncdir lenient percenthack \
+        timeouts relaydomains relayclients flushdomains flushclients flushusers recipients queues routes ;;
     hint) printf '%s\n' new flush scan deleted held released requeued ;;
   esac
 }

@@ -258,7 +258,9 @@ static void check_sense(checker *c)
   if (!is_set(c, "relaydomains"))
     warn("relaydomains", "", is_set(c, "relayclients") ? "missing: mail is taken from relayclients alone"
                                                        : "missing: mail is taken for no domain");
-  if (!is_set(c, "postmaster")) warn("postmaster", "", "missing: mail for <postmaster> is held here, and nobody is told (queue-list -d " CONF_HELD ")");
+  if (!is_set(c, "postmaster"))
+    warn("postmaster", "",
+         "missing: mail for <postmaster> is held here, and nobody is told (queue-list -d " CONF_HELD ")");
   if (clients_everybody(c, "relayclients")) warn("relayclients", "", "anybody may send mail anywhere (an open relay)");
   if (clients_everybody(c, "flushclients")) warn("flushclients", "", "anybody may use ETRN");
   if (conf_concurrency_read(c->conf, &concurrency) && concurrency.total < CONCURRENCY_FEW)

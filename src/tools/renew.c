@@ -155,7 +155,10 @@ static void owners_take(maker *m, check *c)
   dir_guard(m);
 }
 
-/* Whose instance it is.  One with users of its own is root's: in anybody else's directory root would believe what that one says. */
+/*
+ * Whose instance it is.  One with users of its own is root's: in anybody else's directory root would believe what that
+ * one says.
+ */
 static void become_its_owner(maker const *m)
 {
   struct stat dir, queue;
