@@ -72,8 +72,7 @@ size() { wc -c <"$T/$1/$(printf %06d "$2").msg"; }
 a_day() {
   mail -f alice@home.example -t late@late.example
   assertTrue 'deferred' "wait_for 20 eval '$1 | grep -q status=deferred'"
-  goes late
-  appears late
+  kill -USR1 "$(cat "$T/late.pid")"
   mail -f bob@home.example -t x1@good.example -t y@good.example
   gets good 1
   mail -f alice@home.example -n 3 -t x%d@good.example
