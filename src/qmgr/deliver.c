@@ -111,11 +111,12 @@ static void held_release(qmgr *q, held *h)
 
 /* --- messages that were asked for -------------------------------------------------------------- */
 
-typedef struct asked_message
+struct asked_message
 {
   char id[ID_LEN + 1];
   size_t gates;              /* have yet to try it */
-} asked_message;
+  timer later;               /* when they may */
+};
 
 static asked_message *asked_find(qmgr const *q, char const *id)
 {
@@ -127,7 +128,10 @@ static asked_message *asked_get(qmgr *q, char const *id)
 {
   asked_message *m = alloc(sizeof *m);
   if (!m) return 0;
+  memset(m, 0, sizeof *m);
   memcpy(m->id, id, ID_LEN + 1);
+  m->later.kind = TIMER_ASKED;
+  m->later.owner = m;
   m->gates = 1;              /* until all are found */
   if (tsearch(m, &q->asked_messages, id_compare)) return m;
   alloc_free(m);
@@ -139,6 +143,7 @@ static void asked_forget(qmgr *q, char const *id)
 {
   asked_message *m = asked_find(q, id);
   if (!m) return;
+  timer_clear(&q->timers, &m->later);
   tdelete(m, &q->asked_messages, id_compare);
   alloc_free(m);
 }
@@ -316,6 +321,7 @@ void job_answer(qmgr *q, job *j, job_result const *result)
     r->answered = 1;
     r->status = result->status;
     totals_count(q, r->status);
+    if (j->from) pass_note(j->from, r->status);
     if (r->status == JOB_DEFERRED) return;
     j->held->owed--;
     if (r->status != JOB_SENT) j->held->untold = 1;
@@ -366,7 +372,7 @@ static void gate_take_back(qmgr *q, job *j, gate *g, enum job_came came)
   if (!outcome) return;
   if (came == JOB_CUT && outcome == CAME_DEFERRED && cut_again(j, g)) return;
   if (!gate_record(q, g, j->from, j->held->id, outcome & CAME_UNTRIED)) j->held->keep_new |= KEEP_NEW_SOON;
-  if (outcome & CAME_ASKED_MEANWHILE) gate_again(q, g, j->held->id, URGE_AGAIN);
+  if (outcome & CAME_ASKED_MEANWHILE) gate_asked_meanwhile(q, g, j->held->id, j->urge);
   else if (came == JOB_AGAIN && (outcome & CAME_UNTRIED)) gate_again(q, g, j->held->id, URGE_NONE);
 }
 
@@ -962,24 +968,55 @@ static void asked_again(qmgr *q, asked_message *m)
   }
 }
 
-enum delivery deliver_asked(qmgr *q, char const *id)
+/* Until when something that it owes is left alone, since it, or its site, was tried in vain a moment ago; 0: nothing is. */
+static uint64_t asked_rest_us(qmgr *q)
+{
+  uint64_t latest_us = 0;
+  size_t n;
+  for (n = 0; n < message_rcpts(&q->message); n++)
+  {
+    message_recipient const *r = message_rcptp(&q->message, n);
+    gate const *g = r->settled ? 0 : gate_get(q, message_string(&q->message, r->domain));
+    uint64_t rest_us = g ? gate_rest_us(q, g) : 0;
+    if (g && r->attempts && qmgr_lately(q, r->last_us, VAIN_REST_US) && r->last_us + VAIN_REST_US > rest_us)
+      rest_us = r->last_us + VAIN_REST_US;
+    if (rest_us > latest_us) latest_us = rest_us;
+  }
+  return latest_us;
+}
+
+/* Try it, or, at first, wait until it may be tried.  DELIVERY_STUCK: the request is forgotten, and stands in asked/. */
+static enum delivery asked_try(qmgr *q, asked_message *m, int first)
 {
   enum queue_place place;
-  asked_message *m;
-  int fd;
-  if (asked_find(q, id)) return DELIVERY_NOTHING;
-  log_line("flush =", id);
-  fd = message_take(q, id, &place);
-  if (fd == -1 && errno) return DELIVERY_STUCK;
-  if (fd != -1) fd_close(fd);
-  if (fd == -1 || (place != QUEUE_NEW && place != QUEUE_CUR))
+  int fd = message_take(q, m->id, &place);
+  uint64_t rest_us;
+  if (fd == -1 && errno)
   {
-    asked_over(q, id);
-    return DELIVERY_NOTHING;
+    asked_forget(q, m->id);
+    return DELIVERY_STUCK;
   }
-  m = asked_get(q, id);
-  if (!m) return DELIVERY_STUCK;
-  asked_again(q, m);
+  if (fd != -1) fd_close(fd);
+  if (fd != -1 && (place == QUEUE_NEW || place == QUEUE_CUR))
+  {
+    rest_us = first ? asked_rest_us(q) : 0;
+    if (rest_us && timer_set(&q->timers, &m->later, rest_us)) return DELIVERY_NOTHING;
+    asked_again(q, m);
+  }
   deliver_asked_tried(q, m->id);
   return DELIVERY_OUT;
+}
+
+enum delivery deliver_asked(qmgr *q, char const *id)
+{
+  asked_message *m;
+  if (asked_find(q, id)) return DELIVERY_NOTHING;
+  log_line("flush =", id);
+  m = asked_get(q, id);
+  return m ? asked_try(q, m, 1) : DELIVERY_STUCK;
+}
+
+void deliver_asked_timer(qmgr *q, asked_message *m)
+{
+  if (asked_try(q, m, 0) == DELIVERY_STUCK) q->intake.look_asked = 1;
 }

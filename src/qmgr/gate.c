@@ -404,10 +404,18 @@ static void pass_settle(qmgr *q, gate *g, pass *p)
     log_line("warning: unable to remove claim/", g->name, ": ", strerror(errno));
 }
 
-/* However often it is asked for: a site that failed a moment ago is tried once, after that moment. */
+uint64_t gate_rest_us(qmgr const *q, gate const *g)
+{
+  uint64_t site_us = site_just_failed(q, g->site) ? g->site->failed_us + VAIN_REST_US : 0;
+  uint64_t own_us = qmgr_lately(q, g->vain_us, VAIN_REST_US) ? g->vain_us + VAIN_REST_US : 0;
+  return site_us > own_us ? site_us : own_us;
+}
+
+/* However often it is asked for: what failed a moment ago is tried once, after that moment. */
 static void ask_in_time(qmgr *q, gate *g)
 {
-  if (site_just_failed(q, g->site)) ask_later(q, g, g->site->failed_us + SITE_FAILED_US);
+  uint64_t rest_us = gate_rest_us(q, g);
+  if (rest_us) ask_later(q, g, rest_us);
   else pass_ask(q, g);
 }
 
@@ -483,6 +491,7 @@ static void pass_end(qmgr *q, gate *g)
   pass *p = g->pass;
   int looked = p->kind == PASS_EXPIRE && p->begun_us > g->site->failed_us;
   uint64_t again_us = looked ? expiry_again_us(q, g, p->busy) : q->now_us;
+  if (p->kind == PASS_ASKED && p->deferred && !p->settled) g->vain_us = q->now_us;
   pass_settle(q, g, p);
   g->pass = 0;
   pass_free(p);
@@ -684,6 +693,24 @@ void gate_ask(qmgr *q, gate *g)
   g->asked_us = q->now_us;
   if (g->pass) g->asked_again = 1;
   else ask_in_time(q, g);
+}
+
+void gate_asked_meanwhile(qmgr *q, gate *g, char const *id, enum urge urge)
+{
+  if (urge == URGE_NONE)
+  {
+    gate_again(q, g, id, URGE_AGAIN);
+    return;
+  }
+  g->asked_us = q->now_us;
+  if (g->pass) g->asked_again = 1;
+  else ask_in_time(q, g);
+}
+
+void pass_note(pass *p, enum job_status status)
+{
+  if (status == JOB_DEFERRED) p->deferred = 1;
+  else p->settled = 1;
 }
 
 void gate_ask_later(qmgr *q, gate *g)
@@ -906,6 +933,7 @@ static void set_back_each(void const *node, VISIT visit, void *data)
   g->asked_later_us = clock_earlier(g->asked_later_us, b->by_us);
   g->due_us = clock_earlier(g->due_us, b->by_us);
   g->asked_us = clock_earlier(g->asked_us, b->by_us);
+  g->vain_us = clock_earlier(g->vain_us, b->by_us);
   if (g->pass) pass_set_back(g->pass, b->by_us);
   if (g->warned_us > b->q->now_us) g->warned_us = b->q->now_us;
   timer_update(b->q, g);

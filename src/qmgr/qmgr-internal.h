@@ -38,6 +38,7 @@ typedef struct site site;
 typedef struct gate gate;
 typedef struct pass pass;
 typedef struct held held;
+typedef struct asked_message asked_message;
 typedef struct agent agent;
 typedef struct job job;
 
@@ -135,8 +136,9 @@ struct site
 extern site *site_get(qmgr *q, char const *name);
 /* Nothing leads to it, and nothing of it has to be remembered any more: forget it, and its file.  1, or 0: it stays. */
 extern int site_forget(qmgr *q, site *s);
-/* Did it fail a moment ago, so that whoever asks for it waits that long? */
-#define SITE_FAILED_US (5 * SECOND_US)
+/* What was tried in vain is left alone for so long, however often it is asked for. */
+#define VAIN_REST_US (5 * SECOND_US)
+/* Did it fail a moment ago? */
 extern int site_just_failed(qmgr const *q, site const *s);
 /* May it be tried unasked? */
 extern int site_open(qmgr const *q, site const *s);
@@ -199,6 +201,8 @@ struct pass
   int damaged;               /* something could not be recorded: keep the claim's ids */
   int busy;                  /* something that may have expired was in somebody's hands */
   size_t jobs;               /* handed out and not back */
+  int deferred;              /* something of it was */
+  int settled;               /* something of it was sent, or refused for good */
   cuts cuts;
   stralloc kept;             /* ids to record again at the end, ID_LEN octets each */
 };
@@ -248,6 +252,7 @@ struct gate
   uint64_t asked_us;
   int asked;                 /* asked/NAME is of a flush that is under way */
   int asked_again;           /* asked for while a pass was under way */
+  uint64_t vain_us;          /* when a pass that was asked for ended last and had settled nothing */
   pass *pass;
   size_t jobs;               /* that hold recipients behind it, or are of a pass through it */
   genalloc agains;           /* of again: to be tried at once */
@@ -288,6 +293,15 @@ extern void gate_deferred(qmgr *q, gate *g, uint64_t last_us, uint64_t attempts)
 extern int gate_again(qmgr *q, gate *g, char const *id, enum urge urge);
 /* A flush was asked for, says asked/NAME, which is removed when it was carried out. */
 extern void gate_ask(qmgr *q, gate *g);
+/*
+ * What it was asked for had this message out, and got it back undelivered: it is tried once more.  At once where it was
+ * out unasked.
+ */
+extern void gate_asked_meanwhile(qmgr *q, gate *g, char const *id, enum urge urge);
+/* What became of a recipient that the pass handed out. */
+extern void pass_note(pass *p, enum job_status status);
+/* Until when it is left alone, whoever asks for it; 0: it is not. */
+extern uint64_t gate_rest_us(qmgr const *q, gate const *g);
 /* Something asked for is in other hands (an agent that outlived its qmgr, an operator): look again soon. */
 extern void gate_ask_later(qmgr *q, gate *g);
 /* There is a list, as the directory says. */
@@ -386,6 +400,8 @@ extern enum delivery deliver_new(qmgr *q, char const *id);
 extern void deliver_new_end(qmgr *q);
 /* One message was asked for, behind whatever gates.  Its asked/=ID is removed once each of them has tried it. */
 extern enum delivery deliver_asked(qmgr *q, char const *id);
+/* It was tried in vain a moment ago when it was asked for: now is its time. */
+extern void deliver_asked_timer(qmgr *q, asked_message *m);
 /* It was tried behind one of them. */
 extern void deliver_asked_tried(qmgr *q, char const *id);
 /* Look whose message it is, for its site. */
@@ -571,7 +587,7 @@ extern uint64_t clock_earlier(uint64_t at_us, uint64_t by_us);
 
 enum timer_kind
 {
-  TIMER_SITE, TIMER_GATE, TIMER_AGENT, TIMER_MINUTE, TIMER_BREATH, TIMER_HANGING, TIMER_NOTICES, TIMER_TOTALS
+  TIMER_SITE, TIMER_GATE, TIMER_ASKED, TIMER_AGENT, TIMER_MINUTE, TIMER_BREATH, TIMER_HANGING, TIMER_NOTICES, TIMER_TOTALS
 };
 
 struct qmgr

@@ -171,6 +171,7 @@ static void timers_run(qmgr *q)
   {
     case TIMER_SITE: site_probe(q, t->owner); break;
     case TIMER_GATE: gate_timer(q, t->owner); break;
+    case TIMER_ASKED: deliver_asked_timer(q, t->owner); break;
     case TIMER_AGENT: agent_idle(q, t->owner); break;
     case TIMER_BREATH: breath_drawn(q); break;
     case TIMER_HANGING: agents_give_up(q); break;

@@ -193,7 +193,7 @@ int site_open(qmgr const *q, site const *s)
 
 int site_just_failed(qmgr const *q, site const *s)
 {
-  return s->state == SITE_DOWN && qmgr_lately(q, s->failed_us, SITE_FAILED_US);
+  return s->state == SITE_DOWN && qmgr_lately(q, s->failed_us, VAIN_REST_US);
 }
 
 static void gates_open(qmgr *q, site *s)
