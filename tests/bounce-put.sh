@@ -384,6 +384,29 @@ testReturnedAsItIs() {
   assertTrue "contents: $odd" "[ $odd -gt 10 ]"
 }
 
+# What no message may hold, and an old file does: else the notice would go nowhere.
+testReturnedMadeFit() {
+  conf bouncebytes 1000000
+  CONTENT=$T/odd
+  for case in 'a: b\r\n\r\nx\0y\r\n|a: b\r\n\r\nx?y\r\n' 'a: b\r\n\r\nx\r.\r\r\n\n.\n\r|a: b\r\n\r\nx?.?\r\n?.??' \
+    'a: b\nc\n\nd\n|a: b?c??d?' '\r|?' '\n|?'; do
+    printf '%b' "${case%|*}" >"$T/odd"
+    for from in "$FROM" "$FROM RET=HDRS" 'from <b\303\266b@example.org> SMTPUTF8'; do
+      failure "$(printf '%b' "$from")" 'a.tld <a@a.tld>'
+      wanted=${case#*|}
+      [ "$from" != "$FROM RET=HDRS" ] || wanted=$(printf %s "$wanted" | sed 's/\\r\\n\\r\\n.*/\\r\\n/')
+      assertEquals "$case" "$(printf '%b' "$wanted" | od -c)" "$(jq -j .returned "$T/json" | od -c)"
+    done
+  done
+  # line ends between which a piece ends, and such a CR on its own
+  for before in 65534 65535 65536; do
+    { printf 'a: b\r\n\r\n' && head -c $((before - 8)) /dev/zero | tr '\0' x && printf '\r\ny\r'; } >"$T/odd"
+    failure "$FROM" 'a.tld <a@a.tld>'
+    assertEquals "$before" "$(head -c -1 "$T/odd" | md5sum; echo '?')" "$(jq -j .returned "$T/json" | head -c -1 | md5sum
+      jq -j .returned "$T/json" | tail -c 1)"
+  done
+}
+
 testHeadersOfAllKinds() {
   CONTENT=$T/odd
   for case in 'a: b\r\n\r\nbody\r\n|a: b\r\n' 'a: b\r\n|a: b\r\n' 'a: b|a: b' '\r\nbody\r\n|' '|' '\r\n|' 'a\r\n\r\n\r\nb\r\n|a\r\n'; do

@@ -158,6 +158,25 @@ testMany() {
   stop
 }
 
+# What a file of an earlier version may hold cannot be sent, nor be in the notice of that, which arrives.
+testUnfit() {
+  fresh unfit "parked.example [127.0.0.1]:$ONE park"
+  start
+  printf 'Subject: old\r\nX: a\001b\r\n\r\nc\002d\r\n.\003.\r\n' >"$T/unfit.eml"
+  submit -f bob@sender.example -t a@parked.example -r "$T/unfit.eml" >"$T/submit" || fail "not taken: $(cat "$T/submit")"
+  wait_for 20 waits parked.example 1
+  perl -pi -e 'tr/\1\2\3/\0\r\n/' "$(find "$I/queue/cur" -type f)"
+  "$BIN/flush-run" -C "$I" parked.example
+  all_done
+  assertEquals 'failed a@parked.example' "$(notices)"
+  assertEquals 5.6.0 "$(get '.recipients[].Status')"
+  assertContains "$(get .returned | tr -d '\r')" 'X: a?b
+
+c?d
+.?.'
+  stop
+}
+
 # --- delays ---------------------------------------------------------------------------
 
 testDelayWarning() {

@@ -72,6 +72,28 @@ int returned_choose(returned *r, subject const *s, enum job_event event, uint64_
   return 1;
 }
 
+/*
+ * A NUL, and a CR or LF on its own, leave here in no message (send/fit.h): what an old file holds of them becomes
+ * question marks, or its sender would never hear of it.
+ */
+static void piece_fit(char *s, size_t len)
+{
+  size_t i;
+  for (i = 0; i < len; i++)
+  {
+    if (s[i] == '\r' && i + 1 < len && s[i + 1] == '\n') i++;
+    else if (!s[i] || s[i] == '\r' || s[i] == '\n') s[i] = '?';
+  }
+}
+
+/* Read octets up to the end, or as many as there is room for; a CR waits for what follows it.  0 with errno. */
+static size_t piece_read(char piece[PIECE_LEN], int fd, uint64_t offset, uint64_t end)
+{
+  size_t len = end - offset < PIECE_LEN ? (size_t)(end - offset) : PIECE_LEN;
+  if (!all_read(fd, piece, len, offset)) return 0;
+  return offset + len < end && piece[len - 1] == '\r' ? len - 1 : len;
+}
+
 void returned_put(lines *l, returned const *r, subject const *s)
 {
   static char piece[PIECE_LEN];
@@ -79,8 +101,9 @@ void returned_put(lines *l, returned const *r, subject const *s)
   size_t len;
   for (; offset < end && !l->error; offset += len)
   {
-    len = end - offset < sizeof piece ? (size_t)(end - offset) : sizeof piece;
-    if (all_read(s->fd, piece, len, offset)) lines_put(l, piece, len);
-    else l->error = errno;
+    len = piece_read(piece, s->fd, offset, end);
+    if (!len) l->error = errno;
+    piece_fit(piece, len);
+    lines_put(l, piece, len);
   }
 }
