@@ -981,6 +981,20 @@ testErrorsForgiven() {
   assertContains "$(cat "$T/got")" '221 2.0.0'
 }
 
+# Nor is who asks for what it may have flushed ended for the one name in ten that it may not, or for what is between.
+testErrorsForgivenForEtrn() {
+  ten="$(repeated 9 'ETRN customer.example')ETRN gone.example\r\n"
+  replies "HELO x\r\n$(i=0; while [ $((i += 1)) -le 30 ]; do printf %s "$ten"; done)QUIT\r\n" >"$T/got"
+  assertEquals 'all are answered' '271 250, 30 459' "$(sed 's/, /\n/g' "$T/got" | sort | uniq -c | sed -n 's/^ *\(.* \(250\|459\)\)$/\1/p' | paste -s -d, | sed 's/,/, /')"
+  replies "HELO x\r\n$(repeated 110 NOOP)ETRN customer.example\r\n$(repeated 110 NOOP)QUIT\r\n" >"$T/got"
+  assertContains 'with NOOP in between' "$(cat "$T/got")" '221 2.0.0'
+  conf etrncounts 1
+  replies "HELO x\r\n$(repeated 9 'ETRN gone.example')ETRN customer.example\r\n$(repeated 9 'ETRN gone.example')QUIT\r\n" >"$T/got"
+  assertContains 'nothing waits' "$(cat "$T/got")" '221 2.0.0'
+  replies "HELO x\r\n$(repeated 20 'ETRN gone.example')QUIT\r\n" >"$T/got"
+  assertContains 'none of it' "$(cat "$T/got")" '421 4.7.0'
+}
+
 # slowly TEXT...: printf's output of each, half a second apart, then nothing for long.
 slowly() {
   for text; do

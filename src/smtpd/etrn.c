@@ -263,7 +263,7 @@ static int node_flush(session *s, etrn_node const *node, int counts)
     if (session_may_log(s)) strerr_warnwusys("ask for a flush of ", node->name);
     return session_reply(s, "458 Unable to queue messages for node ", node->name);
   }
-  s->fruitful = 1;
+  session_forgive(s);
   flush_log(s, node, known && all, waiting);
   if (counts) return counted && all ? accept_counted(s, node, waiting) : accept_uncounted(s, node, waiting);
   return session_reply(s, "250 OK, queuing for node ", node->name, " started");

@@ -29,9 +29,9 @@
 #define SESSION_HELO_MAX 256
 /* Recipients of one message: RFC 5321 section 4.5.3.1.8 asks for 100 at least. */
 #define SESSION_RCPTS_MAX 1000
-/* So many more, until a message is taken, are answered that they are too many; then each is an error. */
+/* So many more, until the session is forgiven, are answered that they are too many; then each is an error. */
 #define SESSION_RCPTS_OVER 1000
-/* Commands that get nothing done, until a message is taken; then each is an error. */
+/* Commands that get nothing done, until the session is forgiven; then each is an error. */
 #define SESSION_JUNK_MAX 100
 /* Lines about refusals and requests in the log; the others are counted. */
 #define SESSION_LINES_MAX 100
@@ -99,7 +99,7 @@ typedef struct session
   clients_seat seat;
   int counted;                /* the client has one of the places that its kind may have */
   int fruitful;               /* something came of it: a message taken, a flush asked for */
-  tain since;                 /* when it began, or took a message last */
+  tain since;                 /* when it began, or was forgiven last */
   char const *verb;           /* where we are, for the log */
   char who[SESSION_WHO_MAX];  /* the client, for the log */
   session_count counts[SMTP_UNKNOWN + 1]; /* by verb */
@@ -159,7 +159,7 @@ extern int session_junk(session *s);
 /* May there be one more line in the log of what this client would have?  One that may not be is counted. */
 extern int session_may_log(session *s);
 
-/* A message was taken: a client that behaves. */
+/* A message was taken, or a flush asked for: a client that behaves. */
 extern void session_forgive(session *s);
 
 /*
