@@ -901,7 +901,7 @@ testErrors() {
 testOtherProtocols() {
   mail="${MAIL}${RCPT}DATA\r\nx\r\n.\r\nETRN customer.example\r\n"
   for line in 'GET / HTTP/1.1' 'POST /?x HTTP/1.1' 'put /' 'CONNECT mx:25 HTTP/1.1' 'OPTIONS * HTTP/1.1' 'HEAD / HTTP/1.0' \
-    'PRI * HTTP/2.0' 'Host: 127.0.0.1:25' 'Content-Type: text/plain' 'X:' '\026\003\001\002\000\001'; do
+    'PRI * HTTP/2.0' 'PATCH /' 'PROPFIND / HTTP/1.1' 'Host: 127.0.0.1:25' 'Content-Type: text/plain' 'X:' '\026\003\001\002\000\001'; do
     assertEquals "$line" '220, 421 4.7.0' "$(replies "$line\r\nEHLO x\r\n$mail")"
     said "warning: non-SMTP command from unknown[127.0.0.1]: "
     assertEquals "$line" '220, 250, 421 4.7.0' "$(replies "HELO x\r\n$line\r\n$mail")"
@@ -912,6 +912,34 @@ testOtherProtocols() {
   assertEquals 'by bare LF' '220, 421 4.7.0' "$(replies "GET / HTTP/1.1\nHost: x\n\nHELO x\r\n$mail")"
   assertEquals 0 "$(messages)"
   assertEquals '' "$(ls "$I/queue/asked")"
+}
+
+# TLS from the first octet on, where there is none: the client is told at once, and of its octets nothing is in the log.
+testHandshake() {
+  mkfifo "$T/fifo"
+  { printf '\026\003\001\002\000\001\000\001\374\003\003\033\233\377' && exec sleep 20; } >"$T/fifo" &
+  slow=$!
+  began=$(date +%s)
+  serve <"$T/fifo" >"$T/got"
+  took=$(($(date +%s) - began))
+  kill "$slow"
+  wait "$slow" 2>/dev/null
+  rm "$T/fifo"
+  assertTrue "took $took s" "[ $took -lt 10 ]"
+  assertContains "$(cat "$T/got")" '421 4.7.0 mx.sluice.example Error: this is SMTP'
+  said 'warning: non-SMTP command from unknown[127.0.0.1]: a TLS handshake
+'
+  assertEquals 'plain text' '' "$(LC_ALL=C grep -av '^[ -~]*$' "$T/err")"
+  # what does not come at once
+  { printf '\026' && sleep 1 && printf '\003\001\002\000\033\233\377\r\n'; } | serve >"$T/got"
+  assertContains "$(cat "$T/got")" '421 4.7.0'
+  assertEquals 'plain text' '' "$(LC_ALL=C grep -av '^[ -~]*$' "$T/err")"
+}
+
+# Another protocol that waits for nobody's line ends but its own.
+testSecureShell() {
+  codes '500 5.5.2, 500 5.5.2, 221 2.0.0' 'SSH-2.0-OpenSSH_9.2\r\n\000\000\005\264\024\033\233\377\r\nQUIT\r\n'
+  assertEquals 'plain text' '' "$(LC_ALL=C grep -av '^[ -~]*$' "$T/err")"
 }
 
 # Where the customer's server would send it on, since it trusts us.

@@ -45,17 +45,51 @@ static int method(char const *s, size_t len)
   return 0;
 }
 
+static size_t digits_begin(char const *s, size_t end)
+{
+  while (end && smtp_digit(s[end - 1])) end--;
+  return end;
+}
+
+/* Does it end with a version of HTTP, as the request of any method does (RFC 9112 section 3)? */
+static int version(char const *s, size_t len)
+{
+  static char const name[] = " HTTP/";
+  size_t const namelen = sizeof name - 1;
+  size_t const minor = digits_begin(s, len);
+  size_t major;
+  if (minor == len || !minor || s[minor - 1] != '.') return 0;
+  major = digits_begin(s, minor - 1);
+  return major < minor - 1 && major >= namelen && !strncasecmp(s + major - namelen, name, namelen);
+}
+
+/* A verb of ours may have any argument. */
+static int request(char const *s, size_t len)
+{
+  smtp_command command;
+  smtp_command_scan(s, len, &command);
+  return command.verb == SMTP_UNKNOWN && version(s, len);
+}
+
 /* The type of a handshake's record, and the first octet of all its versions (RFC 8446 section 5.1). */
-static int handshake(char const *s, size_t len)
+int smtp_command_handshake(char const *s, size_t len)
 {
   return len > 1 && s[0] == 0x16 && s[1] == 3;
 }
 
-int smtp_command_foreign(char const *line, size_t len)
+static size_t line_end(char const *s, size_t len)
 {
   size_t n = 0;
-  while (n < len && !space(line[n]) && line[n] != ':' && line[n] != '\r' && line[n] != '\n') n++;
-  return (n && n < len && line[n] == ':') || method(line, n) || handshake(line, len);
+  while (n < len && s[n] != '\r' && s[n] != '\n') n++;
+  return n;
+}
+
+int smtp_command_foreign(char const *line, size_t len)
+{
+  size_t const end = line_end(line, len);
+  size_t n = 0;
+  while (n < end && !space(line[n]) && line[n] != ':') n++;
+  return (n && n < end && line[n] == ':') || method(line, n) || request(line, end) || smtp_command_handshake(line, len);
 }
 
 /* --- paths --- */

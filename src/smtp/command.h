@@ -32,6 +32,9 @@ extern void smtp_command_scan(char const *line, size_t len, smtp_command *comman
  */
 extern int smtp_command_foreign(char const *line, size_t len);
 
+/* The last of these has no line end, so it can be told by how it begins. */
+extern int smtp_command_handshake(char const *s, size_t len);
+
 /* The argument of MAIL or RCPT: a path, and what follows it. */
 typedef struct smtp_argument
 {

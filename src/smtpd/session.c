@@ -321,17 +321,30 @@ static char const *line_refusal(wire_line const *line)
 }
 
 /* A client of another protocol, with a command of ours in what follows, if somebody meant us to read it: nothing more of it is. */
-static int foreign(session *s)
+static int foreign(session *s, char const *what)
+{
+  log_line("warning: non-SMTP command from ", s->who, ": ", what);
+  s->verb = verbs[SMTP_UNKNOWN].name;
+  s->counts[SMTP_UNKNOWN].said++;
+  s->end = SESSION_FOREIGN;
+  return 0;
+}
+
+static int foreign_line(session *s)
 {
   char begin[FOREIGN_SHOWN + 1];
   size_t len = s->line.len < FOREIGN_SHOWN ? s->line.len : FOREIGN_SHOWN;
   memcpy(begin, s->line.s, len);
   begin[len] = 0;
-  log_line("warning: non-SMTP command from ", s->who, ": ", begin);
-  s->verb = verbs[SMTP_UNKNOWN].name;
-  s->counts[SMTP_UNKNOWN].said++;
-  s->end = SESSION_FOREIGN;
-  return 0;
+  return foreign(s, begin);
+}
+
+/* Who begins with TLS waits for our part of that, while we would wait for the end of a line. */
+static int handshake(session *s)
+{
+  size_t len;
+  char const *in = wire_peek(&s->wire, &len);
+  return smtp_command_handshake(in, len);
 }
 
 static int session_command(session *s)
@@ -340,7 +353,7 @@ static int session_command(session *s)
   smtp_command command = { .verb = SMTP_UNKNOWN };
   session_count *count;
   int r;
-  if (smtp_command_foreign(s->line.s, s->line.len)) return foreign(s);
+  if (smtp_command_foreign(s->line.s, s->line.len)) return foreign_line(s);
   if (!refusal) smtp_command_scan(s->line.s, s->line.len, &command);
   s->verb = verbs[command.verb].name;
   count = s->counts + command.verb;
@@ -392,6 +405,8 @@ static int session_talk(session *s)
   for (;;)
   {
     command_step(s);
+    if (!wire_fill(&s->wire)) return 0;
+    if (handshake(s)) return foreign(s, "a TLS handshake");
     if (!wire_line_read(&s->wire, &s->line)) return 0;
     wire_step(&s->wire, s->timeout[CONF_TIMEOUT_COMMAND]);
     if (outstayed(s) || !session_command(s)) return 0;
