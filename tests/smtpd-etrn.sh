@@ -1318,6 +1318,22 @@ idle_end() {
   # shellcheck disable=SC2086 # several
   kill $servers 2>/dev/null
   # shellcheck disable=SC2086
+# The longer not, the more of it is in the log, and the more places the client has: or who connects again and again would
+# fill the log by all of them at once.
+testRefusalsHoldThePlace() {
+  conf concurrencyclient 4
+  super_begin
+  for i in 1 2 3; do greeted $i 127.0.0.9; done
+  printf 'HELO x\r\nMAIL FROM:<>\r\n%b' "$(repeated 10 'RCPT TO:<x@no.example>')QUIT\r\n" |
+    socat -t 10 - "TCP:127.0.0.1:$PORT,bind=127.0.0.9" >"$T/got"
+  began=$(date +%s%N)
+  assertContains "$(cat "$T/got")" '221 2.0.0'
+  assertTrue 'in the end' "wait_for 20 gets_in 5 127.0.0.9"
+  took=$((($(date +%s%N) - began) / 1000000))
+  assertTrue "took $took ms" "[ $took -gt 2500 ]"
+  super_end
+}
+
   wait $servers
   exec 8>&-
   rm -f "$T"/idle*

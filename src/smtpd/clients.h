@@ -25,6 +25,12 @@
 extern int clients_enter(int queue, conf_address const *client, unsigned int most);
 
 /*
+ * How many of its places does this client have, ours among them?  Of more than a hundred that there may be, about.
+ * 1 where that cannot be told.
+ */
+extern unsigned int clients_count(int queue, conf_address const *client, unsigned int most);
+
+/*
  * The octet of a client's first place; CONF_CONNECTIONS_MAX of them follow each other, whatever the limit is now.
  * A client is an IPv4 address, or an IPv6 network of /64: whoever has one address of that has them all.
  * No two clients of IPv4, and none within the same IPv6 network of /15, have places in common.  Further apart one

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <skalibs/djbunix.h>
 #include <skalibs/strerr.h>
@@ -459,12 +460,12 @@ static void connect_log(session const *s)
 
 /*
  * In the words of Postfix, which analysers of logs read: so many connections the client would have.  Of those that
- * are refused at the same time, and within a second, one is in the log: who has the word stays that long.
+ * are refused at the same time, and within some seconds, one is in the log: who has the word stays that long.
  */
-static int crowded(session *s, unsigned int most)
+static int crowded(session *s)
 {
   char count[UINT_FMT];
-  count[uint_fmt(count, most + 1)] = 0;
+  count[uint_fmt(count, s->places + 1)] = 0;
   s->counted = clients_word(s->queue, &s->client.address) == 1;
   s->end = s->counted ? SESSION_CROWDED : SESSION_UNHEARD;
   if (s->counted)
@@ -486,12 +487,13 @@ static int session_admit(session *s)
   int said, exempt, r;
   if (!conf_concurrencyclient(s->conf, &most, &said)) return session_broken(s);
   if (!most || s->client.local || (!said && this_host(&s->client.address))) return 1;
-  r = session_queue(s) ? clients_enter(s->queue, &s->client.address, (unsigned int)most) : -1;
+  s->places = (unsigned int)most;
+  r = session_queue(s) ? clients_enter(s->queue, &s->client.address, s->places) : -1;
   if (r == -1) log_line("warning: unable to count connections from ", s->who, ": ", strerror(errno));
   s->counted = r == 1;
   if (r) return 1;
   if (!conf_relayclient(s->conf, &s->policy.relayclients, &s->client.address, &exempt)) return session_broken(s);
-  return exempt || crowded(s, (unsigned int)most);
+  return exempt || crowded(s);
 }
 
 /* One more of all there may be.  Local users come another way, which has a limit of its own. */
@@ -575,16 +577,37 @@ static void session_part(session *s)
   disconnect_log(s);
 }
 
+/* Lines in the log that a client has to wait for. */
+static unsigned int linger_lines(session const *s)
+{
+  if (!s->fruitful) return s->lines + SESSION_LINES_OWN;
+  return s->lines > SESSION_LINES_FREE ? s->lines - SESSION_LINES_FREE : 0;
+}
+
 /*
- * A client that has nothing done keeps its place for a moment, though it is rid of us: so often can each come, and
- * be in the log, and not as often as processes can be started.  A signal ends that as well.
+ * The more places a client has taken the longer it keeps each: one that comes now and then is not held up, and one that
+ * fills all of them has so many lines in the log as if it had one.
+ */
+static unsigned int linger_ms(session const *s)
+{
+  unsigned int lines = linger_lines(s);
+  unsigned int ms = lines ? lines * SESSION_LINE_MS * clients_count(s->queue, &s->client.address, s->places) : 0;
+  if (ms > SESSION_LINGER_MOST_MS) return SESSION_LINGER_MOST_MS;
+  return s->fruitful || ms > SESSION_LINGER_MS ? ms : SESSION_LINGER_MS;
+}
+
+/*
+ * A client that had nothing done, or much to be logged, keeps its place for a while, though it is rid of us: so often can
+ * each come, and be in the log, and not as often as processes can be started.  A signal ends that as well.
  */
 static void session_linger(session const *s)
 {
-  if (!s->counted || s->fruitful) return;
+  unsigned int ms = s->counted ? linger_ms(s) : 0;
+  struct timespec const pause = { .tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000 };
+  if (!ms) return;
   fd_close(0);
   fd_close(1);
-  sleep(SESSION_LINGER_S);
+  nanosleep(&pause, 0);
 }
 
 /* Who is told that there are too many connections has a line of its own, or none. */

@@ -39,8 +39,16 @@
 #define SESSION_ERRORS_SOFT 10
 #define SESSION_ERRORS_HARD 20
 #define SESSION_TARPIT_S 1
-/* So long a client's place stays taken after a session that got nothing done. */
-#define SESSION_LINGER_S 1
+/* So long at least a client's place stays taken after a session that got nothing done. */
+#define SESSION_LINGER_MS 1000
+/* And at most: so long a client that says nothing has it as well. */
+#define SESSION_LINGER_MOST_MS 300000
+/* And so long for each line in the log, for each place that the client has: 20 lines a second come of that, of all it has. */
+#define SESSION_LINE_MS 50
+/* Lines of a session that gets nothing done, beyond those of refusals: that it came and went, and why. */
+#define SESSION_LINES_OWN 4
+/* Lines of refusals and requests that are nothing to a session that got something done, and has others in the log for that. */
+#define SESSION_LINES_FREE 10
 
 enum session_end
 {
@@ -98,6 +106,7 @@ typedef struct session
   uint64_t unlogged;          /* lines that were too many */
   clients_seat seat;
   int counted;                /* the client has one of the places that its kind may have */
+  unsigned int places;        /* that may be */
   int fruitful;               /* something came of it: a message taken, a flush asked for */
   tain since;                 /* when it began, or was forgiven last */
   char const *verb;           /* where we are, for the log */

@@ -72,9 +72,23 @@ static void check_places(void)
   CHECK("another client's", enter("192.0.2.2", 2) != -1 && enter("2001:db8::1", 2) != -1);
   three = enter("192.0.2.1", 3);
   CHECK("a higher limit", three != -1);
+  CHECK("counted, with our own", clients_count(two, &a, 3) == 3 && clients_count(two, &a, 2) == 2);
   close(one);
+  CHECK("one less", clients_count(two, &a, 3) == 2 && clients_count(-1, &a, 3) == 1);
   CHECK("free again", enter("192.0.2.1", 2) != -1);
   CHECK("what is no file", clients_enter(-1, &a, 2) == -1);
+}
+
+/* Of many places, a hundred are looked at. */
+static void check_count(void)
+{
+  conf_address a = address("192.0.2.9");
+  int fd = enter("192.0.2.9", 1000);
+  unsigned int i;
+  CHECK("alone", clients_count(fd, &a, 1000) == 1);
+  for (i = 0; i < 499; i++) enter("192.0.2.9", 1000);
+  i = clients_count(fd, &a, 1000);
+  CHECK("about half", i > 300 && i < 700);
 }
 
 /* A session's place among all: the descriptor it would hold. */
@@ -130,5 +144,6 @@ int main(void)
   check_seats();
   check_words();
   check_places();
+  check_count();
   CHECK_END();
 }
