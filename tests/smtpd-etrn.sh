@@ -15,14 +15,33 @@ setUp() {
 
 crlf() { sed 's/$/\r/'; }
 
-# serve: the server, stdin and stdout as they are.  Its log is $T/err.  It may open as many as
+# serve: the server, stdin and stdout as they are.  Its log is $T/err, or $ERR.  It may open as many as
 # $DESCRIPTORS, where that is set.
 serve() {
   (
     # shellcheck disable=SC3045 # every sh there is has it
     [ -z "${DESCRIPTORS-}" ] || ulimit -n "$DESCRIPTORS"
     exec "$BIN/smtpd-etrn" -C "$I"
-  ) 2>"$T/err"
+  ) 2>"${ERR:-$T/err}"
+}
+
+# aside NAME COMMAND...: it, beside others that wait as well, until together.  What it says is $T/NAME.got, what serve
+# logs in it $T/NAME.err, the seconds it takes $T/NAME.took.
+aside() {
+  aside_name=$1
+  shift
+  {
+    ERR=$T/$aside_name.err
+    aside_began=$(date +%s)
+    "$@" >"$T/$aside_name.got"
+    echo $(($(date +%s) - aside_began)) >"$T/$aside_name.took"
+  } &
+  asides="${asides-} $!"
+}
+together() {
+  # shellcheck disable=SC2086 # several
+  wait $asides
+  asides=
 }
 
 # plain: replies without CR, ids and dates.  What has no CRLF at its end shows.
@@ -1299,6 +1318,22 @@ testFruitlessSessions() {
   assertEquals 'and free' '220, 221 2.0.0' "$(TCPREMOTEIP=203.0.113.1 replies 'QUIT\r\n')"
 }
 
+# The longer not, the more of it is in the log, and the more places the client has: or who connects again and again would
+# fill the log by all of them at once.
+testRefusalsHoldThePlace() {
+  conf concurrencyclient 4
+  super_begin
+  for i in 1 2 3; do greeted $i 127.0.0.9; done
+  printf 'HELO x\r\nMAIL FROM:<>\r\n%b' "$(repeated 10 'RCPT TO:<x@no.example>')QUIT\r\n" |
+    socat -t 10 - "TCP:127.0.0.1:$PORT,bind=127.0.0.9" >"$T/got"
+  began=$(date +%s%N)
+  assertContains "$(cat "$T/got")" '221 2.0.0'
+  assertTrue 'in the end' "wait_for 20 gets_in 5 127.0.0.9"
+  took=$((($(date +%s%N) - began) / 1000000))
+  assertTrue "took $took ms" "[ $took -gt 2500 ]"
+  super_end
+}
+
 # --- nearly all connections are taken -------------------------------------------------
 
 # idle N: so many sessions of many clients that say nothing, until idle_end.  Their logs are $T/idle.N.
@@ -1318,22 +1353,6 @@ idle_end() {
   # shellcheck disable=SC2086 # several
   kill $servers 2>/dev/null
   # shellcheck disable=SC2086
-# The longer not, the more of it is in the log, and the more places the client has: or who connects again and again would
-# fill the log by all of them at once.
-testRefusalsHoldThePlace() {
-  conf concurrencyclient 4
-  super_begin
-  for i in 1 2 3; do greeted $i 127.0.0.9; done
-  printf 'HELO x\r\nMAIL FROM:<>\r\n%b' "$(repeated 10 'RCPT TO:<x@no.example>')QUIT\r\n" |
-    socat -t 10 - "TCP:127.0.0.1:$PORT,bind=127.0.0.9" >"$T/got"
-  began=$(date +%s%N)
-  assertContains "$(cat "$T/got")" '221 2.0.0'
-  assertTrue 'in the end' "wait_for 20 gets_in 5 127.0.0.9"
-  took=$((($(date +%s%N) - began) / 1000000))
-  assertTrue "took $took ms" "[ $took -gt 2500 ]"
-  super_end
-}
-
   wait $servers
   exec 8>&-
   rm -f "$T"/idle*
@@ -1342,10 +1361,10 @@ testRefusalsHoldThePlace() {
 
 # Who says nothing is given up after a tenth of the time, as long as that is so.
 testNearlyAllTaken() {
-  conf timeouts 'command 60'
+  conf timeouts 'command 30'
   conf concurrencyincoming 8
   idle 3
-  sleep 8
+  sleep 4
   assertEquals 'while there are places' 0 "$(given_up)"
   idle 5
   assertTrue 'then not' 'wait_for 40 some_given_up'
@@ -1353,44 +1372,92 @@ testNearlyAllTaken() {
   idle_end
 }
 
-# content_slowly SECONDS TEXT: printf's output twice a second, for so long, as the content of a message; the reply's code.
+# calmly NAME COMMAND...: aside, on an instance that is like this one, but for all the idle.
+calmly() {
+  calm=$T/calm.$1
+  mkdir "$calm"
+  cp -a "$I/conf" "$I/queue" "$I/run" "$calm"
+  rm "$calm/conf/concurrencyincoming"
+  I=$calm aside "$@"
+}
+# asides_are: of each what a table in stdin says: NAME, its last reply, whether its time was up.
+asides_are() {
+  while read -r name reply logged; do
+    assertEquals "$name" "$reply" "$(tail -n 1 "$T/$name.got")"
+    case $logged in
+      timeout) assertContains "$name" "$(cat "$T/$name.err")" "timeout after DATA" ;;
+      *) assertNotContains "$name" "$(cat "$T/$name.err")" timeout ;;
+    esac
+  done
+}
+
+# content_slowly SECONDS TEXT: that line twice a second, for so long, as the content of a message; the last reply's code.
 content_slowly() {
   {
     printf "HELO x\r\n$MAIL${RCPT}DATA\r\n"
     slowly_until=$(($(date +%s) + $1))
     while [ "$(date +%s)" -lt "$slowly_until" ]; do printf '%s\r\n' "$2" && sleep 0.5; done 2>/dev/null
-    printf '.\r\nQUIT\r\n' 2>/dev/null
-  } | serve | plain | tail -n 2 | head -n 1
+    printf '.\r\n' 2>/dev/null
+  } | serve | plain | tail -n 1 | cut -c 1-3
 }
 
-# A slow link is no idle client: 64 KiB in ten times as long as it takes here must do.
+# A slow link is no idle client: 64 KiB in ten times as long as it takes here must do.  But who has had a tenth of all the
+# time for a message has to be faster.
 testContentWhenNearlyAllAreTaken() {
   conf timeouts 'command 600' 'receive 60'
   conf concurrencyincoming 8
   idle 8
-  assertEquals '250 2.0.0 Ok: queued as ID' "$(content_slowly 20 "$(long 700)")"
-  assertEquals '354 End data with <CR><LF>.<CR><LF>' "$(content_slowly 20 "$(long 10)")"
-  said 'timeout after DATA'
+  aside slow content_slowly 13 "$(long 700)"
+  aside slower content_slowly 13 "$(long 10)"
+  calmly calm content_slowly 12 "$(long 10)"
+  conf timeouts 'command 600' 'receive 100' 'message 60'
+  sleep 1 # they have read theirs
+  aside soon content_slowly 13 "$(long 600)"
+  aside late content_slowly 13 "$(long 215)"
+  calmly calmly content_slowly 12 "$(long 215)"
+  together
+  asides_are <<'END'
+slow 250
+slower 421 timeout
+calm 250
+soon 250
+late 421 timeout
+calmly 250
+END
   idle_end
-  assertEquals '250 2.0.0 Ok: queued as ID' "$(content_slowly 12 "$(long 10)")"
+}
+
+# However fast the next 64 KiB come, and however many are asked to come: a message has its time.
+testMessageTime() {
+  conf timeouts 'receive 60' 'message 3'
+  aside data content_slowly 10 "$(long 100)"
+  aside refused sh -c "{ printf 'HELO x\\r\\nBDAT 9999999999\\r\\n'; timeout 10 yes; } 2>/dev/null | '$BIN/smtpd-etrn' -C '$I' 2>/dev/null | cut -c 1-3"
+  aside chunks sh -c "{ printf '%b' 'HELO x\\r\\n$MAIL$RCPT'; i=0; while [ \$((i += 1)) -le 20 ]; do printf 'BDAT 70\\r\\n%070d' 0 && sleep 0.5; done; } 2>/dev/null |
+    '$BIN/smtpd-etrn' -C '$I' 2>/dev/null | cut -c 1-3"
+  together
+  for name in data refused chunks; do
+    assertEquals "$name" 421 "$(tail -n 1 "$T/$name.got")"
+    assertTrue "$name: $(cat "$T/$name.took") s" "[ $(cat "$T/$name.took") -ge 3 ]"
+  done
+  assert_nothing_kept
 }
 
 # Something now and then, and no message.
 testOutstayed() {
   conf concurrencyincoming 8
   conf timeouts 'command 600'
-  idle 3
-  conf timeouts 'command 5'
-  assertEquals 'while there are places' '221 2.0.0' "$(noop_slowly)"
-  conf timeouts 'command 600'
-  idle 5
-  conf timeouts 'command 5'
-  assertEquals 'then not' '421 4.4.2' "$(noop_slowly)"
+  idle 8
+  conf timeouts 'command 4'
+  aside taken noop_slowly
+  calmly places noop_slowly
+  together
+  assertEquals 'while there are places' '221 2.0.0' "$(cat "$T/places.got")"
+  assertEquals 'then not' '421 4.4.2' "$(cat "$T/taken.got")"
   idle_end
 }
 noop_slowly() {
   {
-    noop_until=$(($(date +%s) + 12))
+    noop_until=$(($(date +%s) + 8))
     while [ "$(date +%s)" -lt "$noop_until" ]; do printf 'NOOP\r\n' && sleep 0.3; done 2>/dev/null
     printf 'QUIT\r\n' 2>/dev/null
   } | serve | plain | tail -n 1 | cut -c 1-9

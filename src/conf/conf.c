@@ -335,7 +335,8 @@ static struct { char const *name; unsigned int seconds; } const timeouts[CONF_TI
   [CONF_TIMEOUT_LOOKUP] = { "lookup", 30 },
   [CONF_TIMEOUT_REACH] = { "reach", 120 },
   [CONF_TIMEOUT_COMMAND] = { "command", 300 },
-  [CONF_TIMEOUT_RECEIVE] = { "receive", 300 }
+  [CONF_TIMEOUT_RECEIVE] = { "receive", 300 },
+  [CONF_TIMEOUT_MESSAGE] = { "message", 86400 }
 };
 #define TIMEOUT_MAX_S 86400
 

@@ -113,6 +113,7 @@ enum conf_timeout
   CONF_TIMEOUT_REACH,    /* from the first connection to the reply to EHLO, all addresses of a site together */
   CONF_TIMEOUT_COMMAND,  /* our own server: the wait for a command */
   CONF_TIMEOUT_RECEIVE,  /* our own server: the wait for 64 KiB of content */
+  CONF_TIMEOUT_MESSAGE,  /* our own server: all the content of a message */
   CONF_TIMEOUTS
 };
 extern int conf_timeouts(int conf, unsigned int seconds[CONF_TIMEOUTS]);

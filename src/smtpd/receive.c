@@ -122,12 +122,37 @@ static int fsyncdir_read(session *s)
   return s->fsyncdir != -1 || conf_switch(s->conf, "fsyncdir", &s->fsyncdir) || session_broken(s);
 }
 
-/* The time for the next 64 KiB begins: a peer has to send at some pace, it cannot keep us with an octet now and then. */
+/*
+ * The time for the next 64 KiB begins: a peer has to send at some pace, it cannot keep us with an octet now and then; nor
+ * for days, at the slowest pace there may be.
+ */
 static void pace_begin(session *s)
 {
-  wire_step(&s->wire, s->timeout[CONF_TIMEOUT_RECEIVE]);
-  s->pace_end = s->wire.end;
+  unsigned int receive_s = s->timeout[CONF_TIMEOUT_RECEIVE];
+  tain_now_g();
+  tain_addsec_g(&s->pace_end, (int)receive_s);
+  if (tain_less(&s->message_end, &s->pace_end)) s->pace_end = s->message_end;
+  wire_step_on(&s->wire, &s->pace_end, receive_s);
   s->pace = s->tenth = 0;
+}
+
+/* The time for a message begins. */
+static void message_pace_begin(session *s)
+{
+  tain_now_g();
+  tain_copynow(&s->came_since);
+  tain_addsec_g(&s->message_end, (int)s->timeout[CONF_TIMEOUT_MESSAGE]);
+  s->came = 0;
+  pace_begin(s);
+}
+
+int receive_slow(session const *s)
+{
+  tain tenth, took;
+  tain_addsec(&tenth, &s->came_since, (int)s->timeout[CONF_TIMEOUT_MESSAGE] / 10);
+  if (tain_future(&tenth)) return 0;
+  tain_sub(&took, &STAMP, &s->came_since);
+  return s->came / RECEIVE_RATE_LEAST < tai_sec(tain_secp(&took));
 }
 
 /* 1, s->fault saying whether there is a message to be written; 0: the session is over. */
@@ -137,7 +162,7 @@ static int content_begin(session *s)
   s->scan = fresh;
   s->octets = 0;
   s->fault = FAULT_NONE;
-  pace_begin(s);
+  message_pace_begin(s);
   if (!session_databytes(s) || !fsyncdir_read(s)) return 0;
   if (!session_queue(s) || !envelope_write(s) || !trace_write(s)) fault_queue(s);
   s->unlooked = s->writer.envelope.len;
@@ -233,6 +258,7 @@ static void content_taken(session *s, size_t len)
   wire_taken(&s->wire, len);
   s->pace += len;
   s->tenth += len;
+  s->came += len;
   if (s->pace >= RECEIVE_STEP) pace_begin(s);
 }
 
@@ -311,12 +337,13 @@ static enum chunk_verdict chunk_scan(receive_chunk *chunk, smtp_command const *c
 
 /*
  * Read a chunk; it becomes content unless it is refused.  The time for 64 KiB goes on from chunk to chunk, or a client
- * would have it anew for each octet.
+ * would have it anew for each octet.  Those that are refused, of whatever size, have the time of one message.
  */
 static int chunk_read(session *s, uint64_t left, int refused)
 {
   size_t len;
-  if (refused) pace_begin(s);
+  if (refused && !s->chunk_refused) message_pace_begin(s);
+  else if (refused) pace_begin(s);
   else wire_step_on(&s->wire, &s->pace_end, s->timeout[CONF_TIMEOUT_RECEIVE]);
   while (left)
   {

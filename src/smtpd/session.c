@@ -367,14 +367,14 @@ static int session_command(session *s)
 
 /*
  * A step has taken a tenth of its time and is not done.  While few places are left, that has to do for a command;
- * of content something must have come.
+ * of content something must have come, and more if there has been time for much.
  */
 static int hurried(void *data)
 {
   session *s = data;
   size_t came = s->tenth;
   s->tenth = 0;
-  return came < RECEIVE_TENTH_LEAST && clients_many(&s->seat);
+  return (came < RECEIVE_TENTH_LEAST || receive_slow(s)) && clients_many(&s->seat);
 }
 
 /*

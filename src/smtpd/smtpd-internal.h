@@ -135,6 +135,9 @@ typedef struct session
   size_t pace;                /* octets that came since the time for the next 64 KiB began */
   tain pace_end;              /* when it ends */
   size_t tenth;               /* octets that came within the present tenth of it */
+  uint64_t came;              /* octets that came of the message */
+  tain came_since;            /* when that began */
+  tain message_end;           /* when it has to be over */
   message_writer writer;      /* large, and not touched before there is content */
 
   stralloc domain;            /* the recipient or node in hand; strings */
@@ -234,6 +237,11 @@ extern enum parameters_verdict parameters_rcpt_read(stralloc *text, char const *
 /* What a tenth of the time for 64 KiB must bring where others wait: half of what all of it must, and so 109 octets a second. */
 #define RECEIVE_STEP 65536
 #define RECEIVE_TENTH_LEAST (RECEIVE_STEP / 20)
+/* Octets a second that a message must have come at, all in all, where others wait and it has had a tenth of its time. */
+#define RECEIVE_RATE_LEAST 500
+
+/* Is the content in hand slower than that? */
+extern int receive_slow(session const *s);
 
 extern int receive_data(session *s, smtp_command const *command);
 extern int receive_bdat(session *s, smtp_command const *command);

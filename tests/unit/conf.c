@@ -267,6 +267,7 @@ static void check_timeouts(void)
   CHECK("timeouts", conf_timeouts(conf, t) && t[CONF_TIMEOUT_GREETING] == 10
     && t[CONF_TIMEOUT_COMMAND] == 120 && t[CONF_TIMEOUT_MAIL] == 300);
   CHECK("timeouts: to find a host", t[CONF_TIMEOUT_LOOKUP] == 30);
+  CHECK("timeouts: of a message", t[CONF_TIMEOUT_MESSAGE] == 86400);
   set("timeouts", "lookup 1m\n");
   CHECK("timeouts: reach", conf_timeouts(conf, t) && t[CONF_TIMEOUT_REACH] == 120);
   CHECK("timeouts: lookup", conf_timeouts(conf, t) && t[CONF_TIMEOUT_LOOKUP] == 60 && t[CONF_TIMEOUT_QUIT] == 30);
