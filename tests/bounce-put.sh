@@ -203,6 +203,31 @@ testThousand() {
   assertEquals 1000 "$(sisimai | grep -c '@customer.tld userunknown failed 5.1.1 550$')"
 }
 
+# Who is a sender only as somebody says so is sent little more than what was sent to us, however much the site says.
+testThousandRefusedAtLength() {
+  seq 0 999 | while read -r n; do result "$n" failed 5.1.1 "host mx said: 550-5.1.1 $n $(printf '%0900d' 0)"; done |
+    message $ID1 "$FROM" "$(seq -f 'rcpt customer.tld <u%g@customer.tld>' 0 999 | sed '1s/^rcpt //')"
+  tell $ID1 >"$T/out"
+  told failed
+  commands=$(seq -f 'RCPT TO:<u%g@customer.tld>' 0 999 | sed 's/$/\r/' | wc -c) size=$(wc -c <"$I/queue/new/$NOTICE")
+  assertTrue "$size for $commands" "[ $size -lt $((6 * commands)) ]"
+  fields Final-Recipient Action Status Diagnostic-Code >"$T/fields"
+  assertEquals 'all of them' 1000 "$(grep -c '^rfc822; u[0-9]*@customer.tld|failed|5.1.1|smtp; 550' "$T/fields")"
+  assertEquals 'the first one' "smtp; 550-5.1.1 0 $(printf '%0500d' 0) ..." "$(head -n 1 "$T/fields" | cut -d '|' -f 4)"
+  assertEquals 'the last one' 'rfc822; u999@customer.tld|failed|5.1.1|smtp; 550' "$(tail -n 1 "$T/fields")"
+  assertEquals 'where and when' 50 "$(fields Remote-MTA Last-Attempt-Date | grep -c '^dns; mx.customer.tld|[A-Z]')"
+  text=$(get .text | wc -c)
+  assertTrue "$text for people" "[ $text -lt 15000 ]"
+  assertContains "$(get .text)" '        5.1.1'
+  assertEquals 1000 "$(flufl | wc -l)"
+  assertEquals 1000 "$(sisimai | grep -c '@customer.tld userunknown failed 5.1.1 550$')"
+  # a character is not cut in two
+  result 0 failed 5.1.1 "host mx said: 550 5.1.1 $(printf '%0501dü%0100d' 0 0)" | message $ID1 "$FROM" 'a.tld <ö@a.tld>'
+  tell $ID1 >"$T/out"
+  told failed
+  assertContains "$(get '.recipients[]["Diagnostic-Code"]')" '0 ...'
+}
+
 # --- delays and relays ----------------------------------------------------------------
 
 in_days() { date -u -d "@$((${ARRIVAL%.*} + $1 * 86400))" '+%a, %d %b %Y %H:%M:%S +0000'; }

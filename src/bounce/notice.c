@@ -30,6 +30,23 @@ int notice_delay(notice *n, message_recipient const *r, delay *d)
   return 1;
 }
 
+/* Octets of a text that is cut: a character stays whole. */
+static size_t cut_length(char const *s, size_t most)
+{
+  while (most && (s[most] & 0xc0) == 0x80) most--;
+  return most;
+}
+
+char const *notice_words(notice *n, char const *s, size_t len)
+{
+  size_t const kept = len > NOTICE_WORDS_MAX ? cut_length(s, NOTICE_WORDS_MAX) : len;
+  if (kept > n->words_left) return 0;
+  n->words_left -= kept;
+  memcpy(n->words, s, kept);
+  stpcpy(n->words + kept, kept < len ? " ..." : "");
+  return n->words;
+}
+
 /* --- what kind of notice it is ------------------------------------------------------------ */
 
 static int high(message const *m, size_t offset)

@@ -6,9 +6,6 @@
 
 #include "base/wallclock.h"
 
-/* Recipients named to people; programs get all of them. */
-#define NAMED_MAX 50
-
 #define ADDRESS_INDENT "    "
 #define WHY_INDENT "        "
 
@@ -33,9 +30,11 @@ static int same_why(message const *m, size_t one, size_t other)
   return *reason || !strcmp(message_string(m, a->domain), message_string(m, b->domain));
 }
 
+/* Where too much was said of others, the code. */
 static void why_put(notice *n, message_recipient const *r)
 {
-  char const *text = why(n, r);
+  char const *text = why(n, r), *words = notice_words(n, text, strlen(text));
+  text = words ? words : message_string(&n->subject->message, r->code);
   if (*text) lines_fill(&n->lines, WHY_INDENT, WHY_INDENT, text);
   lines_line(&n->lines, "");
 }
@@ -54,13 +53,13 @@ static void recipients_put(notice *n)
   message const *m = &n->subject->message;
   size_t const end = message_rcpts(m);
   size_t named = 0, i, next;
-  for (i = notice_next(n, 0); i < end && named < NAMED_MAX; i = next)
+  for (i = notice_next(n, 0); i < end && named < NOTICE_NAMED_MAX; i = next)
   {
     message_recipient const *r = message_rcptp(m, i);
     next = notice_next(n, i + 1);
     lines_fill(&n->lines, ADDRESS_INDENT, ADDRESS_INDENT, message_string(m, r->address));
     named++;
-    if (next == end || named == NAMED_MAX || !same_why(m, i, next)) why_put(n, r);
+    if (next == end || named == NOTICE_NAMED_MAX || !same_why(m, i, next)) why_put(n, r);
   }
   if (n->count > named) more_put(n, n->count - named);
 }
@@ -115,6 +114,7 @@ void prose_put(notice *n)
 {
   subject const *s = n->subject;
   char date[WALLCLOCK_DATE_MAX];
+  n->words_left = NOTICE_PROSE_WORDS_MAX;
   wallclock_date(date, s->message.arrival_us);
   paragraph(n, "This is a notice of the mail server ", n->me, " about a message that has your address as its sender. "
                "The message came here on ", date, ".");

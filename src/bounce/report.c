@@ -6,6 +6,8 @@
 
 /* What a field's second line, and those after it, begin with. */
 #define INDENT " "
+/* Digits of a reply's code, with which it begins. */
+#define CODE_LEN 3
 
 /* --- fields ---------------------------------------------------------------------------------- */
 
@@ -35,20 +37,26 @@ static void message_fields_put(notice *n)
 
 /* --- of a recipient: section 2.3 ------------------------------------------------------------------ */
 
-static void diagnostic_put(notice *n, char const *text)
+/* Of a remote's words the code at least. */
+static void reply_put(notice *n, job_field const *reply)
 {
-  char reply[JOB_LINE_MAX];
-  job_field words;
-  if (fields_reply(&words, text) && words.len < sizeof reply)
-  {
-    memcpy(reply, words.s, words.len);
-    reply[words.len] = 0;
-    lines_fill(&n->lines, "Diagnostic-Code: ", INDENT, "smtp; ", reply);
-  }
-  else if (*text) lines_fill(&n->lines, "Diagnostic-Code: ", INDENT, "X-Sluice; ", text);
+  char const *words = notice_words(n, reply->s, reply->len);
+  char code[CODE_LEN + 1] = "";
+  memcpy(code, reply->s, CODE_LEN);
+  lines_fill(&n->lines, "Diagnostic-Code: ", INDENT, "smtp; ", words ? words : code);
 }
 
-static void recipient_fields_put(notice *n, message_recipient const *r)
+static void diagnostic_put(notice *n, char const *text)
+{
+  job_field reply;
+  char const *words;
+  if (fields_reply(&reply, text)) return reply_put(n, &reply);
+  words = notice_words(n, text, strlen(text));
+  if (words && *words) lines_fill(&n->lines, "Diagnostic-Code: ", INDENT, "X-Sluice; ", words);
+}
+
+/* named: one of those of whom all is told. */
+static void recipient_fields_put(notice *n, message_recipient const *r, int named)
 {
   message const *m = &n->subject->message;
   int const delayed = n->event == JOB_EVENT_DELAYED;
@@ -64,18 +72,20 @@ static void recipient_fields_put(notice *n, message_recipient const *r)
   field_put(n, "Final-Recipient", value);
   field_put(n, "Action", job_event_name(n->event));
   field_put(n, "Status", fields_status(code, n->event));
-  if (fields_remote_mta(value, message_string(m, r->relay))) field_put(n, "Remote-MTA", value);
+  if (named && fields_remote_mta(value, message_string(m, r->relay))) field_put(n, "Remote-MTA", value);
   diagnostic_put(n, text);
-  if (r->attempts) date_put(n, "Last-Attempt-Date", r->last_us);
-  if (delayed) date_put(n, "Will-Retry-Until", d.until_us);
+  if (named && r->attempts) date_put(n, "Last-Attempt-Date", r->last_us);
+  if (named && delayed) date_put(n, "Will-Retry-Until", d.until_us);
 }
 
 void report_put(notice *n)
 {
   message const *m = &n->subject->message;
   size_t const end = message_rcpts(m);
-  size_t i;
+  size_t told = 0, i;
+  n->words_left = NOTICE_REPORT_WORDS_MAX(n->count);
   message_fields_put(n);
-  for (i = notice_next(n, 0); i < end; i = notice_next(n, i + 1)) recipient_fields_put(n, message_rcptp(m, i));
+  for (i = notice_next(n, 0); i < end; i = notice_next(n, i + 1))
+    recipient_fields_put(n, message_rcptp(m, i), told++ < NOTICE_NAMED_MAX);
   lines_line(&n->lines, "");
 }
