@@ -2,12 +2,18 @@
 # smtpd-etrn over pipes: what a client says, all at once, and every reply to it.
 . tests/lib.sh
 
-setUp() {
-  rm -rf "${T:?}/i"
-  instance i
+# fresh NAME: an instance with these settings.
+fresh() {
+  rm -rf "${T:?}/$1"
+  instance "$1"
   conf me mx.sluice.example
   conf relaydomains customer.example .customer.example other.example
   conf relayclients 192.0.2.0/24 2001:db8::/32
+  conf concurrencyclient 0 # no client's place stays taken for a while
+}
+
+setUp() {
+  fresh i
   unset TCPREMOTEIP TCPLOCALIP REMOTE_ADDR
 }
 
@@ -44,6 +50,20 @@ together() {
   asides=
 }
 
+# slowed: what takes ten seconds or so, all at once, each on an instance of its own, when the first test wants to know how it went: the
+# begin_... beside those tests.
+slowed() {
+  [ -z "${slowed_once-}" ] || return 0
+  slowed_once=yes
+  for slowed_test in minfree recipients recipients_logged errors junk etrn timeouts chunks message_time nearly_all_taken; do
+    fresh "slow.$slowed_test"
+    "begin_$slowed_test"
+  done
+  together
+  idle_end
+  I=$T/i
+}
+
 # plain: replies without CR, ids and dates.  What has no CRLF at its end shows.
 plain() {
   sed -e 's/\([^\r]\)$/\1 (no CR)/' -e 's/\r$//' -e 's/queued as [0-9a-v]\{14\}$/queued as ID/'
@@ -63,8 +83,11 @@ dialogue() {
 # replies ARGUMENT...: the codes (and enhanced codes) that printf's output gets, on one line.
 replies() {
   # shellcheck disable=SC2059 # that is what it is for
-  printf "$@" | serve | plain | grep -v '^[0-9]*-' |
-    sed -E 's/^([0-9]+)( [245]\.[0-9]+\.[0-9]+)?.*/\1\2/' | tr '\n' ',' | sed 's/,$//; s/,/, /g'
+  printf "$@" | serve | awk '
+    /^[0-9]*-/ { next }
+    { sub(/\r$/, "") }
+    match($0, /^[0-9]+( [245]\.[0-9]+\.[0-9]+)?/) { $0 = substr($0, 1, RLENGTH) }
+    { printf "%s%s", between, $0; between = ", " }'
 }
 
 # codes WANTED ARGUMENT...: of a session with EHLO before it and QUIT behind it.
@@ -331,14 +354,18 @@ testMailSize() {
 
 # --- room on the disk ---------------------------------------------------------------
 
+begin_minfree() {
+  conf minfree 9000000000000000000
+  aside again replies "HELO x\r\n$(repeated 118 'MAIL FROM:<a@b.example>')"
+  aside ever replies "HELO x\r\n$(repeated 120 'MAIL FROM:<a@b.example>')"
+}
 testMinfree() {
   conf minfree 9000000000000000000
   codes '452 4.3.1, 503 5.5.1, 250 2.0.0' "$MAIL${RCPT}NOOP\r\n"
   said 'NOQUEUE: reject: MAIL from unknown[127.0.0.1]: 452 4.3.1 Insufficient system storage; from=<a@b.example> proto=ESMTP helo=<c.example>'
-  replies "HELO x\r\n$(repeated 118 'MAIL FROM:<a@b.example>')" >"$T/got"
-  assertNotContains 'asked again and again' "$(cat "$T/got")" '421 4.7.0'
-  replies "HELO x\r\n$(repeated 120 'MAIL FROM:<a@b.example>')" >"$T/got"
-  assertContains 'for ever' "$(cat "$T/got")" '421 4.7.0'
+  slowed
+  assertNotContains 'asked again and again' "$(cat "$T/again.got")" '421 4.7.0'
+  assertContains 'for ever' "$(cat "$T/ever.got")" '421 4.7.0'
   conf minfree 1
   codes '250 2.1.0' "$MAIL"
   conf minfree lots
@@ -404,7 +431,7 @@ testRoomUnsaid() {
   disk_end
   disk size=0,nr_inodes=300
   codes '250 2.1.0' "$MAIL"
-  while [ "$(stat -f -c %d "$I/queue")" -gt 3 ]; do : >"$I/queue/ballast.$(stat -f -c %d "$I/queue")" || break; done
+  seq -f "$I/queue/ballast.%g" $(($(stat -f -c %d "$I/queue") - 3)) | xargs touch
   codes '452 4.3.1' "$MAIL"
   disk_end
 }
@@ -480,6 +507,7 @@ offer() {
 }
 
 # Many too many are neither errors nor slow; only who never stops is stopped.
+begin_recipients() { aside never_stops offer 2500; }
 testTooManyRecipients() {
   assertEquals '1000 250 2.1.5
 1000 452 4.5.3
@@ -488,25 +516,32 @@ testTooManyRecipients() {
 1 221 2.0.0' "$(offer 2000)"
   assertEquals 1000 "$(grep -c '^rcpt ' "$(message)")"
   assertNotContains "$(cat "$T/err")" 'too many errors'
+  slowed
   assertEquals '1000 250 2.1.5
 1020 452 4.5.3
-1 421 4.7.0' "$(offer 2500)"
-  said 'too many errors after RCPT'
+1 421 4.7.0' "$(cat "$T/never_stops.got")"
+  assertContains "$(cat "$T/never_stops.err")" 'too many errors after RCPT'
 }
 
+# many: recipients, for printf.
+many() { seq -f 'RCPT TO:<x%g@customer.example>\r\n' 0 1199 | tr -d '\n'; }
+
 # The first one of a transaction, and how many there were: who has thousands of them would fill the log.
+begin_recipients_logged() {
+  again="RSET\\r\\n$MAIL$(many)"
+  aside transactions replies "HELO x\\r\\n$MAIL$(many)$again$again$again$again${again}QUIT\\r\\n"
+}
 testTooManyRecipientsInTheLog() {
   offer 1500 >"$T/codes"
   assertEquals 1 "$(grep -c 'NOQUEUE: reject: RCPT from unknown\[127.0.0.1\]: 452 4.5.3' "$T/err")"
   said 'warning: 499 more refusals and requests of unknown[127.0.0.1] are not in the log'
-  many=$(i=0; while [ $i -lt 1200 ]; do printf 'RCPT TO:<x%d@customer.example>\\r\\n' $i; i=$((i + 1)); done)
-  replies "HELO x\r\n$MAIL${many}RSET\r\n$MAIL${many}QUIT\r\n" >"$T/codes"
+  replies "HELO x\\r\\n$MAIL$(many)RSET\\r\\n$MAIL$(many)QUIT\\r\\n" >"$T/codes"
   assertEquals 'one a transaction' 2 "$(grep -c ' 452 4.5.3 ' "$T/err")"
   said ' 398 more '
   # 2,000 are answered, from there on each is an error: no transaction has them anew
-  replies "HELO x\r\n$MAIL${many}RSET\r\n$MAIL${many}RSET\r\n$MAIL${many}RSET\r\n$MAIL${many}RSET\r\n$MAIL${many}RSET\r\n$MAIL${many}QUIT\r\n" >"$T/codes"
-  assertContains "$(cat "$T/codes")" '421 4.7.0'
-  said 'too many errors after RCPT'
+  slowed
+  assertContains "$(cat "$T/transactions.got")" '421 4.7.0'
+  assertContains "$(cat "$T/transactions.err")" 'too many errors after RCPT'
 }
 
 # Whoever is refused again and again, with good messages in between: so many lines, and how many more.
@@ -903,17 +938,16 @@ END
 
 # --- errors, waits, signals ---------------------------------------------------------
 
+begin_errors() { aside errors replies "HELO x\r\n$(repeated 22 X)"; }
 testErrors() {
-  bad=$(i=0; while [ $i -lt 22 ]; do printf 'X\\r\\n'; i=$((i + 1)); done)
-  began=$(date +%s)
-  got=$(replies "HELO x\r\n$bad")
-  took=$(($(date +%s) - began))
+  slowed
+  took=$(cat "$T/errors.took")
   assertEquals "1 220
 1 250
 20 500 5.5.2
-1 421 4.7.0" "$(echo "$got" | sed 's/, /\n/g' | uniq -c | sed 's/^ *//')"
+1 421 4.7.0" "$(sed 's/, /\n/g' "$T/errors.got" | uniq -c | sed 's/^ *//')"
   assertTrue "took $took s" "[ $took -ge 9 ]"
-  said 'too many errors after UNKNOWN'
+  assertContains "$(cat "$T/errors.err")" 'too many errors after UNKNOWN'
 }
 
 # A browser can be made to send what it likes, but not before its own protocol has had its line.
@@ -1002,19 +1036,22 @@ repeated() {
 }
 
 # What is no error and gets nothing done is one in the end, unless a message is taken.
-testJunk() {
-  replies "$(repeated 20 NOOP RSET 'VRFY x' HELP 'HELO x' 'EHLO x')QUIT\r\n" >"$T/got"
-  assertContains 'so often' "$(cat "$T/got")" '421 4.7.0'
-  said 'too many errors after EHLO'
-  replies "$(repeated 20 RSET 'VRFY x' HELP 'HELO x' 'EHLO x')$(repeated 19 NOOP)QUIT\r\n" >"$T/got"
-  assertContains 'once less' "$(cat "$T/got")" '221 2.0.0'
-  replies "HELO x\r\n$MAIL$RCPT$(repeated 119 'BDAT 0')QUIT\r\n" >"$T/got"
-  assertContains 'chunks of nothing' "$(cat "$T/got")" '421 4.7.0'
-  replies "HELO x\r\n$MAIL${RCPT}BDAT 0 x\r\n$(repeated 118 'BDAT 0')QUIT\r\n" >"$T/got"
-  assertContains 'refused ones' "$(cat "$T/got")" '421 4.7.0'
+begin_junk() {
   good="$MAIL${RCPT}DATA\r\n.\r\n"
-  replies "HELO x\r\n$(repeated 90 NOOP)$good$(repeated 90 NOOP)$good$(repeated 90 RSET)QUIT\r\n" >"$T/got"
-  assertContains 'with messages in between' "$(cat "$T/got")" '221 2.0.0'
+  aside often replies "$(repeated 20 NOOP RSET 'VRFY x' HELP 'HELO x' 'EHLO x')QUIT\r\n"
+  aside less replies "$(repeated 20 RSET 'VRFY x' HELP 'HELO x' 'EHLO x')$(repeated 19 NOOP)QUIT\r\n"
+  aside nothing replies "HELO x\r\n$MAIL$RCPT$(repeated 119 'BDAT 0')QUIT\r\n"
+  aside refused replies "HELO x\r\n$MAIL${RCPT}BDAT 0 x\r\n$(repeated 118 'BDAT 0')QUIT\r\n"
+  aside between replies "HELO x\r\n$(repeated 90 NOOP)$good$(repeated 90 NOOP)$good$(repeated 90 RSET)QUIT\r\n"
+}
+testJunk() {
+  slowed
+  assertContains 'so often' "$(cat "$T/often.got")" '421 4.7.0'
+  assertContains "$(cat "$T/often.err")" 'too many errors after EHLO'
+  assertContains 'once less' "$(cat "$T/less.got")" '221 2.0.0'
+  assertContains 'chunks of nothing' "$(cat "$T/nothing.got")" '421 4.7.0'
+  assertContains 'refused ones' "$(cat "$T/refused.got")" '421 4.7.0'
+  assertContains 'with messages in between' "$(cat "$T/between.got")" '221 2.0.0'
 }
 
 # A message taken shows good will.
@@ -1029,6 +1066,7 @@ testErrorsForgiven() {
 }
 
 # Nor is who asks for what it may have flushed ended for the one name in ten that it may not, or for what is between.
+begin_etrn() { aside none_of_it replies "HELO x\r\n$(repeated 20 'ETRN gone.example')QUIT\r\n"; }
 testErrorsForgivenForEtrn() {
   ten="$(repeated 9 'ETRN customer.example')ETRN gone.example\r\n"
   replies "HELO x\r\n$(i=0; while [ $((i += 1)) -le 30 ]; do printf %s "$ten"; done)QUIT\r\n" >"$T/got"
@@ -1038,8 +1076,8 @@ testErrorsForgivenForEtrn() {
   conf etrncounts 1
   replies "HELO x\r\n$(repeated 9 'ETRN gone.example')ETRN customer.example\r\n$(repeated 9 'ETRN gone.example')QUIT\r\n" >"$T/got"
   assertContains 'nothing waits' "$(cat "$T/got")" '221 2.0.0'
-  replies "HELO x\r\n$(repeated 20 'ETRN gone.example')QUIT\r\n" >"$T/got"
-  assertContains 'none of it' "$(cat "$T/got")" '421 4.7.0'
+  slowed
+  assertContains 'none of it' "$(cat "$T/none_of_it.got")" '421 4.7.0'
 }
 
 # slowly TEXT...: printf's output of each, half a second apart, then nothing for long.
@@ -1051,35 +1089,44 @@ slowly() {
   exec sleep 20
 }
 
-# gives_up WHAT TEXT...: the server, with timeouts of a second, must give up on such a client.
-gives_up() {
-  what=$1
-  shift
-  mkfifo "$T/fifo"
-  slowly "$@" >"$T/fifo" 2>/dev/null &
+# waits_for TEXT...: aside, the server with such a client, its exit code behind what it says.
+waits_for() {
+  mkfifo "$T/$aside_name.fifo"
+  slowly "$@" >"$T/$aside_name.fifo" 2>/dev/null &
   slow=$!
-  began=$(date +%s)
-  serve <"$T/fifo" >"$T/got"
-  assertEquals "$what: exit code" 0 $?
-  took=$(($(date +%s) - began))
+  serve <"$T/$aside_name.fifo"
+  echo "exit code $?"
   kill "$slow" 2>/dev/null
   wait "$slow" 2>/dev/null
-  rm "$T/fifo"
-  assertContains "$what" "$(tail -n 1 "$T/got")" '421 4.4.2 mx.sluice.example'
-  assertTrue "$what: took $took s" "[ $took -lt 8 ]"
-  said 'timeout after'
-  assert_nothing_kept
+  rm "$T/$aside_name.fifo"
 }
 
-testTimeouts() {
+# gave_up INSTANCE NAME...: there the server, with timeouts of a second or two, gave up on the client.
+gave_up() {
+  slowed
+  assertEquals 'left in the queue' '' "$(find "$T/$1/queue/tmp" "$T/$1/queue/new" -type f)"
+  shift
+  for name; do
+    assertEquals "$name" "421 4.4.2 mx.sluice.example Error: timeout exceeded
+exit code 0" "$(tail -n 2 "$T/$name.got" | tr -d '\r')"
+    took=$(cat "$T/$name.took")
+    assertTrue "$name: took $took s" "[ $took -lt 8 ]"
+    assertContains "$name" "$(cat "$T/$name.err")" 'timeout after'
+  done
+}
+
+begin_timeouts() {
   conf timeouts 'command 1' 'receive 1'
-  gives_up 'says nothing' ''
-  gives_up 'after HELO' 'HELO x\r\n'
-  gives_up 'an octet now and then' N O O P ' ' x x x x x x x x x x x x
-  gives_up DATA "HELO x\r\n$MAIL${RCPT}DATA\r\n"
-  gives_up 'DATA, a line now and then' "HELO x\r\n$MAIL${RCPT}DATA\r\n" 'x\r\n' 'x\r\n' 'x\r\n' 'x\r\n' 'x\r\n' 'x\r\n' 'x\r\n' 'x\r\n'
-  gives_up BDAT "HELO x\r\n$MAIL${RCPT}BDAT 100\r\n" x x x x x x x x x x x x
-  gives_up 'BDAT refused' "HELO x\r\nBDAT 100\r\n" x x x x x x x x x x x x
+  aside nothing-said waits_for ''
+  aside after-helo waits_for 'HELO x\r\n'
+  aside octets waits_for N O O P ' ' x x x x x x x x x x x x
+  aside data waits_for "HELO x\r\n$MAIL${RCPT}DATA\r\n"
+  aside data-lines waits_for "HELO x\r\n$MAIL${RCPT}DATA\r\n" 'x\r\n' 'x\r\n' 'x\r\n' 'x\r\n' 'x\r\n' 'x\r\n' 'x\r\n' 'x\r\n'
+  aside bdat waits_for "HELO x\r\n$MAIL${RCPT}BDAT 100\r\n" x x x x x x x x x x x x
+  aside bdat-refused waits_for "HELO x\r\nBDAT 100\r\n" x x x x x x x x x x x x
+}
+testTimeouts() {
+  gave_up slow.timeouts nothing-said after-helo octets data data-lines bdat bdat-refused
 }
 
 said_last() { grep -q "^$1" "$T/got"; }
@@ -1196,8 +1243,10 @@ super_end() {
   wait_for 10 no_session
 }
 
-# client NAME ADDRESS: one that connects from there and stays; what it is told is in $T/client.NAME.
+# client NAME ADDRESS: one that connects from there and stays; what it is told is in $T/client.NAME, and nothing that one
+# of that name was told before.
 client() {
+  rm -f "$T/client.$1"
   socat -u "TCP:127.0.0.1:$PORT,bind=$2" "OPEN:$T/client.$1,creat,trunc" &
   client=$!
   clients="$clients $client"
@@ -1238,6 +1287,7 @@ testTooManyConnections() {
 
 # The default is not meant for this host itself; what is said is.
 testThisHostIsLimitedWhenSaid() {
+  conf concurrencyclient
   super_begin -c 100
   i=0; while [ $((i = i + 1)) -le 51 ]; do client "$i" 127.0.0.1; done
   assertContains "$(told 51)" '220 '
@@ -1385,7 +1435,7 @@ asides_are() {
   while read -r name reply logged; do
     assertEquals "$name" "$reply" "$(tail -n 1 "$T/$name.got")"
     case $logged in
-      timeout) assertContains "$name" "$(cat "$T/$name.err")" "timeout after DATA" ;;
+      timeout) assertContains "$name" "$(cat "$T/$name.err")" 'timeout after' ;;
       *) assertNotContains "$name" "$(cat "$T/$name.err")" timeout ;;
     esac
   done
@@ -1401,21 +1451,61 @@ content_slowly() {
   } | serve | plain | tail -n 1 | cut -c 1-3
 }
 
-# A slow link is no idle client: 64 KiB in ten times as long as it takes here must do.  But who has had a tenth of all the
-# time for a message has to be faster.
-testContentWhenNearlyAllAreTaken() {
-  conf timeouts 'command 600' 'receive 60'
+# However fast the next 64 KiB come, and however many are asked to come: a message has its time.
+begin_message_time() {
+  conf timeouts 'receive 60' 'message 3'
+  aside long content_slowly 10 "$(long 100)"
+  aside long-refused refused_at_length
+  aside long-chunks chunks_at_length
+}
+refused_at_length() { { printf 'HELO x\r\nBDAT 9999999999\r\n' && timeout 10 yes; } 2>/dev/null | serve | tail -n 1 | cut -c 1-3; }
+chunks_at_length() {
+  {
+    printf "HELO x\r\n$MAIL$RCPT"
+    i=0
+    while [ $((i += 1)) -le 20 ]; do printf 'BDAT 70\r\n%070d' 0 && sleep 0.5; done 2>/dev/null
+  } | serve | tail -n 1 | cut -c 1-3
+}
+testMessageTime() {
+  slowed
+  for name in long long-refused long-chunks; do
+    assertEquals "$name" 421 "$(cat "$T/$name.got")"
+    assertTrue "$name: $(cat "$T/$name.took") s" "[ $(cat "$T/$name.took") -ge 3 ]"
+    assertContains "$name" "$(cat "$T/$name.err")" 'timeout after'
+  done
+  assertEquals 'left in the queue' '' "$(find "$T/slow.message_time/queue/tmp" "$T/slow.message_time/queue/new" -type f)"
+}
+
+# noop_slowly: something now and then, and no message.
+noop_slowly() {
+  {
+    noop_until=$(($(date +%s) + 8))
+    while [ "$(date +%s)" -lt "$noop_until" ]; do printf 'NOOP\r\n' && sleep 0.3; done 2>/dev/null
+    printf 'QUIT\r\n' 2>/dev/null
+  } | serve | plain | tail -n 1 | cut -c 1-3
+}
+
+begin_nearly_all_taken() {
   conf concurrencyincoming 8
+  conf timeouts 'command 600' 'receive 60'
   idle 8
   aside slow content_slowly 13 "$(long 700)"
   aside slower content_slowly 13 "$(long 10)"
   calmly calm content_slowly 12 "$(long 10)"
-  conf timeouts 'command 600' 'receive 100' 'message 60'
   sleep 1 # they have read theirs
+  conf timeouts 'command 600' 'receive 100' 'message 60'
   aside soon content_slowly 13 "$(long 600)"
   aside late content_slowly 13 "$(long 215)"
   calmly calmly content_slowly 12 "$(long 215)"
-  together
+  sleep 1
+  conf timeouts 'command 4'
+  aside outstayed noop_slowly
+  calmly stayed noop_slowly
+}
+# A slow link is no idle client: 64 KiB in ten times as long as it takes here must do.  But who has had a tenth of all the
+# time for a message has to be faster.
+testContentWhenNearlyAllAreTaken() {
+  slowed
   asides_are <<'END'
 slow 250
 slower 421 timeout
@@ -1424,51 +1514,23 @@ soon 250
 late 421 timeout
 calmly 250
 END
-  idle_end
 }
 
-# However fast the next 64 KiB come, and however many are asked to come: a message has its time.
-testMessageTime() {
-  conf timeouts 'receive 60' 'message 3'
-  aside data content_slowly 10 "$(long 100)"
-  aside refused sh -c "{ printf 'HELO x\\r\\nBDAT 9999999999\\r\\n'; timeout 10 yes; } 2>/dev/null | '$BIN/smtpd-etrn' -C '$I' 2>/dev/null | cut -c 1-3"
-  aside chunks sh -c "{ printf '%b' 'HELO x\\r\\n$MAIL$RCPT'; i=0; while [ \$((i += 1)) -le 20 ]; do printf 'BDAT 70\\r\\n%070d' 0 && sleep 0.5; done; } 2>/dev/null |
-    '$BIN/smtpd-etrn' -C '$I' 2>/dev/null | cut -c 1-3"
-  together
-  for name in data refused chunks; do
-    assertEquals "$name" 421 "$(tail -n 1 "$T/$name.got")"
-    assertTrue "$name: $(cat "$T/$name.took") s" "[ $(cat "$T/$name.took") -ge 3 ]"
-  done
-  assert_nothing_kept
-}
-
-# Something now and then, and no message.
 testOutstayed() {
-  conf concurrencyincoming 8
-  conf timeouts 'command 600'
-  idle 8
-  conf timeouts 'command 4'
-  aside taken noop_slowly
-  calmly places noop_slowly
-  together
-  assertEquals 'while there are places' '221 2.0.0' "$(cat "$T/places.got")"
-  assertEquals 'then not' '421 4.4.2' "$(cat "$T/taken.got")"
-  idle_end
-}
-noop_slowly() {
-  {
-    noop_until=$(($(date +%s) + 8))
-    while [ "$(date +%s)" -lt "$noop_until" ]; do printf 'NOOP\r\n' && sleep 0.3; done 2>/dev/null
-    printf 'QUIT\r\n' 2>/dev/null
-  } | serve | plain | tail -n 1 | cut -c 1-9
+  slowed
+  asides_are <<'END'
+outstayed 421 timeout
+stayed 221
+END
 }
 
 # The time for 64 KiB is not had anew with each chunk.
-testChunksOfAnOctet() {
+begin_chunks() {
   conf timeouts 'receive 2'
-  gives_up 'an octet a chunk' "HELO x\r\n$MAIL$RCPT" 'BDAT 1\r\nx' 'BDAT 1\r\nx' 'BDAT 1\r\nx' 'BDAT 1\r\nx' \
+  aside chunks waits_for "HELO x\r\n$MAIL$RCPT" 'BDAT 1\r\nx' 'BDAT 1\r\nx' 'BDAT 1\r\nx' 'BDAT 1\r\nx' \
     'BDAT 1\r\nx' 'BDAT 1\r\nx' 'BDAT 1\r\nx' 'BDAT 1\r\nx' 'BDAT 1\r\nx' 'BDAT 1\r\nx' 'BDAT 1\r\nx' 'BDAT 1\r\nx'
 }
+testChunksOfAnOctet() { gave_up slow.chunks chunks; }
 
 # Clients of ours, and no limit.
 testManyConnectionsAllowed() {
@@ -1593,6 +1655,7 @@ testNoDescriptors() {
     *asan*) skip 'the sanitizers need descriptors of their own' && return ;;
   esac
   text="HELO x\r\n$MAIL${RCPT}DATA\r\nNOOP\r\n"
+  conf concurrencyclient
   # 0 to 2, the signals', the instance's, conf's: nothing left for a setting
   assertEquals '421 4.3.0' "$(DESCRIPTORS=6 replies "$text")"
   assertEquals 1 "$(grep -c 'fatal: conf/.*Too many open files' "$T/err")"
