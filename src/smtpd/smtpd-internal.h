@@ -43,11 +43,11 @@
 #define SESSION_LINGER_MS 1000
 /* And at most: so long a client that says nothing has it as well. */
 #define SESSION_LINGER_MOST_MS 300000
-/* And so long for each line in the log, for each place that the client has: 20 lines a second come of that, of all it has. */
+/* And so long for each line in the log, for each place that the client has: all of it together is 20 lines a second. */
 #define SESSION_LINE_MS 50
 /* Lines of a session that gets nothing done, beyond those of refusals: that it came and went, and why. */
 #define SESSION_LINES_OWN 4
-/* Lines of refusals and requests that are nothing to a session that got something done, and has others in the log for that. */
+/* Lines of refusals and requests that are not counted where something was done, which is in the log itself. */
 #define SESSION_LINES_FREE 10
 
 enum session_end
