@@ -144,19 +144,25 @@ extern int conf_endpoint_fold(stralloc *out, char const *s, size_t len, int any,
 
 /* --- route.c ---------------------------------------------------------------------------- */
 
-/* A line of routes. */
-typedef struct conf_route_line
+/* What a line of routes says besides where to. */
+typedef struct conf_route_options
 {
-  stralloc pattern;      /* folded: a domain, ".domain" or "*"; no string */
-  stralloc site;         /* normal form; "-" for the domain's own MX; no string */
   int parked;
   uint64_t lifetime;     /* 0: not said */
   uint64_t delaywarning; /* CONF_ROUTE_UNSAID: not said; 0: never */
   uint64_t concurrency;  /* 0: not said */
   unsigned int without;  /* smtp_extension, or-ed; 0: not said */
+} conf_route_options;
+
+/* A line of routes. */
+typedef struct conf_route_line
+{
+  stralloc pattern;      /* folded: a domain, ".domain" or "*"; no string */
+  stralloc site;         /* normal form; "-" for the domain's own MX; no string */
+  conf_route_options options;
 } conf_route_line;
 #define CONF_ROUTE_UNSAID UINT64_MAX
-#define CONF_ROUTE_LINE_ZERO { .pattern = STRALLOC_ZERO, .site = STRALLOC_ZERO, .delaywarning = CONF_ROUTE_UNSAID }
+#define CONF_ROUTE_LINE_ZERO { .pattern = STRALLOC_ZERO, .site = STRALLOC_ZERO, .options = { .delaywarning = CONF_ROUTE_UNSAID } }
 
 /* 1, or 0 with conf_say(). */
 extern int conf_route_scan(conf_route_line *route, char const *s, size_t len);

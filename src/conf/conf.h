@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <skalibs/cdb.h>
+#include <skalibs/genalloc.h>
 #include <skalibs/stralloc.h>
 
 /* Why the last reader failed, a string: "conf/backoff: line 1: MIN is over MAX". */
@@ -193,6 +194,27 @@ typedef struct conf_route
 #define CONF_ROUTE_ZERO { .site = STRALLOC_ZERO }
 /* Always finds one: without a line, the MX of the domain, not parked. */
 extern int conf_route_find(int conf, char const *domain, size_t len, conf_route *route);
+
+/*
+ * For who asks for many: all routes, and what the settings say where they are silent, as they were at one moment.
+ * Private.  A compiled list stays open, a text is kept as a table that is looked up in a few steps.
+ */
+typedef struct conf_routes
+{
+  conf_list list;
+  stralloc names;
+  genalloc entries;
+  uint64_t lifetime;
+  uint64_t delaywarning;
+  uint64_t concurrency;
+} conf_routes;
+#define CONF_ROUTES_ZERO { .list = CONF_LIST_ZERO, .names = STRALLOC_ZERO, .entries = GENALLOC_ZERO }
+/* Read them anew.  1, or 0 with conf_why(): then *routes is what it was.  conf_routes_free() when done. */
+extern int conf_routes_read(int conf, conf_routes *routes);
+/* As conf_route_find().  That a pattern has two routes is found out when one of them is asked for. */
+extern int conf_routes_find(conf_routes const *routes, char const *domain, size_t len, conf_route *route);
+/* errno stays. */
+extern void conf_routes_free(conf_routes *routes);
 
 /* Is this text a next hop as above?  (Site files are named so.) */
 extern int conf_site_ok(char const *site, size_t len);

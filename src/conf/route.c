@@ -148,7 +148,7 @@ static int option_number(char const *s, size_t len, uint64_t *number)
   return 1;
 }
 
-static int option_scan(conf_route_line *route, conf_word const *word)
+static int option_scan(conf_route_options *route, conf_word const *word)
 {
   char const *value;
   size_t len;
@@ -189,10 +189,7 @@ static int option_scan(conf_route_line *route, conf_word const *word)
 static int target_scan(conf_route_line *route, char const *s, size_t len)
 {
   conf_word word;
-  route->parked = 0;
-  route->lifetime = route->concurrency = 0;
-  route->without = 0;
-  route->delaywarning = CONF_ROUTE_UNSAID;
+  route->options = (conf_route_options){ .delaywarning = CONF_ROUTE_UNSAID };
   if (!conf_word_next(&s, &len, &word)) return conf_say("no next hop", 0, 0);
   if (word.len == 1 && *word.s == '-')
   {
@@ -200,7 +197,7 @@ static int target_scan(conf_route_line *route, char const *s, size_t len)
   }
   else if (!site_fold(&route->site, word.s, word.len)) return 0;
   while (conf_word_next(&s, &len, &word))
-    if (!option_scan(route, &word)) return 0;
+    if (!option_scan(&route->options, &word)) return 0;
   return 1;
 }
 
@@ -225,203 +222,183 @@ int conf_check_route(char const *s, size_t len)
   return r;
 }
 
-/* --- all of them ------------------------------------------------------------------------- */
+/* --- all lines of a text ------------------------------------------------------------------- */
 
-typedef struct pattern_line
+/* What conf_routes keeps of a line: names are offsets of strings in conf_routes.names. */
+typedef struct entry
 {
-  size_t offset;        /* of the pattern, a string, in the text of all */
-  unsigned int number;
-} pattern_line;
+  size_t pattern;
+  size_t site;
+  unsigned int number;  /* of the line */
+  conf_route_options options;
+} entry;
+#define ENTRIES(routes) genalloc_s(entry, &(routes)->entries)
+#define ENTRIES_COUNT(routes) genalloc_len(entry, &(routes)->entries)
 
-static int pattern_compare(void const *a, void const *b, void *text)
+static int string_add(stralloc *names, stralloc const *s, size_t *at)
 {
-  pattern_line const *p = a, *q = b;
-  int r = strcmp((char const *)text + p->offset, (char const *)text + q->offset);
+  *at = names->len;
+  return stralloc_cat(names, s) && stralloc_0(names);
+}
+
+static int entry_add(conf_routes *routes, conf_route_line const *line, unsigned int number)
+{
+  entry one = { .number = number, .options = line->options };
+  return string_add(&routes->names, &line->pattern, &one.pattern)
+    && string_add(&routes->names, &line->site, &one.site)
+    && genalloc_append(entry, &routes->entries, &one);
+}
+
+static int entry_compare(void const *a, void const *b, void *names)
+{
+  entry const *p = a, *q = b;
+  int r = strcmp((char const *)names + p->pattern, (char const *)names + q->pattern);
   return r ? r : p->number < q->number ? -1 : 1;
 }
 
-/* Every pattern and its line. */
-static int patterns_collect(conf_setting const *setting, stralloc const *text, stralloc *patterns, genalloc *lines)
+/* In the order of their patterns, those of one pattern in the order of their lines.  1, or 0 with conf_why(). */
+static int entries_read(conf_setting const *setting, stralloc const *text, conf_routes *routes)
 {
   conf_route_line route = CONF_ROUTE_LINE_ZERO;
   conf_line line = { .number = 0 };
   size_t pos = 0;
-  int r = 1;
-  while (r && conf_line_next(setting, text, &pos, &line) > 0)
-  {
-    pattern_line one = { .offset = patterns->len, .number = line.number };
-    r = conf_route_scan(&route, line.s, line.len)
-      && stralloc_catb(patterns, route.pattern.s, route.pattern.len)
-      && stralloc_0(patterns)
-      && genalloc_append(pattern_line, lines, &one);
-  }
-  stralloc_free(&route.pattern);
-  stralloc_free(&route.site);
-  return r;
-}
-
-int conf_routes_twice(conf_setting const *setting, stralloc const *text, void (*tell)(void *data), void *data)
-{
-  stralloc patterns = STRALLOC_ZERO;
-  genalloc lines = GENALLOC_ZERO; /* of pattern_line */
-  pattern_line const *line;
-  size_t i = 1, n;
-  int good = patterns_collect(setting, text, &patterns, &lines);
-  line = genalloc_s(pattern_line, &lines);
-  n = genalloc_len(pattern_line, &lines);
-  if (!good)
-  {
-    conf_say_system(setting->name);
-    (*tell)(data);
-    n = 0;
-  }
-  if (n > 1) qsort_r(genalloc_s(pattern_line, &lines), n, sizeof *line, &pattern_compare, patterns.s);
-  for (; i < n; i++)
-  {
-    char const *pattern = patterns.s + line[i].offset;
-    if (strcmp(pattern, patterns.s + line[i - 1].offset)) continue;
-    conf_say("a second route for", pattern, strlen(pattern));
-    conf_say_where(setting->name, line[i].number);
-    (*tell)(data);
-    good = 0;
-  }
-  stralloc_free(&patterns);
-  genalloc_free(pattern_line, &lines);
-  return good;
-}
-
-/* Never: a hundred years, which can still be counted in microseconds. */
-#define HELD_LIFETIME_S UINT64_C(3155760000)
-
-/* --- finding one --------------------------------------------------------------------------- */
-
-/*
- * How well the pattern fits: 0 not at all, 1 as "*", then the longer the better; the domain
- * itself is longer than any part of it behind a dot.
- */
-static size_t pattern_fit(stralloc const *pattern, char const *domain, size_t len)
-{
-  if (pattern->len == 1 && *pattern->s == '*') return 1;
-  if (*pattern->s == '.')
-    return len > pattern->len - 1 && smtp_domain_below(domain, len, pattern->s + 1, pattern->len - 1) ? pattern->len : 0;
-  return pattern->len == len && !memcmp(pattern->s, domain, len) ? len + 1 : 0;
-}
-
-static void route_swap(conf_route_line *a, conf_route_line *b)
-{
-  conf_route_line c = *a;
-  *a = *b;
-  *b = c;
-}
-
-/* All lines are looked at, see list_each() of list.c; two for the same pattern are one too many. */
-static int route_in_text(conf_list const *list, char const *domain, size_t len, conf_route_line *best, size_t *best_fit)
-{
-  conf_route_line route = CONF_ROUTE_LINE_ZERO;
-  conf_line line = { .number = 0 };
-  size_t pos = 0, fit;
   int r;
-  while ((r = conf_line_next(list->setting, &list->text, &pos, &line)) > 0)
+  while ((r = conf_line_next(setting, text, &pos, &line)) > 0)
   {
-    r = conf_route_scan(&route, line.s, line.len);
-    if (!r && errno != EINVAL) conf_say_system(list->setting->name);
-    else if (r)
-    {
-      fit = pattern_fit(&route.pattern, domain, len);
-      if (fit > *best_fit)
-      {
-        *best_fit = fit;
-        route_swap(best, &route);
-        continue;
-      }
-      if (!fit || fit < *best_fit) continue;
-      conf_say("a second route for", route.pattern.s, route.pattern.len);
-    }
-    if (errno == EINVAL) conf_say_where(list->setting->name, line.number);
+    if (conf_route_scan(&route, line.s, line.len) && entry_add(routes, &route, line.number)) continue;
+    if (errno == EINVAL) conf_say_where(setting->name, line.number);
+    else conf_say_system(setting->name);
     r = -1;
     break;
   }
   stralloc_free(&route.pattern);
   stralloc_free(&route.site);
+  if (!r && ENTRIES_COUNT(routes))
+    qsort_r(ENTRIES(routes), ENTRIES_COUNT(routes), sizeof(entry), &entry_compare, routes->names.s);
   return !r;
 }
 
-/* What stands behind the key in the compiled list.  1, 0 when there is none, -1 with conf_why(). */
-static int route_get(conf_list const *list, char const *key, size_t len, conf_route_line *best)
+static int twice(conf_setting const *setting, conf_routes const *routes, entry const *e)
 {
-  cdb_data data;
-  int r = conf_list_get(list, key, len, &data);
-  if (r <= 0) return r;
-  if (target_scan(best, data.s, data.len)) return 1;
-  if (errno == EINVAL) conf_say_where("routes.cdb", 0);
-  else conf_say_system("routes.cdb");
-  return -1;
+  char const *pattern = routes->names.s + e->pattern;
+  conf_say("a second route for", pattern, strlen(pattern));
+  return conf_say_where(setting->name, e->number);
 }
 
-static int route_in_cdb(conf_list const *list, char const *domain, size_t len, conf_route_line *best, size_t *best_fit)
+/* Is it for the same pattern as the one before it? */
+static int entry_again(conf_routes const *routes, entry const *e)
+{
+  return e > ENTRIES(routes) && !strcmp(routes->names.s + e->pattern, routes->names.s + e[-1].pattern);
+}
+
+int conf_routes_twice(conf_setting const *setting, stralloc const *text, void (*tell)(void *data), void *data)
+{
+  conf_routes routes = CONF_ROUTES_ZERO;
+  int good = entries_read(setting, text, &routes);
+  size_t i, n = good ? ENTRIES_COUNT(&routes) : 0;
+  if (!good) (*tell)(data);
+  for (i = 0; i < n; i++)
+    if (entry_again(&routes, ENTRIES(&routes) + i))
+    {
+      good = twice(setting, &routes, ENTRIES(&routes) + i);
+      (*tell)(data);
+    }
+  conf_routes_free(&routes);
+  return good;
+}
+
+/* --- finding one --------------------------------------------------------------------------- */
+
+typedef struct question
+{
+  conf_routes const *routes;
+  char const *key;
+  size_t len;
+} question;
+
+static int key_compare(void const *key, void const *e)
+{
+  question const *q = key;
+  char const *pattern = q->routes->names.s + ((entry const *)e)->pattern;
+  int r = strncmp(q->key, pattern, q->len);
+  return r ? r : -!!pattern[q->len];
+}
+
+/* 1, 0 when there is none, -1 with conf_why(). */
+static int get_in_text(conf_routes const *routes, char const *key, size_t len, conf_route_line *found)
+{
+  question q = { routes, key, len };
+  entry const *e = ENTRIES_COUNT(routes)
+    ? bsearch(&q, ENTRIES(routes), ENTRIES_COUNT(routes), sizeof *e, &key_compare) : 0;
+  entry const *end = ENTRIES(routes) + ENTRIES_COUNT(routes);
+  if (!e) return 0;
+  if (!entry_again(routes, e) && e + 1 < end && entry_again(routes, e + 1)) e++;
+  if (entry_again(routes, e)) return twice(routes->list.setting, routes, e) - 1;
+  found->options = e->options;
+  if (!stralloc_copys(&found->site, routes->names.s + e->site)) return conf_say_system("routes") - 1;
+  return 1;
+}
+
+/* The same of a compiled list. */
+static int get_in_cdb(conf_routes const *routes, char const *key, size_t len, conf_route_line *found)
+{
+  cdb_data data;
+  int r = conf_list_get(&routes->list, key, len, &data);
+  if (r <= 0) return r;
+  if (target_scan(found, data.s, data.len)) return 1;
+  return (errno == EINVAL ? conf_say_where("routes.cdb", 0) : conf_say_system("routes.cdb")) - 1;
+}
+
+static int get(conf_routes const *routes, char const *key, size_t len, conf_route_line *found)
+{
+  if (routes->list.form == CONF_LIST_CDB) return get_in_cdb(routes, key, len, found);
+  return get_in_text(routes, key, len, found);
+}
+
+/* The domain itself, then ".parent" for each parent, the longest first, then "*". */
+static int line_find(conf_routes const *routes, char const *domain, size_t len, conf_route_line *found)
 {
   char const *s = domain, *end = domain + len;
-  int r = route_get(list, s, len, best);
+  int r = get(routes, s, len, found);
   while (!r && (s = memchr(s, '.', (size_t)(end - s))))
   {
-    r = route_get(list, s, (size_t)(end - s), best);
+    r = get(routes, s, (size_t)(end - s), found);
     s++;
   }
-  if (!r) r = route_get(list, "*", 1, best);
-  *best_fit = r > 0;
+  if (!r) r = get(routes, "*", 1, found);
   return r >= 0;
 }
 
-static int route_lookup(int conf, char const *domain, size_t len, conf_route_line *best, size_t *best_fit)
-{
-  conf_list list = CONF_LIST_ZERO;
-  int r = conf_list_open(conf, "routes", &list);
-  if (r && list.form == CONF_LIST_TEXT) r = route_in_text(&list, domain, len, best, best_fit);
-  else if (r && list.form == CONF_LIST_CDB) r = route_in_cdb(&list, domain, len, best, best_fit);
-  conf_list_close(&list);
-  return r;
-}
-
-/* Who parks a domain expects its mail to wait: no warnings unless its route asks for them. */
-static int delaywarning_complete(int conf, conf_route_line const *line, conf_route *route)
-{
-  route->delaywarning = 0;
-  if (line->delaywarning == CONF_ROUTE_UNSAID) return line->parked || conf_delaywarning(conf, &route->delaywarning);
-  route->delaywarning = line->delaywarning;
-  return 1;
-}
-
 /* What the line says, and what the settings say where it is silent. */
-static int route_complete(int conf, char const *domain, size_t len, conf_route_line const *line, conf_route *route)
+static void options_complete(conf_routes const *routes, conf_route_options const *line, conf_route *route)
 {
-  conf_concurrency concurrency;
-  int own = !line->site.len || (line->site.len == 1 && *line->site.s == '-');
-  if (!(own ? stralloc_copyb(&route->site, domain, len) : stralloc_copy(&route->site, &line->site))
-   || !stralloc_0(&route->site)) return conf_say_system("routes");
-  route->site.len--;
   route->parked = line->parked;
   route->held = 0;
-  route->lifetime = line->lifetime;
-  route->concurrency = line->concurrency;
   route->without = line->without;
-  if (!route->lifetime && !conf_lifetime(conf, &route->lifetime)) return 0;
-  if (!delaywarning_complete(conf, line, route)) return 0;
-  if (route->concurrency) return 1;
-  if (!conf_concurrency_read(conf, &concurrency)) return 0;
-  route->concurrency = concurrency.site;
+  route->lifetime = line->lifetime ? line->lifetime : routes->lifetime;
+  route->concurrency = line->concurrency ? line->concurrency : routes->concurrency;
+  if (line->delaywarning != CONF_ROUTE_UNSAID) route->delaywarning = line->delaywarning;
+  /* who parks a domain expects its mail to wait */
+  else route->delaywarning = line->parked ? 0 : routes->delaywarning;
+}
+
+static int route_listed(conf_routes const *routes, char const *domain, size_t len, conf_route *route)
+{
+  conf_route_line line = CONF_ROUTE_LINE_ZERO;
+  int r = line_find(routes, domain, len, &line);
+  int own = !line.site.len || (line.site.len == 1 && *line.site.s == '-');
+  if (r)
+    r = ((own ? stralloc_copyb(&route->site, domain, len) : stralloc_copy(&route->site, &line.site))
+         && stralloc_0(&route->site)) || conf_say_system("routes");
+  stralloc_free(&line.site);
+  if (!r) return 0;
+  route->site.len--;
+  options_complete(routes, &line.options, route);
   return 1;
 }
 
-static int route_listed(int conf, char const *domain, size_t len, conf_route *route)
-{
-  conf_route_line best = CONF_ROUTE_LINE_ZERO;
-  size_t best_fit = 0;
-  int r = route_lookup(conf, domain, len, &best, &best_fit)
-    && route_complete(conf, domain, len, &best, route);
-  stralloc_free(&best.pattern);
-  stralloc_free(&best.site);
-  return r;
-}
+/* Never: a hundred years, which can still be counted in microseconds. */
+#define HELD_LIFETIME_S UINT64_C(3155760000)
 
 /* No line of the file can be about it. */
 static int route_held(conf_route *route)
@@ -436,8 +413,53 @@ static int route_held(conf_route *route)
   return 1;
 }
 
-int conf_route_find(int conf, char const *domain, size_t len, conf_route *route)
+int conf_routes_find(conf_routes const *routes, char const *domain, size_t len, conf_route *route)
 {
   if (len == sizeof CONF_HELD - 1 && !memcmp(domain, CONF_HELD, len)) return route_held(route);
-  return route_listed(conf, domain, len, route);
+  return route_listed(routes, domain, len, route);
+}
+
+/* --- all of them ----------------------------------------------------------------------------- */
+
+static int list_read(int conf, conf_routes *routes)
+{
+  conf_list *list = &routes->list;
+  if (!conf_list_open(conf, "routes", list)) return 0;
+  return list->form != CONF_LIST_TEXT || entries_read(list->setting, &list->text, routes);
+}
+
+int conf_routes_read(int conf, conf_routes *routes)
+{
+  conf_routes fresh = CONF_ROUTES_ZERO;
+  conf_concurrency concurrency;
+  if (!list_read(conf, &fresh)
+   || !conf_lifetime(conf, &fresh.lifetime)
+   || !conf_delaywarning(conf, &fresh.delaywarning)
+   || !conf_concurrency_read(conf, &concurrency))
+  {
+    conf_routes_free(&fresh);
+    return 0;
+  }
+  fresh.concurrency = concurrency.site;
+  stralloc_free(&fresh.list.text);
+  conf_routes_free(routes);
+  *routes = fresh;
+  return 1;
+}
+
+void conf_routes_free(conf_routes *routes)
+{
+  int e = errno;
+  conf_list_close(&routes->list);
+  stralloc_free(&routes->names);
+  genalloc_free(entry, &routes->entries);
+  errno = e;
+}
+
+int conf_route_find(int conf, char const *domain, size_t len, conf_route *route)
+{
+  conf_routes routes = CONF_ROUTES_ZERO;
+  int r = conf_routes_read(conf, &routes) && conf_routes_find(&routes, domain, len, route);
+  conf_routes_free(&routes);
+  return r;
 }

@@ -49,7 +49,7 @@ static int route_refresh(qmgr *q, gate *g)
   int ready = g->ready;
   site *s;
   if (g->route_generation == q->settings.generation) return 1;
-  if (!conf_route_find(q->conf, g->name, strlen(g->name), &route))
+  if (!conf_routes_find(&q->settings.routes, g->name, strlen(g->name), &route))
   {
     qmgr_complain(q, "find the route of ", g->name, conf_why());
     return g->site != 0;

@@ -77,9 +77,9 @@ extern int idle_run(qmgr *q);
 
 typedef struct settings
 {
-  uint64_t lifetime_s;
   conf_backoff backoff;
   conf_concurrency concurrency;
+  conf_routes routes;
   uint64_t stamp;            /* of the files as they were read */
   stralloc session;          /* the KEY=VALUE part of a job's site line, a string */
   unsigned int generation;   /* counts the readings: a gate whose route is older looks again */

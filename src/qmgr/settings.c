@@ -74,29 +74,21 @@ int settings_changed(settings const *now, int conf)
   return files_stamp(conf) != now->stamp;
 }
 
-/* Each gate asks for its own route; that the routes make sense is seen at the beginning. */
-static int routes_check(int conf)
-{
-  static char const any[] = "invalid";
-  conf_route route = CONF_ROUTE_ZERO;
-  int r = conf_route_find(conf, any, sizeof any - 1, &route);
-  stralloc_free(&route.site);
-  return r;
-}
-
 int settings_read(settings *now, int conf)
 {
-  settings new = { .session = STRALLOC_ZERO, .generation = now->generation + 1, .stamp = files_stamp(conf) };
-  if (!conf_lifetime(conf, &new.lifetime_s)
-   || !conf_backoff_read(conf, &new.backoff)
+  settings new = {
+    .session = STRALLOC_ZERO, .routes = CONF_ROUTES_ZERO, .generation = now->generation + 1, .stamp = files_stamp(conf)
+  };
+  if (!conf_backoff_read(conf, &new.backoff)
    || !conf_concurrency_read(conf, &new.concurrency)
    || !session_read(&new.session, conf)
-   || !routes_check(conf))
+   || !conf_routes_read(conf, &new.routes))
   {
     stralloc_free(&new.session);
     return 0;
   }
   stralloc_free(&now->session);
+  conf_routes_free(&now->routes);
   *now = new;
   return 1;
 }

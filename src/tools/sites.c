@@ -36,6 +36,7 @@ void sites_free(sites *set)
   stralloc_free(&set->text);
   genalloc_free(site_row, &set->rows);
   names_free(&set->domains);
+  conf_routes_free(&set->routes);
   stralloc_free(&set->route.site);
 }
 
@@ -104,7 +105,7 @@ static int domain_count(sites *set, char const *domain, char const **where)
   site_row *row;
   if (!waiting) return 1;
   *where = 0;
-  if (!conf_route_find(set->conf, domain, strlen(domain), &set->route)) return 0;
+  if (!conf_routes_find(&set->routes, domain, strlen(domain), &set->route)) return 0;
   *where = "queue/site";
   row = row_get(set, set->route.site.s);
   if (!row) return 0;
@@ -134,15 +135,23 @@ static void forget(sites *set)
   sites_init(set, queue, conf);
 }
 
+static int domains_count(sites *set, char const **where)
+{
+  size_t n = names_len(&set->domains);
+  size_t i;
+  *where = 0;
+  if (n && !conf_routes_read(set->conf, &set->routes)) return 0;
+  for (i = 0; i < n; i++)
+    if (!domain_count(set, names_get(&set->domains, i), where)) return 0;
+  return 1;
+}
+
 int sites_look(sites *set, char const **where)
 {
-  size_t n;
   forget(set);
   *where = "queue/site";
   if (sitefile_each(set->queue, file_each, set) != 1) return 0;
-  if (!domains_find(set, where)) return 0;
-  for (n = 0; n < names_len(&set->domains); n++)
-    if (!domain_count(set, names_get(&set->domains, n), where)) return 0;
+  if (!domains_find(set, where) || !domains_count(set, where)) return 0;
   if (sites_len(set)) qsort_r(sites_at(set, 0), sites_len(set), sizeof (site_row), row_compare, set);
   return 1;
 }

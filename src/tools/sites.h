@@ -35,12 +35,13 @@ typedef struct sites
   genalloc rows;        /* of site_row */
   avltree by_name;
   names domains;        /* with a list */
-  conf_route route;
+  conf_routes routes;
+  conf_route route;     /* of the one that is looked at */
 } sites;
 #define SITES_ZERO \
 { \
   .text = STRALLOC_ZERO, .rows = GENALLOC_ZERO, .by_name = AVLTREE_ZERO, \
-  .domains = NAMES_ZERO, .route = CONF_ROUTE_ZERO \
+  .domains = NAMES_ZERO, .routes = CONF_ROUTES_ZERO, .route = CONF_ROUTE_ZERO \
 }
 #define sites_len(set) genalloc_len(site_row, &(set)->rows)
 #define sites_at(set, n) (genalloc_s(site_row, &(set)->rows) + (n))

@@ -14,9 +14,8 @@ int waiting_init(waiting *w, int queue, int conf)
 {
   memset(w, 0, sizeof *w);
   w->queue = queue;
-  w->conf = conf;
   w->now_us = wallclock_us();
-  return conf_backoff_read(conf, &w->backoff);
+  return conf_backoff_read(conf, &w->backoff) && conf_routes_read(conf, &w->routes);
 }
 
 void waiting_free(waiting *w)
@@ -28,6 +27,7 @@ void waiting_free(waiting *w)
     stralloc_free(&w->domains[i].route.site);
     stralloc_free(&w->domains[i].why);
   }
+  conf_routes_free(&w->routes);
 }
 
 /* --- domains ------------------------------------------------------------------------------ */
@@ -80,7 +80,7 @@ static int domain_read(waiting const *w, waiting_domain *d, char const *domain)
   d->domain.len = 0;
   d->next_s = 0;
   return stralloc_copys(&d->why, "") && stralloc_0(&d->why)
-    && conf_route_find(w->conf, domain, strlen(domain), &d->route) && site_read(w, d)
+    && conf_routes_find(&w->routes, domain, strlen(domain), &d->route) && site_read(w, d)
     && stralloc_copys(&d->domain, domain) && stralloc_0(&d->domain);
 }
 

@@ -31,20 +31,20 @@ typedef struct waiting_domain
 typedef struct waiting
 {
   int queue;
-  int conf;
+  conf_routes routes;
   conf_backoff backoff;
   uint64_t now_us;      /* when that was read */
   unsigned int turn;    /* whose place is taken next where all are in use */
   waiting_domain domains[WAITING_DOMAINS];
 } waiting;
 
-/* Read what is the same for all domains.  The descriptors stay the caller's.  1, or 0 with conf_why(). */
+/* Read what is the same for all domains.  The descriptor of the queue stays the caller's.  1, or 0 with conf_why(). */
 extern int waiting_init(waiting *w, int queue, int conf);
 extern void waiting_free(waiting *w);
 
 /*
  * The way of a folded domain.  Good until the next call.
- * Returns NULL when its route cannot be told: errno and conf_why() of conf_route_find().
+ * Returns NULL when its route cannot be told: errno and conf_why() of conf_routes_find().
  */
 extern waiting_domain const *waiting_find(waiting *w, char const *domain);
 

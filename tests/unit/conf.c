@@ -612,6 +612,37 @@ static void route_bad(char const *line, char const *why)
   CHECK(line, failed(route_is("a.tld", "a.tld", 0, 432000, 20), expected));
 }
 
+static int kept_is(conf_routes const *routes, char const *domain, char const *site)
+{
+  static conf_route route = CONF_ROUTE_ZERO;
+  return conf_routes_find(routes, domain, strlen(domain), &route) && !strcmp(route.site.s, site);
+}
+
+/* What was read stays as it was until it is read again, whatever becomes of the file; one that is broken changes nothing. */
+static void check_routes_kept(int compiled)
+{
+  conf_routes routes = CONF_ROUTES_ZERO;
+  set("routes", "a.tld one.tld\n.tld two.tld\nb.tld two.tld\nb.tld three.tld\n* four.tld\n");
+  if (compiled) set("routes", "a.tld one.tld\n.tld two.tld\n* four.tld\n");
+  if (compiled) CHECK("kept routes compile", compiles("routes"));
+  CHECK("kept: read", conf_routes_read(conf, &routes));
+  CHECK("kept: exact", kept_is(&routes, "a.tld", "one.tld"));
+  CHECK("kept: below", kept_is(&routes, "a.a.tld", "two.tld") && kept_is(&routes, "aa.tld", "two.tld"));
+  CHECK("kept: any", kept_is(&routes, "tld", "four.tld") && kept_is(&routes, "a.tldx", "four.tld"));
+  if (!compiled) CHECK("kept: twice", failed(kept_is(&routes, "b.tld", "two.tld"), "conf/routes: line 4: a second route for: b.tld"));
+  uncompile("routes");
+  set("routes", "a.tld\n");
+  CHECK("kept: broken", failed(conf_routes_read(conf, &routes), "conf/routes: line 1: no next hop"));
+  CHECK("kept: as it was", kept_is(&routes, "a.tld", "one.tld"));
+  set("routes", "a.tld five.tld\n");
+  CHECK("kept: still", kept_is(&routes, "a.tld", "one.tld"));
+  CHECK("kept: read again", conf_routes_read(conf, &routes) && kept_is(&routes, "a.tld", "five.tld")
+    && kept_is(&routes, "b.tld", "b.tld"));
+  unset("routes");
+  CHECK("kept: none", conf_routes_read(conf, &routes) && kept_is(&routes, "a.tld", "a.tld"));
+  conf_routes_free(&routes);
+}
+
 static void check_routes(void)
 {
   static char const routes[] =
@@ -676,6 +707,8 @@ static void check_routes(void)
   CHECK("site: host", conf_site_ok("[a.tld]:25", 10) && conf_site_ok("a.tld", 5));
   CHECK("site: no path", !conf_site_ok("../a", 4) && !conf_site_ok("", 0) && !conf_site_ok(".", 1) && !conf_site_ok("-", 1));
   unset("routes");
+  check_routes_kept(0);
+  check_routes_kept(1);
 }
 
 /* --- files ------------------------------------------------------------------------------------------------ */
