@@ -95,8 +95,5 @@ int settings_read(settings *now, int conf)
 
 uint64_t settings_retry_us(settings const *now, uint64_t attempts)
 {
-  uint64_t seconds = now->backoff.min;
-  while (attempts-- > 1 && seconds < now->backoff.max) seconds *= 2;
-  if (seconds > now->backoff.max) seconds = now->backoff.max;
-  return seconds * SECOND_US;
+  return conf_backoff_retry(&now->backoff, attempts) * SECOND_US;
 }

@@ -104,19 +104,11 @@ char const *waiting_why(waiting_domain const *d, message const *m, message_recip
   return d->route.held ? HELD : d->route.parked ? PARKED : "";
 }
 
-/* Seconds to the attempt after so many. */
-static uint64_t backoff_s(conf_backoff const *backoff, unsigned int attempts)
-{
-  uint64_t seconds = backoff->min;
-  while (attempts-- > 1 && seconds < backoff->max) seconds *= 2;
-  return seconds < backoff->max ? seconds : backoff->max;
-}
-
 uint64_t waiting_next_us(waiting const *w, waiting_domain const *d, message const *m, message_recipient const *r)
 {
   uint64_t next_us = m->arrival_us < w->now_us ? m->arrival_us : w->now_us;
   if (d->route.parked || r->settled) return 0;
-  if (r->attempts && r->last_us <= w->now_us) next_us = r->last_us + backoff_s(&w->backoff, r->attempts) * SECOND_US;
+  if (r->attempts && r->last_us <= w->now_us) next_us = r->last_us + conf_backoff_retry(&w->backoff, r->attempts) * SECOND_US;
   if (d->state == SITEFILE_DOWN && d->next_s < UINT64_MAX / SECOND_US && next_us < d->next_s * SECOND_US)
     next_us = d->next_s * SECOND_US;
   return next_us;
