@@ -90,7 +90,7 @@ $(BIN)/bounce-put: $(call object,bounce/bounce-put bounce/subject bounce/way bou
   bounce/returned bounce/lines bounce/quoted bounce/fields flush/sitefile queue/ids) $(FLUSH)
 $(BIN)/qmgr-trigger: $(call object,flush/qmgr-trigger) $(FLUSH)
 $(BIN)/flush-record: $(call object,flush/flush-record) $(FLUSH)
-$(BIN)/flush-run: $(call object,flush/flush-run flush/watch flush/names) $(FLUSH)
+$(BIN)/flush-run: $(call object,flush/flush-run flush/watch flush/names flush/sitefile) $(FLUSH)
 $(BIN)/flush-rebuild: $(call object,flush/flush-rebuild flush/lists flush/unlisted) $(FLUSH)
 $(BIN)/queue-put: $(call object,tools/queue-put) $(FLUSH)
 $(BIN)/queue-list: $(call object,tools/queue-list tools/listing tools/listing-text tools/listing-json tools/waiting \

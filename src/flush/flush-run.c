@@ -237,8 +237,8 @@ static void out_gate(watch *w, char const *domain, uint64_t waiting)
   outs(" waiting, next hop ");
   outs(w->route.site.s);
   outs(w->route.held ? ", held" : w->route.parked ? ", parked" : ", not parked");
-  outs(w->site.len ? ", site " : ", site not tried yet");
-  out(w->site.s, w->site.len);
+  outs(*w->site.line ? ", site " : ", site not tried yet");
+  outs(w->site.line);
   outs("\n");
 }
 

@@ -74,6 +74,22 @@ static int line_scan(sitefile *file)
   return 1;
 }
 
+static int number_format(stralloc *line, char const *key, uint64_t number)
+{
+  char text[UINT64_FMT];
+  return stralloc_cats(line, key) && stralloc_catb(line, text, uint64_fmt(text, number));
+}
+
+int sitefile_format(stralloc *line, sitefile const *file)
+{
+  return stralloc_copys(line, state_names[file->state])
+    && number_format(line, " since=", file->since_s)
+    && number_format(line, " failures=", file->failures)
+    && number_format(line, " next=", file->next_s)
+    && (!*file->why || (stralloc_cats(line, " ") && stralloc_cats(line, file->why)))
+    && stralloc_cats(line, "\n");
+}
+
 /* --- the file ------------------------------------------------------------------------- */
 
 static void unsaid(sitefile *file)

@@ -12,6 +12,7 @@
  */
 
 #include <stdint.h>
+#include <skalibs/stralloc.h>
 
 /* Octets of a line; more is not ours. */
 #define SITEFILE_MAX 4096
@@ -30,6 +31,9 @@ typedef struct sitefile
 
 /* "unknown", "up", "down", "parked". */
 extern char const *sitefile_state_name(enum sitefile_state state);
+
+/* The line of such a file, with its LF, whatever state it is; *line is not ended by a zero octet.  1, or 0 without memory. */
+extern int sitefile_format(stralloc *line, sitefile const *file);
 
 /*
  * Read a site's file.

@@ -10,8 +10,6 @@
 #include "smtp/domain.h"
 #include "smtp/reply.h"
 
-/* So much of a site's line is shown. */
-#define SITE_LINE_MAX 1000
 
 /* --- what the request covers ----------------------------------------------------------- */
 
@@ -357,35 +355,12 @@ int watch_carried_out(watch *w)
 
 /* --- why ----------------------------------------------------------------------------------- */
 
-/* The first line of an open file, without LF. */
-static int line_read(int fd, stralloc *line)
-{
-  ssize_t r;
-  char *end;
-  if (!stralloc_ready(line, SITE_LINE_MAX)) return 0;
-  r = read(fd, line->s, SITE_LINE_MAX);
-  if (r == -1) return 0;
-  end = memchr(line->s, '\n', (size_t)r);
-  line->len = end ? (size_t)(end - line->s) : (size_t)r;
-  smtp_text_clean(line->s, line->len);
-  return 1;
-}
-
 int watch_site(watch *w, char const *domain)
 {
-  int fd, ok, e;
-  w->site.len = 0;
+  *w->site.line = 0;
   w->where = domain;
   if (!conf_route_find(w->conf, domain, strlen(domain), &w->route)) return 0;
-  if (!stralloc_copys(&w->site, "site/") || !stralloc_cats(&w->site, w->route.site.s) || !stralloc_0(&w->site)) return 0;
-  fd = queuedir_open_file(w->queue, w->site.s, O_RDONLY, 0);
-  w->site.len = 0;
-  if (fd == -1) return errno == ENOENT || flush_obstructed(errno);
-  ok = line_read(fd, &w->site) || flush_obstructed(errno);
-  e = errno;
-  close(fd);
-  errno = e;
-  return ok;
+  return sitefile_read(w->queue, w->route.site.s, &w->site) || errno == ENOENT || flush_obstructed(errno);
 }
 
 static int journal_why(watch const *w, message_recipient const *rcpt, stralloc *line)
@@ -401,13 +376,12 @@ static int journal_why(watch const *w, message_recipient const *rcpt, stralloc *
  */
 static int recipient_why(watch *w, message_recipient const *rcpt, stralloc *line)
 {
-  stralloc const *site = &w->site;
   if (rcpt->attempts && rcpt->last_us >= w->since_us) return journal_why(w, rcpt, line);
-  if (!watch_site(w, message_string(&w->message, rcpt->domain))) w->site.len = 0;
-  if (rcpt->attempts && (site->len < 5 || memcmp(site->s, "down ", 5))) return journal_why(w, rcpt, line);
-  if (!site->len) return stralloc_cats(line, "not tried yet");
+  if (!watch_site(w, message_string(&w->message, rcpt->domain))) *w->site.line = 0;
+  if (rcpt->attempts && w->site.state != SITEFILE_DOWN) return journal_why(w, rcpt, line);
+  if (!*w->site.line) return stralloc_cats(line, "not tried yet");
   return stralloc_cats(line, "site ") && stralloc_cats(line, w->route.site.s) && stralloc_cats(line, " ")
-    && stralloc_catb(line, site->s, site->len);
+    && stralloc_cats(line, w->site.line);
 }
 
 /* The recipients that wait, or failed; *first is one of them, NULL when there is none. */
@@ -471,5 +445,4 @@ void watch_free(watch *w)
   genalloc_free(watched, &w->messages);
   message_free(&w->message);
   stralloc_free(&w->route.site);
-  stralloc_free(&w->site);
 }

@@ -15,6 +15,7 @@
 
 #include "conf/conf.h"
 #include "flush/names.h"
+#include "flush/sitefile.h"
 #include "queue/message.h"
 
 typedef struct request
@@ -58,7 +59,7 @@ typedef struct watch
   size_t carried;        /* so many of the names asked for are carried out */
   message message;       /* the one looked at last */
   conf_route route;      /* the site looked up last, see watch_site() */
-  stralloc site;
+  sitefile site;
   char const *where;
 } watch;
 #define WATCH_ZERO { .queue = -1, .conf = -1, .since_us = UINT64_MAX, .message = MESSAGE_ZERO, .route = CONF_ROUTE_ZERO }
@@ -92,8 +93,8 @@ extern int watch_carried_out(watch *w);
 extern int watch_why(watch *w, watched const *m, stralloc *line);
 
 /*
- * Look up a domain: its route in w->route, and in w->site what queue/site has of its site, one
- * line without LF, empty when there is none.  1; or 0, errno EINVAL: see conf_why().
+ * Look up a domain: its route in w->route, and in w->site what queue/site has of its site; w->site.line is empty when
+ * there is nothing.  1; or 0, errno EINVAL: see conf_why().
  */
 extern int watch_site(watch *w, char const *domain);
 

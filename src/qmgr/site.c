@@ -1,16 +1,14 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <skalibs/alloc.h>
-#include <skalibs/allreadwrite.h>
 #include <skalibs/djbunix.h>
-#include <skalibs/types.h>
 
 #include "base/log.h"
+#include "flush/sitefile.h"
 #include "qmgr/qmgr-internal.h"
 
 /* Connections a site may have as soon as it answered, and one more for each message it took. */
@@ -19,34 +17,22 @@
 #define SITE_TURN 16
 /* Sites that wait for a connection and have their turns in one piece. */
 #define CROWD_TURNS 64
-/* A site file is a line; more is not ours. */
-#define SITE_FILE_MAX 4096
-
-/* --- the file: "down since=S failures=N next=S why..." ------------------------------- */
+/* --- the file ---------------------------------------------------------------------------- */
 
 static void site_path(char *out, char const *name)
 {
   strcpy(stpcpy(out, "site/"), name);
 }
 
-static int line_add_number(stralloc *line, char const *key, uint64_t number)
-{
-  char text[UINT64_FMT];
-  return stralloc_cats(line, key) && stralloc_catb(line, text, uint64_fmt(text, number));
-}
-
-static void site_write(qmgr *q, site const *s, char const *state, char const *why)
+static void site_write(qmgr *q, site const *s, enum sitefile_state state, char const *why)
 {
   char path[strlen("site/") + FLUSH_NAME_MAX + 16];
+  sitefile const file = {
+    .state = state, .since_s = s->since_s, .failures = s->failures, .next_s = s->next_us / SECOND_US, .why = why
+  };
   stralloc line = STRALLOC_ZERO;
   site_path(path, s->name);
-  if (!stralloc_cats(&line, state)
-   || !line_add_number(&line, " since=", s->since_s)
-   || !line_add_number(&line, " failures=", s->failures)
-   || !line_add_number(&line, " next=", s->next_us / SECOND_US)
-   || (*why && (!stralloc_cats(&line, " ") || !stralloc_cats(&line, why)))
-   || !stralloc_cats(&line, "\n")
-   || !qmgr_file_replace(q, path, line.s, line.len))
+  if (!sitefile_format(&line, &file) || !qmgr_file_replace(q, path, line.s, line.len))
     log_line("warning: unable to write ", path, ": ", strerror(errno));
   stralloc_free(&line);
 }
@@ -57,23 +43,13 @@ static void site_write(qmgr *q, site const *s, char const *state, char const *wh
  */
 static void site_read(qmgr *q, site *s)
 {
-  char path[strlen("site/") + FLUSH_NAME_MAX + 16];
-  char line[SITE_FILE_MAX];
   uint64_t latest_us = q->now_us + q->settings.backoff.max * SECOND_US;
-  ssize_t r;
-  int fd;
-  site_path(path, s->name);
-  fd = queuedir_open_file(q->queue, path, O_RDONLY, 0);
-  if (fd == -1) return;
-  r = fd_read(fd, line, sizeof line - 1);
-  fd_close(fd);
-  if (r <= 0) return;
-  line[r] = 0;
-  if (strncmp(line, "down ", 5)) return;
+  sitefile file;
+  if (!sitefile_read(q->queue, s->name, &file) || file.state != SITEFILE_DOWN) return;
   s->state = SITE_DOWN;
-  s->since_s = qmgr_line_number(line, " since=");
-  s->failures = qmgr_line_number(line, " failures=");
-  s->next_us = qmgr_line_number(line, " next=") * SECOND_US;
+  s->since_s = file.since_s;
+  s->failures = file.failures;
+  s->next_us = file.next_s * SECOND_US;
   if (s->since_s <= q->now_us / SECOND_US && s->next_us <= latest_us) return;
   s->since_s = q->now_us / SECOND_US;
   s->next_us = q->now_us;
@@ -211,7 +187,7 @@ void site_answered(qmgr *q, site *s, char const *relay)
   s->next_us = 0;
   s->limit = SITE_LIMIT_FIRST;
   timer_clear(&q->timers, &s->probe);
-  site_write(q, s, "up", relay);
+  site_write(q, s, SITEFILE_UP, relay);
   gates_open(q, s);
   site_wake(q, s);
 }
@@ -223,7 +199,7 @@ void site_served(qmgr *q, site *s, job_result const *result)
   s->in_vain = 0;
   if (s->state != SITE_UP || !s->failures) return;
   s->failures = 0;
-  site_write(q, s, "up", log_clean(relay, sizeof relay, result->relay.s, result->relay.len));
+  site_write(q, s, SITEFILE_UP, log_clean(relay, sizeof relay, result->relay.s, result->relay.len));
 }
 
 static int vain_already(site const *s, char const *id)
@@ -275,7 +251,7 @@ void site_failed(qmgr *q, site *s, char const *why)
     timer_set(&q->timers, &s->probe, s->next_us);
   }
   log_later("site ", s->name, ": down, ", why);
-  site_write(q, s, "down", why);
+  site_write(q, s, SITEFILE_DOWN, why);
   for (g = s->gates; g; g = next)
   {
     next = g->site_next;
@@ -305,7 +281,7 @@ void site_note_parked(qmgr *q, site *s)
 {
   if (s->state != SITE_UNKNOWN || s->since_s) return;
   s->since_s = q->now_us / SECOND_US;
-  site_write(q, s, "parked", "");
+  site_write(q, s, SITEFILE_PARKED, "");
 }
 
 void site_probe(qmgr *q, site *s)
