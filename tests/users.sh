@@ -127,6 +127,99 @@ testSockets() {
   done
 }
 
+# --- what a writer makes of the names of others' mail -----------------------------------------
+
+# twin ID: in new/, as a writer can make it, under the id of a message that is elsewhere, with other content.
+twin() {
+  tests/peer/message "$I/queue" tmp "$1" twin.example parked.example
+  sed -i s/Hello/Twin./ "$I/queue/tmp/$1"
+  chown sluice-in:sluice-q "$I/queue/tmp/$1"
+  chmod 660 "$I/queue/tmp/$1"
+  mv "$I/queue/tmp/$1" "$I/queue/new/$1"
+}
+none_new() { [ -z "$(ls "$I/queue/new")" ]; }
+scan() { "$BIN/qmgr-trigger" -C "$I" scan; }
+aside() { find "$I/queue/corrupt" -type f | wc -l; }
+as_it_was() {
+  assertTrue "$1: what waits is as it was" "cmp $T/waiting $I/queue/cur/1j1aa/$A"
+  assertTrue "$1: so is what is on hold" "cmp $T/held $I/queue/hold/$B"
+}
+
+testTwins() {
+  for_users || return
+  fresh twins
+  rm "$I/queue/new/1j1aaaaaaaaaac"
+  cp "$I/queue/cur/1j1aa/$A" "$T/waiting"
+  cp "$I/queue/hold/$B" "$T/held"
+  tests/peer/message "$I/queue" corrupt 1j1aaaaaaaaaad parked.example
+  echo $B >>"$I/queue/flush/parked.example"
+  own "$I"
+  start
+  for round in 1 2; do
+    twin $A
+    twin $B
+    twin 1j1aaaaaaaaaad
+    scan
+    assertTrue "taken out of new/: $(log qmgr)" 'wait_for 10 none_new'
+    as_it_was "round $round"
+  done
+  assertEquals 'put aside, each under a name of its own' 7 "$(aside)"
+  assertContains "$(log qmgr)" "new/$A: not the message of this id"
+  twin $A
+  "$BIN/qmgr-trigger" -C "$I" new $A
+  etrn parked.example >/dev/null
+  arrive parked.example 1
+  twin $B
+  etrn parked.example >/dev/null
+  scan
+  assertTrue 'taken out of new/' 'wait_for 10 none_new'
+  "$BIN/queue-release" -C "$I" $B >/dev/null 2>&1
+  etrn parked.example >/dev/null
+  arrive parked.example 2
+  assertEquals 'no twin was sent' '0 0' "$(sink_for twin.example) $(cat "$SINK"/*.msg | grep -c Twin)"
+  stop
+}
+
+# While no qmgr is there: programs that an operator runs mean the message that waits.
+testTwinsAndOperators() {
+  for_users || return
+  fresh twins-operators
+  cp "$I/queue/cur/1j1aa/$A" "$T/waiting"
+  cp "$I/queue/hold/$B" "$T/held"
+  own "$I"
+  twin $A
+  twin $B
+  printf '1763711160.00000%d %d sent 2.0.0 x x\n' 1 0 2 0 3 0 >>"$I/queue/new/$A"
+  assertContains "$("$BIN/queue-cat" -C "$I" $A)" Hello
+  assertContains "$("$BIN/queue-cat" -C "$I" $B)" Hello
+  "$BIN/queue-check" -C "$I" >"$T/out" 2>&1
+  assertContains "$(cat "$T/out")" "queue/new/$A: another one is in cur/: to corrupt/: mended"
+  assertContains "$(cat "$T/out")" "queue/new/$B: another one is in hold/: to corrupt/: mended"
+  as_it_was queue-check
+  twin $A
+  twin $B
+  "$BIN/queue-check" -C "$I" >"$T/out" 2>&1
+  assertEquals "once more: $(cat "$T/out")" '4 0' "$(aside) $(ls "$I/queue/new" | grep -c "$A\|$B")"
+  as_it_was 'queue-check again'
+  twin $A
+  twin $B
+  "$BIN/queue-hold" -C "$I" -a >/dev/null 2>&1
+  assertTrue 'held' "cmp $T/waiting $I/queue/hold/$A"
+  assertTrue 'held before' "cmp $T/held $I/queue/hold/$B"
+  "$BIN/queue-release" -C "$I" $A >/dev/null 2>&1
+  as_it_was released
+  "$BIN/queue-requeue" -C "$I" $A $B >"$T/out" 2>&1
+  assertEquals 'requeued' 2 "$(grep -c 'requeued as' "$T/out")"
+  "$BIN/queue-requeue" -C "$I" -a >"$T/out" 2>&1
+  assertEquals "what waits is there, and no twin of it: $(cat "$T/out")" '3 2' "$(find "$I"/queue/[nch]* -type f -exec grep -l Hello {} + | wc -l) \
+$(find "$I"/queue/new -type f -exec grep -l Twin {} + | wc -l)"
+  tests/peer/message "$I/queue" cur $A parked.example
+  own "$I"
+  twin $A
+  "$BIN/queue-del" -C "$I" $A >/dev/null 2>&1
+  assertFalse 'deleted' "[ -e $I/queue/cur/1j1aa/$A ]"
+}
+
 # --- the services, as they are ---------------------------------------------------------------
 
 testCounts() {

@@ -93,10 +93,20 @@ static void message_finish(qmgr *q, char const *id, enum queue_place place)
   else if (errno != ENOENT) log_line("warning: unable to remove ", id, ": ", strerror(errno));
 }
 
+/* What is no message, or not the message of its id, goes where it is in nobody's way. */
+static void put_aside(qmgr *q, char const *id, enum queue_place place, char const *why)
+{
+  char aside[ID_LEN + 1];
+  if (queuedir_put_aside(q->queue, id, place, aside) == 0)
+    log_line("warning: ", place == QUEUE_NEW ? "new/" : "", id, ": ", why, ", put aside as corrupt/", aside);
+  else if (errno != ENOENT) log_line("warning: unable to put aside ", id, ": ", strerror(errno));
+}
+
 static void message_to_cur(qmgr *q, char const *id)
 {
-  if (queuedir_move(q->queue, id, QUEUE_NEW, QUEUE_CUR) == -1 && errno != ENOENT)
-    log_line("warning: unable to move new/", id, ": ", strerror(errno));
+  if (queuedir_move(q->queue, id, QUEUE_NEW, QUEUE_CUR) == 0 || errno == ENOENT) return;
+  if (errno == EEXIST) put_aside(q, id, QUEUE_NEW, "not the message of this id");
+  else log_line("warning: unable to move new/", id, ": ", strerror(errno));
 }
 
 static void held_release(qmgr *q, held *h)
@@ -150,13 +160,6 @@ static void asked_forget(qmgr *q, char const *id)
 
 /* --- opening ------------------------------------------------------------------------------ */
 
-static void message_put_aside(qmgr *q, char const *id, enum queue_place place)
-{
-  log_line("warning: ", id, ": not a whole message, put aside in corrupt");
-  if (queuedir_move(q->queue, id, place, QUEUE_CORRUPT) == 0) return;
-  log_line("warning: unable to put aside ", id, ": ", strerror(errno));
-}
-
 /*
  * What is the matter with this one file, and no shortage that the next one would meet too: whoever wrote it owns it, and
  * may take our rights away, hold a lease on it, or run it.
@@ -188,7 +191,7 @@ static int message_taken(qmgr *q, char const *id, enum queue_place place, int fd
   if (message_read(&q->message, fd) && message_mend(&q->message, fd)) return fd;
   if (errno == EBADMSG)
   {
-    message_put_aside(q, id, place);
+    put_aside(q, id, place, "not a whole message");
     errno = 0;
   }
   else qmgr_breathe(q, "read ", id);
@@ -204,12 +207,29 @@ static int message_take(qmgr *q, char const *id, enum queue_place *place)
   return message_taken(q, id, *place, fd);
 }
 
+/*
+ * Has something elsewhere the id of what was opened in new/?  Then that is the message, and this is another's, put aside
+ * now; or it is one file, of a move that was cut short.
+ */
+static int new_is_taken(qmgr *q, char const *id, int fd)
+{
+  struct stat there, here;
+  if (!queuedir_taken(q->queue, id, &there)) return 0;
+  if (fstat(fd, &here) == 0 && here.st_ino == there.st_ino && here.st_dev == there.st_dev)
+    queuedir_remove(q->queue, id, QUEUE_NEW);
+  else put_aside(q, id, QUEUE_NEW, "not the message of this id");
+  return 1;
+}
+
 /* The same of a message that should be in new/. */
 static int message_take_new(qmgr *q, char const *id)
 {
   int fd = queuedir_open_in(q->queue, id, O_RDWR | O_APPEND, QUEUE_NEW);
   if (fd == -1 && agents_free_descriptors(q)) fd = queuedir_open_in(q->queue, id, O_RDWR | O_APPEND, QUEUE_NEW);
-  return message_taken(q, id, QUEUE_NEW, fd);
+  if (fd == -1 || !new_is_taken(q, id, fd)) return message_taken(q, id, QUEUE_NEW, fd);
+  fd_close(fd);
+  errno = 0;
+  return -1;
 }
 
 /* --- jobs ------------------------------------------------------------------------------------ */

@@ -85,25 +85,47 @@ int queuedir_open_walked(int dir, char const *id, int *flags)
   return open_at(dir, id, *flags, 0);
 }
 
+/* cur/ twice: of what is released meanwhile, neither place may have had it when it was looked at. */
+int queuedir_taken(int queue, char const *id, struct stat *st)
+{
+  static enum queue_place const order[] = { QUEUE_CUR, QUEUE_HOLD, QUEUE_CUR, QUEUE_CORRUPT };
+  char path[QUEUE_PATH_MAX];
+  size_t i;
+  for (i = 0; i < sizeof order / sizeof *order; i++)
+  {
+    queuedir_path(path, order[i], id);
+    if (fstatat(queue, path, st, AT_SYMLINK_NOFOLLOW) == 0) return 1;
+  }
+  return 0;
+}
+
+/* In new/: only what nobody is in the way of; else it is looked for where that is. */
+static int open_look(int queue, char const *id, int flags, enum queue_place place)
+{
+  struct stat st;
+  int fd = queuedir_open_in(queue, id, flags, place);
+  if (place != QUEUE_NEW || (fd == -1 && errno == ENOENT) || !queuedir_taken(queue, id, &st)) return fd;
+  if (fd != -1) close(fd);
+  errno = ENOENT;
+  return -1;
+}
+
 /*
- * Messages move from new to cur, from either to hold and from there to cur.  In this order of
- * looking, one that moves while we look is missed at most once in a round.
+ * Messages move from new to cur, from either to hold and from there to cur; none comes back to new.  Looked for in this
+ * order, one is missed only when it moves three times meanwhile.
  */
-static enum queue_place const look_order[] = { QUEUE_CUR, QUEUE_NEW, QUEUE_HOLD };
+static enum queue_place const look_order[] =
+  { QUEUE_CUR, QUEUE_HOLD, QUEUE_NEW, QUEUE_CUR, QUEUE_HOLD, QUEUE_CUR };
 
 int queuedir_open_message(int queue, char const *id, int flags, enum queue_place *place)
 {
-  size_t n = sizeof look_order / sizeof *look_order;
-  int round, fd;
   size_t i;
-
-  for (round = 0; round < 2; round++)
-    for (i = 0; i < n; i++)
-    {
-      fd = queuedir_open_in(queue, id, flags, look_order[i]);
-      *place = look_order[i];
-      if (fd != -1 || errno != ENOENT) return fd;
-    }
+  for (i = 0; i < sizeof look_order / sizeof *look_order; i++)
+  {
+    int fd = open_look(queue, id, flags, look_order[i]);
+    *place = look_order[i];
+    if (fd != -1 || errno != ENOENT) return fd;
+  }
   return -1;
 }
 
@@ -174,6 +196,30 @@ int queuedir_move(int queue, char const *id, enum queue_place from, enum queue_p
   }
   slice_tidy(queue, id, from);
   return 0;
+}
+
+/* So many names may be taken by chance. */
+#define ASIDE_TRIES 1000
+
+int queuedir_put_aside(int queue, char const *id, enum queue_place from, char aside[ID_LEN + 1])
+{
+  char source[QUEUE_PATH_MAX], target[QUEUE_PATH_MAX];
+  uint64_t now_us = wallclock_us();
+  int tries;
+  queuedir_path(source, from, id);
+  memcpy(aside, id, ID_LEN + 1);
+  for (tries = 0; tries < ASIDE_TRIES; tries++)
+  {
+    queuedir_path(target, QUEUE_CORRUPT, aside);
+    if (rename_new(queue, source, target) == 0)
+    {
+      slice_tidy(queue, id, from);
+      return 0;
+    }
+    if (errno != EEXIST) return -1;
+    id_format(aside, now_us + (uint64_t)tries, (uint32_t)getpid());
+  }
+  return -1;
 }
 
 int queuedir_remove(int queue, char const *id, enum queue_place place)

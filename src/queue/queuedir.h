@@ -13,6 +13,7 @@
  *   flush/ claim/ asked/ site/ trigger lock   see flush.h, trigger.h and qmgr
  */
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "queue/id.h"
@@ -34,7 +35,15 @@ enum queue_place { QUEUE_TMP, QUEUE_NEW, QUEUE_CUR, QUEUE_HOLD, QUEUE_CORRUPT };
 extern void queuedir_path(char out[QUEUE_PATH_MAX], enum queue_place place, char const *id);
 
 /*
- * Open a message, wherever it is: cur, new, hold.
+ * Whoever adds to new/ chooses the name of what he adds, and may choose one that is taken.  Has something in cur/, hold/
+ * or corrupt/ this name?  Then that is the message of this id, whatever is in new/; or it was there a moment ago.
+ *   *st  what has it
+ * Returns 1 or 0.
+ */
+extern int queuedir_taken(int queue, char const *id, struct stat *st);
+
+/*
+ * Open a message, wherever it is: cur, hold, or new where the id is not taken.
  *   flags  of open(2): O_RDONLY or O_RDWR | O_APPEND; O_NOFOLLOW, O_CLOEXEC and O_NONBLOCK are added
  *   *place where it was found
  * Looks twice, so that a message on its way from one place to the next is not missed.
@@ -57,6 +66,13 @@ extern int queuedir_slice_ok(char const *name);
  * overwrites.  0, or -1 with errno.
  */
 extern int queuedir_move(int queue, char const *id, enum queue_place from, enum queue_place to);
+
+/*
+ * Move what is no message to corrupt/, under its own id, or one that nobody has where that is taken.
+ *   aside  its name there, a string
+ * 0, or -1 with errno.
+ */
+extern int queuedir_put_aside(int queue, char const *id, enum queue_place from, char aside[ID_LEN + 1]);
 
 /* Unlink a message; takes an empty slice of cur/ away when it is in the past.  0, or -1 with errno. */
 extern int queuedir_remove(int queue, char const *id, enum queue_place place);

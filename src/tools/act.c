@@ -32,7 +32,7 @@ static void hint(act *a, char const *word, char const *id)
 /* --- looking for it -------------------------------------------------------------------------- */
 
 /* Messages move from new to cur, from either to hold, and from there to cur. */
-static enum queue_place const look_order[] = { QUEUE_CUR, QUEUE_NEW, QUEUE_HOLD, QUEUE_CORRUPT };
+static enum queue_place const look_order[] = { QUEUE_CUR, QUEUE_HOLD, QUEUE_NEW, QUEUE_CORRUPT };
 #define LOOK_PLACES (sizeof look_order / sizeof *look_order)
 /* One that moves while we look is missed at most once in a round. */
 #define LOOK_ROUNDS 3
@@ -57,12 +57,15 @@ static enum act_result found_use(act *a, found *f, step *then)
   return ACT_IN(f->place) & (locked ? a->idle : a->busy) ? (*then)(a, f) : ACT_GONE;
 }
 
+/* What is in new/ under the name of a message that is elsewhere is not that message. */
 static enum act_result look_in(act *a, char const *id, enum queue_place place, step *then)
 {
   found f = { .id = id, .place = place };
   char path[QUEUE_PATH_MAX];
   enum act_result result;
+  struct stat st;
   int e;
+  if (place == QUEUE_NEW && queuedir_taken(a->queue, id, &st)) return ACT_GONE;
   queuedir_path(path, place, id);
   f.fd = queuedir_open_file(a->queue, path, O_RDWR | O_APPEND, 0);
   if (f.fd == -1) return errno == ENOENT ? ACT_GONE : ACT_TROUBLE;
@@ -313,29 +316,52 @@ static int content_copy(act *a, int fd)
   return 1;
 }
 
-/* Wherever it is by now.  1; 0 when it is gone; -1 with errno. */
-static int anywhere_remove(act const *a, char const *id)
+static int is_at(act const *a, char const *id, enum queue_place place, struct stat const *file)
+{
+  char path[QUEUE_PATH_MAX];
+  struct stat st;
+  queuedir_path(path, place, id);
+  return fstatat(a->queue, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino == file->st_ino && st.st_dev == file->st_dev;
+}
+
+/* This file, wherever it is by now, and no other that has its name.  1; 0 when it is gone; -1 with errno. */
+static int anywhere_remove(act const *a, char const *id, struct stat const *file)
 {
   size_t i;
   for (i = 0; i < LOOK_ROUNDS * LOOK_PLACES; i++)
   {
-    if (queuedir_remove(a->queue, id, look_order[i % LOOK_PLACES]) == 0) return 1;
+    enum queue_place place = look_order[i % LOOK_PLACES];
+    if (!is_at(a, id, place, file)) continue;
+    if (queuedir_remove(a->queue, id, place) == 0) return 1;
     if (errno != ENOENT) return -1;
   }
   return 0;
 }
 
+/* The copy is not wanted any more, wherever it is by now. */
+static int copy_remove(act const *a)
+{
+  enum queue_place place;
+  struct stat st;
+  int fd = queuedir_open_message(a->queue, a->writer.id, O_RDONLY, &place), ok;
+  if (fd == -1) return errno == ENOENT;
+  ok = fstat(fd, &st) == 0 && anywhere_remove(a, a->writer.id, &st) != -1;
+  close(fd);
+  return ok;
+}
+
 /* Somebody who removed it while it was copied meant the copy as well. */
 static enum act_result copy(act *a, found const *f)
 {
-  int gone, r;
+  struct stat st;
+  int r;
   if (!envelope_copy(a) || !field_put(a, f->id) || !content_copy(a, f->fd)) return ACT_TROUBLE;
-  gone = removed(f->fd);
-  if (gone) return gone == 1 ? ACT_GONE : ACT_TROUBLE;
+  if (fstat(f->fd, &st) == -1) return ACT_TROUBLE;
+  if (!st.st_nlink) return ACT_GONE;
   if (!message_commit(&a->writer, a->fsyncdir)) return ACT_TROUBLE;
-  r = anywhere_remove(a, f->id);
+  r = anywhere_remove(a, f->id, &st);
   if (r == 1) return ACT_DONE;
-  return r == 0 && anywhere_remove(a, a->writer.id) != -1 ? ACT_GONE : ACT_TROUBLE;
+  return r == 0 && copy_remove(a) ? ACT_GONE : ACT_TROUBLE;
 }
 
 /* Who ends us with a signal waits until nothing is left in tmp/. */

@@ -45,7 +45,8 @@ static int message_open(check const *c, char const *id, enum queue_place place, 
 
 static enum mending put_aside(check const *c, char const *id, enum queue_place place)
 {
-  return mending_by(c, queuedir_move(c->queue, id, place, QUEUE_CORRUPT));
+  char aside[ID_LEN + 1];
+  return mending_by(c, queuedir_put_aside(c->queue, id, place, aside));
 }
 
 static void unreadable(check *c, char const *id, enum queue_place place)
@@ -165,8 +166,9 @@ static enum mending twin_lose(check const *c, char const *id, enum queue_place p
 }
 
 /*
- * Of two files that which has more journal stays: it knows more of what was delivered, and nobody gets
- * anything twice.  Where they know the same the held one stays, as somebody wanted it, then the one in cur/.
+ * What is in new/ goes: others may have put it there, under whatever name.  Of two other files that which has more journal
+ * stays: it knows more of what was delivered, and nobody gets anything twice.  Where they know the same the held one
+ * stays, as somebody wanted it.
  */
 static void twins_mend(check *c, char const *id, enum queue_place better, enum queue_place worse, int same)
 {
@@ -176,7 +178,7 @@ static void twins_mend(check *c, char const *id, enum queue_place better, enum q
   if (same) mending = mending_by(c, name_drop(c, id, better, worse));
   else if (!c->look_only) mending = twin_lose(c, id, worse);
   stpcpy(stpcpy(stpcpy(what, same ? "the same file is in " : "another one is in "), place_names[better]),
-         same ? "/" : "/ and knows as much or more: to corrupt/");
+         same ? "/" : worse == QUEUE_NEW ? "/: to corrupt/" : "/ and knows as much or more: to corrupt/");
   finding(c, path, what, mending);
 }
 
@@ -188,7 +190,8 @@ static void twins_settle(check *c, char const *id, enum queue_place one, enum qu
   if (message_open(c, id, other, &c->other, &twin, &b))
   {
     int same = a.st_ino == b.st_ino && a.st_dev == b.st_dev;
-    if (!same && journal_len(&c->message) < journal_len(&c->other)) twins_mend(c, id, other, one, same);
+    int less = journal_len(&c->message) < journal_len(&c->other);
+    if (!same && less && other != QUEUE_NEW) twins_mend(c, id, other, one, same);
     else twins_mend(c, id, one, other, same);
     fd_close(twin);
   }
