@@ -462,6 +462,20 @@ testOthersFiles() {
   unharmed 'linked'
 }
 
+# A FIFO may be linked into our directory as well: it gets one of its own, and what has the other name is let alone.
+testOthersFifo() {
+  for_users || return
+  fresh others-fifo
+  mkdir "$T/victim-fifo"
+  mkfifo -m 600 "$T/victim-fifo/fifo"
+  rm "$I/queue/trigger"
+  ln "$T/victim-fifo/fifo" "$I/queue/trigger"
+  "$BIN/queue-check" -C "$I" >"$T/out" 2>&1
+  assertEquals "let alone: $(cat "$T/out")" 'root root 600' "$(stat -c '%U %G %a' "$T/victim-fifo/fifo")"
+  assertEquals 'a new one' 'sluice-q sluice-q 662 1' "$(stat -c '%U %G %a %h' "$I/queue/trigger")"
+  assertEquals 'all as it should be' 0 "$("$BIN/queue-check" -C "$I" 2>&1 | grep -c trigger)"
+}
+
 # In somebody else's instance root is that one.
 testForeignInstance() {
   [ "$(id -u)" = 0 ] || { skip 'for root'; return; }

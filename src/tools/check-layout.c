@@ -135,7 +135,7 @@ typedef struct wanted
 static int may_give(check const *c, struct stat const *st)
 {
   if (st->st_uid && st->st_uid != c->uid && st->st_uid != c->writer) return 0;
-  return S_ISDIR(st->st_mode) || S_ISFIFO(st->st_mode) || (S_ISREG(st->st_mode) && st->st_nlink == 1);
+  return S_ISDIR(st->st_mode) || ((S_ISFIFO(st->st_mode) || S_ISREG(st->st_mode)) && st->st_nlink == 1);
 }
 
 /* chown(2) takes bits of the mode away, so it is first.  Owners are for root to give. */
@@ -240,6 +240,12 @@ static int trigger_replace(check const *c, entry const *e, wanted const *w)
   return trigger_make(c, e, w);
 }
 
+/* One that has another name besides may be anybody's. */
+static int trigger_mend(check const *c, entry const *e, struct stat const *st, wanted const *w)
+{
+  return st->st_nlink == 1 ? mend(c, e, 0, w) : trigger_replace(c, e, w);
+}
+
 /* Qmgr makes it itself where it is missing, and then with rights for a group that nobody else is in. */
 static int trigger_right(check const *c, struct stat const *st, wanted const *w)
 {
@@ -259,7 +265,7 @@ static void trigger_check(check *c, entry const *e, layout_entry const *layout)
   else if (!S_ISFIFO(st.st_mode))
     finding(c, e->path, "no FIFO" UNTIL, mending_by(c, trigger_replace(c, e, &w)));
   else if (!trigger_right(c, &st, &w))
-    finding(c, e->path, "wrong owner or mode", mending_by(c, mend(c, e, 0, &w)));
+    finding(c, e->path, "wrong owner or mode", mending_by(c, trigger_mend(c, e, &st, &w)));
 }
 
 /* --- files ------------------------------------------------------------------------------------- */
