@@ -585,6 +585,29 @@ testUpgradeInOthersDirectory() {
   assertContains "$(cat "$T/err")" "$I: what runs as root there must be in a directory that is root's alone to change"
 }
 
+# An operator may have linked what he runs: that stays, and is said.
+testUpgradeLinked() {
+  instance linked
+  mv "$I/service/send/run" "$T/my-run"
+  echo '# mine' >>"$T/my-run"
+  ln -s "$T/my-run" "$I/service/send/run"
+  mv "$I/service/bounce" "$T/my-bounce"
+  echo '# mine' >>"$T/my-bounce/run"
+  ln -s "$T/my-bounce" "$I/service/bounce"
+  mv "$I/service/qmgr/log" "$T/my-log"
+  echo '# mine' >>"$T/my-log/run"
+  ln -s "$T/my-log" "$I/service/qmgr/log"
+  echo '# mine' >>"$I/service/qmgr/run"
+  "$BIN/sluice-init" -u "$I" >"$T/out" 2>"$T/err"
+  assertEquals 'exit code' 0 $?
+  assertEquals 'sluice-init: warning: service/send/run is a symbolic link: left as it is
+sluice-init: warning: service/qmgr/log is a symbolic link: left as it is
+sluice-init: warning: service/bounce is a symbolic link: left as it is' "$(sort -r "$T/err")"
+  assertEquals 'the others are renewed' 'service/qmgr/run: of another version (it has .old behind its name now): mended' "$(cat "$T/out")"
+  for mine in my-run my-bounce/run my-log/run; do assertEquals $mine '# mine' "$(tail -n 1 "$T/$mine")"; done
+  assertEquals 'nothing else is there' '' "$(find -L "$T/my-bounce" "$T/my-log" -name '*.old')"
+}
+
 testUpgradeAlone() {
   instance alone
   assertEquals 'nothing to do' '' "$("$BIN/sluice-init" -u "$I" 2>&1)"

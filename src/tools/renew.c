@@ -24,6 +24,15 @@ static int is_there(maker *m, char const *name)
   return 0;
 }
 
+/* What an operator has linked is his. */
+static int is_linked(maker *m, char const *name)
+{
+  struct stat st;
+  if (fstatat(m->fd, path_set(m, name), &st, AT_SYMLINK_NOFOLLOW) == -1 || !S_ISLNK(st.st_mode)) return 0;
+  strerr_warnw(name, " is a symbolic link: left as it is");
+  return 1;
+}
+
 /* 1 when it is made now. */
 static int directory_missing(maker *m, char const *name)
 {
@@ -81,6 +90,7 @@ static void file_renew(maker *m, check *c, char const *name, stralloc const *tex
 static void template_renew(maker *m, check *c, char const *service, char const *name, mode_t mode)
 {
   stralloc text = STRALLOC_ZERO;
+  if (is_linked(m, service_name(m, service, name))) return;
   template_text(m, service, name, &text);
   file_renew(m, c, service_name(m, service, name), &text, mode);
   stralloc_free(&text);
@@ -108,14 +118,21 @@ static void env_complete(maker *m, check *c, char const *service)
   stralloc_free(&text);
 }
 
-static void service_renew(maker *m, check *c, char const *service)
+static void logger_renew(maker *m, check *c, char const *service)
 {
-  service_directory(m, c, service, "", LAYOUT_ROOT, 0755);
+  if (is_linked(m, service_name(m, service, "/log"))) return;
   service_directory(m, c, service, "/log", LAYOUT_ROOT, 0755);
   service_directory(m, c, service, "/log/main", LAYOUT_LOG, LOG_MODE);
+  template_renew(m, c, service, "/log/run", 0755);
+}
+
+static void service_renew(maker *m, check *c, char const *service)
+{
+  if (is_linked(m, service_name(m, service, ""))) return;
+  service_directory(m, c, service, "", LAYOUT_ROOT, 0755);
+  logger_renew(m, c, service);
   env_complete(m, c, service);
   template_renew(m, c, service, "/notification-fd", 0644);
-  template_renew(m, c, service, "/log/run", 0755);
   template_renew(m, c, service, "/run", 0755);
 }
 
