@@ -220,6 +220,82 @@ $(find "$I"/queue/new -type f -exec grep -l Twin {} + | wc -l)"
   assertFalse 'deleted' "[ -e $I/queue/cur/1j1aa/$A ]"
 }
 
+# --- what a writer makes of a message's size -----------------------------------------------------
+
+# flows NAME: other mail does, soon.
+flows() {
+  submit -t "x@$1.example" >"$T/submit" || fail "$1: not taken: $(cat "$T/submit")"
+  assertTrue "$1: nothing arrives: $(log qmgr | tail -n 3)" "wait_for 3 sink_has_for $1.example 1"
+}
+# The most memory qmgr has had, in KiB.
+qmgr_peak() { status "$(s6-svstat -o pid "$I/service/qmgr")" VmHWM | tr -dc 0-9; }
+are_aside() { [ "$(aside)" -ge "$1" ]; }
+
+# A hole takes no room: what the file is said to hold is not read.
+testSparse() {
+  for_users || return
+  fresh sparse
+  rm "$I/queue/new/1j1aaaaaaaaaac"
+  start
+  twin 1j1aaaaaaaaaad
+  truncate -s 1T "$I/queue/new/1j1aaaaaaaaaad" || { skip 'no file of 1 TiB'; return; }
+  truncate -s 1T "$I/queue/new/1j1aaaaaaaaaae"
+  twin 1j1aaaaaaaaaaf
+  sed -i '1s/ [0-9]* / 9999999999 /' "$I/queue/new/1j1aaaaaaaaaaf"
+  truncate -s 1T "$I/queue/new/1j1aaaaaaaaaaf"
+  for id in d e f; do chown sluice-in:sluice-q "$I/queue/new/1j1aaaaaaaaaa$id" && chmod 660 "$I/queue/new/1j1aaaaaaaaaa$id"; done
+  scan
+  assertTrue "put aside: $(log qmgr)" 'wait_for 5 are_aside 3'
+  assertContains "$(log qmgr)" 'not a whole message'
+  flows sparse
+  # one that waits, by a descriptor that its writer has kept
+  tests/peer/message "$I/queue" cur 1j1aaaaaaaaaag parked.example
+  echo 1j1aaaaaaaaaag >>"$I/queue/flush/parked.example"
+  own "$I"
+  truncate -s 1T "$I/queue/cur/1j1aa/1j1aaaaaaaaaag"
+  etrn parked.example >/dev/null
+  assertTrue "put aside: $(log qmgr)" 'wait_for 5 are_aside 4'
+  arrive parked.example 1
+  assertTrue "memory: $(qmgr_peak) KiB" "[ $(qmgr_peak) -lt 65536 ]"
+  stop
+}
+
+# many ID COUNT: a message of sluice-in's to so many domains.
+many() {
+  /usr/bin/python3 -c '
+import sys
+count = int(sys.argv[1])
+content = "Subject: test\r\n\r\nHello.\r\n"
+envelope = "from <bob@example.org>\narrival 1763711153.123456\nclient [127.0.0.1] ESMTP\n"
+envelope += "".join("rcpt d%d.parked.example <x@d%d.parked.example>\n" % (n, n) for n in range(count)) + "\n"
+print("sluice-1 %010d %018d ----\n" % (len(envelope), len(content)) + envelope + content, end="")' "$2" >"$I/queue/tmp/$1"
+  chown sluice-in:sluice-q "$I/queue/tmp/$1"
+  chmod 660 "$I/queue/tmp/$1"
+  mv "$I/queue/tmp/$1" "$I/queue/new/$1"
+}
+
+testRecipientsWithoutEnd() {
+  for_users || return
+  fresh many
+  conf routes "parked.example [127.0.0.1]:$SINKPORT park" ".parked.example [127.0.0.1]:$SINKPORT park" "* [127.0.0.1]:$SINKPORT"
+  start
+  many 1j1aaaaaaaaaad 2001
+  scan
+  assertTrue "put aside: $(log qmgr)" 'wait_for 5 are_aside 1'
+  for n in a b c d e f g h; do many 1j1aaaaaaaaab$n 2000; done
+  scan
+  flows many
+  assertTrue 'as many as may be are taken' 'wait_for 60 waits d1999.parked.example 8'
+  seq -f 'x%g@parked.example' 2001 >"$T/addresses"
+  # shellcheck disable=SC2046 # addresses
+  echo x | "$BIN/queue-put" -C "$I" $(cat "$T/addresses") >"$T/out" 2>&1
+  assertEquals "queue-put: $(cat "$T/out")" 100 $?
+  # shellcheck disable=SC2046 # addresses
+  echo x | "$BIN/queue-put" -C "$I" $(head -n 2000 "$T/addresses") >"$T/out" 2>&1
+  assertEquals "queue-put: $(cat "$T/out")" 0 $?
+  stop
+}
+
 # --- the services, as they are ---------------------------------------------------------------
 
 testCounts() {

@@ -162,11 +162,11 @@ static void asked_forget(qmgr *q, char const *id)
 
 /*
  * What is the matter with this one file, and no shortage that the next one would meet too: whoever wrote it owns it, and
- * may take our rights away, hold a lease on it, or run it.
+ * may take our rights away, hold a lease on it, run it, or make it as large as files can be.
  */
 static int only_this(int e)
 {
-  return e == EACCES || e == EPERM || e == EAGAIN || e == ETXTBSY;
+  return e == EACCES || e == EPERM || e == EAGAIN || e == ETXTBSY || e == EFBIG;
 }
 
 /*
@@ -192,6 +192,11 @@ static int message_taken(qmgr *q, char const *id, enum queue_place place, int fd
   if (errno == EBADMSG)
   {
     put_aside(q, id, place, "not a whole message");
+    errno = 0;
+  }
+  else if (only_this(errno))
+  {
+    qmgr_complain(q, "read (it is passed over) ", id, strerror(errno));
     errno = 0;
   }
   else qmgr_breathe(q, "read ", id);

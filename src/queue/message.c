@@ -166,6 +166,7 @@ int message_begin(message_writer *writer, int queue, char const *sender, size_t 
   writer->flags = 0;
   writer->started = 0;
   writer->buffered = 0;
+  writer->rcpts = 0;
   if (!file_create(writer)) return 0;
   if (envelope_begin(writer, sender, senderlen, parameters, client)) return 1;
   message_abort(writer);
@@ -189,12 +190,13 @@ int message_rcpt(message_writer *writer, char const *domain, char const *address
     e->len = before;
     return 0;
   }
-  if (e->len - MESSAGE_HEAD_LEN + 1 > MESSAGE_ENVELOPE_MAX)
+  if (writer->rcpts == MESSAGE_RCPTS_MAX || e->len - MESSAGE_HEAD_LEN + 1 > MESSAGE_ENVELOPE_MAX)
   {
     e->len = before;
     errno = EMSGSIZE;
     return 0;
   }
+  writer->rcpts++;
   return 1;
 }
 
@@ -418,6 +420,7 @@ static int rcpt_get(message *m, cursor const *c, char const *s, size_t len)
   size_t const none = m->text.len - 1; /* the octet of the empty line, a zero octet at last */
   message_recipient r = { .code = none, .relay = none, .reason = none };
   job_field domain;
+  if (message_rcpts(m) == MESSAGE_RCPTS_MAX) return 0;
   if (!word_skip(&s, &len, "rcpt") || !job_field_next(&s, &len, &domain)) return 0;
   if (!folded_ok(domain.s, domain.len) || !path_get(c, s, len, &r.address, &r.parameters)) return 0;
   r.domain = field_string(c, &domain);
@@ -505,10 +508,12 @@ static int journal_line(message *m, char const *s, size_t len)
 
 /* A journal passing by: the beginning of a line waits in buffer for its end. */
 #define JOURNAL_BUFFER_LEN 16384
+/* A power cut may leave zeros where lines were being written; more of them than this is a hole that somebody made. */
+#define JOURNAL_OVERLONG_MAX 1048576
 typedef struct journal
 {
   size_t len;
-  int overlong; /* the line in the buffer lost its beginning: it will not count */
+  size_t overlong; /* octets that the line in the buffer has lost of its beginning: then it will not count */
   char buffer[JOURNAL_BUFFER_LEN];
 } journal;
 
@@ -528,7 +533,7 @@ static int journal_lines(message *m, journal *j)
   memmove(j->buffer, j->buffer + begin, j->len);
   if (j->len == JOURNAL_BUFFER_LEN)
   {
-    j->overlong = 1;
+    j->overlong += j->len;
     j->len = 0;
   }
   m->torn = j->len || j->overlong;
@@ -545,11 +550,12 @@ static ssize_t read_at(int fd, char *s, size_t len, uint64_t offset)
 
 /*
  * The journal, from the descriptor: everything behind the content.  The octet before it is
- * read along: where it is missing the content is cut short.  1; 0 then; -1 with errno.
+ * read along: where it is missing the content is cut short.  1; 0 then, or when it is too long; -1 with errno.
  */
 static int journal_read(message *m, journal *j, int fd)
 {
-  uint64_t offset = m->content_offset + m->content_len;
+  uint64_t const begin = m->content_offset + m->content_len;
+  uint64_t offset = begin;
   size_t room = JOURNAL_BUFFER_LEN;
   ssize_t n = read_at(fd, j->buffer, room, offset - 1);
   if (n < 1) return (int)n;
@@ -559,6 +565,7 @@ static int journal_read(message *m, journal *j, int fd)
   while ((size_t)n == room) /* less is the end */
   {
     if (!journal_lines(m, j)) return -1;
+    if (j->overlong > JOURNAL_OVERLONG_MAX || offset - begin > MESSAGE_JOURNAL_MAX) return 0;
     room = JOURNAL_BUFFER_LEN - j->len;
     n = read_at(fd, j->buffer + j->len, room, offset);
     if (n == -1) return -1;

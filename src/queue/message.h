@@ -29,8 +29,15 @@
 
 /* Octets of the head line, LF included; the envelope begins here. */
 #define MESSAGE_HEAD_LEN 44
-/* More envelope than this is not read: 1,000 recipients with every parameter fit. */
-#define MESSAGE_ENVELOPE_MAX 4194304
+/*
+ * Who adds to the queue may write anything, and qmgr does nothing else while it reads.  What is beyond these is no message:
+ *   recipients         twice what smtpd-etrn takes; each may have a list and a site of its own to be seen to
+ *   octets of envelope twice what smtpd-etrn's recipients take: a domain of 253, a path of 258, NOTIFY, ORCPT of 500
+ *   octets of journal  a thousand recipients tried every hour for two months
+ */
+#define MESSAGE_RCPTS_MAX 2000
+#define MESSAGE_ENVELOPE_MAX 2097152
+#define MESSAGE_JOURNAL_MAX 134217728
 
 /* --- writing ----------------------------------------------------------------------- */
 
@@ -43,6 +50,7 @@ typedef struct message_writer
   char id[ID_LEN + 1];
   uint64_t arrival_us;
   uint32_t salt;          /* of its ids: the process's id, once that was asked for */
+  unsigned int rcpts;
   stralloc envelope;      /* room for the head, and the envelope; grows until the first octet of content */
   int started;            /* the envelope is written, the head's numbers are not */
   uint64_t content_len;
@@ -65,7 +73,7 @@ extern int message_begin(message_writer *writer, int queue, char const *sender, 
 
 /*
  * Add a recipient; domain is folded.  All of them come before the first content.
- * Returns 1, or 0 with errno: ENOMEM, EMSGSIZE (the envelope is over MESSAGE_ENVELOPE_MAX),
+ * Returns 1, or 0 with errno: ENOMEM, EMSGSIZE (more than MESSAGE_RCPTS_MAX, MESSAGE_ENVELOPE_MAX),
  * EINVAL (a control character, no address, no domain).  What was there before is still good.
  */
 extern int message_rcpt(message_writer *writer, char const *domain, char const *address, size_t addresslen,
@@ -129,7 +137,7 @@ typedef struct message
  * The memory of a message can be used again for the next one: nothing needs to be freed
  * between.  fd stays the caller's.
  * Returns 1, or 0 with errno: EBADMSG when it is not whole or not a message (cut short, zeros
- * in the head, lines out of order), else as pread(2), or ENOMEM.
+ * in the head, lines out of order, more of anything than there may be), else as pread(2), or ENOMEM.
  */
 extern int message_read(message *message, int fd);
 extern void message_free(message *message);
