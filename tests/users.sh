@@ -164,7 +164,7 @@ testTwins() {
     as_it_was "round $round"
   done
   assertEquals 'put aside, each under a name of its own' 7 "$(aside)"
-  assertContains "$(log qmgr)" "new/$A: not the message of this id"
+  assertContains "$(log qmgr)" 'not the message of this id, put aside as corrupt/'
   twin $A
   "$BIN/qmgr-trigger" -C "$I" new $A
   etrn parked.example >/dev/null
@@ -293,6 +293,55 @@ testRecipientsWithoutEnd() {
   # shellcheck disable=SC2046 # addresses
   echo x | "$BIN/queue-put" -C "$I" $(head -n 2000 "$T/addresses") >"$T/out" 2>&1
   assertEquals "queue-put: $(cat "$T/out")" 0 $?
+  stop
+}
+
+# --- what a writer asks for ------------------------------------------------------------------------
+
+lines() { log qmgr | wc -l; }
+
+# Requests for what has no list, and names that are none, are gone soon, with few words; others are answered meanwhile.
+testRequestsWithoutEnd() {
+  for_users || return
+  fresh requests
+  conf flushdomains example .example
+  $writer /usr/bin/python3 -c '
+import os, sys
+os.chdir(sys.argv[1])
+for n in range(5000):
+    for name in ("d%d.made-up.example" % n, "@b%d.made-up.example" % n, "no name %d" % n, "=1j1aaaaaa%05d" % n):
+        os.close(os.open(name, os.O_CREAT | os.O_WRONLY, 0o660))' "$I/queue/asked"
+  mkdir "$I/queue/asked/no request"
+  : >"$I/queue/asked/parked.example"
+  start
+  arrive parked.example 1
+  flows requests
+  assertTrue "$(find "$I/queue/asked" -type f | wc -l) left" 'wait_for 30 none_asked'
+  assertTrue "few lines: $(log qmgr | head -n 20)" "[ $(lines) -lt 40 ]"
+  assertContains "$(log qmgr)" 'nothing that can be asked for, removed'
+  stop
+}
+
+# What is no message, whatever it is, is said once a minute.
+testLinesWithoutEnd() {
+  for_users || return
+  fresh lines
+  start
+  before=$(lines)
+  $writer /usr/bin/python3 -c '
+import os, sys
+os.chdir(sys.argv[1])
+os.umask(7)
+for n in range(300):
+    open("new/1j1aaaaaab%04d" % n, "w").write("x")
+    os.mkfifo("new/1j1aaaaaac%04d" % n)
+    os.close(os.open("new/1j1aaaaaad%04d" % n, os.O_CREAT | os.O_WRONLY, 0))
+    open("tmp/1j1aaaaaae%04d" % n, "w").write("x")
+    os.utime("tmp/1j1aaaaaae%04d" % n, (1, 1))' "$I/queue"
+  for n in 1 2 3; do scan; done
+  flows lines
+  assertTrue 'put aside' 'wait_for 20 are_aside 300'
+  assertTrue "few lines: $(log qmgr | tail -n 20)" "[ $(($(lines) - before)) -lt 20 ]"
   stop
 }
 

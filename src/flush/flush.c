@@ -638,6 +638,43 @@ static int directory_each(int queue, char const *directory, walk const *w)
   return r;
 }
 
+int flush_walker_open(flush_walker *walker, int queue, char const *directory)
+{
+  int fd = openat(queue, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  walker->requests = !strcmp(directory, "asked");
+  walker->dir = fd == -1 ? 0 : fdopendir(fd);
+  if (fd != -1 && !walker->dir) close_keep(fd);
+  return walker->dir != 0;
+}
+
+static int walker_end(flush_walker *walker, int e)
+{
+  closedir(walker->dir);
+  walker->dir = 0;
+  errno = e;
+  return e ? -1 : 0;
+}
+
+int flush_walker_next(flush_walker *walker, int (*fn)(char const *name, void *data),
+                      void (*stray)(char const *name, void *data), void (*wrong)(char const *name, void *data),
+                      void *data)
+{
+  walk const w = { .requests = walker->requests };
+  struct dirent const *entry;
+  char const *name;
+  errno = 0;
+  entry = readdir(walker->dir);
+  if (!entry) return walker_end(walker, errno);
+  name = entry->d_name;
+  if (!(w.requests ? flush_asked_ok : domain_ok)(name, strlen(name)))
+  {
+    if (wrong && strcmp(name, ".") && strcmp(name, "..")) (*wrong)(name, data);
+  }
+  else if (fit(&w, walker->dir, entry)) (*fn)(name, data);
+  else (*stray)(name, data);
+  return 1;
+}
+
 /* There is room for it by now, perhaps: then it need not stay in the reserve. */
 static int asked_settle(char const *name, void *data)
 {
@@ -646,17 +683,28 @@ static int asked_settle(char const *name, void *data)
   return !asked_path(path, name) || !asked_file(*queue, path) || reserve_remove(*queue, name);
 }
 
+int flush_reserve_settle(int queue)
+{
+  return reserve_each(queue, asked_settle, &queue);
+}
+
 static int reserved_each(char const *name, void *data)
 {
   walk const *w = data;
   return !(*w->ok)(name, strlen(name)) || (*w->fn)(name, w->data);
 }
 
+int flush_reserve_each(int queue, int (*fn)(char const *name, void *data), void *data)
+{
+  walk w = { .ok = flush_asked_ok, .fn = fn, .data = data };
+  return reserve_each(queue, reserved_each, &w);
+}
+
 /* What stands in the reserve is brought to where it belongs first. */
 static int asked_each(int queue, walk *w)
 {
   int r;
-  if (reserve_each(queue, asked_settle, &queue) == -1) return -1;
+  if (flush_reserve_settle(queue) == -1) return -1;
   r = directory_each(queue, "asked", w);
   return r == 1 ? reserve_each(queue, reserved_each, w) : r;
 }

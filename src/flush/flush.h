@@ -157,4 +157,23 @@ extern int flush_each(int queue, char const *directory, int (*fn)(char const *na
 extern int flush_walk(int queue, char const *directory, int (*fn)(char const *name, void *data),
                       void (*stray)(char const *name, void *data), void *data);
 
+/*
+ * The same, a piece at a time: "flush", "claim" or "asked", and nothing of the reserve.  What stands in the reserve can be
+ * brought to asked/ before, flush_reserve_settle(), and what is left in it be walked through, flush_reserve_each().
+ * wrong is called for what is no name (NULL: nobody).
+ */
+typedef struct flush_walker
+{
+  void *dir;      /* DIR; NULL: not open */
+  int requests;
+} flush_walker;
+/* 1, or 0 with errno. */
+extern int flush_walker_open(flush_walker *walker, int queue, char const *directory);
+/* One name of the directory.  1; 0 at the end, or -1 with errno: then it is closed. */
+extern int flush_walker_next(flush_walker *walker, int (*fn)(char const *name, void *data),
+                             void (*stray)(char const *name, void *data), void (*wrong)(char const *name, void *data),
+                             void *data);
+extern int flush_reserve_settle(int queue);
+extern int flush_reserve_each(int queue, int (*fn)(char const *name, void *data), void *data);
+
 #endif

@@ -93,12 +93,14 @@ void clock_start(qmgr *q)
 static void set_back(qmgr *q, uint64_t by_us)
 {
   char seconds[UINT64_FMT];
+  size_t i;
   seconds[uint64_fmt(seconds, by_us / SECOND_US)] = 0;
   if (by_us >= AHEAD_US) log_line("clock: set back by ", seconds, " seconds");
   q->hints_us = clock_earlier(q->hints_us, by_us);
   q->scarce_us = clock_earlier(q->scarce_us, by_us);
   q->refused_us = clock_earlier(q->refused_us, by_us);
-  q->complained_us = clock_earlier(q->complained_us, by_us);
+  q->intake.new_since_us = clock_earlier(q->intake.new_since_us, by_us);
+  for (i = 0; i < SAY_KINDS; i++) q->said[i].us = clock_earlier(q->said[i].us, by_us);
   q->clock.jumped_us = clock_earlier(q->clock.jumped_us, by_us);
   timers_set_back(&q->timers, by_us);
   sites_set_back(q, by_us);

@@ -90,7 +90,7 @@ static void message_finish(qmgr *q, char const *id, enum queue_place place)
   while (r == -1 && errno == ENOENT && moves++ < MOVES_MAX && message_find(q, id, &place))
     r = queuedir_remove(q->queue, id, place);
   if (r == 0) log_later(id, ": removed");
-  else if (errno != ENOENT) log_line("warning: unable to remove ", id, ": ", strerror(errno));
+  else if (errno != ENOENT) qmgr_say(q, SAY_STUCK, "warning: unable to remove ", id, ": ", strerror(errno));
 }
 
 /* What is no message, or not the message of its id, goes where it is in nobody's way. */
@@ -98,15 +98,16 @@ static void put_aside(qmgr *q, char const *id, enum queue_place place, char cons
 {
   char aside[ID_LEN + 1];
   if (queuedir_put_aside(q->queue, id, place, aside) == 0)
-    log_line("warning: ", place == QUEUE_NEW ? "new/" : "", id, ": ", why, ", put aside as corrupt/", aside);
-  else if (errno != ENOENT) log_line("warning: unable to put aside ", id, ": ", strerror(errno));
+    qmgr_say(q, place == QUEUE_NEW ? SAY_ASIDE_NEW : SAY_ASIDE,
+             "warning: ", place == QUEUE_NEW ? "new/" : "", id, ": ", why, ", put aside as corrupt/", aside);
+  else if (errno != ENOENT) qmgr_say(q, SAY_STUCK, "warning: unable to put aside ", id, ": ", strerror(errno));
 }
 
 static void message_to_cur(qmgr *q, char const *id)
 {
   if (queuedir_move(q->queue, id, QUEUE_NEW, QUEUE_CUR) == 0 || errno == ENOENT) return;
   if (errno == EEXIST) put_aside(q, id, QUEUE_NEW, "not the message of this id");
-  else log_line("warning: unable to move new/", id, ": ", strerror(errno));
+  else qmgr_say(q, SAY_STUCK, "warning: unable to move new/", id, ": ", strerror(errno));
 }
 
 static void held_release(qmgr *q, held *h)
@@ -169,6 +170,11 @@ static int only_this(int e)
   return e == EACCES || e == EPERM || e == EAGAIN || e == ETXTBSY || e == EFBIG;
 }
 
+static void passed_over(qmgr *q, char const *what, char const *id)
+{
+  qmgr_say(q, SAY_PASSED_OVER, "warning: unable to ", what, " (it is passed over) ", id, ": ", strerror(errno));
+}
+
 /*
  * Read a message that was opened, or not (fd -1), into q->message.  A journal whose last line was torn
  * is mended before an agent, which cannot know, appends to it.
@@ -178,8 +184,8 @@ static int message_taken(qmgr *q, char const *id, enum queue_place place, int fd
 {
   if (fd == -1)
   {
-    if (errno == EINVAL) log_line("warning: ", id, ": not a regular file, passed over");
-    else if (only_this(errno)) qmgr_complain(q, "open (it is passed over) ", id, strerror(errno));
+    if (errno == EINVAL) qmgr_say(q, SAY_PASSED_OVER, "warning: ", id, ": not a regular file, passed over");
+    else if (only_this(errno)) passed_over(q, "open", id);
     else if (errno != ENOENT)
     {
       qmgr_breathe(q, "open ", id);
@@ -196,7 +202,7 @@ static int message_taken(qmgr *q, char const *id, enum queue_place place, int fd
   }
   else if (only_this(errno))
   {
-    qmgr_complain(q, "read (it is passed over) ", id, strerror(errno));
+    passed_over(q, "read", id);
     errno = 0;
   }
   else qmgr_breathe(q, "read ", id);
@@ -1010,12 +1016,21 @@ static uint64_t asked_rest_us(qmgr *q)
   return latest_us;
 }
 
-/* Try it, or, at first, wait until it may be tried.  DELIVERY_STUCK: the request is forgotten, and stands in asked/. */
+/* Try it, or, at first, wait until it may be tried. */
+static void asked_begin(qmgr *q, asked_message *m, int first)
+{
+  uint64_t rest_us = first ? asked_rest_us(q) : 0;
+  if (first) log_line("flush =", m->id);
+  if (rest_us && timer_set(&q->timers, &m->later, rest_us)) return;
+  asked_again(q, m);
+  deliver_asked_tried(q, m->id);
+}
+
+/* DELIVERY_STUCK: the request is forgotten, and stands in asked/. */
 static enum delivery asked_try(qmgr *q, asked_message *m, int first)
 {
   enum queue_place place;
   int fd = message_take(q, m->id, &place);
-  uint64_t rest_us;
   if (fd == -1 && errno)
   {
     asked_forget(q, m->id);
@@ -1024,19 +1039,18 @@ static enum delivery asked_try(qmgr *q, asked_message *m, int first)
   if (fd != -1) fd_close(fd);
   if (fd != -1 && (place == QUEUE_NEW || place == QUEUE_CUR))
   {
-    rest_us = first ? asked_rest_us(q) : 0;
-    if (rest_us && timer_set(&q->timers, &m->later, rest_us)) return DELIVERY_NOTHING;
-    asked_again(q, m);
+    asked_begin(q, m, first);
+    return DELIVERY_OUT;
   }
+  qmgr_say(q, SAY_NOTHING_WAITS, "flush =", m->id, ": nothing waits");
   deliver_asked_tried(q, m->id);
-  return DELIVERY_OUT;
+  return DELIVERY_NOTHING;
 }
 
 enum delivery deliver_asked(qmgr *q, char const *id)
 {
   asked_message *m;
   if (asked_find(q, id)) return DELIVERY_NOTHING;
-  log_line("flush =", id);
   m = asked_get(q, id);
   return m ? asked_try(q, m, 1) : DELIVERY_STUCK;
 }

@@ -140,7 +140,7 @@ static void files_piece(qmgr *q)
 static int files_due(qmgr const *q)
 {
   intake const *in = &q->intake;
-  return !in->new_dir && !in->look_new && !in->look_lists
+  return !in->new_dir && !in->look_new && !in->look_lists && !in->lists.dir
     && !(q->site_dir_us && qmgr_lately(q, q->site_dir_us, FILES_AGAIN_US));
 }
 

@@ -10,15 +10,26 @@
 #include <skalibs/djbunix.h>
 
 #include "base/log.h"
+#include "base/wallclock.h"
 #include "flush/reserve.h"
 #include "flush/trigger.h"
 #include "smtp/domain.h"
 #include "qmgr/qmgr-internal.h"
 
-/* Messages of new/ looked at in one piece. */
+/* Messages of new/, and names in other directories, looked at in one piece; and how long that may take. */
 #define NEW_TURN 64
+#define LOOK_TURN 256
+#define PIECE_US (SECOND_US / 20)
+/* So long others wait for new/ at the most. */
+#define NEW_TURN_US (SECOND_US / 2)
 /* A file in tmp/ that nobody wrote to for so long was left behind. */
 #define TMP_MAX_S 86400
+
+/* When a piece that begins now is to end. */
+static uint64_t piece_end_us(void)
+{
+  return wallclock_us() + PIECE_US;
+}
 
 /* What there was no means for now is looked at again as soon as there may be. */
 static void new_message(qmgr *q, char const *id)
@@ -93,10 +104,17 @@ static int hint_deed(qmgr *q, char const *line, size_t len)
   return 0;
 }
 
-static void hint(qmgr *q, char const *line, size_t len)
+/* New messages are left to the look through new/ once there is too much to do for each of them. */
+static void hint_new(qmgr *q, char const *id, uint64_t end_us)
+{
+  if (wallclock_us() < end_us) new_message(q, id);
+  else q->intake.look_new = 1;
+}
+
+static void hint(qmgr *q, char const *line, size_t len, uint64_t end_us)
 {
   char id[ID_LEN + 1];
-  if (hint_is(line, len, "new ", id)) new_message(q, id);
+  if (hint_is(line, len, "new ", id)) hint_new(q, id, end_us);
   else if (hint_deed(q, line, len)) return;
   else if (len > 6 && len < TRIGGER_LINE_MAX && !memcmp(line, "flush ", 6)) hint_flush(q, line + 6, len - 6);
   else intake_look(q);
@@ -105,12 +123,13 @@ static void hint(qmgr *q, char const *line, size_t len)
 static void hints_split(qmgr *q)
 {
   intake *in = &q->intake;
+  uint64_t const end_us = piece_end_us();
   size_t from = 0;
   char *end;
   while ((end = memchr(in->line + from, '\n', in->line_len - from)))
   {
     size_t to = (size_t)(end - in->line);
-    hint(q, in->line + from, to - from);
+    hint(q, in->line + from, to - from, end_us);
     from = to + 1;
   }
   deliver_new_end(q);
@@ -156,6 +175,7 @@ static int new_open(qmgr *q)
   if (in->new_dir)
   {
     in->look_new = 0;
+    in->new_since_us = q->now_us;
     return 1;
   }
   if (fd != -1) fd_close(fd);
@@ -178,15 +198,24 @@ static int new_next(qmgr *q)
   return 1;
 }
 
+/* Does somebody wait for a flush, or for its lists, since new/ has its turn, and that for long? */
+static int new_takes_long(qmgr const *q)
+{
+  intake const *in = &q->intake;
+  return in->new_dir && (in->look_asked || in->look_lists) && !qmgr_lately(q, in->new_since_us, NEW_TURN_US);
+}
+
 /*
  * What cannot be recorded, for a full disk, must not keep what was asked for waiting: that makes room.  Asked for is
- * what is stuck, too: once it could be recorded, asked/ is looked at again.
+ * what is stuck, too: once it could be recorded, asked/ is looked at again.  So it is when there is so much in new/ that
+ * reading it takes long.
  */
 static void new_piece(qmgr *q)
 {
   intake *in = &q->intake;
+  uint64_t const end_us = piece_end_us();
   unsigned int turn;
-  for (turn = 0; turn < NEW_TURN && !q->breathless; turn++)
+  for (turn = 0; turn < NEW_TURN && !q->breathless && wallclock_us() < end_us; turn++)
     if (!new_next(q)) break;
   deliver_new_end(q);
   if (q->breathless)
@@ -194,19 +223,13 @@ static void new_piece(qmgr *q)
     in->new_stuck = NEW_LAST;
     in->look_new = 1;
   }
+  else if (new_takes_long(q)) in->new_stuck = NEW_LAST;
   else if (in->new_stuck && !in->new_dir)
   {
     in->new_stuck = NEW_FLOWS;
     in->look_asked = 1;
   }
 }
-
-/* A look through a directory. */
-typedef struct look
-{
-  qmgr *q;
-  char const *directory;
-} look;
 
 /* --- asked/ ----------------------------------------------------------------------------------------- */
 
@@ -219,6 +242,7 @@ typedef struct below
   qmgr *q;
   char const *parent;
   int all;
+  int any;
 } below;
 
 static int below_each(char const *name, void *data)
@@ -226,30 +250,35 @@ static int below_each(char const *name, void *data)
   below *b = data;
   gate *g;
   if (!smtp_domain_below(name, strlen(name), b->parent, strlen(b->parent))) return 1;
+  b->any = 1;
   g = gate_get(b->q, name);
   if (g && (flush_asked_make(b->q->queue, name) || flush_obstructed(errno))) gate_ask(b->q, g);
   else b->all = 0;
   return 1;
 }
 
-static int asked_below(qmgr *q, char const *parent)
+/* name is "@PARENT".  1; 0: not yet. */
+static int asked_below(qmgr *q, char const *name)
 {
-  below b = { .q = q, .parent = parent, .all = 1 };
-  return flush_each(q->queue, "claim", below_each, &b) != -1
-    && flush_each(q->queue, "flush", below_each, &b) != -1
-    && b.all;
+  below b = { .q = q, .parent = name + 1, .all = 1 };
+  int all = flush_each(q->queue, "claim", below_each, &b) != -1 && flush_each(q->queue, "flush", below_each, &b) != -1 && b.all;
+  if (!all) qmgr_say(q, SAY_STUCK, "flush ", name, ": not yet");
+  else if (b.any) log_line("flush ", name);
+  else qmgr_say(q, SAY_NOTHING_WAITS, "flush ", name, ": nothing waits");
+  return all;
 }
 
 static void unask(qmgr *q, char const *name)
 {
-  if (flush_unask(q->queue, name) == -1) log_line("warning: unable to remove asked/", name, ": ", strerror(errno));
+  if (flush_unask(q->queue, name) == -1)
+    qmgr_say(q, SAY_STUCK, "warning: unable to remove asked/", name, ": ", strerror(errno));
 }
 
 /* Nothing waits for it, nor is on its way: a name that was made up leaves no trace. */
 static int asked_nothing(qmgr *q, char const *domain)
 {
   if (tree_find(&q->gates, domain) || flush_listed(q->queue, domain)) return 0;
-  log_later("flush ", domain);
+  qmgr_say(q, SAY_NOTHING_WAITS, "flush ", domain, ": nothing waits");
   if (!q->intake.new_stuck) unask(q, domain);
   return 1;
 }
@@ -259,35 +288,78 @@ static void asked_domain(qmgr *q, char const *domain)
   gate *g;
   if (asked_nothing(q, domain)) return;
   g = gate_get(q, domain);
-  if (g && g->asked && !q->intake.hints_lost) return;
-  log_later("flush ", domain, g ? "" : ": not yet");
-  if (!g) return;
+  if (g && g->asked && !q->intake.asked_anew) return;
+  if (!g)
+  {
+    qmgr_say(q, SAY_STUCK, "flush ", domain, ": not yet");
+    return;
+  }
+  log_later("flush ", domain);
   gate_ask(q, g);
   if (q->intake.new_stuck) g->asked = 0; /* asked/NAME stays */
 }
 
 static int asked_each(char const *name, void *data)
 {
-  look const *l = data;
-  qmgr *q = l->q;
+  qmgr *q = data;
   if (*name == '=') deliver_asked(q, name + 1);
   else if (*name != '@') asked_domain(q, name);
-  else if (!asked_below(q, name + 1)) log_line("flush ", name, ": not yet");
-  else
-  {
-    log_line("flush ", name);
-    if (q->intake.new_stuck) return 1;
-    unask(q, name);
-  }
+  else if (asked_below(q, name) && !q->intake.new_stuck) unask(q, name);
   return 1;
+}
+
+static void asked_stray(char const *name, void *data)
+{
+  qmgr_obstacle(data, "asked", name, EPERM);
+}
+
+/* Whoever may ask may put anything there: it does not stay to be looked at again. */
+static void asked_wrong(char const *name, void *data)
+{
+  qmgr *q = data;
+  if (unlinkat(dirfd(q->intake.asked.dir), name, 0) == 0)
+    qmgr_say(q, SAY_NO_REQUEST, "warning: asked/", name, ": nothing that can be asked for, removed");
+  else if (errno != ENOENT) qmgr_obstacle(q, "asked", name, errno);
+}
+
+static int asked_open(qmgr *q)
+{
+  intake *in = &q->intake;
+  if (in->asked.dir) return 1;
+  if (!in->look_asked) return 0;
+  if (flush_reserve_settle(q->queue) == -1 || !flush_walker_open(&in->asked, q->queue, "asked"))
+  {
+    qmgr_breathe(q, "read ", "asked");
+    return 0;
+  }
+  in->look_asked = 0;
+  in->asked_anew = in->hints_lost;
+  in->hints_lost = 0;
+  return 1;
+}
+
+static void asked_again(qmgr *q)
+{
+  q->intake.look_asked = 1;
+  q->intake.hints_lost |= q->intake.asked_anew;
+  qmgr_breathe(q, "read ", "asked");
+}
+
+static void asked_piece(qmgr *q)
+{
+  uint64_t const end_us = piece_end_us();
+  unsigned int turn;
+  int more = 1;
+  for (turn = 0; more == 1 && turn < LOOK_TURN && !q->breathless && wallclock_us() < end_us; turn++)
+    more = flush_walker_next(&q->intake.asked, asked_each, asked_stray, asked_wrong, q);
+  if (more == -1 || (!more && flush_reserve_each(q->queue, asked_each, q) == -1)) asked_again(q);
 }
 
 /* --- lists and claims -------------------------------------------------------------------------------- */
 
 static int listed_each(char const *name, void *data)
 {
-  look const *l = data;
-  qmgr *q = l->q;
+  qmgr *q = data;
   gate *g = gate_get(q, name);
   if (!g) return 1;
   gate_listed(q, g);
@@ -295,29 +367,49 @@ static int listed_each(char const *name, void *data)
   return 1;
 }
 
+static void list_stray(char const *name, void *data)
+{
+  qmgr_obstacle(data, "flush", name, EPERM);
+}
+
+static int lists_open(qmgr *q)
+{
+  intake *in = &q->intake;
+  if (in->lists.dir) return 1;
+  if (!in->look_lists) return 0;
+  if (!flush_walker_open(&in->lists, q->queue, "flush"))
+  {
+    qmgr_breathe(q, "read ", "flush");
+    return 0;
+  }
+  in->look_lists = 0;
+  return 1;
+}
+
+static void lists_piece(qmgr *q)
+{
+  uint64_t const end_us = piece_end_us();
+  unsigned int turn;
+  int more = 1;
+  for (turn = 0; more == 1 && turn < LOOK_TURN && wallclock_us() < end_us; turn++)
+    more = flush_walker_next(&q->intake.lists, listed_each, list_stray, 0, q);
+  if (more != -1) return;
+  q->intake.look_lists = 1;
+  qmgr_breathe(q, "read ", "flush");
+}
+
 /* A killed qmgr left it.  If it was asked for, asked/ says so. */
 static int claim_each(char const *name, void *data)
 {
-  look const *l = data;
-  qmgr *q = l->q;
+  qmgr *q = data;
   if (flush_unclaim(q->queue, name) == -1)
     log_line("warning: unable to give back claim/", name, ": ", strerror(errno));
   return 1;
 }
 
-static void stray_each(char const *name, void *data)
+static void claim_stray(char const *name, void *data)
 {
-  look const *l = data;
-  qmgr_obstacle(l->q, l->directory, name, EPERM);
-}
-
-/* 1; 0: later. */
-static int look_in(qmgr *q, char const *directory, int (*each)(char const *name, void *data))
-{
-  look l = { q, directory };
-  if (flush_walk(q->queue, directory, each, stray_each, &l) != -1) return 1;
-  qmgr_breathe(q, "read ", directory);
-  return 0;
+  qmgr_obstacle(data, "claim", name, EPERM);
 }
 
 /* --- all of it -------------------------------------------------------------------------------------------- */
@@ -337,7 +429,7 @@ static int clean_each(char const *id, void *data)
   struct stat st;
   queuedir_path(path, QUEUE_TMP, id);
   if (fstatat(q->queue, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtim.tv_sec + TMP_MAX_S < (time_t)(q->now_us / SECOND_US)
-   && unlinkat(q->queue, path, 0) == 0) log_line("tmp/", id, ": left behind unfinished, removed");
+   && unlinkat(q->queue, path, 0) == 0) qmgr_say(q, SAY_UNFINISHED, "tmp/", id, ": left behind unfinished, removed");
   return 1;
 }
 
@@ -351,7 +443,7 @@ void intake_clean(qmgr *q)
 void intake_start(qmgr *q)
 {
   intake_clean(q);
-  look_in(q, "claim", claim_each);
+  if (flush_walk(q->queue, "claim", claim_each, claim_stray, q) == -1) qmgr_breathe(q, "read ", "claim");
   intake_look(q);
 }
 
@@ -360,17 +452,12 @@ int intake_run(qmgr *q)
   intake *in = &q->intake;
   if (q->breathless) return 0;
   if (new_open(q)) new_piece(q);
-  else if (in->look_lists)
+  else if (lists_open(q)) lists_piece(q);
+  else if (asked_open(q)) asked_piece(q);
+  else if (in->new_stuck)
   {
-    in->look_lists = 0;
-    if (!look_in(q, "flush", listed_each)) in->look_lists = 1;
+    in->new_stuck = NEW_AGAIN;
+    in->new_since_us = q->now_us;
   }
-  else if (in->look_asked)
-  {
-    in->look_asked = 0;
-    if (look_in(q, "asked", asked_each)) in->hints_lost = 0;
-    else in->look_asked = 1;
-  }
-  else if (in->new_stuck) in->new_stuck = NEW_AGAIN;
-  return in->new_dir || in->look_new || in->look_lists || in->look_asked;
+  return in->new_dir || in->look_new || in->look_lists || in->look_asked || in->lists.dir || in->asked.dir;
 }

@@ -545,10 +545,14 @@ typedef struct intake
   size_t line_len;
   void *new_dir;             /* DIR of new/ while it is read */
   enum new_stuck new_stuck;
+  uint64_t new_since_us;     /* when its turn began */
   int look_new;              /* new/ must be read from the beginning */
   int look_asked;            /* asked/, after that */
   int look_lists;            /* flush/ */
   int hints_lost;            /* what is in asked/ may have been asked for again */
+  flush_walker lists;        /* flush/ and asked/ while they are read */
+  flush_walker asked;
+  int asked_anew;            /* hints were lost when that was begun */
 } intake;
 
 /* Read hints. */
@@ -590,6 +594,27 @@ enum timer_kind
   TIMER_SITE, TIMER_GATE, TIMER_ASKED, TIMER_AGENT, TIMER_MINUTE, TIMER_BREATH, TIMER_HANGING, TIMER_NOTICES, TIMER_TOTALS
 };
 
+/* What others than an operator can have us say again and again: each kind is said once a minute at the most. */
+enum say
+{
+  SAY_SHORT,                 /* what does not work */
+  SAY_OBSTACLE,              /* what is in the way of a list */
+  SAY_ASIDE_NEW,             /* put aside from new/ */
+  SAY_ASIDE,                 /* or from elsewhere */
+  SAY_PASSED_OVER,           /* messages that cannot be opened */
+  SAY_STUCK,                 /* or cannot be moved, or removed */
+  SAY_UNFINISHED,            /* in tmp/ */
+  SAY_NO_REQUEST,            /* in asked/ */
+  SAY_NOTHING_WAITS,         /* for what was asked for */
+  SAY_KINDS
+};
+typedef struct spoken
+{
+  uint64_t us;               /* when it was said last; 0: never */
+  uint64_t unsaid;           /* so many were not, since then */
+  char more[40];
+} spoken;
+
 struct qmgr
 {
   int queue;
@@ -609,8 +634,7 @@ struct qmgr
   int connecting_paused;     /* until the next breath, too: the errno of why */
   size_t out_fds;            /* descriptors that wait to travel to agents */
   uint64_t refused_us;       /* since when no connection to an agent could be had; 0: it can */
-  uint64_t complained_us;
-  uint64_t obstacle_us;
+  spoken said[SAY_KINDS];
   void *sites;               /* trees of tsearch(3) */
   void *gates;
   knowns all_sites;
@@ -640,6 +664,10 @@ struct qmgr
   intake intake;
   message message;           /* the one being looked at; memory used again and again */
 };
+
+/* May it be said now?  Else it is counted. */
+extern int qmgr_may_say(qmgr *q, enum say kind);
+#define qmgr_say(q, kind, ...) do if (qmgr_may_say(q, kind)) log_line(__VA_ARGS__, (q)->said[kind].more); while (0)
 
 /* Say what does not work, once a minute at the most. */
 extern void qmgr_complain(qmgr *q, char const *what, char const *object, char const *why);

@@ -115,18 +115,30 @@ int qmgr_lately(qmgr const *q, uint64_t since_us, uint64_t span_us)
   return q->now_us - since_us < span_us; /* unsigned: never after a clock was set back */
 }
 
+int qmgr_may_say(qmgr *q, enum say kind)
+{
+  spoken *s = q->said + kind;
+  if (s->us && qmgr_lately(q, s->us, MINUTE_US)) return s->unsaid++, 0;
+  *s->more = 0;
+  if (s->unsaid)
+  {
+    char *end = stpcpy(s->more, " (and ");
+    end += uint64_fmt(end, s->unsaid);
+    stpcpy(end, " more)");
+  }
+  s->us = q->now_us;
+  s->unsaid = 0;
+  return 1;
+}
+
 void qmgr_complain(qmgr *q, char const *what, char const *object, char const *why)
 {
-  if (q->complained_us && qmgr_lately(q, q->complained_us, MINUTE_US)) return;
-  q->complained_us = q->now_us;
-  log_line("warning: unable to ", what, object, ": ", why);
+  qmgr_say(q, SAY_SHORT, "warning: unable to ", what, object, ": ", why);
 }
 
 void qmgr_obstacle(qmgr *q, char const *directory, char const *name, int e)
 {
-  if (q->obstacle_us && qmgr_lately(q, q->obstacle_us, MINUTE_US)) return;
-  q->obstacle_us = q->now_us;
-  log_line("warning: passed over ", directory, "/", name, ": ", flush_why(e));
+  qmgr_say(q, SAY_OBSTACLE, "warning: passed over ", directory, "/", name, ": ", flush_why(e));
 }
 
 void qmgr_breathe(qmgr *q, char const *what, char const *object)
