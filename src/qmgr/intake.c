@@ -20,6 +20,8 @@
 #define NEW_TURN 64
 #define LOOK_TURN 256
 #define PIECE_US (SECOND_US / 20)
+/* Octets of names that hints tell of, to be taken up before all others; what is more is found in asked/. */
+#define HINTED_MAX 65536
 /* So long others wait for new/ at the most. */
 #define NEW_TURN_US (SECOND_US / 2)
 /* A file in tmp/ that nobody wrote to for so long was left behind. */
@@ -55,12 +57,19 @@ static void asked_anew(qmgr *q, char const *s, size_t len)
   if (g) g->asked = 0;
 }
 
+static int hinted_add(intake *in, char const *name, size_t len)
+{
+  return in->hinted.len + len < HINTED_MAX && stralloc_readyplus(&in->hinted, len + 1)
+    && stralloc_catb(&in->hinted, name, len) && stralloc_0(&in->hinted);
+}
+
 /* A flush comes after whatever was accepted before it: new/ is read first. */
 static void hint_flush(qmgr *q, char const *name, size_t len)
 {
-  if (flush_asked_ok(name, len)) asked_anew(q, name, len);
   q->intake.look_new = 1;
-  q->intake.look_asked = 1;
+  if (!flush_asked_ok(name, len)) return;
+  asked_anew(q, name, len);
+  if (!hinted_add(&q->intake, name, len)) q->intake.look_asked = 1;
 }
 
 /* What an operator, or flush-rebuild, did to a message, by the hint's word. */
@@ -202,7 +211,7 @@ static int new_next(qmgr *q)
 static int new_takes_long(qmgr const *q)
 {
   intake const *in = &q->intake;
-  return in->new_dir && (in->look_asked || in->look_lists) && !qmgr_lately(q, in->new_since_us, NEW_TURN_US);
+  return in->new_dir && (in->hinted.len || in->look_asked || in->look_lists) && !qmgr_lately(q, in->new_since_us, NEW_TURN_US);
 }
 
 /*
@@ -306,6 +315,20 @@ static int asked_each(char const *name, void *data)
   else if (*name != '@') asked_domain(q, name);
   else if (asked_below(q, name) && !q->intake.new_stuck) unask(q, name);
   return 1;
+}
+
+/* However much there is in asked/, who has just asked does not wait until it is read. */
+static void hinted_piece(qmgr *q)
+{
+  intake *in = &q->intake;
+  uint64_t const end_us = piece_end_us();
+  while (in->hinted_done < in->hinted.len && !q->breathless && wallclock_us() < end_us)
+  {
+    char const *name = in->hinted.s + in->hinted_done;
+    in->hinted_done += strlen(name) + 1;
+    asked_each(name, q);
+  }
+  if (in->hinted_done == in->hinted.len) in->hinted.len = in->hinted_done = 0;
 }
 
 static void asked_stray(char const *name, void *data)
@@ -452,6 +475,7 @@ int intake_run(qmgr *q)
   intake *in = &q->intake;
   if (q->breathless) return 0;
   if (new_open(q)) new_piece(q);
+  else if (in->hinted.len) hinted_piece(q);
   else if (lists_open(q)) lists_piece(q);
   else if (asked_open(q)) asked_piece(q);
   else if (in->new_stuck)
@@ -459,5 +483,6 @@ int intake_run(qmgr *q)
     in->new_stuck = NEW_AGAIN;
     in->new_since_us = q->now_us;
   }
-  return in->new_dir || in->look_new || in->look_lists || in->look_asked || in->lists.dir || in->asked.dir;
+  return in->new_dir || in->look_new || in->hinted.len || in->look_lists || in->look_asked
+    || in->lists.dir || in->asked.dir;
 }

@@ -550,6 +550,8 @@ typedef struct intake
   int look_asked;            /* asked/, after that */
   int look_lists;            /* flush/ */
   int hints_lost;            /* what is in asked/ may have been asked for again */
+  stralloc hinted;           /* names of asked/ that hints have told of, strings; those before hinted_done were taken up */
+  size_t hinted_done;
   flush_walker lists;        /* flush/ and asked/ while they are read */
   flush_walker asked;
   int asked_anew;            /* hints were lost when that was begun */
