@@ -322,6 +322,25 @@ for n in range(5000):
   stop
 }
 
+# What operators did is said where only they can say it.
+testForgedDeeds() {
+  for_users && runnable || return
+  fresh forged
+  start
+  wait_for 20 waits parked.example 3 || fail "$(log qmgr)"
+  can "$writer" sh -c 'printf "%s $2\n" deleted held released requeued recorded >"$1"' sh "$I/queue/trigger" $A
+  cannot "$writer" sh -c 'echo "deleted $2" >"$1"' sh "$I/queue/deeds" $A
+  cannot "$writer" "$BIN/qmgr-trigger" -C "$I" deleted $A
+  cannot "$writer" rm -f "$I/queue/deeds"
+  can "$operator" "$BIN/queue-hold" -C "$I" 1j1aaaaaaaaaac
+  assertTrue 'a true one' "wait_for 10 logged qmgr '1j1aaaaaaaaaac: placed on hold'"
+  assertEquals 'no other' '' "$(log qmgr | grep "$A: ")"
+  assertEquals 'sluice-q sluice-q 660' "$(stat -c '%U %G %a' "$I/queue/deeds")"
+  chmod 666 "$I/queue/deeds"
+  assertContains "$("$BIN/queue-check" -C "$I" 2>&1)" 'queue/deeds: wrong owner or mode: mended'
+  stop
+}
+
 # What is no message, whatever it is, is said once a minute.
 testLinesWithoutEnd() {
   for_users || return
@@ -519,7 +538,7 @@ testNobodyLooksAsRoot() {
     'qmgr-trigger scan' 'queue-del 1j1aaaaaaaaaaa'; do
     # shellcheck disable=SC2046 # options
     traced -f -o "$T/trace" -e trace=%file,setresuid "$BIN/${program%% *}" -C "$I" $(echo "$program" | cut -s -d ' ' -f 2-) >/dev/null 2>&1 </dev/null
-    assertEquals "$program" '' "$(sed '/setresuid/,$d' "$T/trace" | grep -E '"(cur|new|tmp|hold|flush|claim|asked|site|notice|corrupt|lock|boot|reserve|trigger)[/"]')"
+    assertEquals "$program" '' "$(sed '/setresuid/,$d' "$T/trace" | grep -E '"(cur|new|tmp|hold|flush|claim|asked|site|notice|corrupt|lock|boot|reserve|trigger|deeds)[/"]')"
     assertContains "$program" "$(cat "$T/trace")" setresuid
   done
 }

@@ -7,10 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char const fifo[] = "trigger";
+static char const trigger[] = "trigger";
+static char const deeds[] = "deeds";
 
-/* Opens queue/trigger, which must be a FIFO: what is written elsewhere would never be read. */
-static int fifo_open(int queue, int flags)
+/* It must be a FIFO: what is written elsewhere would never be read. */
+static int fifo_open(int queue, char const *fifo, int flags)
 {
   struct stat st;
   int fd = openat(queue, fifo, flags | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC), e;
@@ -23,10 +24,19 @@ static int fifo_open(int queue, int flags)
   return -1;
 }
 
-/* Returns a descriptor; -1 with errno 0 when nobody has the other end, else -1 with errno. */
-static int writer_open(int queue)
+int trigger_deed(char const *word)
 {
-  int fd = fifo_open(queue, O_WRONLY);
+  static char const *const words[] = { "deleted", "held", "released", "requeued", "recorded" };
+  size_t i = 0;
+  while (i < sizeof words / sizeof *words && strcmp(word, words[i])) i++;
+  return i < sizeof words / sizeof *words;
+}
+
+/* Returns a descriptor; -1 with errno 0 when nobody has the other end, else -1 with errno. */
+static int writer_open(int queue, int deed)
+{
+  int fd = fifo_open(queue, deed ? deeds : trigger, O_WRONLY);
+  if (fd == -1 && deed && errno == ENOENT) fd = fifo_open(queue, trigger, O_WRONLY);
   if (fd == -1 && (errno == ENXIO || errno == ENOENT)) errno = 0;
   return fd;
 }
@@ -78,7 +88,7 @@ int trigger_say(int queue, int *fd, char const *word, char const *argument)
   len = line_format(line, word, argument);
   r = before ? line_write(fd, line, len) : 0;
   if (r || *fd != -1) return r;
-  *fd = writer_open(queue);
+  *fd = writer_open(queue, trigger_deed(word));
   if (*fd == -1) return errno ? -1 : 0;
   return line_write(fd, line, len);
 }
@@ -113,24 +123,30 @@ int trigger_hint(int queue, char const *word, char const *argument)
 
 int trigger_listened(int queue)
 {
-  int fd = writer_open(queue);
+  int fd = writer_open(queue, 0);
   if (fd == -1) return errno ? -1 : 0;
   close(fd);
   return 1;
 }
 
 /* Who may ask may say so: where asked/ is for others to add to, the FIFO is for them to write to, whatever our umask. */
-static int fifo_make(int queue)
+static int trigger_make(int queue)
 {
   struct stat st;
-  if (mkfifoat(queue, fifo, 0660) == -1) return errno == EEXIST;
+  if (mkfifoat(queue, trigger, 0660) == -1) return errno == EEXIST;
   if (fstatat(queue, "asked", &st, AT_SYMLINK_NOFOLLOW) == -1 || !(st.st_mode & S_IWOTH)) return 1;
-  return fchmodat(queue, fifo, 0662, 0) == 0;
+  return fchmodat(queue, trigger, 0662, 0) == 0;
 }
 
 int trigger_open(int queue)
 {
-  if (!fifo_make(queue)) return -1;
+  if (!trigger_make(queue)) return -1;
   /* Open for writing as well: with a writer left, the last other one leaving is no end of file. */
-  return fifo_open(queue, O_RDWR);
+  return fifo_open(queue, trigger, O_RDWR);
+}
+
+int trigger_open_deeds(int queue)
+{
+  if (mkfifoat(queue, deeds, 0660) == -1 && errno != EEXIST) return -1;
+  return fifo_open(queue, deeds, O_RDWR);
 }

@@ -8,8 +8,12 @@
  *   new ID       a message is in new/
  *   flush NAME   asked/NAME was made
  *   scan         look everywhere now
+ *
+ * queue/deeds, another one, which only those who have the queue may write to: what they did, for the log.  Where it is
+ * missing, as no qmgr has made it yet, queue/trigger is written to.
+ *
  *   deleted ID, held ID, released ID, requeued ID
- *                an operator did so: for the log
+ *                an operator did so
  *   recorded ID  a message that waits was in no list, and is now
  */
 
@@ -30,12 +34,16 @@ extern int trigger_hint(int queue, char const *word, char const *argument);
 
 /*
  * The same, for who has many hints to give: the FIFO stays open.  The caller ignores SIGPIPE.
- *   *fd  -1 at first; closed at the end with trigger_close(), or by the process's end
+ *   *fd  -1 at first; closed at the end with trigger_close(), or by the process's end.  It is for one of the FIFOs: who
+ *        tells of deeds, see trigger_deed(), has another one for them
  */
 extern int trigger_say(int queue, int *fd, char const *word, char const *argument);
 /* Where the caller does not ignore it. */
 extern int trigger_say_nosignal(int queue, int *fd, char const *word, char const *argument);
 extern void trigger_close(int *fd);
+
+/* Is this the word for a deed, which goes to queue/deeds? */
+extern int trigger_deed(char const *word);
 
 /* Is a qmgr there?  1; 0 when nobody has the FIFO open for reading; -1 with errno. */
 extern int trigger_listened(int queue);
@@ -45,5 +53,7 @@ extern int trigger_listened(int queue);
  * it never comes to its end.  Returns a descriptor, or -1 with errno.
  */
 extern int trigger_open(int queue);
+/* The same of queue/deeds. */
+extern int trigger_open_deeds(int queue);
 
 #endif

@@ -124,26 +124,24 @@ static void hint(qmgr *q, char const *line, size_t len, uint64_t end_us)
 {
   char id[ID_LEN + 1];
   if (hint_is(line, len, "new ", id)) hint_new(q, id, end_us);
-  else if (hint_deed(q, line, len)) return;
   else if (len > 6 && len < TRIGGER_LINE_MAX && !memcmp(line, "flush ", 6)) hint_flush(q, line + 6, len - 6);
   else intake_look(q);
 }
 
-static void hints_split(qmgr *q)
+static void hints_split(qmgr *q, hints *h)
 {
-  intake *in = &q->intake;
   uint64_t const end_us = piece_end_us();
   size_t from = 0;
   char *end;
-  while ((end = memchr(in->line + from, '\n', in->line_len - from)))
+  while ((end = memchr(h->line + from, '\n', h->len - from)))
   {
-    size_t to = (size_t)(end - in->line);
-    hint(q, in->line + from, to - from, end_us);
+    size_t to = (size_t)(end - h->line);
+    if (!h->deeds || !hint_deed(q, h->line + from, to - from)) hint(q, h->line + from, to - from, end_us);
     from = to + 1;
   }
   deliver_new_end(q);
-  memmove(in->line, in->line + from, in->line_len - from);
-  in->line_len -= from;
+  memmove(h->line, h->line + from, h->len - from);
+  h->len -= from;
 }
 
 /* Then hints may have been lost. */
@@ -154,18 +152,17 @@ static int pipe_nearly_full(int fd)
   return ioctl(fd, FIONREAD, &pending) == 0 && size > 0 && pending > size / 2;
 }
 
-void intake_hints(qmgr *q)
+void intake_hints(qmgr *q, hints *h)
 {
-  intake *in = &q->intake;
-  size_t room = sizeof in->line - in->line_len;
-  ssize_t r = fd_read(in->trigger, in->line + in->line_len, room);
-  int full = r == (ssize_t)room && pipe_nearly_full(in->trigger);
+  size_t room = sizeof h->line - h->len;
+  ssize_t r = fd_read(h->fd, h->line + h->len, room);
+  int full = r == (ssize_t)room && pipe_nearly_full(h->fd);
   if (r <= 0) return;
-  in->line_len += (size_t)r;
-  hints_split(q);
-  if (in->line_len == sizeof in->line) in->line_len = 0;
+  h->len += (size_t)r;
+  hints_split(q, h);
+  if (h->len == sizeof h->line) h->len = 0;
   if (!full) return;
-  in->hints_lost = 1;
+  q->intake.hints_lost = 1;
   intake_look(q);
 }
 

@@ -538,11 +538,19 @@ enum new_stuck
   NEW_LAST                   /* and before, lists and asked/ have theirs */
 };
 
+/* One of the FIFOs. */
+typedef struct hints
+{
+  int fd;
+  int deeds;                 /* it is queue/deeds */
+  size_t len;
+  char line[4096];
+} hints;
+
 typedef struct intake
 {
-  int trigger;
-  char line[4096];
-  size_t line_len;
+  hints trigger;
+  hints deeds;
   void *new_dir;             /* DIR of new/ while it is read */
   enum new_stuck new_stuck;
   uint64_t new_since_us;     /* when its turn began */
@@ -558,7 +566,7 @@ typedef struct intake
 } intake;
 
 /* Read hints. */
-extern void intake_hints(qmgr *q);
+extern void intake_hints(qmgr *q, hints *from);
 /* Look at claims left from before, then everywhere. */
 extern void intake_start(qmgr *q);
 extern void intake_look(qmgr *q);
@@ -647,7 +655,7 @@ struct qmgr
   void *asked_messages;
   genalloc agents;           /* of agent * */
   agent *agents_dead;
-  genalloc polls;            /* of iopause_fd: signals, trigger, bounce-put, then polled */
+  genalloc polls;            /* of iopause_fd: signals, trigger, bounce-put, deeds, then polled */
   genalloc polled;           /* of agent *, as agents was when we began to wait */
   site *runnable_first;
   site *runnable_last;

@@ -273,7 +273,7 @@ static void agents_events(qmgr *q, agent *const *polled, iopause_fd const *x, si
 }
 
 /* Those before the agents'; a descriptor of -1 is passed over. */
-#define POLLS_OWN 3
+#define POLLS_OWN 4
 
 static void polls_fill(qmgr *q, int signals)
 {
@@ -284,9 +284,10 @@ static void polls_fill(qmgr *q, int signals)
     strerr_diefusys(111, "wait for events");
   x = genalloc_s(iopause_fd, &q->polls);
   x[0] = (iopause_fd){ .fd = signals, .events = IOPAUSE_READ };
-  x[1] = (iopause_fd){ .fd = hints_pause(q) ? -1 : q->intake.trigger, .events = IOPAUSE_READ };
+  x[1] = (iopause_fd){ .fd = hints_pause(q) ? -1 : q->intake.trigger.fd, .events = IOPAUSE_READ };
   x[2] = (iopause_fd){ .fd = q->notices.fd, .events = IOPAUSE_READ };
   if (q->notices.out_len) x[2].events |= IOPAUSE_WRITE;
+  x[3] = (iopause_fd){ .fd = hints_pause(q) ? -1 : q->intake.deeds.fd, .events = IOPAUSE_READ };
   for (i = 0; i < n; i++)
   {
     agent const *a = genalloc_s(agent *, &q->polled)[i];
@@ -310,11 +311,9 @@ static int events_run(qmgr *q, int signals, int more)
   agents_events(q, genalloc_s(agent *, &q->polled), x + POLLS_OWN, n);
   if (x[2].revents & IOPAUSE_WRITE) notices_writable(q);
   if (x[2].revents & (IOPAUSE_READ | IOPAUSE_EXCEPT)) notices_readable(q);
-  if (x[1].revents & IOPAUSE_READ)
-  {
-    intake_hints(q);
-    q->hints_us = q->now_us;
-  }
+  if (x[3].revents & IOPAUSE_READ) intake_hints(q, &q->intake.deeds);
+  if (x[1].revents & IOPAUSE_READ) intake_hints(q, &q->intake.trigger);
+  if ((x[1].revents | x[3].revents) & IOPAUSE_READ) q->hints_us = q->now_us;
   return 1;
 }
 
@@ -431,8 +430,11 @@ static void qmgr_open(qmgr *q, char const *path)
   if (!settings_read(&q->settings, q->conf)) strerr_dief(conf_exit_code(), conf_why());
   crowd_init(&q->crowd);
   q->crowd.total = q->settings.concurrency.total;
-  q->intake.trigger = trigger_open(q->queue);
-  if (q->intake.trigger == -1) strerr_diefusys(111, "open ", path, "/queue/trigger");
+  q->intake.trigger.fd = trigger_open(q->queue);
+  if (q->intake.trigger.fd == -1) strerr_diefusys(111, "open ", path, "/queue/trigger");
+  q->intake.deeds.deeds = 1;
+  q->intake.deeds.fd = trigger_open_deeds(q->queue);
+  if (q->intake.deeds.fd == -1) strerr_diefusys(111, "open ", path, "/queue/deeds");
   q->minute.kind = TIMER_MINUTE;
   q->breath.kind = TIMER_BREATH;
   q->hanging.kind = TIMER_HANGING;

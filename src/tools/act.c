@@ -22,7 +22,8 @@
 /* A hint that is lost does no harm, but qmgr's log should have what was done. */
 static void hint(act *a, char const *word, char const *id)
 {
-  while (trigger_say_nosignal(a->queue, &a->trigger, word, id) == 0 && a->trigger != -1 && a->hint_ms)
+  int *fd = trigger_deed(word) ? &a->deeds : &a->trigger;
+  while (trigger_say_nosignal(a->queue, fd, word, id) == 0 && *fd != -1 && a->hint_ms)
   {
     poll(0, 0, (int)HINT_STEP_MS);
     a->hint_ms -= a->hint_ms < HINT_STEP_MS ? a->hint_ms : HINT_STEP_MS;
@@ -472,6 +473,7 @@ int act_each(act *a, unsigned int places, int (*fn)(char const *id, void *data),
 void act_free(act *a)
 {
   trigger_close(&a->trigger);
+  trigger_close(&a->deeds);
   stralloc_free(&a->me);
   stralloc_free(&a->postmaster);
   stralloc_free(&a->postmaster_gate);

@@ -35,7 +35,8 @@ typedef struct act
   enum queue_place first;  /* where to look first: act_each() knows */
   unsigned int wait_ms;    /* left to wait for those who send */
   unsigned int hint_ms;    /* left to wait for room in the FIFO */
-  int trigger;             /* the FIFO, kept open: an operator may mean all there is; or -1 */
+  int trigger;             /* the FIFOs, kept open: an operator may mean all there is; or -1 */
+  int deeds;
   message message;
   /* act_requeue() alone, see act_settings() */
   int fsyncdir;
@@ -47,7 +48,7 @@ typedef struct act
 #define ACT_ZERO \
 { \
   .queue = -1, .idle = ~0u, .busy = ~0u, .first = QUEUE_CUR, .wait_ms = ACT_WAIT_MS, .hint_ms = ACT_HINT_MS, \
-  .trigger = -1, .me = STRALLOC_ZERO, .postmaster = STRALLOC_ZERO, .postmaster_gate = STRALLOC_ZERO, \
+  .trigger = -1, .deeds = -1, .me = STRALLOC_ZERO, .postmaster = STRALLOC_ZERO, .postmaster_gate = STRALLOC_ZERO, \
   .message = MESSAGE_ZERO, .writer = MESSAGE_WRITER_ZERO \
 }
 

@@ -268,6 +268,14 @@ static void trigger_check(check *c, entry const *e, layout_entry const *layout)
     finding(c, e->path, "wrong owner or mode", mending_by(c, trigger_mend(c, e, &st, &w)));
 }
 
+/* Nobody misses it before a qmgr has run. */
+static void deeds_check(check *c)
+{
+  entry e = { c->queue, layout_below_queue(&layout_deeds), layout_below_queue(&layout_deeds) };
+  struct stat st;
+  if (fstatat(e.dir, e.name, &st, AT_SYMLINK_NOFOLLOW) == 0) trigger_check(c, &e, &layout_deeds);
+}
+
 /* --- files ------------------------------------------------------------------------------------- */
 
 /*
@@ -394,6 +402,7 @@ void layout_check(check *c)
     if (path) directory_check(c, &e, &layout_directories[i]);
   }
   trigger_check(c, &trigger, &layout_trigger);
+  deeds_check(c);
   if (!geteuid() || geteuid() == c->uid) files_check(c);
 }
 

@@ -40,6 +40,7 @@ layout_entry const layout_directories[] =
 size_t const layout_directories_count = sizeof layout_directories / sizeof *layout_directories;
 
 layout_entry const layout_trigger = { "queue/trigger", LAYOUT_Q, LAYOUT_GROUP_KEEPERS, 0662 };
+layout_entry const layout_deeds = { "queue/deeds", LAYOUT_Q, LAYOUT_GROUP_KEEPERS, 0660 };
 
 char const *layout_below_queue(layout_entry const *entry)
 {

@@ -38,5 +38,7 @@ extern char const *layout_below_queue(layout_entry const *entry);
 
 /* The FIFO. */
 extern layout_entry const layout_trigger;
+/* As qmgr makes it. */
+extern layout_entry const layout_deeds;
 
 #endif
