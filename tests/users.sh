@@ -358,6 +358,7 @@ for n in range(300):
     open("tmp/1j1aaaaaae%04d" % n, "w").write("x")
     os.utime("tmp/1j1aaaaaae%04d" % n, (1, 1))' "$I/queue"
   for n in 1 2 3; do scan; done
+  for n in $(seq 200); do echo 'flush parked.example'; done >"$I/queue/trigger"
   flows lines
   assertTrue 'put aside' 'wait_for 20 are_aside 300'
   assertTrue "few lines: $(log qmgr | tail -n 20)" "[ $(($(lines) - before)) -lt 20 ]"

@@ -300,7 +300,7 @@ static void asked_domain(qmgr *q, char const *domain)
     qmgr_say(q, SAY_STUCK, "flush ", domain, ": not yet");
     return;
   }
-  log_later("flush ", domain);
+  if (!qmgr_lately(q, g->asked_us, SECOND_US)) log_later("flush ", domain); /* whoever may ask may do so all the time */
   gate_ask(q, g);
   if (q->intake.new_stuck) g->asked = 0; /* asked/NAME stays */
 }
