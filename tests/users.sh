@@ -199,7 +199,7 @@ testTwinsAndOperators() {
   twin $A
   twin $B
   "$BIN/queue-check" -C "$I" >"$T/out" 2>&1
-  assertEquals "once more: $(cat "$T/out")" '4 0' "$(aside) $(ls "$I/queue/new" | grep -c "$A\|$B")"
+  assertEquals "once more: $(cat "$T/out")" '4 0' "$(aside) $(find "$I/queue/new" -name $A -o -name $B | wc -l)"
   as_it_was 'queue-check again'
   twin $A
   twin $B
