@@ -918,6 +918,11 @@ static int fresh_seen(qmgr *q, char const *id)
 static enum delivery fresh_deliver(qmgr *q, fresh *f)
 {
   size_t n;
+  if (message_rcpts(&q->message) > MESSAGE_RCPTS_MAX)
+  {
+    put_aside(q, f->id, QUEUE_NEW, "too many recipients");
+    return DELIVERY_NOTHING;
+  }
   if (!fresh_gates(q, f) || !fresh_seen(q, f->id)) return DELIVERY_STUCK;
   for (n = 0; n < genalloc_len(gate *, &f->gates); n++)
     if (genalloc_s(gate *, &f->gates)[n]) fresh_see_to(q, f, n);

@@ -420,7 +420,6 @@ static int rcpt_get(message *m, cursor const *c, char const *s, size_t len)
   size_t const none = m->text.len - 1; /* the octet of the empty line, a zero octet at last */
   message_recipient r = { .code = none, .relay = none, .reason = none };
   job_field domain;
-  if (message_rcpts(m) == MESSAGE_RCPTS_MAX) return 0;
   if (!word_skip(&s, &len, "rcpt") || !job_field_next(&s, &len, &domain)) return 0;
   if (!folded_ok(domain.s, domain.len) || !path_get(c, s, len, &r.address, &r.parameters)) return 0;
   r.domain = field_string(c, &domain);
