@@ -16,8 +16,10 @@
 #include "smtp/domain.h"
 #include "qmgr/qmgr-internal.h"
 
-/* Messages of new/, and names in other directories, looked at in one piece; and how long that may take. */
+/* Messages of new/ looked at in one piece, and recipients of them, or of those that hints tell of: what is more waits. */
 #define NEW_TURN 64
+#define NEW_TURN_RCPTS 1000
+/* Names in other directories, and how long that may take. */
 #define LOOK_TURN 256
 #define PIECE_US (SECOND_US / 20)
 /* Octets of names that hints tell of, to be taken up before all others; what is more is found in asked/. */
@@ -33,10 +35,11 @@ static uint64_t piece_end_us(void)
   return wallclock_us() + PIECE_US;
 }
 
-/* What there was no means for now is looked at again as soon as there may be. */
-static void new_message(qmgr *q, char const *id)
+/* What there was no means for now is looked at again as soon as there may be.  Adds how many recipients there were to look at. */
+static void new_message(qmgr *q, char const *id, size_t *rcpts)
 {
   if (deliver_new(q, id) == DELIVERY_STUCK && q->breathless) q->intake.look_new = 1;
+  *rcpts += message_rcpts(&q->message);
 }
 
 /* --- hints ------------------------------------------------------------------------------------ */
@@ -114,29 +117,28 @@ static int hint_deed(qmgr *q, char const *line, size_t len)
 }
 
 /* New messages are left to the look through new/ once there is too much to do for each of them. */
-static void hint_new(qmgr *q, char const *id, uint64_t end_us)
+static void hint_new(qmgr *q, char const *id, size_t *rcpts)
 {
-  if (wallclock_us() < end_us) new_message(q, id);
+  if (*rcpts < NEW_TURN_RCPTS) new_message(q, id, rcpts);
   else q->intake.look_new = 1;
 }
 
-static void hint(qmgr *q, char const *line, size_t len, uint64_t end_us)
+static void hint(qmgr *q, char const *line, size_t len, size_t *rcpts)
 {
   char id[ID_LEN + 1];
-  if (hint_is(line, len, "new ", id)) hint_new(q, id, end_us);
+  if (hint_is(line, len, "new ", id)) hint_new(q, id, rcpts);
   else if (len > 6 && len < TRIGGER_LINE_MAX && !memcmp(line, "flush ", 6)) hint_flush(q, line + 6, len - 6);
   else intake_look(q);
 }
 
 static void hints_split(qmgr *q, hints *h)
 {
-  uint64_t const end_us = piece_end_us();
-  size_t from = 0;
+  size_t from = 0, rcpts = 0;
   char *end;
   while ((end = memchr(h->line + from, '\n', h->len - from)))
   {
     size_t to = (size_t)(end - h->line);
-    if (!h->deeds || !hint_deed(q, h->line + from, to - from)) hint(q, h->line + from, to - from, end_us);
+    if (!h->deeds || !hint_deed(q, h->line + from, to - from)) hint(q, h->line + from, to - from, &rcpts);
     from = to + 1;
   }
   deliver_new_end(q);
@@ -190,7 +192,7 @@ static int new_open(qmgr *q)
 }
 
 /* 1; 0 at the end of new/, which is closed. */
-static int new_next(qmgr *q)
+static int new_next(qmgr *q, size_t *rcpts)
 {
   intake *in = &q->intake;
   struct dirent const *entry = readdir(in->new_dir);
@@ -200,7 +202,7 @@ static int new_next(qmgr *q)
     in->new_dir = 0;
     return 0;
   }
-  if (id_ok(entry->d_name, strlen(entry->d_name))) new_message(q, entry->d_name);
+  if (id_ok(entry->d_name, strlen(entry->d_name))) new_message(q, entry->d_name, rcpts);
   return 1;
 }
 
@@ -219,10 +221,10 @@ static int new_takes_long(qmgr const *q)
 static void new_piece(qmgr *q)
 {
   intake *in = &q->intake;
-  uint64_t const end_us = piece_end_us();
   unsigned int turn;
-  for (turn = 0; turn < NEW_TURN && !q->breathless && wallclock_us() < end_us; turn++)
-    if (!new_next(q)) break;
+  size_t rcpts = 0;
+  for (turn = 0; turn < NEW_TURN && rcpts < NEW_TURN_RCPTS && !q->breathless; turn++)
+    if (!new_next(q, &rcpts)) break;
   deliver_new_end(q);
   if (q->breathless)
   {
