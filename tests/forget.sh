@@ -200,6 +200,21 @@ testNamesOfASessionAreBounded() {
 221 2.0.0 Bye' "$(grep -v '^250-' "$T/out" | tail -n 9)"
 }
 
+# All its sessions at once, and for some time those that are over; each name holds up for half a second.
+testNamesOfAClientAreBounded() {
+  customer '*' park
+  conf subdomains 20
+  start
+  for session in 1 2 3 4; do
+    madeup -s 127.0.0.9 -r 20 -k "session$session-" && cat "$T/madeup"
+  done >"$T/sessions"
+  admitted=$(($(sed -n 's/^rcpt 250 //p' "$T/sessions" | paste -sd+)))
+  assertTrue "$(xargs <"$T/sessions")" "[ $admitted -ge 20 ] && [ $admitted -lt 40 ]"
+  madeup -s 127.0.0.10 -r 20 -k another
+  taken 250 20
+  assertTrue 'after a while' "wait_for 40 eval 'madeup -s 127.0.0.9 -r 20 -k later; [ \"\$(replies rcpt 250)\" = 20 ]'"
+}
+
 testWhoIsNotBounded() {
   customer '*' park
   conf relayclients 127.0.0.1

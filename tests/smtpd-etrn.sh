@@ -1020,6 +1020,20 @@ testRouted() {
   assertContains "$(cat "$T/got")" '421 4.3.5'
 }
 
+# Where to a notice would go, by way of the customer's server.
+testSenderRouted() {
+  for local in 'user%%else.example' '"user@else.example"' 'else.example!user'; do
+    for domain in customer.example sub.customer.example; do
+      TCPREMOTEIP=203.0.113.5 codes '554 5.7.1, 503 5.5.1' "MAIL FROM:<$local@$domain>\r\n$RCPT"
+      TCPREMOTEIP=192.0.2.7 codes '250 2.1.0, 250 2.1.5' "MAIL FROM:<$local@$domain>\r\n$RCPT"
+    done
+    TCPREMOTEIP=203.0.113.5 codes '250 2.1.0, 250 2.1.5' "MAIL FROM:<$local@elsewhere.example>\r\n$RCPT"
+    conf percenthack 1
+    TCPREMOTEIP=203.0.113.5 codes '250 2.1.0, 250 2.1.5' "MAIL FROM:<$local@customer.example>\r\n$RCPT"
+    conf percenthack
+  done
+}
+
 # Content may hold any such line.
 testOtherProtocolsInContent() {
   codes '250 2.1.0, 250 2.1.5, 354, 250 2.0.0, 221 2.0.0' "${MAIL}${RCPT}DATA\r\nGET / HTTP/1.1\r\nHost: x\r\n.\r\nQUIT\r\n"
@@ -1262,6 +1276,21 @@ refused() {
 }
 # A client gets in sooner or later: where another one has just gone.
 gets_in() { client "$@" && told "$1" | grep -q '^220'; }
+
+# A client's place is kept for long where much was logged of it, but not when all is to end.
+testStoppedWhileItHoldsThePlace() {
+  conf concurrencyclient 50
+  super_begin
+  for i in 1 2 3 4 5 6 7 8 9; do greeted $i 127.0.0.9; done
+  printf 'HELO x\r\nMAIL FROM:<>\r\n%b' "$(repeated 10 'RCPT TO:<x@no.example>')QUIT\r\n" |
+    socat -t 10 - "TCP:127.0.0.1:$PORT,bind=127.0.0.9" >"$T/got"
+  assertContains "$(cat "$T/got")" '221 2.0.0'
+  session=$(sed -n 's/^.*smtpd-etrn\[\([0-9]*\)\]: disconnect .*/\1/p' "$T/err")
+  assertTrue "kept: $(cat "$T/err")" "kill -0 $session"
+  kill "$session"
+  assertTrue 'ended' "wait_for 3 eval '! kill -0 $session 2>/dev/null'"
+  super_end
+}
 
 testTooManyConnections() {
   conf concurrencyclient 3

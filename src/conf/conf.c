@@ -499,7 +499,7 @@ conf_setting const conf_settings[] =
   [CONCURRENCYCLIENT] = { "concurrencyclient", CONF_VALUE, "50",
     "so many of them from one address, or IPv6 network of /64; 0: no limit", &check_connections_or_any },
   [SUBDOMAINS] = { "subdomains", CONF_VALUE, "100",
-    "so many names below a .domain of relaydomains in a session; 0: no limit", &check_connections_or_any },
+    "so many names below a .domain of relaydomains for a client at a time; 0: no limit", &check_connections_or_any },
   [MINFREE] = { "minfree", CONF_VALUE, "(1.5 x databytes, or 1 % of the disk)",
     "octets left free on the queue's disk: mail is taken while there are more; 0: no matter", &check_octets },
   [BOUNCEBYTES] = { "bouncebytes", CONF_VALUE, "50000",

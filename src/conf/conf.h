@@ -103,7 +103,11 @@ extern int conf_concurrencyclient(int conf, uint64_t *connections, int *said);
 /* concurrencyincoming: connections at a time where mail is taken, 1 to CONF_CONNECTIONS_MAX. */
 extern int conf_concurrencyincoming(int conf, uint64_t *connections);
 
-/* subdomains: names below a ".domain" of relaydomains that a session may send to, 0 for any number. */
+/*
+ * subdomains: names below a ".domain" of relaydomains that a client may send to at a time, 0 for any number; no more than
+ * the most.
+ */
+#define CONF_SUBDOMAINS_MAX 10000
 extern int conf_subdomains(int conf, uint64_t *names);
 
 /* timeouts: lines "NAME DURATION"; the defaults are those of RFC 5321 section 4.5.3.2. */

@@ -10,15 +10,17 @@
 
 /* --- which octets --------------------------------------------------------------------- */
 
+/* A client's places, and its names behind them. */
+#define RANGE_LEN (CONF_CONNECTIONS_MAX + CONF_SUBDOMAINS_MAX)
 /* Clients that can be told apart: octets of a file have numbers up to INT64_MAX. */
-#define RANGES (INT64_MAX / CONF_CONNECTIONS_MAX)
+#define RANGES (INT64_MAX / RANGE_LEN)
 #define RANGES_IPV4 (INT64_C(1) << 32)
 /*
  * 0.0.0.0/8 is no client's address (RFC 1122 section 3.2.1.3).  The first of these ranges is where all sessions have
  * a place each; the octets of the others are the words.
  */
 #define WORDS_FIRST CONF_CONNECTIONS_MAX
-#define WORDS ((INT64_C(1) << 24) * CONF_CONNECTIONS_MAX - WORDS_FIRST)
+#define WORDS ((INT64_C(1) << 24) * RANGE_LEN - WORDS_FIRST)
 
 /* Octets of an address as a number. */
 static uint64_t number(unsigned char const *octets, size_t len)
@@ -32,7 +34,7 @@ off_t clients_first(conf_address const *client)
 {
   uint64_t range = peer_ipv4(client) ? number(client->octets + 12, 4)
     : RANGES_IPV4 + number(client->octets, 8) % (RANGES - RANGES_IPV4);
-  return (off_t)(range * CONF_CONNECTIONS_MAX);
+  return (off_t)(range * RANGE_LEN);
 }
 
 /* --- places --------------------------------------------------------------------------- */
@@ -109,8 +111,19 @@ unsigned int clients_count(int queue, conf_address const *client, unsigned int m
 
 int clients_word(int queue, conf_address const *client)
 {
-  off_t word = WORDS_FIRST + clients_first(client) / CONF_CONNECTIONS_MAX % WORDS;
+  off_t word = WORDS_FIRST + clients_first(client) / RANGE_LEN % WORDS;
   enum place is = place_take(queue, word);
+  return is == PLACE_FAILED ? -1 : is == PLACE_OURS;
+}
+
+/* --- names ---------------------------------------------------------------------------- */
+
+int clients_name(int queue, conf_address const *client, unsigned int most, unsigned int *next)
+{
+  off_t first = clients_first(client) + CONF_CONNECTIONS_MAX;
+  enum place is = PLACE_TAKEN;
+  /* our own locks hide from us: those are behind us */
+  while (*next < most && is != PLACE_OURS && is != PLACE_FAILED) is = place_take(queue, first + (*next)++);
   return is == PLACE_FAILED ? -1 : is == PLACE_OURS;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "smtp/domain.h"
+#include "smtpd/clients.h"
 
 /* What only conf/lenient makes an argument: so it is read when it is needed.  1, or 0: session_broken(). */
 static int argument_read(session *s, smtp_argument *argument, enum smtp_argument_verdict *verdict,
@@ -60,6 +61,13 @@ static int room_refuse(session *s)
   return r;
 }
 
+static int sender_refuse(session *s)
+{
+  int r = session_refuse(s, "554 5.7.1 <", s->sender.s, ">: Sender address rejected: Source routing is not allowed");
+  session_log_reject(s, "", "MAIL", 0);
+  return r;
+}
+
 static int mail_begin(session *s, parameters_mail const *mail)
 {
   s->mail = 1;
@@ -74,6 +82,7 @@ int envelope_mail(session *s, smtp_command const *command)
   parameters_mail mail;
   enum smtp_argument_verdict argued;
   enum parameters_verdict verdict;
+  int taken;
 
   if (!*s->helo) return session_refuse(s, "503 5.5.1 Error: send HELO or EHLO first");
   if (s->mail) return session_refuse(s, "503 5.5.1 Error: nested MAIL command");
@@ -88,6 +97,8 @@ int envelope_mail(session *s, smtp_command const *command)
   if (verdict != PARAMETERS_GOOD) return parameters_refuse(s, verdict);
   if (!address_sayable(&argument, mail.smtputf8)) return unsayable_refuse(s);
   if (!string_copy(&s->sender, argument.text)) return session_broken(s);
+  if (!policy_mail(&s->policy, &argument.path, &s->domain, &taken)) return session_broken(s);
+  if (!taken) return sender_refuse(s);
   if (!session_databytes(s) || !session_minfree(s)) return 0;
   if (s->databytes && mail.size > s->databytes) return size_refuse(s);
   if (!session_room(s, mail.size)) return room_refuse(s);
@@ -155,6 +166,14 @@ static int subdomains_read(session *s)
   return 1;
 }
 
+/* All sessions of a client share what there is; those of this host are of whoever it takes mail from. */
+static int subdomain_left(session *s)
+{
+  if (s->subdomains_used >= s->subdomains) return 0;
+  if (session_this_host(s) || !session_queue(s)) return 1;
+  return clients_name(s->queue, &s->client.address, (unsigned int)s->subdomains, &s->subdomains_next) != 0;
+}
+
 /*
  * May the session send to the recipient's domain too?  One that a list names is there; of those that are only below one
  * there are as many as anybody likes to make up, and each is a list, and a site to be looked for.
@@ -166,7 +185,7 @@ static int subdomain_admit(session *s, int *yes)
   if (!s->policy.below) return 1;
   if (!subdomains_read(s)) return 0;
   if (!s->subdomains || subdomain_known(s)) return 1;
-  *yes = s->subdomains_used < s->subdomains;
+  *yes = subdomain_left(s);
   if (!*yes) return 1;
   s->subdomains_used++;
   return stralloc_catb(&s->subdomains_names, s->domain.s, s->domain.len + 1) || session_broken(s);

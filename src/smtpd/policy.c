@@ -85,6 +85,19 @@ static int at_home(policy *p, smtp_path const *path, stralloc const *domain, str
   return 1;
 }
 
+int policy_mail(policy *p, smtp_path const *path, stralloc *domain, int *yes)
+{
+  int ours, elsewhere;
+  *yes = 1;
+  if (!path->domainlen || *path->domain == '[') return 1;
+  if (!routed(p, path, &elsewhere)) return 0;
+  if (!elsewhere) return 1;
+  if (!conf_domain_fold(domain, path->domain, path->domainlen)) return errno != ENOMEM;
+  if (!conf_relaydomain(p->conf, &p->relaydomains, domain->s, domain->len, &ours)) return 0;
+  *yes = !ours;
+  return 1;
+}
+
 int policy_rcpt(policy *p, smtp_path const *path, stralloc *domain, stralloc *address,
                 enum policy_verdict *verdict)
 {

@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 #include <skalibs/djbunix.h>
+#include <skalibs/iopause.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
@@ -105,8 +105,9 @@ void session_log_reject(session *s, char const *id, char const *stage, char cons
 /* --- state --- */
 
 /* 127.0.0.1, as it is kept, or ::1: programs of ours, and proxies. */
-static int this_host(conf_address const *address)
+int session_this_host(session const *s)
 {
+  conf_address const *address = &s->client.address;
   static conf_address const hosts[] =
     { { { [10] = 255, [11] = 255, [12] = 127, [15] = 1 } }, { { [15] = 1 } } };
   return !memcmp(address, &hosts[0], sizeof *address) || !memcmp(address, &hosts[1], sizeof *address);
@@ -123,7 +124,7 @@ void session_reset(session *s)
   s->rcpt_tried = 0;
   s->content = CONTENT_NONE;
   s->chunk_refused = 0;
-  if (!this_host(&s->client.address)) return;
+  if (!session_this_host(s)) return;
   s->subdomains_used = 0;
   s->subdomains_names.len = 0;
 }
@@ -486,7 +487,7 @@ static int session_admit(session *s)
   uint64_t most;
   int said, exempt, r;
   if (!conf_concurrencyclient(s->conf, &most, &said)) return session_broken(s);
-  if (!most || s->client.local || (!said && this_host(&s->client.address))) return 1;
+  if (!most || s->client.local || (!said && session_this_host(s))) return 1;
   s->places = (unsigned int)most;
   r = session_queue(s) ? clients_enter(s->queue, &s->client.address, s->places) : -1;
   if (r == -1) log_line("warning: unable to count connections from ", s->who, ": ", strerror(errno));
@@ -592,22 +593,27 @@ static unsigned int linger_ms(session const *s)
 {
   unsigned int lines = linger_lines(s);
   unsigned int ms = lines ? lines * SESSION_LINE_MS * clients_count(s->queue, &s->client.address, s->places) : 0;
+  ms += (unsigned int)s->subdomains_used * SESSION_NAME_MS;
   if (ms > SESSION_LINGER_MOST_MS) return SESSION_LINGER_MOST_MS;
   return s->fruitful || ms > SESSION_LINGER_MS ? ms : SESSION_LINGER_MS;
 }
 
 /*
- * A client that had nothing done, or much to be logged, keeps its place for a while, though it is rid of us: so often can
- * each come, and be in the log, and not as often as processes can be started.  A signal ends that as well.
+ * A client that had nothing done, or much to be logged, or has perhaps made up names, keeps its place for a while, though it is rid of us: so often can
+ * each come, and be in the log, and so many names have lists, and not as many as processes can be started.  A signal ends that as well.
  */
 static void session_linger(session const *s)
 {
   unsigned int ms = s->counted ? linger_ms(s) : 0;
-  struct timespec const pause = { .tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000 };
+  iopause_fd x = { .fd = s->stop, .events = IOPAUSE_READ };
+  tain deadline;
   if (!ms) return;
   fd_close(0);
   fd_close(1);
-  nanosleep(&pause, 0);
+  tain_now_g();
+  tain_from_millisecs(&deadline, (int)ms);
+  tain_add_g(&deadline, &deadline);
+  iopause_g(&x, 1, &deadline);
 }
 
 /* Who is told that there are too many connections has a line of its own, or none. */

@@ -80,13 +80,12 @@ int main(int argc, char const *const *argv)
 {
   static session s;
   char const *instance = options_read(argc, argv);
-  int stop;
   log_init();
   log_name();
   umask(007);
   if (!tain_now_set_stopwatch_g()) strerr_diefusys(111, "read the clock");
-  stop = stop_init();
+  s.stop = stop_init();
   if (!peer_read(&s.client, 0)) strerr_diefusys(111, "tell who the client is");
-  if (!wire_init(&s.wire, 0, 1, stop)) strerr_diefusys(111, "use descriptors 0 and 1");
+  if (!wire_init(&s.wire, 0, 1, s.stop)) strerr_diefusys(111, "use descriptors 0 and 1");
   return session_run(&s, instance);
 }

@@ -45,6 +45,8 @@
 #define SESSION_LINGER_MOST_MS 300000
 /* And so long for each line in the log, for each place that the client has: all of it together is 20 lines a second. */
 #define SESSION_LINE_MS 50
+/* And so long for each name below a domain of ours that it has sent to, though something was done. */
+#define SESSION_NAME_MS 500
 /* Lines of a session that gets nothing done, beyond those of refusals: that it came and went, and why. */
 #define SESSION_LINES_OWN 4
 /* Lines of refusals and requests that are not counted where something was done, which is in the log itself. */
@@ -98,12 +100,14 @@ typedef struct session
   int lenient;                /* the same */
   uint64_t subdomains;        /* may be used; UINT64_MAX: not known yet */
   uint64_t subdomains_used;
+  unsigned int subdomains_next; /* of the client's, see clients_name() */
   stralloc subdomains_names;  /* those, each a string */
   unsigned int errors;
   unsigned int junk;          /* commands that got nothing done */
   unsigned int rcpts_over;    /* recipients beyond SESSION_RCPTS_MAX, or beyond conf/subdomains */
   unsigned int lines;         /* in the log, of SESSION_LINES_MAX */
   uint64_t unlogged;          /* lines that were too many */
+  int stop;                   /* readable when we are told to stop */
   clients_seat seat;
   int counted;                /* the client has one of the places that its kind may have */
   unsigned int places;        /* that may be */
@@ -167,6 +171,9 @@ extern int session_refuse_pieces(session *s, char const *const *text);
 
 /* What is no error and gets nothing done: enough of that is one.  0: the session is over. */
 extern int session_junk(session *s);
+
+/* Is the client a program on this host? */
+extern int session_this_host(session const *s);
 
 /* May there be one more line in the log of what this client would have?  One that may not be is counted. */
 extern int session_may_log(session *s);

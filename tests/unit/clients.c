@@ -21,33 +21,36 @@ static off_t first(char const *text)
   return clients_first(&a);
 }
 
+/* Places of a client, and names. */
+#define RANGE (CONF_CONNECTIONS_MAX + CONF_SUBDOMAINS_MAX)
+
 /* Have these two no place in common? */
 static int apart(char const *a, char const *b)
 {
   off_t d = first(a) - first(b);
-  return d >= CONF_CONNECTIONS_MAX || d <= -CONF_CONNECTIONS_MAX;
+  return d >= RANGE || d <= -RANGE;
 }
 
 /* Are all the places there may be octets of a file? */
 static int within(char const *text)
 {
-  return first(text) >= 0 && first(text) <= INT64_MAX - (CONF_CONNECTIONS_MAX - 1);
+  return first(text) >= 0 && first(text) <= INT64_MAX - (RANGE - 1);
 }
 
 /* The last network for which there are octets of its own, counted from ::, and the next one. */
-#define LAST "3:46db:5d63:8864::"
-#define BEYOND "3:46db:5d63:8865::"
+#define LAST "1:a36d:2eb1:c431::"
+#define BEYOND "1:a36d:2eb1:c432::"
 
 static void check_ranges(void)
 {
   CHECK("the first", first("0.0.0.0") == 0);
-  CHECK("IPv4: next to each other", first("0.0.0.1") == CONF_CONNECTIONS_MAX);
+  CHECK("IPv4: next to each other", first("0.0.0.1") == RANGE);
   CHECK("IPv4: each its own", apart("192.0.2.1", "192.0.2.2") && apart("255.255.255.255", "0.0.0.0"));
   CHECK("IPv4: mapped", first("::ffff:192.0.2.1") == first("192.0.2.1"));
   CHECK("IPv6: behind IPv4", first("::1") > first("255.255.255.255") && apart("::1", "255.255.255.255"));
   CHECK("IPv6: one network", first("2001:db8::1") == first("2001:db8::ffff:ffff:ffff:ffff"));
   CHECK("IPv6: the next network", apart("2001:db8::1", "2001:db8:0:1::1"));
-  CHECK("IPv6: a whole /15", apart("2000::", "2001:ffff:ffff:ffff::") && apart("2a00::", "2a01:8000::"));
+  CHECK("IPv6: a whole /16", apart("2000::", "2000:ffff:ffff:ffff::") && apart("2a00::", "2a00:8000::"));
   CHECK("IPv6: no further than a file", within("ffff:ffff:ffff:ffff::") && within("3fff:ffff:ffff:ffff::"));
   CHECK("IPv6: the last of all", within(LAST) && apart(LAST, "::") && apart(LAST, "255.255.255.255"));
   CHECK("IPv6: from the first on again", first(BEYOND) == first("::"));
@@ -126,6 +129,23 @@ static void check_seats(void)
   CHECK("nor where that is not counted", !clients_many(&(clients_seat){ .all = 0 }));
 }
 
+/* All sessions of a client share them, and each goes on where it was. */
+static void check_names(void)
+{
+  conf_address a = address("192.0.2.7"), b = address("192.0.2.8");
+  int one = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), two = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  unsigned int first = 0, second = 0, again = 0, other = 0;
+  CHECK("two names", clients_name(one, &a, 3, &first) == 1 && clients_name(one, &a, 3, &first) == 1);
+  CHECK("another session's", clients_name(two, &a, 3, &second) == 1);
+  CHECK("all are taken", clients_name(one, &a, 3, &first) == 0 && clients_name(two, &a, 3, &second) == 0);
+  CHECK("another client's", clients_name(two, &b, 3, &other) == 1);
+  CHECK("no places", enter("192.0.2.7", 1) != -1);
+  close(one);
+  CHECK("free again", clients_name(two, &a, 3, &again) == 1);
+  CHECK("what is no file has no names", clients_name(-1, &a, 3, &first) == 0 || clients_name(-1, &b, 3, &(unsigned int){ 0 }) == -1);
+  close(two);
+}
+
 static void check_words(void)
 {
   conf_address a = address("192.0.2.1"), b = address("192.0.2.2");
@@ -142,6 +162,7 @@ int main(void)
 {
   check_ranges();
   check_seats();
+  check_names();
   check_words();
   check_places();
   check_count();
