@@ -454,6 +454,17 @@ testChunkingThatIsNotKnown() {
   done
 }
 
+# Nobody has what was not sent; and what is to come would be read for commands.
+testTakenBeforeItWasSent() {
+  peer "$CHUNK" -s 8192 -r 'BDAT*=>early 250 2.0.0 taken, unseen'
+  { printf 'Subject: m1\r\n\r\n'; yes "$(printf '%078d\r' 0)" | head -n 100000; } >"$T/work/m1"
+  wc -c <"$T/work/m1" >"$T/work/m1.length"
+  { echo "$SITE"; job m1 - a@x.tld; echo '=wait rcpt'; echo '=end'; } | send
+  assertEquals "$(journal m1)" deferred "$(journal m1 | cut -d' ' -f2)"
+  assertContains "$(journal m1)" 'taken, unseen'
+  wait_for 10 eval '[ "$(log_count end)" = 1 ]'
+}
+
 # --- the site is away ---------------------------------------------------------------
 
 # down_is TEXT: one job, and that is the last word; nobody is told anything about the message.

@@ -291,6 +291,24 @@ static void greeting_replied(session *s)
 
 /* --- reading --------------------------------------------------------------------------- */
 
+static void nonsense(session *s, char const *line, size_t len)
+{
+  char said[200];
+  size_t n = len < sizeof said - 1 ? len : sizeof said - 1;
+  memcpy(said, line, n);
+  said[n] = 0;
+  smtp_text_clean(said, n);
+  text_join(s->text, sizeof s->text, "host ", s->peer, JOB_TEXT_NONSENSE, said);
+  session_fail(s, "4.5.0");
+}
+
+/* Nobody can have taken what was not sent: what is left of it would be read for other commands, and its replies shifted. */
+static int too_early(session const *s, expected const *head)
+{
+  return (head->kind == EXPECTED_BDAT || head->kind == EXPECTED_CONTENT) && head->job == s->begun_last
+    && wire_file_pending(&s->wire) && session_reply_positive(s);
+}
+
 static void reply_take(session *s)
 {
   expected const *head = expected_head(&s->owed);
@@ -304,6 +322,11 @@ static void reply_take(session *s)
   if (s->reply.code == 421 && head->kind != EXPECTED_QUIT)
   {
     connection_refused(s, head->kind);
+    return;
+  }
+  if (too_early(s, head))
+  {
+    nonsense(s, s->reply.text, s->reply.len);
     return;
   }
   e = expected_pop(&s->owed);
@@ -342,17 +365,6 @@ static void reply_add(session *s, char const *line, size_t len, smtp_reply_line 
   reply->text[reply->len] = 0;
   reply->code = parsed->code;
   smtp_status_scan(reply->status, parsed->code, parsed->text, parsed->textlen);
-}
-
-static void nonsense(session *s, char const *line, size_t len)
-{
-  char said[200];
-  size_t n = len < sizeof said - 1 ? len : sizeof said - 1;
-  memcpy(said, line, n);
-  said[n] = 0;
-  smtp_text_clean(said, n);
-  text_join(s->text, sizeof s->text, "host ", s->peer, JOB_TEXT_NONSENSE, said);
-  session_fail(s, "4.5.0");
 }
 
 static void extension_take(session *s, smtp_reply_line const *line)

@@ -108,6 +108,11 @@ int wire_pending(wire const *w)
   return !w->dead && (w->out_pos < w->out_len || w->file != -1);
 }
 
+int wire_file_pending(wire const *w)
+{
+  return !w->dead && w->file != -1;
+}
+
 static enum wire_result file_send(wire *w, size_t *sent)
 {
   off_t pos = (off_t)w->file_pos;

@@ -65,6 +65,8 @@ extern enum wire_result wire_ready(wire *w);
 
 /* Does anything wait to go out? */
 extern int wire_pending(wire const *w);
+/* Is some of the last file that was put? */
+extern int wire_file_pending(wire const *w);
 
 /* Write once; *sent is how many octets went. */
 extern enum wire_result wire_write(wire *w, size_t *sent);

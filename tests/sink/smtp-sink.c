@@ -7,7 +7,8 @@
  *   -e  EHLO offers this; without any, only HELO's services
  *   -r  "GLOB=>ACTION" or "N/GLOB=>ACTION": what to do at the events that match GLOB, or only
  *       at the Nth of a connection.  Events are CONNECT, each command line, and CONTENT (all of
- *       a message has come).  ACTION is a reply ("\n" parts its lines), "drop", or "mute".
+ *       a message has come).  ACTION is a reply ("\n" parts its lines), "drop", or "mute"; "early REPLY" to BDAT comes
+ *       a second before its octets are read.
  *   -d  drop the connection when so many octets of content have come
  *   -s  size of the socket's buffers
  *   -w  wait so long before each turn to read, as on a long link
@@ -254,7 +255,11 @@ static void bdat(char const *line)
   int last = strcasestr(line, " LAST") != 0;
   int good = in_mail && recipients;
   char const *text = ruled(line);
+  int early = text && !strncmp(text, "early ", 6);
   content_len = 0;
+  if (early) reply(text + 6);
+  if (early) flush();
+  if (early) poll(0, 0, 1000);
   if (good && !text) message_open();
   while (left > 0)
   {
@@ -265,6 +270,7 @@ static void bdat(char const *line)
     in_pos += n;
     left -= (long)n;
   }
+  if (early) return;
   if (text) reply(text);
   else if (!in_mail) reply("503 5.5.1 no MAIL");
   else if (!recipients) reply("554 5.5.1 no valid recipients");
