@@ -1103,9 +1103,10 @@ EOT
 # Whoever publishes the loopback for his name means this very host: ourselves at our port, and at others what was not
 # meant for him.  Behind a translator, or a tunnel, it is the same.
 HERE='A=127.0.0.2 A=127.255.255.254 AAAA=::1 AAAA=::ffff:127.0.0.2 AAAA=64:ff9b::127.0.0.2 AAAA=2002:7f00:2:: AAAA=::127.0.0.2
-  AAAA=::ffff:0:127.0.0.2 A=0.0.0.0 AAAA=:: AAAA=64:ff9b::0.0.0.0 AAAA=2002:: '
-NOWHERE='A=0.1.2.3 A=169.254.169.254 A=224.0.0.1 A=239.1.2.3 A=240.0.0.1 A=255.255.255.255 AAAA=fe80::1 AAAA=febf::1 AAAA=ff02::1
-  AAAA=2002:e000:1:: AAAA=64:ff9b::169.254.169.254 AAAA=::ffff:255.255.255.255 AAAA=::224.0.0.1'
+  AAAA=::ffff:0:127.0.0.2 A=0.0.0.0 AAAA=:: AAAA=64:ff9b::0.0.0.0 AAAA=2002:: AAAA=64:ff9b:1::127.0.0.2 '
+NOWHERE='A=0.1.2.3 A=169.254.169.254 A=224.0.0.1 A=239.1.2.3 A=240.0.0.1 A=255.255.255.255 AAAA=fe80::1 AAAA=febf::1 AAAA=fec0::1 AAAA=ff02::1
+  AAAA=2002:e000:1:: AAAA=64:ff9b::169.254.169.254 AAAA=::ffff:255.255.255.255 AAAA=::224.0.0.1
+  AAAA=64:ff9b:1:2::169.254.169.254'
 addresses() {
   n=0
   for a in $HERE $NOWHERE; do

@@ -302,7 +302,7 @@ static enum leads leads4(uint32_t address)
 }
 
 /*
- * The IPv4 address that a translator or a tunnel makes of an IPv6 address: NAT64 (RFC 6052), 6to4 (RFC 3056), SIIT
+ * The IPv4 address that a translator or a tunnel makes of an IPv6 address: NAT64 (RFC 6052, RFC 8215), 6to4 (RFC 3056), SIIT
  * (RFC 2765), IPv4-compatible (RFC 4291 section 2.5.5.1).  1 or 0.
  */
 static int embedded(struct in6_addr const *six, uint32_t *four)
@@ -310,6 +310,7 @@ static int embedded(struct in6_addr const *six, uint32_t *four)
   static struct { unsigned char prefix[12]; size_t len, at; } const forms[] =
   {
     { { 0, 0x64, 0xff, 0x9b }, 12, 12 },
+    { { 0, 0x64, 0xff, 0x9b, 0, 1 }, 6, 12 },
     { { 0x20, 0x02 }, 2, 2 },
     { { 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0 }, 12, 12 },
     { { 0 }, 12, 12 },
@@ -326,7 +327,7 @@ static enum leads leads6(struct in6_addr const *six)
 {
   uint32_t four;
   if (IN6_IS_ADDR_UNSPECIFIED(six) || IN6_IS_ADDR_LOOPBACK(six)) return LEADS_HERE;
-  if (IN6_IS_ADDR_LINKLOCAL(six) || IN6_IS_ADDR_MULTICAST(six)) return LEADS_NOWHERE;
+  if (IN6_IS_ADDR_LINKLOCAL(six) || IN6_IS_ADDR_SITELOCAL(six) || IN6_IS_ADDR_MULTICAST(six)) return LEADS_NOWHERE;
   return embedded(six, &four) ? leads4(four) : LEADS_AWAY;
 }
 
