@@ -93,14 +93,16 @@ static void message_finish(qmgr *q, char const *id, enum queue_place place)
   else if (errno != ENOENT) qmgr_say(q, SAY_STUCK, "warning: unable to remove ", id, ": ", strerror(errno));
 }
 
-/* What is no message, or not the message of its id, goes where it is in nobody's way. */
+/* What is no message, or not the message of its id, goes where it is in nobody's way.  Into new/ others may put any number. */
 static void put_aside(qmgr *q, char const *id, enum queue_place place, char const *why)
 {
   char aside[ID_LEN + 1];
-  if (queuedir_put_aside(q->queue, id, place, aside) == 0)
-    qmgr_say(q, place == QUEUE_NEW ? SAY_ASIDE_NEW : SAY_ASIDE,
-             "warning: ", place == QUEUE_NEW ? "new/" : "", id, ": ", why, ", put aside as corrupt/", aside);
-  else if (errno != ENOENT) qmgr_say(q, SAY_STUCK, "warning: unable to put aside ", id, ": ", strerror(errno));
+  if (queuedir_put_aside(q->queue, id, place, aside) == -1)
+  {
+    if (errno != ENOENT) qmgr_say(q, SAY_STUCK, "warning: unable to put aside ", id, ": ", strerror(errno));
+  }
+  else if (place == QUEUE_NEW) qmgr_say(q, SAY_ASIDE, "warning: new/", id, ": ", why, ", put aside as corrupt/", aside);
+  else log_line("warning: ", id, ": ", why, ", put aside as corrupt/", aside);
 }
 
 static void message_to_cur(qmgr *q, char const *id)

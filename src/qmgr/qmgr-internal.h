@@ -609,8 +609,7 @@ enum say
 {
   SAY_SHORT,                 /* what does not work */
   SAY_OBSTACLE,              /* what is in the way of a list */
-  SAY_ASIDE_NEW,             /* put aside from new/ */
-  SAY_ASIDE,                 /* or from elsewhere */
+  SAY_ASIDE,                 /* put aside from new/ */
   SAY_PASSED_OVER,           /* messages that cannot be opened */
   SAY_STUCK,                 /* or cannot be moved, or removed */
   SAY_UNFINISHED,            /* in tmp/ */
