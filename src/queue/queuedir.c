@@ -90,13 +90,16 @@ int queuedir_taken(int queue, char const *id, struct stat *st)
 {
   static enum queue_place const order[] = { QUEUE_CUR, QUEUE_HOLD, QUEUE_CUR, QUEUE_CORRUPT };
   char path[QUEUE_PATH_MAX];
+  int e = errno;
+  int taken = 0;
   size_t i;
-  for (i = 0; i < sizeof order / sizeof *order; i++)
+  for (i = 0; i < sizeof order / sizeof *order && !taken; i++)
   {
     queuedir_path(path, order[i], id);
-    if (fstatat(queue, path, st, AT_SYMLINK_NOFOLLOW) == 0) return 1;
+    taken = fstatat(queue, path, st, AT_SYMLINK_NOFOLLOW) == 0;
   }
-  return 0;
+  errno = e;
+  return taken;
 }
 
 /* In new/: only what nobody is in the way of; else it is looked for where that is. */

@@ -38,7 +38,7 @@ extern void queuedir_path(char out[QUEUE_PATH_MAX], enum queue_place place, char
  * Whoever adds to new/ chooses the name of what he adds, and may choose one that is taken.  Has something in cur/, hold/
  * or corrupt/ this name?  Then that is the message of this id, whatever is in new/; or it was there a moment ago.
  *   *st  what has it
- * Returns 1 or 0.
+ * Returns 1 or 0; errno stays.
  */
 extern int queuedir_taken(int queue, char const *id, struct stat *st);
 

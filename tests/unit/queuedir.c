@@ -94,6 +94,9 @@ static void opening(int queue)
   mkdirat(queue, "hold/" ID2, 0700);
   CHECK("directory", queuedir_open_message(queue, ID2, O_RDONLY, &place) == -1 && errno == EINVAL);
   unlinkat(queue, "hold/" ID2, AT_REMOVEDIR);
+  mkfifoat(queue, "new/" ID2, 0600);
+  CHECK("FIFO in new", queuedir_open_message(queue, ID2, O_RDONLY, &place) == -1 && errno == EINVAL);
+  unlinkat(queue, "new/" ID2, 0);
 }
 
 /* ID1 is in new. */
