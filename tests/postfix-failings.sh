@@ -154,10 +154,10 @@ testReplyDoesNotWaitForTheWork() {
   }' >"$T/ids"
   "$BIN/flush-record" -C "$I" long.example <"$T/ids"
   assertTrue "$(waiting long.example) listed" "[ $(waiting long.example) -gt 9000 ]"
-  began=$(date +%s%N)
-  etrn long.example >/dev/null
-  took=$((($(date +%s%N) - began) / 1000000))
-  assertTrue "took $took ms, a Python client's start and four commands included" "[ $took -lt 300 ]"
+  service qmgr p # nobody works
+  etrn long.example >"$T/reply"
+  assertContains "$(cat "$T/reply")" '250 OK'
+  service qmgr c
   arrive long.example 1
   assertTrue 'stale ids are gone' 'wait_for 20 waits long.example 0'
 }
