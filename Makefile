@@ -59,6 +59,7 @@ object = $(patsubst %,$(O)/src/%.o,$(1))
 SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content smtp/parts smtp/reply smtp/header)
 JOB := $(call object,job/job job/socket)
 SEND := $(call object,send/session send/transaction send/envelope send/fit send/expected send/wire send/report send/work send/hand send/host send/dnstcp send/way send/retry send/site send/text send/clock send/confine) $(JOB) $(SMTP)
+SCHED := $(call object,sched/backoff sched/health)
 BASE := $(call object,base/instance base/program base/log base/duration base/wallclock)
 CONF := $(call object,conf/conf conf/list conf/route) $(BASE) $(SMTP)
 QUEUE := $(call object,queue/id queue/queuedir queue/message queue/room queue/trace) $(JOB) $(CONF)
@@ -85,7 +86,7 @@ all: $(PROGRAMS:%=$(BIN)/%)
 $(BIN)/smtpd-etrn: $(call object,smtpd/smtpd-etrn smtpd/session smtpd/envelope smtpd/parameters smtpd/receive smtpd/etrn \
   smtpd/policy smtpd/peer smtpd/clients base/wire) $(FLUSH)
 $(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/settings qmgr/clock qmgr/timer qmgr/cuts qmgr/crowd qmgr/site qmgr/gate qmgr/deliver \
-  qmgr/agent qmgr/notice qmgr/totals qmgr/intake qmgr/idle flush/sitefile) $(FLUSH)
+  qmgr/agent qmgr/notice qmgr/totals qmgr/intake qmgr/idle flush/sitefile) $(SCHED) $(FLUSH)
 $(BIN)/bounce-put: $(call object,bounce/bounce-put bounce/subject bounce/way bounce/notice bounce/prose bounce/report \
   bounce/returned bounce/lines bounce/quoted bounce/fields flush/sitefile queue/ids) $(FLUSH)
 $(BIN)/qmgr-trigger: $(call object,flush/qmgr-trigger) $(FLUSH)
@@ -94,7 +95,7 @@ $(BIN)/flush-run: $(call object,flush/flush-run flush/watch flush/names flush/si
 $(BIN)/flush-rebuild: $(call object,flush/flush-rebuild flush/lists flush/unlisted) $(FLUSH)
 $(BIN)/queue-put: $(call object,tools/queue-put) $(FLUSH)
 $(BIN)/queue-list: $(call object,tools/queue-list tools/listing tools/listing-text tools/listing-json tools/waiting \
-  tools/filter queue/ids tools/out flush/sitefile) $(FLUSH)
+  tools/filter queue/ids tools/out flush/sitefile sched/backoff) $(FLUSH)
 $(BIN)/queue-cat: $(call object,tools/queue-cat tools/history queue/ids) $(QUEUE)
 $(BIN)/queue-shape: $(call object,tools/queue-shape tools/shape-table tools/shape-metrics tools/ages tools/out flush/sitefile) $(FLUSH)
 $(BIN)/site-list: $(call object,tools/site-list tools/sites tools/out flush/sitefile flush/names) $(FLUSH)
@@ -160,6 +161,7 @@ $(filter-out $(UNIT_SEND),$(UNIT)): $(O)/%: $(O)/%.o $(FLUSH)
 	$(LINK) -o $@ $^ $(SKALIBS) $(NAMES)
 
 $(O)/tests/unit/clients: $(call object,smtpd/clients smtpd/peer)
+$(O)/tests/unit/backoff $(O)/tests/unit/health: $(SCHED)
 $(O)/tests/unit/timer: $(call object,qmgr/timer)
 $(O)/tests/unit/cuts: $(call object,qmgr/cuts)
 $(O)/tests/unit/crowd: $(call object,qmgr/crowd)

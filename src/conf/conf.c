@@ -734,13 +734,6 @@ int conf_backoff_read(int conf, conf_backoff *backoff)
   return r;
 }
 
-uint64_t conf_backoff_retry(conf_backoff const *backoff, uint64_t n)
-{
-  uint64_t seconds = backoff->min;
-  while (n-- > 1 && seconds < backoff->max) seconds *= 2;
-  return seconds < backoff->max ? seconds : backoff->max;
-}
-
 int conf_concurrency_read(int conf, conf_concurrency *concurrency)
 {
   stralloc text = STRALLOC_ZERO;

@@ -86,8 +86,6 @@ extern int conf_delaywarning(int conf, uint64_t *seconds);
 /* backoff: MIN MAX in seconds. */
 typedef struct conf_backoff { uint64_t min; uint64_t max; } conf_backoff;
 extern int conf_backoff_read(int conf, conf_backoff *backoff);
-/* Seconds from an attempt that failed, the nth in a row, to the next one: MIN, then twice as long each time up to MAX. */
-extern uint64_t conf_backoff_retry(conf_backoff const *backoff, uint64_t n);
 
 /* concurrency: PERSITE [TOTAL], connections from us. */
 typedef struct conf_concurrency { uint64_t site; uint64_t total; } conf_concurrency;

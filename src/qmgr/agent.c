@@ -222,7 +222,7 @@ static unsigned int connections_most(site const *s)
 {
   unsigned int most = 1;
   agent const *a;
-  if (s->state == SITE_UP && !s->in_vain) return s->limit;
+  if (s->health.state == HEALTH_UP && !s->health.in_vain) return s->health.limit;
   for (a = s->agents; a; a = a->site_next) most += a->stuck != 0;
   return most;
 }
@@ -394,7 +394,7 @@ int agents_free_descriptors(qmgr *q)
 /* Others work: it has had enough of them. */
 static void site_has_enough(site *s)
 {
-  s->limit = s->agents_count > 1 ? s->agents_count - 1 : 1;
+  health_shrink(&s->health, s->agents_count);
 }
 
 static int another_up(site const *s, agent const *but)
@@ -580,7 +580,7 @@ static void said_rcpt(qmgr *q, agent *a, char const *s, size_t len)
   if (!j) return;
   job_answer(q, j, &result);
   if (job_status_settled(result.status)) site_served(q, a->site, &result);
-  if ((result.status == JOB_SENT || result.status == JOB_RELAYED) && a->site->limit < a->site->limit_max) a->site->limit++;
+  if (result.status == JOB_SENT || result.status == JOB_RELAYED) health_grow(&a->site->health, a->site->limit_max);
 }
 
 /* "done ID", "cut ID N" or "back ID N". */

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "smtp/reply.h"
 #include "qmgr/qmgr-internal.h"
+#include "sched/backoff.h"
 
 #define RECIPIENTS(j) genalloc_s(job_recipient, &(j)->recipients)
 #define RECIPIENTS_COUNT(j) genalloc_len(job_recipient, &(j)->recipients)
@@ -557,7 +558,7 @@ static int expired(qmgr const *q, gate const *g, char const *id, message_recipie
   if (!overdue(q, g, id)) return 0;
   if (r->attempts && r->last_us >= end_us && !clock_ahead(q, r->last_us)) return 1;
   if (g->parked) return clock_mercy_us(q, g->lifetime_us) <= q->now_us;
-  return g->site->state == SITE_DOWN && g->site->failed_us >= end_us;
+  return g->site->health.state == HEALTH_DOWN && g->site->health.failed_us >= end_us;
 }
 
 static int expire_recipient(qmgr *q, char const *id, int fd, size_t n)
@@ -886,7 +887,7 @@ static void fresh_send(qmgr *q, fresh *f, gate *g, agent *a)
 /* An agent for it; one of a site that may hang is on the account of whose message it is. */
 static agent *fresh_agent(qmgr *q, fresh *f, site *s)
 {
-  if (s->proven) return agent_with_room(q, s, 0, 0);
+  if (s->health.proven) return agent_with_room(q, s, 0, 0);
   if (!f->source) f->source = site_source(q, &q->message);
   return agent_with_room(q, s, f->source, 0);
 }
@@ -1016,8 +1017,8 @@ static uint64_t asked_rest_us(qmgr *q)
     message_recipient const *r = message_rcptp(&q->message, n);
     gate const *g = r->settled ? 0 : gate_get(q, message_string(&q->message, r->domain));
     uint64_t rest_us = g ? gate_rest_us(q, g) : 0;
-    if (g && r->attempts && qmgr_lately(q, r->last_us, VAIN_REST_US) && r->last_us + VAIN_REST_US > rest_us)
-      rest_us = r->last_us + VAIN_REST_US;
+    if (g && r->attempts && qmgr_lately(q, r->last_us, BACKOFF_REST_US) && r->last_us + BACKOFF_REST_US > rest_us)
+      rest_us = r->last_us + BACKOFF_REST_US;
     if (rest_us > latest_us) latest_us = rest_us;
   }
   return latest_us;

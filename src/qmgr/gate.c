@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "qmgr/qmgr-internal.h"
+#include "sched/backoff.h"
 
 /* Ids of a pass put aside in memory before they are written back: 1 MiB or so. */
 #define KEPT_MAX (65536 * ID_LEN)
@@ -406,8 +407,8 @@ static void pass_settle(qmgr *q, gate *g, pass *p)
 
 uint64_t gate_rest_us(qmgr const *q, gate const *g)
 {
-  uint64_t site_us = site_just_failed(q, g->site) ? g->site->failed_us + VAIN_REST_US : 0;
-  uint64_t own_us = qmgr_lately(q, g->vain_us, VAIN_REST_US) ? g->vain_us + VAIN_REST_US : 0;
+  uint64_t site_us = health_rest_us(&g->site->health, q->now_us);
+  uint64_t own_us = qmgr_lately(q, g->vain_us, BACKOFF_REST_US) ? g->vain_us + BACKOFF_REST_US : 0;
   return site_us > own_us ? site_us : own_us;
 }
 
@@ -427,9 +428,9 @@ static uint64_t expiry_again_us(qmgr const *q, gate const *g, int busy)
 {
   uint64_t at = q->now_us + EXPIRY_AGAIN_US;
   uint64_t later = g->due_us;
-  if (busy) return site_just_failed(q, g->site) ? q->now_us + BUSY_AGAIN_US : at;
+  if (busy) return health_rest_us(&g->site->health, q->now_us) ? q->now_us + BUSY_AGAIN_US : at;
   if (g->parked) later = clock_mercy_us(q, g->lifetime_us);
-  else if (g->site->state == SITE_DOWN) later = g->site->next_us;
+  else if (g->site->health.state == HEALTH_DOWN) later = g->site->health.next_us;
   return later != UINT64_MAX && later > at ? later : at;
 }
 
@@ -489,7 +490,7 @@ static int cut_left(qmgr *q, gate *g)
 static void pass_end(qmgr *q, gate *g)
 {
   pass *p = g->pass;
-  int looked = p->kind == PASS_EXPIRE && p->begun_us > g->site->failed_us;
+  int looked = p->kind == PASS_EXPIRE && p->begun_us > g->site->health.failed_us;
   uint64_t again_us = looked ? expiry_again_us(q, g, p->busy) : q->now_us;
   if (p->kind == PASS_ASKED && p->deferred && !p->settled) g->vain_us = q->now_us;
   pass_settle(q, g, p);

@@ -29,6 +29,7 @@
 #include "qmgr/crowd.h"
 #include "qmgr/cuts.h"
 #include "qmgr/timer.h"
+#include "sched/health.h"
 
 #define MINUTE_US (60 * SECOND_US)
 #define SECOND_US 1000000ull
@@ -95,30 +96,15 @@ extern uint64_t settings_retry_us(settings const *now, uint64_t attempts);
 
 /* --- site.c --------------------------------------------------------------------------- */
 
-enum site_state { SITE_UNKNOWN, SITE_UP, SITE_DOWN };
-
-/* So many connections in a row that settle nothing mean that the site has failed... */
-#define SITE_VAIN_MAX 3
-/* ...and so many that just end, where others have settled something: then it is more likely the link, which drops now and then. */
-#define SITE_VAIN_MAX_PROVEN 10
-
 struct site
 {
   char *name;
   known known;
-  enum site_state state;
-  uint64_t since_s;
-  uint64_t failures;
-  uint64_t next_us;          /* not before, while down */
-  uint64_t failed_us;        /* when it failed last */
+  health health;
   uint64_t drops;            /* connections that ended without a word */
   agent *resting;            /* gets nothing more until it is at rest: something is to go alone */
-  int proven;                /* it has settled something since it answered */
-  unsigned int in_vain;      /* connections in a row that settled nothing, each with another message at its head */
-  char vain[SITE_VAIN_MAX][ID_LEN + 1]; /* those messages */
   timer probe;
-  unsigned int limit;        /* connections it has earned */
-  unsigned int limit_max;    /* and may have at the most */
+  unsigned int limit_max;    /* connections it may have at the most */
   unsigned int without;      /* extensions it offers in vain, as its route says (smtp_extension) */
   unsigned int lied;         /* and as was found out */
   agent *agents;
@@ -136,10 +122,6 @@ struct site
 extern site *site_get(qmgr *q, char const *name);
 /* Nothing leads to it, and nothing of it has to be remembered any more: forget it, and its file.  1, or 0: it stays. */
 extern int site_forget(qmgr *q, site *s);
-/* What was tried in vain is left alone for so long, however often it is asked for. */
-#define VAIN_REST_US (5 * SECOND_US)
-/* Did it fail a moment ago? */
-extern int site_just_failed(qmgr const *q, site const *s);
 /* May it be tried unasked? */
 extern int site_open(qmgr const *q, site const *s);
 /* It answered: RELAY and text.  First success wakes all that waits for it. */

@@ -3,6 +3,7 @@
 #include <skalibs/types.h>
 
 #include "qmgr/qmgr-internal.h"
+#include "sched/backoff.h"
 
 static int session_add(stralloc *session, char const *key, char const *value)
 {
@@ -95,5 +96,5 @@ int settings_read(settings *now, int conf)
 
 uint64_t settings_retry_us(settings const *now, uint64_t attempts)
 {
-  return conf_backoff_retry(&now->backoff, attempts) * SECOND_US;
+  return backoff_delay(now->backoff.min, now->backoff.max, attempts) * SECOND_US;
 }

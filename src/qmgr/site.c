@@ -11,8 +11,6 @@
 #include "flush/sitefile.h"
 #include "qmgr/qmgr-internal.h"
 
-/* Connections a site may have as soon as it answered, and one more for each message it took. */
-#define SITE_LIMIT_FIRST 5
 /* Messages handed out in one turn, before the next site has its turn. */
 #define SITE_TURN 16
 /* Sites that wait for a connection and have their turns in one piece. */
@@ -28,7 +26,8 @@ static void site_write(qmgr *q, site const *s, enum sitefile_state state, char c
 {
   char path[strlen("site/") + FLUSH_NAME_MAX + 16];
   sitefile const file = {
-    .state = state, .since_s = s->since_s, .failures = s->failures, .next_s = s->next_us / SECOND_US, .why = why
+    .state = state, .since_s = s->health.since_us / SECOND_US, .failures = s->health.failures,
+    .next_s = s->health.next_us / SECOND_US, .why = why
   };
   stralloc line = STRALLOC_ZERO;
   site_path(path, s->name);
@@ -37,22 +36,13 @@ static void site_write(qmgr *q, site const *s, enum sitefile_state state, char c
   stralloc_free(&line);
 }
 
-/*
- * Only what was down matters after a restart: its back-off goes on.  What has failed in the future, or waits longer than
- * any may, was written before the clock was set back: then it is due.
- */
+/* Only what was down matters after a restart: its back-off goes on. */
 static void site_read(qmgr *q, site *s)
 {
-  uint64_t latest_us = q->now_us + q->settings.backoff.max * SECOND_US;
   sitefile file;
   if (!sitefile_read(q->queue, s->name, &file) || file.state != SITEFILE_DOWN) return;
-  s->state = SITE_DOWN;
-  s->since_s = file.since_s;
-  s->failures = file.failures;
-  s->next_us = file.next_s * SECOND_US;
-  if (s->since_s <= q->now_us / SECOND_US && s->next_us <= latest_us) return;
-  s->since_s = q->now_us / SECOND_US;
-  s->next_us = q->now_us;
+  health_restore(&s->health, q->now_us, file.since_s * SECOND_US, file.failures, file.next_s * SECOND_US,
+                 q->settings.backoff.max * SECOND_US);
 }
 
 /* --- knowing them ----------------------------------------------------------------------- */
@@ -68,7 +58,7 @@ site *site_get(qmgr *q, char const *name)
   if (!s) return 0;
   memset(s, 0, sizeof *s);
   s->name = memcpy(s + 1, name, len + 1);
-  s->limit = 1;
+  health_init(&s->health);
   s->waiter.place.owner = s;
   s->source = crowd_use(&q->crowd.unknown);
   s->probe.kind = TIMER_SITE;
@@ -82,7 +72,7 @@ site *site_get(qmgr *q, char const *name)
   s->known.used_us = q->now_us;
   known_add(&q->all_sites, &s->known);
   site_read(q, s);
-  if (s->state == SITE_DOWN) timer_set(&q->timers, &s->probe, s->next_us);
+  if (s->health.state == HEALTH_DOWN) timer_set(&q->timers, &s->probe, s->health.next_us);
   return s;
 }
 
@@ -99,7 +89,7 @@ static uint64_t remembered_us(qmgr const *q, site const *s)
   uint64_t from_us = s->known.used_us;
   uint64_t keep_us = q->settings.backoff.max * SECOND_US;
   if (knowns_many(&q->all_sites)) return from_us + SITE_KEEP_MANY_US;
-  if (s->state == SITE_DOWN && s->next_us > from_us) from_us = s->next_us;
+  if (s->health.state == HEALTH_DOWN && s->health.next_us > from_us) from_us = s->health.next_us;
   return from_us + (s->lied ? SITE_KEEP_LIED * keep_us : keep_us);
 }
 
@@ -139,7 +129,7 @@ source *site_source(qmgr *q, message const *m)
 void site_learn(qmgr *q, site *s, message const *m)
 {
   source *from;
-  if (s->proven || (s->source != &q->crowd.unknown && !s->source->key.null)) return;
+  if (s->health.proven || (s->source != &q->crowd.unknown && !s->source->key.null)) return;
   from = site_source(q, m);
   if (s->source == &q->crowd.unknown || !from->key.null) source_set(q, s, from);
   else crowd_forget(&q->crowd, from);
@@ -147,15 +137,14 @@ void site_learn(qmgr *q, site *s, message const *m)
 
 source *site_account(qmgr *q, site const *s, source *from)
 {
-  if (s->proven) return &q->crowd.sure;
+  if (s->health.proven) return &q->crowd.sure;
   return from ? from : s->source;
 }
 
 /* Whoever takes mail is on nobody's account, until he fails. */
 static void site_prove(qmgr *q, site *s)
 {
-  if (s->proven) return;
-  s->proven = 1;
+  if (s->health.proven) return;
   agents_trust(q, s);
   source_set(q, s, crowd_use(&q->crowd.unknown));
 }
@@ -164,12 +153,7 @@ static void site_prove(qmgr *q, site *s)
 
 int site_open(qmgr const *q, site const *s)
 {
-  return s->state != SITE_DOWN || s->next_us <= q->now_us;
-}
-
-int site_just_failed(qmgr const *q, site const *s)
-{
-  return s->state == SITE_DOWN && qmgr_lately(q, s->failed_us, VAIN_REST_US);
+  return health_open(&s->health, q->now_us);
 }
 
 static void gates_open(qmgr *q, site *s)
@@ -180,12 +164,9 @@ static void gates_open(qmgr *q, site *s)
 
 void site_answered(qmgr *q, site *s, char const *relay)
 {
-  if (s->state == SITE_UP) return;
-  if (s->state == SITE_DOWN) log_later("site ", s->name, ": up, ", relay);
-  s->state = SITE_UP;
-  s->since_s = q->now_us / SECOND_US;
-  s->next_us = 0;
-  s->limit = SITE_LIMIT_FIRST;
+  int down = s->health.state == HEALTH_DOWN;
+  if (!health_answered(&s->health, q->now_us)) return;
+  if (down) log_later("site ", s->name, ": up, ", relay);
   timer_clear(&q->timers, &s->probe);
   site_write(q, s, SITEFILE_UP, relay);
   gates_open(q, s);
@@ -196,60 +177,23 @@ void site_served(qmgr *q, site *s, job_result const *result)
 {
   char relay[LOG_LINE_MAX];
   site_prove(q, s);
-  s->in_vain = 0;
-  if (s->state != SITE_UP || !s->failures) return;
-  s->failures = 0;
-  site_write(q, s, SITEFILE_UP, log_clean(relay, sizeof relay, result->relay.s, result->relay.len));
-}
-
-static int vain_already(site const *s, char const *id)
-{
-  unsigned int i;
-  for (i = 0; i < s->in_vain && i < SITE_VAIN_MAX; i++)
-    if (!strcmp(s->vain[i], id)) return 1;
-  return 0;
-}
-
-static unsigned int vain_max(site const *s, char const *why)
-{
-  char const *text = strchr(why, ' ');
-  int link = text && !strncmp(text + 1, JOB_TEXT_LOST, strlen(JOB_TEXT_LOST));
-  return s->proven && link ? SITE_VAIN_MAX_PROVEN : SITE_VAIN_MAX;
+  if (health_served(&s->health))
+    site_write(q, s, SITEFILE_UP, log_clean(relay, sizeof relay, result->relay.s, result->relay.len));
 }
 
 int site_in_vain(site *s, char const *id, char const *why)
 {
-  if (strlen(id) == ID_LEN && vain_already(s, id)) return 0;
-  if (strlen(id) == ID_LEN && s->in_vain < SITE_VAIN_MAX) strcpy(s->vain[s->in_vain], id);
-  return ++s->in_vain >= vain_max(s, why);
-}
-
-/* Many sites that went down together (a lost link) come back spread over an eighth of the time. */
-static uint64_t backoff_us(settings const *now, uint64_t failures)
-{
-  uint64_t delay = settings_retry_us(now, failures);
-  uint64_t min = now->backoff.min * SECOND_US;
-  uint64_t less = delay / 8 ? (uint64_t)random() % (delay / 8) : 0;
-  return delay - less < min ? min : delay - less;
+  char const *text = strchr(why, ' ');
+  return health_in_vain(&s->health, id, text && !strncmp(text + 1, JOB_TEXT_LOST, strlen(JOB_TEXT_LOST)));
 }
 
 void site_failed(qmgr *q, site *s, char const *why)
 {
+  conf_backoff const *backoff = &q->settings.backoff;
   gate *g;
   gate *next;
-  int asked_only = s->state == SITE_DOWN && !site_open(q, s);
-  if (s->state != SITE_DOWN) s->since_s = q->now_us / SECOND_US;
-  s->state = SITE_DOWN;
-  s->failed_us = q->now_us;
-  s->proven = 0;
-  s->in_vain = 0;
-  s->limit = 1;
-  if (!asked_only)
-  {
-    s->failures++;
-    s->next_us = q->now_us + backoff_us(&q->settings, s->failures);
-    timer_set(&q->timers, &s->probe, s->next_us);
-  }
+  if (health_failed(&s->health, q->now_us, backoff->min * SECOND_US, backoff->max * SECOND_US, (uint64_t)random()))
+    timer_set(&q->timers, &s->probe, s->health.next_us);
   log_later("site ", s->name, ": down, ", why);
   site_write(q, s, SITEFILE_DOWN, why);
   for (g = s->gates; g; g = next)
@@ -265,9 +209,7 @@ static void set_back_each(void const *node, VISIT visit, void *by_us)
   site *s = *(site *const *)node;
   uint64_t by = *(uint64_t *)by_us;
   if (visit != postorder && visit != leaf) return;
-  s->since_s = clock_earlier(s->since_s, by / SECOND_US);
-  s->next_us = clock_earlier(s->next_us, by);
-  s->failed_us = clock_earlier(s->failed_us, by);
+  health_set_back(&s->health, by);
   s->known.used_us = clock_earlier(s->known.used_us, by);
 }
 
@@ -279,9 +221,7 @@ void sites_set_back(qmgr *q, uint64_t by_us)
 
 void site_note_parked(qmgr *q, site *s)
 {
-  if (s->state != SITE_UNKNOWN || s->since_s) return;
-  s->since_s = q->now_us / SECOND_US;
-  site_write(q, s, SITEFILE_PARKED, "");
+  if (health_parked(&s->health, q->now_us)) site_write(q, s, SITEFILE_PARKED, "");
 }
 
 void site_probe(qmgr *q, site *s)
@@ -386,7 +326,7 @@ static void ready_add(site *s, gate *g)
 /* Whose mail it is decides how many connections there are for it. */
 static void source_find(qmgr *q, site const *s, gate *g)
 {
-  int unknown = !s->proven && s->source == &q->crowd.unknown;
+  int unknown = !s->health.proven && s->source == &q->crowd.unknown;
   if (unknown && !s->agents_count && crowd_room(&q->crowd, s->source, gate_asked(g))) gate_learn(q, g);
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/wallclock.h"
+#include "sched/backoff.h"
 #include "smtp/chars.h"
 
 #define SECOND_US 1000000ull
@@ -108,7 +109,7 @@ uint64_t waiting_next_us(waiting const *w, waiting_domain const *d, message cons
 {
   uint64_t next_us = m->arrival_us < w->now_us ? m->arrival_us : w->now_us;
   if (d->route.parked || r->settled) return 0;
-  if (r->attempts && r->last_us <= w->now_us) next_us = r->last_us + conf_backoff_retry(&w->backoff, r->attempts) * SECOND_US;
+  if (r->attempts && r->last_us <= w->now_us) next_us = r->last_us + backoff_delay(w->backoff.min, w->backoff.max, r->attempts) * SECOND_US;
   if (d->state == SITEFILE_DOWN && d->next_s < UINT64_MAX / SECOND_US && next_us < d->next_s * SECOND_US)
     next_us = d->next_s * SECOND_US;
   return next_us;

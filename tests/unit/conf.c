@@ -612,17 +612,6 @@ static void route_bad(char const *line, char const *why)
   CHECK(line, failed(route_is("a.tld", "a.tld", 0, 432000, 20), expected));
 }
 
-/* Twice as long each time, no longer than the most, also after more attempts than can be counted so. */
-static void check_backoff_retry(void)
-{
-  conf_backoff backoff = { .min = 60, .max = 3600 };
-  conf_backoff equal = { .min = 7, .max = 7 };
-  CHECK("retry: first", conf_backoff_retry(&backoff, 1) == 60 && conf_backoff_retry(&backoff, 0) == 60);
-  CHECK("retry: doubles", conf_backoff_retry(&backoff, 2) == 120 && conf_backoff_retry(&backoff, 6) == 1920);
-  CHECK("retry: most", conf_backoff_retry(&backoff, 7) == 3600 && conf_backoff_retry(&backoff, UINT64_MAX) == 3600);
-  CHECK("retry: always the same", conf_backoff_retry(&equal, 1) == 7 && conf_backoff_retry(&equal, 99) == 7);
-}
-
 static int kept_is(conf_routes const *routes, char const *domain, char const *site)
 {
   static conf_route route = CONF_ROUTE_ZERO;
@@ -826,7 +815,6 @@ int main(void)
   check_users();
   check_recipients();
   check_queues();
-  check_backoff_retry();
   check_routes();
   check_files();
   check_fold();
