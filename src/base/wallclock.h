@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Moments, and how long something takes, are counted in microseconds. */
+#define SECOND_US UINT64_C(1000000)
+
 /* Microseconds since 1970, UTC, without leap seconds (clock_gettime(2), CLOCK_REALTIME). */
 extern uint64_t wallclock_us(void);
 

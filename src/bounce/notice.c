@@ -8,7 +8,6 @@
 #include "smtp/domain.h"
 #include "smtp/path.h"
 
-#define SECOND_US 1000000u
 
 size_t notice_next(notice const *n, size_t rcpt)
 {

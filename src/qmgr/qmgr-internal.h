@@ -21,6 +21,7 @@
 #include <skalibs/stralloc.h>
 #include <skalibs/genalloc.h>
 
+#include "base/wallclock.h"
 #include "conf/conf.h"
 #include "flush/flush.h"
 #include "job/job.h"
@@ -32,7 +33,6 @@
 #include "sched/health.h"
 
 #define MINUTE_US (60 * SECOND_US)
-#define SECOND_US 1000000ull
 
 typedef struct qmgr qmgr;
 typedef struct site site;

@@ -8,11 +8,11 @@
 #include <skalibs/types.h>
 
 #include "base/duration.h"
+#include "base/wallclock.h"
 #include "conf/conf.h"
 #include "smtp/chars.h"
 #include "tools/waiting.h"
 
-#define SECOND_US 1000000u
 
 /* Beside the bits of places. */
 #define FILTER_ACTIVE (1u << 31)

@@ -3,9 +3,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/wallclock.h"
 #include "smtp/reply.h"
 
-#define SECOND_US 1000000u
 
 static char const *const told[] =
 {

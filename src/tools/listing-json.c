@@ -1,6 +1,7 @@
 #include "tools/queue-list-internal.h"
 
-#define SECOND_US 1000000u
+#include "base/wallclock.h"
+
 
 static char const *const state_names[] =
 {

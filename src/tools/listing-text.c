@@ -3,6 +3,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/wallclock.h"
+
 /* The widths of postqueue's columns, with ids as long as ours, and of the line that a reason ends. */
 #define COLUMN_ID 17
 #define COLUMN_SIZE 8
@@ -13,7 +15,6 @@
 
 #define HEADINGS "----Queue ID----- --Size-- ---Arrival Time---- --Sender/Recipient------\n"
 
-#define SECOND_US 1000000u
 
 /* Two digits, with this in place of a zero before one. */
 static void pair_put(char *text, int number, char zero)

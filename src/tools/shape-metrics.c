@@ -9,10 +9,10 @@
 #include <skalibs/djbunix.h>
 #include <skalibs/types.h>
 
+#include "base/wallclock.h"
 #include "flush/trigger.h"
 #include "queue/queuedir.h"
 
-#define SECOND_US 1000000u
 /* Octets of queue/totals; more is not ours. */
 #define TOTALS_MAX 200
 
