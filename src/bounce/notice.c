@@ -8,7 +8,6 @@
 #include "smtp/domain.h"
 #include "smtp/path.h"
 
-
 size_t notice_next(notice const *n, size_t rcpt)
 {
   size_t const count = message_rcpts(&n->subject->message);

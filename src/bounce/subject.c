@@ -11,7 +11,6 @@
 #include "conf/conf.h"
 #include "smtp/path.h"
 
-
 /* What a recipient's mark is made of, or-ed: the event it is due for, if any, and that we have locked it. */
 #define MARK_EVENT(event) (1 << (event))
 #define MARK_LOCKED 8

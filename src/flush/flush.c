@@ -591,7 +591,8 @@ typedef struct walk
 {
   int (*ok)(char const *name, size_t len);
   int (*fn)(char const *name, void *data);
-  void (*stray)(char const *name, void *data);
+  void (*stray)(char const *name, void *data); /* NULL: nobody */
+  void (*wrong)(char const *name, void *data); /* the same */
   void *data;
   int requests;   /* where the name is all there is to it */
 } walk;
@@ -605,74 +606,69 @@ static int fit(walk const *w, DIR *dir, struct dirent const *entry)
   return w->requests ? !S_ISDIR(st.st_mode) : S_ISREG(st.st_mode);
 }
 
+/* What fn says of it, or 1. */
+static int entry_see(walk const *w, DIR *dir, struct dirent const *entry)
+{
+  char const *name = entry->d_name;
+  if (!(*w->ok)(name, strlen(name)))
+  {
+    if (w->wrong && strcmp(name, ".") && strcmp(name, "..")) (*w->wrong)(name, w->data);
+    return 1;
+  }
+  if (fit(w, dir, entry)) return (*w->fn)(name, w->data);
+  if (w->stray) (*w->stray)(name, w->data);
+  return 1;
+}
+
+static struct dirent const *entry_next(DIR *dir)
+{
+  errno = 0;
+  return readdir(dir);
+}
+
+static DIR *directory_open(int queue, char const *directory)
+{
+  int fd = openat(queue, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  DIR *dir = fd == -1 ? 0 : fdopendir(fd);
+  if (fd != -1 && !dir) close_keep(fd);
+  return dir;
+}
+
+static void directory_close(DIR *dir)
+{
+  int e = errno;
+  closedir(dir);
+  errno = e;
+}
+
 static int each(walk const *w, DIR *dir)
 {
   struct dirent const *entry;
-  for (;;)
-  {
-    errno = 0;
-    entry = readdir(dir);
-    if (!entry) return errno ? -1 : 1;
-    if (!(*w->ok)(entry->d_name, strlen(entry->d_name))) continue;
-    if (fit(w, dir, entry))
-    {
-      if (!(*w->fn)(entry->d_name, w->data)) return 0;
-    }
-    else if (w->stray) (*w->stray)(entry->d_name, w->data);
-  }
-}
-
-static int directory_each(int queue, char const *directory, walk const *w)
-{
-  DIR *dir;
-  int fd, r, e;
-
-  fd = openat(queue, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd == -1) return -1;
-  dir = fdopendir(fd);
-  if (!dir) { close_keep(fd); return -1; }
-  r = each(w, dir);
-  e = errno;
-  closedir(dir);
-  errno = e;
-  return r;
+  while ((entry = entry_next(dir)))
+    if (!entry_see(w, dir, entry)) return 0;
+  return errno ? -1 : 1;
 }
 
 int flush_walker_open(flush_walker *walker, int queue, char const *directory)
 {
-  int fd = openat(queue, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   walker->requests = !strcmp(directory, "asked");
-  walker->dir = fd == -1 ? 0 : fdopendir(fd);
-  if (fd != -1 && !walker->dir) close_keep(fd);
+  walker->dir = directory_open(queue, directory);
   return walker->dir != 0;
-}
-
-static int walker_end(flush_walker *walker, int e)
-{
-  closedir(walker->dir);
-  walker->dir = 0;
-  errno = e;
-  return e ? -1 : 0;
 }
 
 int flush_walker_next(flush_walker *walker, int (*fn)(char const *name, void *data),
                       void (*stray)(char const *name, void *data), void (*wrong)(char const *name, void *data),
                       void *data)
 {
-  walk const w = { .requests = walker->requests };
-  struct dirent const *entry;
-  char const *name;
-  errno = 0;
-  entry = readdir(walker->dir);
-  if (!entry) return walker_end(walker, errno);
-  name = entry->d_name;
-  if (!(w.requests ? flush_asked_ok : domain_ok)(name, strlen(name)))
-  {
-    if (wrong && strcmp(name, ".") && strcmp(name, "..")) (*wrong)(name, data);
-  }
-  else if (fit(&w, walker->dir, entry)) (*fn)(name, data);
-  else (*stray)(name, data);
-  return 1;
+  walk const w = {
+    .ok = walker->requests ? flush_asked_ok : domain_ok, .fn = fn, .stray = stray, .wrong = wrong, .data = data,
+    .requests = walker->requests
+  };
+  struct dirent const *entry = entry_next(walker->dir);
+  if (entry) return entry_see(&w, walker->dir, entry), 1;
+  directory_close(walker->dir);
+  walker->dir = 0;
+  return errno ? -1 : 0;
 }
 
 /* There is room for it by now, perhaps: then it need not stay in the reserve. */
@@ -700,23 +696,16 @@ int flush_reserve_each(int queue, int (*fn)(char const *name, void *data), void 
   return reserve_each(queue, reserved_each, &w);
 }
 
-/* What stands in the reserve is brought to where it belongs first. */
-static int asked_each(int queue, walk *w)
-{
-  int r;
-  if (flush_reserve_settle(queue) == -1) return -1;
-  r = directory_each(queue, "asked", w);
-  return r == 1 ? reserve_each(queue, reserved_each, w) : r;
-}
-
 int flush_walk(int queue, char const *directory, int (*fn)(char const *name, void *data),
                void (*stray)(char const *name, void *data), void *data)
 {
-  walk w = { .ok = domain_ok, .fn = fn, .stray = stray, .data = data };
-  if (strcmp(directory, "asked")) return directory_each(queue, directory, &w);
-  w.ok = flush_asked_ok;
-  w.requests = 1;
-  return asked_each(queue, &w);
+  walk const w = { .ok = domain_ok, .fn = fn, .stray = stray, .data = data };
+  DIR *dir = directory_open(queue, directory);
+  int r;
+  if (!dir) return -1;
+  r = each(&w, dir);
+  directory_close(dir);
+  return r;
 }
 
 int flush_each(int queue, char const *directory, int (*fn)(char const *name, void *data), void *data)

@@ -21,12 +21,6 @@
 /* Parked mail is given so long to be asked for. */
 #define MERCY_US (86400 * SECOND_US)
 
-uint64_t clock_earlier(uint64_t at_us, uint64_t by_us)
-{
-  if (at_us == UINT64_MAX) return at_us;
-  return at_us > by_us ? at_us - by_us : 0;
-}
-
 int clock_ahead(qmgr const *q, uint64_t us)
 {
   return us > q->now_us + AHEAD_US && us > wallclock_us();
@@ -96,12 +90,12 @@ static void set_back(qmgr *q, uint64_t by_us)
   size_t i;
   seconds[uint64_fmt(seconds, by_us / SECOND_US)] = 0;
   if (by_us >= AHEAD_US) log_line("clock: set back by ", seconds, " seconds");
-  q->hints_us = clock_earlier(q->hints_us, by_us);
-  q->scarce_us = clock_earlier(q->scarce_us, by_us);
-  q->refused_us = clock_earlier(q->refused_us, by_us);
-  q->intake.new_since_us = clock_earlier(q->intake.new_since_us, by_us);
-  for (i = 0; i < SAY_KINDS; i++) q->said[i].us = clock_earlier(q->said[i].us, by_us);
-  q->clock.jumped_us = clock_earlier(q->clock.jumped_us, by_us);
+  q->hints_us = moment_earlier(q->hints_us, by_us);
+  q->scarce_us = moment_earlier(q->scarce_us, by_us);
+  q->refused_us = moment_earlier(q->refused_us, by_us);
+  q->intake.new_since_us = moment_earlier(q->intake.new_since_us, by_us);
+  for (i = 0; i < SAY_KINDS; i++) q->said[i].us = moment_earlier(q->said[i].us, by_us);
+  q->clock.jumped_us = moment_earlier(q->clock.jumped_us, by_us);
   timers_set_back(&q->timers, by_us);
   sites_set_back(q, by_us);
   gates_set_back(q, by_us);

@@ -1016,10 +1016,10 @@ static uint64_t asked_rest_us(qmgr *q)
   {
     message_recipient const *r = message_rcptp(&q->message, n);
     gate const *g = r->settled ? 0 : gate_get(q, message_string(&q->message, r->domain));
-    uint64_t rest_us = g ? gate_rest_us(q, g) : 0;
-    if (g && r->attempts && qmgr_lately(q, r->last_us, BACKOFF_REST_US) && r->last_us + BACKOFF_REST_US > rest_us)
-      rest_us = r->last_us + BACKOFF_REST_US;
-    if (rest_us > latest_us) latest_us = rest_us;
+    uint64_t gate_us = g ? gate_rest_us(q, g) : 0;
+    uint64_t own_us = g && r->attempts ? backoff_rest_us(r->last_us, q->now_us) : 0;
+    if (gate_us > latest_us) latest_us = gate_us;
+    if (own_us > latest_us) latest_us = own_us;
   }
   return latest_us;
 }

@@ -408,7 +408,7 @@ static void pass_settle(qmgr *q, gate *g, pass *p)
 uint64_t gate_rest_us(qmgr const *q, gate const *g)
 {
   uint64_t site_us = health_rest_us(&g->site->health, q->now_us);
-  uint64_t own_us = qmgr_lately(q, g->vain_us, BACKOFF_REST_US) ? g->vain_us + BACKOFF_REST_US : 0;
+  uint64_t own_us = backoff_rest_us(g->vain_us, q->now_us);
   return site_us > own_us ? site_us : own_us;
 }
 
@@ -687,25 +687,25 @@ void gate_job_back(qmgr *q, gate *g, pass *from, enum urge urge, enum job_came c
 
 /* --- opening and closing ------------------------------------------------------------------------ */
 
-void gate_ask(qmgr *q, gate *g)
+/* What was tried before now is tried once more. */
+static void ask_anew(qmgr *q, gate *g)
 {
-  g->asked = 1;
-  g->asked_count++;
   g->asked_us = q->now_us;
   if (g->pass) g->asked_again = 1;
   else ask_in_time(q, g);
 }
 
+void gate_ask(qmgr *q, gate *g)
+{
+  g->asked = 1;
+  g->asked_count++;
+  ask_anew(q, g);
+}
+
 void gate_asked_meanwhile(qmgr *q, gate *g, char const *id, enum urge urge)
 {
-  if (urge == URGE_NONE)
-  {
-    gate_again(q, g, id, URGE_AGAIN);
-    return;
-  }
-  g->asked_us = q->now_us;
-  if (g->pass) g->asked_again = 1;
-  else ask_in_time(q, g);
+  if (urge == URGE_NONE) gate_again(q, g, id, URGE_AGAIN);
+  else ask_anew(q, g);
 }
 
 void pass_note(pass *p, enum job_status status)
@@ -918,8 +918,8 @@ typedef struct set_back
 
 static void pass_set_back(pass *p, uint64_t by_us)
 {
-  p->begun_us = clock_earlier(p->begun_us, by_us);
-  p->asked_us = clock_earlier(p->asked_us, by_us);
+  p->begun_us = moment_earlier(p->begun_us, by_us);
+  p->asked_us = moment_earlier(p->asked_us, by_us);
 }
 
 /* What stands for the arrival of a message stays: ids keep their times.  But new ones may be as old as now. */
@@ -928,13 +928,13 @@ static void set_back_each(void const *node, VISIT visit, void *data)
   set_back const *b = data;
   gate *g = *(gate *const *)node;
   if (visit != postorder && visit != leaf) return;
-  g->known.used_us = clock_earlier(g->known.used_us, b->by_us);
-  g->expiry_after_us = clock_earlier(g->expiry_after_us, b->by_us);
-  g->warn_after_us = clock_earlier(g->warn_after_us, b->by_us);
-  g->asked_later_us = clock_earlier(g->asked_later_us, b->by_us);
-  g->due_us = clock_earlier(g->due_us, b->by_us);
-  g->asked_us = clock_earlier(g->asked_us, b->by_us);
-  g->vain_us = clock_earlier(g->vain_us, b->by_us);
+  g->known.used_us = moment_earlier(g->known.used_us, b->by_us);
+  g->expiry_after_us = moment_earlier(g->expiry_after_us, b->by_us);
+  g->warn_after_us = moment_earlier(g->warn_after_us, b->by_us);
+  g->asked_later_us = moment_earlier(g->asked_later_us, b->by_us);
+  g->due_us = moment_earlier(g->due_us, b->by_us);
+  g->asked_us = moment_earlier(g->asked_us, b->by_us);
+  g->vain_us = moment_earlier(g->vain_us, b->by_us);
   if (g->pass) pass_set_back(g->pass, b->by_us);
   if (g->warned_us > b->q->now_us) g->warned_us = b->q->now_us;
   timer_update(b->q, g);

@@ -31,6 +31,7 @@
 #include "qmgr/cuts.h"
 #include "qmgr/timer.h"
 #include "sched/health.h"
+#include "sched/moment.h"
 
 #define MINUTE_US (60 * SECOND_US)
 
@@ -576,8 +577,6 @@ extern int clock_ahead(qmgr const *q, uint64_t us);
 extern int clock_jumped(qmgr const *q, uint64_t span_us);
 /* Until then nothing that is parked, and has this lifetime, expires unasked. */
 extern uint64_t clock_mercy_us(qmgr const *q, uint64_t lifetime_us);
-/* A moment under a clock that was set back by so much; UINT64_MAX is none. */
-extern uint64_t clock_earlier(uint64_t at_us, uint64_t by_us);
 
 /* --- qmgr.c -------------------------------------------------------------------------------- */
 

@@ -112,7 +112,7 @@ uint64_t qmgr_line_number(char const *line, char const *key)
 
 int qmgr_lately(qmgr const *q, uint64_t since_us, uint64_t span_us)
 {
-  return q->now_us - since_us < span_us; /* unsigned: never after a clock was set back */
+  return moment_lately(q->now_us, since_us, span_us);
 }
 
 int qmgr_may_say(qmgr *q, enum say kind)

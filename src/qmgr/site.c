@@ -210,7 +210,7 @@ static void set_back_each(void const *node, VISIT visit, void *by_us)
   uint64_t by = *(uint64_t *)by_us;
   if (visit != postorder && visit != leaf) return;
   health_set_back(&s->health, by);
-  s->known.used_us = clock_earlier(s->known.used_us, by);
+  s->known.used_us = moment_earlier(s->known.used_us, by);
 }
 
 /* The files stay as they are: who reads them knows moments of the future for what they are. */

@@ -1,5 +1,12 @@
 #include "sched/backoff.h"
 
+#include "sched/moment.h"
+
+uint64_t backoff_rest_us(uint64_t failed_us, uint64_t now_us)
+{
+  return moment_lately(now_us, failed_us, BACKOFF_REST_US) ? failed_us + BACKOFF_REST_US : 0;
+}
+
 uint64_t backoff_delay(uint64_t min, uint64_t max, uint64_t n)
 {
   uint64_t delay = min;

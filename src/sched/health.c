@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "sched/backoff.h"
+#include "sched/moment.h"
 
 void health_init(health *h)
 {
@@ -27,9 +28,7 @@ int health_open(health const *h, uint64_t now_us)
 
 uint64_t health_rest_us(health const *h, uint64_t now_us)
 {
-  /* unsigned: never after a clock was set back */
-  int lately = h->state == HEALTH_DOWN && now_us - h->failed_us < BACKOFF_REST_US;
-  return lately ? h->failed_us + BACKOFF_REST_US : 0;
+  return h->state == HEALTH_DOWN ? backoff_rest_us(h->failed_us, now_us) : 0;
 }
 
 int health_answered(health *h, uint64_t now_us)
@@ -78,15 +77,9 @@ int health_in_vain(health *h, char const *id, int link)
   return ++h->in_vain >= (h->proven && link ? HEALTH_VAIN_MAX_PROVEN : HEALTH_VAIN_MAX);
 }
 
-/* Down, not due, and tried all the same: somebody asked for it. */
-static int only_asked(health const *h, uint64_t now_us)
-{
-  return h->state == HEALTH_DOWN && !health_open(h, now_us);
-}
-
 int health_failed(health *h, uint64_t now_us, uint64_t min_us, uint64_t max_us, uint64_t random)
 {
-  int asked = only_asked(h, now_us);
+  int asked = !health_open(h, now_us);
   if (h->state != HEALTH_DOWN) h->since_us = now_us;
   h->state = HEALTH_DOWN;
   h->failed_us = now_us;
@@ -106,14 +99,9 @@ int health_parked(health *h, uint64_t now_us)
   return 1;
 }
 
-static uint64_t earlier(uint64_t at_us, uint64_t by_us)
-{
-  return at_us > by_us ? at_us - by_us : 0;
-}
-
 void health_set_back(health *h, uint64_t by_us)
 {
-  h->since_us = earlier(h->since_us, by_us);
-  h->next_us = earlier(h->next_us, by_us);
-  h->failed_us = earlier(h->failed_us, by_us);
+  h->since_us = moment_earlier(h->since_us, by_us);
+  h->next_us = moment_earlier(h->next_us, by_us);
+  h->failed_us = moment_earlier(h->failed_us, by_us);
 }

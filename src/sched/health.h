@@ -6,7 +6,6 @@
  * earned.  Moments are in microseconds, and handed in; a site is all zero but for health_init().
  */
 
-#include <stddef.h>
 #include <stdint.h>
 
 /* So many connections in a row that settle nothing mean that it has failed... */

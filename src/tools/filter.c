@@ -13,7 +13,6 @@
 #include "smtp/chars.h"
 #include "tools/waiting.h"
 
-
 /* Beside the bits of places. */
 #define FILTER_ACTIVE (1u << 31)
 

@@ -6,7 +6,6 @@
 #include "base/wallclock.h"
 #include "smtp/reply.h"
 
-
 static char const *const told[] =
 {
   [JOB_EVENT_FAILED] = ", sender non-delivery notification: ",

@@ -2,7 +2,6 @@
 
 #include "base/wallclock.h"
 
-
 static char const *const state_names[] =
 {
   [LISTING_INCOMING] = "incoming", [LISTING_ACTIVE] = "active", [LISTING_DEFERRED] = "deferred", [LISTING_HOLD] = "hold"

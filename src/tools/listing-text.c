@@ -15,7 +15,6 @@
 
 #define HEADINGS "----Queue ID----- --Size-- ---Arrival Time---- --Sender/Recipient------\n"
 
-
 /* Two digits, with this in place of a zero before one. */
 static void pair_put(char *text, int number, char zero)
 {

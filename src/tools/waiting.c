@@ -6,7 +6,6 @@
 #include "sched/backoff.h"
 #include "smtp/chars.h"
 
-
 #define HELD "held here: conf/postmaster does not say where it goes"
 #define PARKED "waiting for the site to ask (parked)"
 

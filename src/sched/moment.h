@@ -1,0 +1,14 @@
+#ifndef SCHED_MOMENT_H
+#define SCHED_MOMENT_H
+
+/* Moments in microseconds, under a clock that may be set back. */
+
+#include <stdint.h>
+
+/* Is a moment less than so long ago?  Never one of the future: that was under another clock. */
+extern int moment_lately(uint64_t now_us, uint64_t since_us, uint64_t span_us);
+
+/* A moment under a clock that was set back by so much; UINT64_MAX is none. */
+extern uint64_t moment_earlier(uint64_t at_us, uint64_t by_us);
+
+#endif
