@@ -74,11 +74,13 @@ typedef struct way
 {
   int queue;
   int conf;
+  conf_routes routes;
+  int routes_known;        /* they were read since way_forget() */
   stralloc domain;         /* what the rest is about; empty: nothing yet */
   conf_route route;
   sitefile site;
 } way;
-#define WAY_ZERO { .domain = STRALLOC_ZERO, .route = CONF_ROUTE_ZERO }
+#define WAY_ZERO { .routes = CONF_ROUTES_ZERO, .domain = STRALLOC_ZERO, .route = CONF_ROUTE_ZERO }
 
 /* Find it out for a folded domain, unless that was the last one.  1, or 0 with errno and conf_why(). */
 extern int way_find(way *w, char const *domain);

@@ -7,6 +7,14 @@
 void way_forget(way *w)
 {
   w->domain.len = 0;
+  w->routes_known = 0;
+}
+
+/* Most messages need none of them. */
+static int routes_read(way *w)
+{
+  if (!w->routes_known) w->routes_known = conf_routes_read(w->conf, &w->routes);
+  return w->routes_known;
 }
 
 int way_find(way *w, char const *domain)
@@ -14,7 +22,7 @@ int way_find(way *w, char const *domain)
   size_t const len = strlen(domain);
   if (w->domain.len == len + 1 && !memcmp(w->domain.s, domain, len)) return 1;
   w->domain.len = 0;
-  if (!conf_route_find(w->conf, domain, len, &w->route)) return 0;
+  if (!routes_read(w) || !conf_routes_find(&w->routes, domain, len, &w->route)) return 0;
   sitefile_read(w->queue, w->route.site.s, &w->site);
   return stralloc_copyb(&w->domain, domain, len + 1);
 }
@@ -28,6 +36,7 @@ char const *way_why(way const *w, char code[SMTP_STATUS_MAX])
 
 void way_free(way *w)
 {
+  conf_routes_free(&w->routes);
   stralloc_free(&w->domain);
   stralloc_free(&w->route.site);
 }

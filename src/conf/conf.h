@@ -196,12 +196,9 @@ typedef struct conf_route
   unsigned int without; /* extensions that are not used though the site offers them (smtp_extension), or-ed */
 } conf_route;
 #define CONF_ROUTE_ZERO { .site = STRALLOC_ZERO }
-/* Always finds one: without a line, the MX of the domain, not parked. */
-extern int conf_route_find(int conf, char const *domain, size_t len, conf_route *route);
-
 /*
- * For who asks for many: all routes, and what the settings say where they are silent, as they were at one moment.
- * Private.  A compiled list stays open, a text is kept as a table that is looked up in a few steps.
+ * All routes, and what the settings say where they are silent, as they were at one moment.  Private.  A
+ * compiled list stays open, a text is kept as a table that is looked up in a few steps.
  */
 typedef struct conf_routes
 {
@@ -215,7 +212,10 @@ typedef struct conf_routes
 #define CONF_ROUTES_ZERO { .list = CONF_LIST_ZERO, .names = STRALLOC_ZERO, .entries = GENALLOC_ZERO }
 /* Read them anew.  1, or 0 with conf_why(): then *routes is what it was.  conf_routes_free() when done. */
 extern int conf_routes_read(int conf, conf_routes *routes);
-/* As conf_route_find().  That a pattern has two routes is found out when one of them is asked for. */
+/*
+ * Always finds one: without a line, the MX of the domain, not parked.  That a pattern has two routes is
+ * found out when one of them is asked for.
+ */
 extern int conf_routes_find(conf_routes const *routes, char const *domain, size_t len, conf_route *route);
 /* errno stays. */
 extern void conf_routes_free(conf_routes *routes);

@@ -455,11 +455,3 @@ void conf_routes_free(conf_routes *routes)
   genalloc_free(entry, &routes->entries);
   errno = e;
 }
-
-int conf_route_find(int conf, char const *domain, size_t len, conf_route *route)
-{
-  conf_routes routes = CONF_ROUTES_ZERO;
-  int r = conf_routes_read(conf, &routes) && conf_routes_find(&routes, domain, len, route);
-  conf_routes_free(&routes);
-  return r;
-}

@@ -355,11 +355,17 @@ int watch_carried_out(watch *w)
 
 /* --- why ----------------------------------------------------------------------------------- */
 
+static int routes_read(watch *w)
+{
+  if (!w->routes_known) w->routes_known = conf_routes_read(w->conf, &w->routes);
+  return w->routes_known;
+}
+
 int watch_site(watch *w, char const *domain)
 {
   *w->site.line = 0;
   w->where = domain;
-  if (!conf_route_find(w->conf, domain, strlen(domain), &w->route)) return 0;
+  if (!routes_read(w) || !conf_routes_find(&w->routes, domain, strlen(domain), &w->route)) return 0;
   return sitefile_read(w->queue, w->route.site.s, &w->site) || errno == ENOENT || flush_obstructed(errno);
 }
 
@@ -444,5 +450,6 @@ void watch_free(watch *w)
   names_free(&w->gates);
   genalloc_free(watched, &w->messages);
   message_free(&w->message);
+  conf_routes_free(&w->routes);
   stralloc_free(&w->route.site);
 }

@@ -58,11 +58,17 @@ typedef struct watch
   size_t files_max;      /* and how many may be; of others that are gone it is taken that they were sent */
   size_t carried;        /* so many of the names asked for are carried out */
   message message;       /* the one looked at last */
+  conf_routes routes;
+  int routes_known;      /* they were read, when the first site was looked up */
   conf_route route;      /* the site looked up last, see watch_site() */
   sitefile site;
   char const *where;
 } watch;
-#define WATCH_ZERO { .queue = -1, .conf = -1, .since_us = UINT64_MAX, .message = MESSAGE_ZERO, .route = CONF_ROUTE_ZERO }
+#define WATCH_ZERO \
+{ \
+  .queue = -1, .conf = -1, .since_us = UINT64_MAX, .message = MESSAGE_ZERO, .routes = CONF_ROUTES_ZERO, \
+  .route = CONF_ROUTE_ZERO \
+}
 #define watch_len(watch) genalloc_len(watched, &(watch)->messages)
 #define watch_at(watch, n) (genalloc_s(watched, &(watch)->messages) + (n))
 

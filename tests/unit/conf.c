@@ -550,10 +550,19 @@ static void check_queues(void)
 
 /* --- routes --------------------------------------------------------------------------------------------- */
 
+/* As they are now. */
+static int route_find(char const *domain, conf_route *route)
+{
+  conf_routes routes = CONF_ROUTES_ZERO;
+  int r = conf_routes_read(conf, &routes) && conf_routes_find(&routes, domain, strlen(domain), route);
+  conf_routes_free(&routes);
+  return r;
+}
+
 static int route_is(char const *domain, char const *site, int parked, uint64_t lifetime, uint64_t concurrency)
 {
   static conf_route route = CONF_ROUTE_ZERO;
-  int r = conf_route_find(conf, domain, strlen(domain), &route);
+  int r = route_find(domain, &route);
   int good = r && !strcmp(route.site.s, site) && route.site.len == strlen(site)
     && route.parked == parked && route.lifetime == lifetime && route.concurrency == concurrency;
   return good;
@@ -562,19 +571,19 @@ static int route_is(char const *domain, char const *site, int parked, uint64_t l
 static int held_is(char const *domain, int held)
 {
   static conf_route route = CONF_ROUTE_ZERO;
-  return conf_route_find(conf, domain, strlen(domain), &route) && route.held == held;
+  return route_find(domain, &route) && route.held == held;
 }
 
 static int delaywarning_is(char const *domain, uint64_t seconds)
 {
   static conf_route route = CONF_ROUTE_ZERO;
-  return conf_route_find(conf, domain, strlen(domain), &route) && route.delaywarning == seconds;
+  return route_find(domain, &route) && route.delaywarning == seconds;
 }
 
 static int without_is(char const *domain, unsigned int extensions)
 {
   static conf_route route = CONF_ROUTE_ZERO;
-  return conf_route_find(conf, domain, strlen(domain), &route) && route.without == extensions;
+  return route_find(domain, &route) && route.without == extensions;
 }
 
 static void check_without(char const *form)
