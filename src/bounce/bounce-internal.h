@@ -155,11 +155,17 @@ extern void returned_put(lines *l, returned const *r, subject const *s);
 
 /* --- notice.c and its parts ---------------------------------------------------------------- */
 
-/* Recipients named to people, and of whom programs are told all; of the others they are told what has become of them. */
+/*
+ * Recipients named to people, and of whom programs are told all; of the others they are told what
+ * has become of them.
+ */
 #define NOTICE_NAMED_MAX 50
 /* Octets of a result's words that are repeated, for one recipient. */
 #define NOTICE_WORDS_MAX 512
-/* And for all together, in either part: a site's long words, for a thousand recipients, are not for a forged sender. */
+/*
+ * And for all together, in either part: a site's long words, for a thousand recipients, are not for
+ * a forged sender.
+ */
 #define NOTICE_PROSE_WORDS_MAX 5000
 #define NOTICE_REPORT_WORDS_MAX(recipients) (4096 + 24 * (recipients))
 
@@ -191,7 +197,10 @@ extern int notice_write(notice *n, message_writer *writer, int queue, int fsyncd
 /* The next recipient it tells of, from this one on; as many as the message has: there is none. */
 extern size_t notice_next(notice const *n, size_t rcpt);
 
-/* Others' words as they are repeated, a string, good until the next ones; NULL: there were too many before. */
+/*
+ * Others' words as they are repeated, a string, good until the next ones; NULL: there were too many
+ * before.
+ */
 extern char const *notice_words(notice *n, char const *s, size_t len);
 
 /* Of a recipient that is delayed: what keeps it where it was never tried, and when it is given up. */

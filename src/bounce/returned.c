@@ -73,8 +73,8 @@ int returned_choose(returned *r, subject const *s, enum job_event event, uint64_
 }
 
 /*
- * A NUL, and a CR or LF on its own, leave here in no message (send/fit.h): what an old file holds of them becomes
- * question marks, or its sender would never hear of it.
+ * A NUL, and a CR or LF on its own, leave here in no message (send/fit.h): what an old file holds
+ * of them becomes question marks, or its sender would never hear of it.
  */
 static void piece_fit(char *s, size_t len)
 {
@@ -86,7 +86,10 @@ static void piece_fit(char *s, size_t len)
   }
 }
 
-/* Read octets up to the end, or as many as there is room for; a CR waits for what follows it.  0 with errno. */
+/*
+ * Read octets up to the end, or as many as there is room for; a CR waits for what follows it.  0
+ * with errno.
+ */
 static size_t piece_read(char piece[PIECE_LEN], int fd, uint64_t offset, uint64_t end)
 {
   size_t len = end - offset < PIECE_LEN ? (size_t)(end - offset) : PIECE_LEN;

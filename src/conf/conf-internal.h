@@ -162,7 +162,10 @@ typedef struct conf_route_line
   conf_route_options options;
 } conf_route_line;
 #define CONF_ROUTE_UNSAID UINT64_MAX
-#define CONF_ROUTE_LINE_ZERO { .pattern = STRALLOC_ZERO, .site = STRALLOC_ZERO, .options = { .delaywarning = CONF_ROUTE_UNSAID } }
+#define CONF_ROUTE_LINE_ZERO \
+{ \
+  .pattern = STRALLOC_ZERO, .site = STRALLOC_ZERO, .options = { .delaywarning = CONF_ROUTE_UNSAID } \
+}
 
 /* 1, or 0 with conf_say(). */
 extern int conf_route_scan(conf_route_line *route, char const *s, size_t len);

@@ -102,8 +102,8 @@ extern int conf_concurrencyclient(int conf, uint64_t *connections, int *said);
 extern int conf_concurrencyincoming(int conf, uint64_t *connections);
 
 /*
- * subdomains: names below a ".domain" of relaydomains that a client may send to at a time, 0 for any number; no more than
- * the most.
+ * subdomains: names below a ".domain" of relaydomains that a client may send to at a time, 0 for
+ * any number; no more than the most.
  */
 #define CONF_SUBDOMAINS_MAX 10000
 extern int conf_subdomains(int conf, uint64_t *names);
@@ -197,8 +197,8 @@ typedef struct conf_route
 } conf_route;
 #define CONF_ROUTE_ZERO { .site = STRALLOC_ZERO }
 /*
- * All routes, and what the settings say where they are silent, as they were at one moment.  Private.  A
- * compiled list stays open, a text is kept as a table that is looked up in a few steps.
+ * All routes, and what the settings say where they are silent, as they were at one moment.
+ * Private.  A compiled list stays open, a text is kept as a table that is looked up in a few steps.
  */
 typedef struct conf_routes
 {
@@ -210,11 +210,14 @@ typedef struct conf_routes
   uint64_t concurrency;
 } conf_routes;
 #define CONF_ROUTES_ZERO { .list = CONF_LIST_ZERO, .names = STRALLOC_ZERO, .entries = GENALLOC_ZERO }
-/* Read them anew.  1, or 0 with conf_why(): then *routes is what it was.  conf_routes_free() when done. */
+/*
+ * Read them anew.  1, or 0 with conf_why(): then *routes is what it was.  conf_routes_free() when
+ * done.
+ */
 extern int conf_routes_read(int conf, conf_routes *routes);
 /*
- * Always finds one: without a line, the MX of the domain, not parked.  That a pattern has two routes is
- * found out when one of them is asked for.
+ * Always finds one: without a line, the MX of the domain, not parked.  That a pattern has two
+ * routes is found out when one of them is asked for.
  */
 extern int conf_routes_find(conf_routes const *routes, char const *domain, size_t len, conf_route *route);
 /* errno stays. */

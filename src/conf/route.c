@@ -256,7 +256,10 @@ static int entry_compare(void const *a, void const *b, void *names)
   return r ? r : p->number < q->number ? -1 : 1;
 }
 
-/* In the order of their patterns, those of one pattern in the order of their lines.  1, or 0 with conf_why(). */
+/*
+ * In the order of their patterns, those of one pattern in the order of their lines.  1, or 0 with
+ * conf_why().
+ */
 static int entries_read(conf_setting const *setting, stralloc const *text, conf_routes *routes)
 {
   conf_route_line route = CONF_ROUTE_LINE_ZERO;
@@ -265,7 +268,8 @@ static int entries_read(conf_setting const *setting, stralloc const *text, conf_
   int r;
   while ((r = conf_line_next(setting, text, &pos, &line)) > 0)
   {
-    if (conf_route_scan(&route, line.s, line.len) && entry_add(routes, &route, line.number)) continue;
+    if (conf_route_scan(&route, line.s, line.len)
+     && entry_add(routes, &route, line.number)) continue;
     if (errno == EINVAL) conf_say_where(setting->name, line.number);
     else conf_say_system(setting->name);
     r = -1;

@@ -148,8 +148,8 @@ extern int flush_unask(int queue, char const *name);
 extern int flush_asked(int queue, char const *name);
 
 /*
- * Call fn for every name in "flush" or "claim" below the queue; what is no name there is passed over,
- * and so is what is no regular file.
+ * Call fn for every name in "flush" or "claim" below the queue; what is no name there is passed
+ * over, and so is what is no regular file.
  * fn returns 1 to go on, 0 to stop.  Returns 1, 0 when stopped, -1 with errno.
  */
 extern int flush_each(int queue, char const *directory, int (*fn)(char const *name, void *data), void *data);
@@ -158,10 +158,11 @@ extern int flush_walk(int queue, char const *directory, int (*fn)(char const *na
                       void (*stray)(char const *name, void *data), void *data);
 
 /*
- * The same a piece at a time, of "asked" as well: a request is its name, and only a directory is none.
+ * The same a piece at a time, of "asked" as well: a request is its name, and only a directory is
+ * none.
  *   stray, wrong  called for what is no such file, and for what is no name; NULL: nobody is.
- * Requests that stand in the reserve can be brought to asked/ before, flush_reserve_settle(), and what
- * is left there be walked through, flush_reserve_each().
+ * Requests that stand in the reserve can be brought to asked/ before, flush_reserve_settle(), and
+ * what is left there be walked through, flush_reserve_each().
  */
 typedef struct flush_walker
 {

@@ -32,7 +32,10 @@ typedef struct sitefile
 /* "unknown", "up", "down", "parked". */
 extern char const *sitefile_state_name(enum sitefile_state state);
 
-/* The line of such a file, with its LF, whatever state it is; *line is not ended by a zero octet.  1, or 0 without memory. */
+/*
+ * The line of such a file, with its LF, whatever state it is; *line is not ended by a zero octet.
+ * 1, or 0 without memory.
+ */
 extern int sitefile_format(stralloc *line, sitefile const *file);
 
 /*

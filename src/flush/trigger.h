@@ -9,8 +9,8 @@
  *   flush NAME   asked/NAME was made
  *   scan         look everywhere now
  *
- * queue/deeds, another one, which only those who have the queue may write to: what they did, for the log.  Where it is
- * missing, as no qmgr has made it yet, queue/trigger is written to.
+ * queue/deeds, another one, which only those who have the queue may write to: what they did, for
+ * the log.  Where it is missing, as no qmgr has made it yet, queue/trigger is written to.
  *
  *   deleted ID, held ID, released ID, requeued ID
  *                an operator did so
@@ -34,8 +34,8 @@ extern int trigger_hint(int queue, char const *word, char const *argument);
 
 /*
  * The same, for who has many hints to give: the FIFO stays open.  The caller ignores SIGPIPE.
- *   *fd  -1 at first; closed at the end with trigger_close(), or by the process's end.  It is for one of the FIFOs: who
- *        tells of deeds, see trigger_deed(), has another one for them
+ *   *fd  -1 at first; closed at the end with trigger_close(), or by the process's end.  It is for
+ *        one of the FIFOs: who tells of deeds, see trigger_deed(), has another one for them
  */
 extern int trigger_say(int queue, int *fd, char const *word, char const *argument);
 /* Where the caller does not ignore it. */

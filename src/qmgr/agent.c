@@ -580,7 +580,8 @@ static void said_rcpt(qmgr *q, agent *a, char const *s, size_t len)
   if (!j) return;
   job_answer(q, j, &result);
   if (job_status_settled(result.status)) site_served(q, a->site, &result);
-  if (result.status == JOB_SENT || result.status == JOB_RELAYED) health_grow(&a->site->health, a->site->limit_max);
+  if (result.status == JOB_SENT || result.status == JOB_RELAYED)
+    health_grow(&a->site->health, a->site->limit_max);
 }
 
 /* "done ID", "cut ID N" or "back ID N". */

@@ -91,18 +91,24 @@ static void message_finish(qmgr *q, char const *id, enum queue_place place)
   while (r == -1 && errno == ENOENT && moves++ < MOVES_MAX && message_find(q, id, &place))
     r = queuedir_remove(q->queue, id, place);
   if (r == 0) log_later(id, ": removed");
-  else if (errno != ENOENT) qmgr_say(q, SAY_STUCK, "warning: unable to remove ", id, ": ", strerror(errno));
+  else if (errno != ENOENT)
+    qmgr_say(q, SAY_STUCK, "warning: unable to remove ", id, ": ", strerror(errno));
 }
 
-/* What is no message, or not the message of its id, goes where it is in nobody's way.  Into new/ others may put any number. */
+/*
+ * What is no message, or not the message of its id, goes where it is in nobody's way.  Into new/
+ * others may put any number.
+ */
 static void put_aside(qmgr *q, char const *id, enum queue_place place, char const *why)
 {
   char aside[ID_LEN + 1];
   if (queuedir_put_aside(q->queue, id, place, aside) == -1)
   {
-    if (errno != ENOENT) qmgr_say(q, SAY_STUCK, "warning: unable to put aside ", id, ": ", strerror(errno));
+    if (errno != ENOENT)
+      qmgr_say(q, SAY_STUCK, "warning: unable to put aside ", id, ": ", strerror(errno));
   }
-  else if (place == QUEUE_NEW) qmgr_say(q, SAY_ASIDE, "warning: new/", id, ": ", why, ", put aside as corrupt/", aside);
+  else if (place == QUEUE_NEW)
+    qmgr_say(q, SAY_ASIDE, "warning: new/", id, ": ", why, ", put aside as corrupt/", aside);
   else log_line("warning: ", id, ": ", why, ", put aside as corrupt/", aside);
 }
 
@@ -175,7 +181,8 @@ static int only_this(int e)
 
 static void passed_over(qmgr *q, char const *what, char const *id)
 {
-  qmgr_say(q, SAY_PASSED_OVER, "warning: unable to ", what, " (it is passed over) ", id, ": ", strerror(errno));
+  qmgr_say(q, SAY_PASSED_OVER, "warning: unable to ", what, " (it is passed over) ", id, ": ",
+           strerror(errno));
 }
 
 /*
@@ -187,7 +194,8 @@ static int message_taken(qmgr *q, char const *id, enum queue_place place, int fd
 {
   if (fd == -1)
   {
-    if (errno == EINVAL) qmgr_say(q, SAY_PASSED_OVER, "warning: ", id, ": not a regular file, passed over");
+    if (errno == EINVAL)
+      qmgr_say(q, SAY_PASSED_OVER, "warning: ", id, ": not a regular file, passed over");
     else if (only_this(errno)) passed_over(q, "open", id);
     else if (errno != ENOENT)
     {
@@ -222,8 +230,8 @@ static int message_take(qmgr *q, char const *id, enum queue_place *place)
 }
 
 /*
- * Has something elsewhere the id of what was opened in new/?  Then that is the message, and this is another's, put aside
- * now; or it is one file, of a move that was cut short.
+ * Has something elsewhere the id of what was opened in new/?  Then that is the message, and this is
+ * another's, put aside now; or it is one file, of a move that was cut short.
  */
 static int new_is_taken(qmgr *q, char const *id, int fd)
 {
@@ -1007,7 +1015,10 @@ static void asked_again(qmgr *q, asked_message *m)
   }
 }
 
-/* Until when something that it owes is left alone, since it, or its site, was tried in vain a moment ago; 0: nothing is. */
+/*
+ * Until when something that it owes is left alone, since it, or its site, was tried in vain a
+ * moment ago; 0: nothing is.
+ */
 static uint64_t asked_rest_us(qmgr *q)
 {
   uint64_t latest_us = 0;

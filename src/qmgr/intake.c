@@ -16,13 +16,19 @@
 #include "smtp/domain.h"
 #include "qmgr/qmgr-internal.h"
 
-/* Messages of new/ looked at in one piece, and recipients of them, or of those that hints tell of: what is more waits. */
+/*
+ * Messages of new/ looked at in one piece, and recipients of them, or of those that hints tell of:
+ * what is more waits.
+ */
 #define NEW_TURN 64
 #define NEW_TURN_RCPTS 1000
 /* Names in other directories, and how long that may take. */
 #define LOOK_TURN 256
 #define PIECE_US (SECOND_US / 20)
-/* Octets of names that hints tell of, to be taken up before all others; what is more is found in asked/. */
+/*
+ * Octets of names that hints tell of, to be taken up before all others; what is more is found in
+ * asked/.
+ */
 #define HINTED_MAX 65536
 /* So long others wait for new/ at the most. */
 #define NEW_TURN_US (SECOND_US / 2)
@@ -35,7 +41,10 @@ static uint64_t piece_end_us(void)
   return wallclock_us() + PIECE_US;
 }
 
-/* What there was no means for now is looked at again as soon as there may be.  Adds how many recipients there were to look at. */
+/*
+ * What there was no means for now is looked at again as soon as there may be.  Adds how many
+ * recipients there were to look at.
+ */
 static void new_message(qmgr *q, char const *id, size_t *rcpts)
 {
   if (deliver_new(q, id) == DELIVERY_STUCK && q->breathless) q->intake.look_new = 1;
@@ -138,7 +147,8 @@ static void hints_split(qmgr *q, hints *h)
   while ((end = memchr(h->line + from, '\n', h->len - from)))
   {
     size_t to = (size_t)(end - h->line);
-    if (!h->deeds || !hint_deed(q, h->line + from, to - from)) hint(q, h->line + from, to - from, &rcpts);
+    if (!h->deeds || !hint_deed(q, h->line + from, to - from))
+      hint(q, h->line + from, to - from, &rcpts);
     from = to + 1;
   }
   deliver_new_end(q);
@@ -210,13 +220,14 @@ static int new_next(qmgr *q, size_t *rcpts)
 static int new_takes_long(qmgr const *q)
 {
   intake const *in = &q->intake;
-  return in->new_dir && (in->hinted.len || in->look_asked || in->look_lists) && !qmgr_lately(q, in->new_since_us, NEW_TURN_US);
+  return in->new_dir && (in->hinted.len || in->look_asked || in->look_lists)
+    && !qmgr_lately(q, in->new_since_us, NEW_TURN_US);
 }
 
 /*
  * What cannot be recorded, for a full disk, must not keep what was asked for waiting: that makes room.  Asked for is
- * what is stuck, too: once it could be recorded, asked/ is looked at again.  So it is when there is so much in new/ that
- * reading it takes long.
+ * what is stuck, too: once it could be recorded, asked/ is looked at again.  So it is when there is
+ * so much in new/ that reading it takes long.
  */
 static void new_piece(qmgr *q)
 {
@@ -269,7 +280,8 @@ static int below_each(char const *name, void *data)
 static int asked_below(qmgr *q, char const *name)
 {
   below b = { .q = q, .parent = name + 1, .all = 1 };
-  int all = flush_each(q->queue, "claim", below_each, &b) != -1 && flush_each(q->queue, "flush", below_each, &b) != -1 && b.all;
+  int all = flush_each(q->queue, "claim", below_each, &b) != -1
+    && flush_each(q->queue, "flush", below_each, &b) != -1 && b.all;
   if (!all) qmgr_say(q, SAY_STUCK, "flush ", name, ": not yet");
   else if (b.any) log_line("flush ", name);
   else qmgr_say(q, SAY_NOTHING_WAITS, "flush ", name, ": nothing waits");
@@ -302,7 +314,8 @@ static void asked_domain(qmgr *q, char const *domain)
     qmgr_say(q, SAY_STUCK, "flush ", domain, ": not yet");
     return;
   }
-  if (!qmgr_lately(q, g->asked_us, SECOND_US)) log_later("flush ", domain); /* whoever may ask may do so all the time */
+  /* whoever may ask may do so all the time */
+  if (!qmgr_lately(q, g->asked_us, SECOND_US)) log_later("flush ", domain);
   gate_ask(q, g);
   if (q->intake.new_stuck) g->asked = 0; /* asked/NAME stays */
 }
@@ -451,7 +464,8 @@ static int clean_each(char const *id, void *data)
   struct stat st;
   queuedir_path(path, QUEUE_TMP, id);
   if (fstatat(q->queue, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtim.tv_sec + TMP_MAX_S < (time_t)(q->now_us / SECOND_US)
-   && unlinkat(q->queue, path, 0) == 0) qmgr_say(q, SAY_UNFINISHED, "tmp/", id, ": left behind unfinished, removed");
+   && unlinkat(q->queue, path, 0) == 0)
+    qmgr_say(q, SAY_UNFINISHED, "tmp/", id, ": left behind unfinished, removed");
   return 1;
 }
 
@@ -465,7 +479,8 @@ void intake_clean(qmgr *q)
 void intake_start(qmgr *q)
 {
   intake_clean(q);
-  if (flush_walk(q->queue, "claim", claim_each, claim_stray, q) == -1) qmgr_breathe(q, "read ", "claim");
+  if (flush_walk(q->queue, "claim", claim_each, claim_stray, q) == -1)
+    qmgr_breathe(q, "read ", "claim");
   intake_look(q);
 }
 

@@ -277,8 +277,8 @@ extern int gate_again(qmgr *q, gate *g, char const *id, enum urge urge);
 /* A flush was asked for, says asked/NAME, which is removed when it was carried out. */
 extern void gate_ask(qmgr *q, gate *g);
 /*
- * What it was asked for had this message out, and got it back undelivered: it is tried once more.  At once where it was
- * out unasked.
+ * What it was asked for had this message out, and got it back undelivered: it is tried once more.
+ * At once where it was out unasked.
  */
 extern void gate_asked_meanwhile(qmgr *q, gate *g, char const *id, enum urge urge);
 /* What became of a recipient that the pass handed out. */
@@ -541,8 +541,8 @@ typedef struct intake
   int look_asked;            /* asked/, after that */
   int look_lists;            /* flush/ */
   int hints_lost;            /* what is in asked/ may have been asked for again */
-  stralloc hinted;           /* names of asked/ that hints have told of, strings; those before hinted_done were taken up */
-  size_t hinted_done;
+  stralloc hinted;           /* names of asked/ that hints have told of, strings */
+  size_t hinted_done;        /* those before it were taken up */
   flush_walker lists;        /* flush/ and asked/ while they are read */
   flush_walker asked;
   int asked_anew;            /* hints were lost when that was begun */
@@ -582,10 +582,14 @@ extern uint64_t clock_mercy_us(qmgr const *q, uint64_t lifetime_us);
 
 enum timer_kind
 {
-  TIMER_SITE, TIMER_GATE, TIMER_ASKED, TIMER_AGENT, TIMER_MINUTE, TIMER_BREATH, TIMER_HANGING, TIMER_NOTICES, TIMER_TOTALS
+  TIMER_SITE, TIMER_GATE, TIMER_ASKED, TIMER_AGENT, TIMER_MINUTE, TIMER_BREATH, TIMER_HANGING,
+  TIMER_NOTICES, TIMER_TOTALS
 };
 
-/* What others than an operator can have us say again and again: each kind is said once a minute at the most. */
+/*
+ * What others than an operator can have us say again and again: each kind is said once a minute at
+ * the most.
+ */
 enum say
 {
   SAY_SHORT,                 /* what does not work */
@@ -657,7 +661,8 @@ struct qmgr
 
 /* May it be said now?  Else it is counted. */
 extern int qmgr_may_say(qmgr *q, enum say kind);
-#define qmgr_say(q, kind, ...) do if (qmgr_may_say(q, kind)) log_line(__VA_ARGS__, (q)->said[kind].more); while (0)
+#define qmgr_say(q, kind, ...) \
+  do if (qmgr_may_say(q, kind)) log_line(__VA_ARGS__, (q)->said[kind].more); while (0)
 
 /* Say what does not work, once a minute at the most. */
 extern void qmgr_complain(qmgr *q, char const *what, char const *object, char const *why);

@@ -78,7 +78,8 @@ int settings_changed(settings const *now, int conf)
 int settings_read(settings *now, int conf)
 {
   settings new = {
-    .session = STRALLOC_ZERO, .routes = CONF_ROUTES_ZERO, .generation = now->generation + 1, .stamp = files_stamp(conf)
+    .session = STRALLOC_ZERO, .routes = CONF_ROUTES_ZERO, .generation = now->generation + 1,
+    .stamp = files_stamp(conf)
   };
   if (!conf_backoff_read(conf, &new.backoff)
    || !conf_concurrency_read(conf, &new.concurrency)

@@ -189,10 +189,11 @@ int site_in_vain(site *s, char const *id, char const *why)
 
 void site_failed(qmgr *q, site *s, char const *why)
 {
-  conf_backoff const *backoff = &q->settings.backoff;
+  uint64_t min_us = q->settings.backoff.min * SECOND_US;
+  uint64_t max_us = q->settings.backoff.max * SECOND_US;
   gate *g;
   gate *next;
-  if (health_failed(&s->health, q->now_us, backoff->min * SECOND_US, backoff->max * SECOND_US, (uint64_t)random()))
+  if (health_failed(&s->health, q->now_us, min_us, max_us, (uint64_t)random()))
     timer_set(&q->timers, &s->probe, s->health.next_us);
   log_later("site ", s->name, ": down, ", why);
   site_write(q, s, SITEFILE_DOWN, why);

@@ -507,7 +507,10 @@ static int journal_line(message *m, char const *s, size_t len)
 
 /* A journal passing by: the beginning of a line waits in buffer for its end. */
 #define JOURNAL_BUFFER_LEN 16384
-/* A power cut may leave zeros where lines were being written; more of them than this is a hole that somebody made. */
+/*
+ * A power cut may leave zeros where lines were being written; more of them than this is a hole that
+ * somebody made.
+ */
 #define JOURNAL_OVERLONG_MAX 1048576
 typedef struct journal
 {
@@ -549,7 +552,8 @@ static ssize_t read_at(int fd, char *s, size_t len, uint64_t offset)
 
 /*
  * The journal, from the descriptor: everything behind the content.  The octet before it is
- * read along: where it is missing the content is cut short.  1; 0 then, or when it is too long; -1 with errno.
+ * read along: where it is missing the content is cut short.  1; 0 then, or when it is too long; -1
+ * with errno.
  */
 static int journal_read(message *m, journal *j, int fd)
 {

@@ -30,13 +30,16 @@
 /* Octets of the head line, LF included; the envelope begins here. */
 #define MESSAGE_HEAD_LEN 44
 /*
- * Who adds to the queue may write anything, and qmgr does nothing else while it reads.  What has more octets of envelope
- * (a thousand recipients with every parameter have a quarter), or of journal (a thousand recipients tried every ten
- * minutes for two months), is no message.
+ * Who adds to the queue may write anything, and qmgr does nothing else while it reads.  What has
+ * more octets of envelope (a thousand recipients with every parameter have a quarter), or of
+ * journal (a thousand recipients tried every ten minutes for two months), is no message.
  */
 #define MESSAGE_ENVELOPE_MAX 4194304
 #define MESSAGE_JOURNAL_MAX (1u << 30)
-/* Twice what smtpd-etrn takes: each may have a list and a site of its own to be seen to.  None with more is written, or let in. */
+/*
+ * Twice what smtpd-etrn takes: each may have a list and a site of its own to be seen to.  None with
+ * more is written, or let in.
+ */
 #define MESSAGE_RCPTS_MAX 2000
 
 /* --- writing ----------------------------------------------------------------------- */
@@ -137,7 +140,8 @@ typedef struct message
  * The memory of a message can be used again for the next one: nothing needs to be freed
  * between.  fd stays the caller's.
  * Returns 1, or 0 with errno: EBADMSG when it is not whole or not a message (cut short, zeros
- * in the head, lines out of order, more envelope or journal than there may be), else as pread(2), or ENOMEM.
+ * in the head, lines out of order, more envelope or journal than there may be), else as pread(2),
+ * or ENOMEM.
  */
 extern int message_read(message *message, int fd);
 extern void message_free(message *message);

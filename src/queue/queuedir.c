@@ -85,7 +85,9 @@ int queuedir_open_walked(int dir, char const *id, int *flags)
   return open_at(dir, id, *flags, 0);
 }
 
-/* cur/ twice: of what is released meanwhile, neither place may have had it when it was looked at. */
+/*
+ * cur/ twice: of what is released meanwhile, neither place may have had it when it was looked at.
+ */
 int queuedir_taken(int queue, char const *id, struct stat *st)
 {
   static enum queue_place const order[] = { QUEUE_CUR, QUEUE_HOLD, QUEUE_CUR, QUEUE_CORRUPT };
@@ -114,8 +116,8 @@ static int open_look(int queue, char const *id, int flags, enum queue_place plac
 }
 
 /*
- * Messages move from new to cur, from either to hold and from there to cur; none comes back to new.  Looked for in this
- * order, one is missed only when it moves three times meanwhile.
+ * Messages move from new to cur, from either to hold and from there to cur; none comes back to new.
+ * Looked for in this order, one is missed only when it moves three times meanwhile.
  */
 static enum queue_place const look_order[] =
   { QUEUE_CUR, QUEUE_HOLD, QUEUE_NEW, QUEUE_CUR, QUEUE_HOLD, QUEUE_CUR };

@@ -35,8 +35,9 @@ enum queue_place { QUEUE_TMP, QUEUE_NEW, QUEUE_CUR, QUEUE_HOLD, QUEUE_CORRUPT };
 extern void queuedir_path(char out[QUEUE_PATH_MAX], enum queue_place place, char const *id);
 
 /*
- * Whoever adds to new/ chooses the name of what he adds, and may choose one that is taken.  Has something in cur/, hold/
- * or corrupt/ this name?  Then that is the message of this id, whatever is in new/; or it was there a moment ago.
+ * Whoever adds to new/ chooses the name of what he adds, and may choose one that is taken.  Has
+ * something in cur/, hold/ or corrupt/ this name?  Then that is the message of this id, whatever is
+ * in new/; or it was there a moment ago.
  *   *st  what has it
  * Returns 1 or 0; errno stays.
  */
@@ -68,7 +69,8 @@ extern int queuedir_slice_ok(char const *name);
 extern int queuedir_move(int queue, char const *id, enum queue_place from, enum queue_place to);
 
 /*
- * Move what is no message to corrupt/, under its own id, or one that nobody has where that is taken.
+ * Move what is no message to corrupt/, under its own id, or one that nobody has where that is
+ * taken.
  *   aside  its name there, a string
  * 0, or -1 with errno.
  */

@@ -2,19 +2,25 @@
 #define SCHED_HEALTH_H
 
 /*
- * How a site does, as its connections and messages tell: whether it may be tried unasked, and how many connections it has
- * earned.  Moments are in microseconds, and handed in; a site is all zero but for health_init().
+ * How a site does, as its connections and messages tell: whether it may be tried unasked, and how
+ * many connections it has earned.  Moments are in microseconds, and handed in; a site is all zero
+ * but for health_init().
  */
 
 #include <stdint.h>
 
 /* So many connections in a row that settle nothing mean that it has failed... */
 #define HEALTH_VAIN_MAX 3
-/* ...and so many that just end, where others have settled something: then it is more likely the link, which drops now and then. */
+/*
+ * ...and so many that just end, where others have settled something: then it is more likely the
+ * link, which drops now and then.
+ */
 #define HEALTH_VAIN_MAX_PROVEN 10
 /* Octets of a message's id, with the zero octet at its end. */
 #define HEALTH_ID_MAX 32
-/* Connections that a site may have as soon as it answered; then one more for each message it took. */
+/*
+ * Connections that a site may have as soon as it answered; then one more for each message it took.
+ */
 #define HEALTH_LIMIT_FIRST 5
 
 enum health_state { HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DOWN };
@@ -23,21 +29,22 @@ typedef struct health
 {
   enum health_state state;
   int proven;                /* it has settled something since it failed last */
-  uint64_t since_us;         /* of the state, or that mail for it was parked; 0: it is not known since when */
-  uint64_t failures;         /* in a row, but for those of a site that was down and only asked for */
+  uint64_t since_us;         /* of the state, or that mail for it was parked; 0: it is not known */
+  uint64_t failures;         /* in a row, but for those while it was down and only asked for */
   uint64_t next_us;          /* while it is down: not before, unasked */
   uint64_t failed_us;        /* when it failed last */
   unsigned int limit;        /* connections it has earned */
-  unsigned int in_vain;      /* connections in a row that settled nothing, each with another message at its head */
-  char vain[HEALTH_VAIN_MAX][HEALTH_ID_MAX]; /* those messages */
+  unsigned int in_vain;      /* connections in a row that settled nothing */
+  char vain[HEALTH_VAIN_MAX][HEALTH_ID_MAX]; /* the messages at their heads, each another one */
 } health;
 
 /* Of a site of which nothing is known. */
 extern void health_init(health *h);
 
 /*
- * Of one that was down when it was last heard of: its back-off goes on.  What began in the future, or waits for longer
- * than any may, was written under a clock that was set back since: then it is due.
+ * Of one that was down when it was last heard of: its back-off goes on.  What began in the future,
+ * or waits for longer than any may, was written under a clock that was set back since: then it is
+ * due.
  *   max_us  the longest back-off
  */
 extern void health_restore(health *h, uint64_t now_us, uint64_t since_us, uint64_t failures, uint64_t next_us,
@@ -52,7 +59,10 @@ extern uint64_t health_rest_us(health const *h, uint64_t now_us);
 /* It answered.  1: it was not up before. */
 extern int health_answered(health *h, uint64_t now_us);
 
-/* It took a message or refused it for good: a greeting alone does not say so much.  1: its failures are over. */
+/*
+ * It took a message or refused it for good: a greeting alone does not say so much.  1: its failures
+ * are over.
+ */
 extern int health_served(health *h);
 
 /* It took one: it has earned one more connection, up to so many. */

@@ -302,8 +302,8 @@ static enum leads leads4(uint32_t address)
 }
 
 /*
- * The IPv4 address that a translator or a tunnel makes of an IPv6 address: NAT64 (RFC 6052, RFC 8215), 6to4 (RFC 3056), SIIT
- * (RFC 2765), IPv4-compatible (RFC 4291 section 2.5.5.1).  1 or 0.
+ * The IPv4 address that a translator or a tunnel makes of an IPv6 address: NAT64 (RFC 6052, RFC
+ * 8215), 6to4 (RFC 3056), SIIT (RFC 2765), IPv4-compatible (RFC 4291 section 2.5.5.1).  1 or 0.
  */
 static int embedded(struct in6_addr const *six, uint32_t *four)
 {
@@ -327,7 +327,8 @@ static enum leads leads6(struct in6_addr const *six)
 {
   uint32_t four;
   if (IN6_IS_ADDR_UNSPECIFIED(six) || IN6_IS_ADDR_LOOPBACK(six)) return LEADS_HERE;
-  if (IN6_IS_ADDR_LINKLOCAL(six) || IN6_IS_ADDR_SITELOCAL(six) || IN6_IS_ADDR_MULTICAST(six)) return LEADS_NOWHERE;
+  if (IN6_IS_ADDR_LINKLOCAL(six) || IN6_IS_ADDR_SITELOCAL(six) || IN6_IS_ADDR_MULTICAST(six))
+    return LEADS_NOWHERE;
   return embedded(six, &four) ? leads4(four) : LEADS_AWAY;
 }
 

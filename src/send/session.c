@@ -302,7 +302,10 @@ static void nonsense(session *s, char const *line, size_t len)
   session_fail(s, "4.5.0");
 }
 
-/* Nobody can have taken what was not sent: what is left of it would be read for other commands, and its replies shifted. */
+/*
+ * Nobody can have taken what was not sent: what is left of it would be read for other commands, and
+ * its replies shifted.
+ */
 static int too_early(session const *s, expected const *head)
 {
   return (head->kind == EXPECTED_BDAT || head->kind == EXPECTED_CONTENT) && head->job == s->begun_last

@@ -89,7 +89,8 @@ int smtp_command_foreign(char const *line, size_t len)
   size_t const end = line_end(line, len);
   size_t n = 0;
   while (n < end && !space(line[n]) && line[n] != ':') n++;
-  return (n && n < end && line[n] == ':') || method(line, n) || request(line, end) || smtp_command_handshake(line, len);
+  return (n && n < end && line[n] == ':') || method(line, n) || request(line, end)
+    || smtp_command_handshake(line, len);
 }
 
 /* --- paths --- */

@@ -97,7 +97,9 @@ int clients_enter(int queue, conf_address const *client, unsigned int most)
   return is == PLACE_FAILED ? -1 : is == PLACE_OURS;
 }
 
-/* Places that are looked at to tell how many are taken: each look goes through all locks there are. */
+/*
+ * Places that are looked at to tell how many are taken: each look goes through all locks there are.
+ */
 #define LOOKS 100
 
 unsigned int clients_count(int queue, conf_address const *client, unsigned int most)
@@ -123,7 +125,8 @@ int clients_name(int queue, conf_address const *client, unsigned int most, unsig
   off_t first = clients_first(client) + CONF_CONNECTIONS_MAX;
   enum place is = PLACE_TAKEN;
   /* our own locks hide from us: those are behind us */
-  while (*next < most && is != PLACE_OURS && is != PLACE_FAILED) is = place_take(queue, first + (*next)++);
+  while (*next < most && is != PLACE_OURS && is != PLACE_FAILED)
+    is = place_take(queue, first + (*next)++);
   return is == PLACE_FAILED ? -1 : is == PLACE_OURS;
 }
 

@@ -25,13 +25,15 @@
 extern int clients_enter(int queue, conf_address const *client, unsigned int most);
 
 /*
- * How many of its places does this client have, ours among them?  Of more than a hundred that there may be, about.
+ * How many of its places does this client have, ours among them?  Of more than a hundred that there
+ * may be, about.
  * 1 where that cannot be told.
  */
 extern unsigned int clients_count(int queue, conf_address const *client, unsigned int most);
 
 /*
- * Take one of the names that this client may make up, all its sessions together; it is held until the descriptor is closed.
+ * Take one of the names that this client may make up, all its sessions together; it is held until
+ * the descriptor is closed.
  *   most  so many there are, up to CONF_SUBDOMAINS_MAX
  *   next  0 for a session's first one; private
  * Returns 1; 0 when all are taken; -1 with errno of fcntl(2).
@@ -39,11 +41,11 @@ extern unsigned int clients_count(int queue, conf_address const *client, unsigne
 extern int clients_name(int queue, conf_address const *client, unsigned int most, unsigned int *next);
 
 /*
- * The octet of a client's first place; CONF_CONNECTIONS_MAX of them follow each other, whatever the limit is now, and
- * behind them as many for names as there may be.
+ * The octet of a client's first place; CONF_CONNECTIONS_MAX of them follow each other, whatever the
+ * limit is now, and behind them as many for names as there may be.
  * A client is an IPv4 address, or an IPv6 network of /64: whoever has one address of that has them all.
- * No two clients of IPv4, and none within the same IPv6 network of /16, have places in common.  Further apart one
- * network in 2^48 does: nobody is given a network that he chose among so many.
+ * No two clients of IPv4, and none within the same IPv6 network of /16, have places in common.
+ * Further apart one network in 2^48 does: nobody is given a network that he chose among so many.
  */
 extern off_t clients_first(conf_address const *client);
 

@@ -63,7 +63,8 @@ static int room_refuse(session *s)
 
 static int sender_refuse(session *s)
 {
-  int r = session_refuse(s, "554 5.7.1 <", s->sender.s, ">: Sender address rejected: Source routing is not allowed");
+  int r = session_refuse(s, "554 5.7.1 <", s->sender.s,
+                         ">: Sender address rejected: Source routing is not allowed");
   session_log_reject(s, "", "MAIL", 0);
   return r;
 }
@@ -166,7 +167,10 @@ static int subdomains_read(session *s)
   return 1;
 }
 
-/* All sessions of a client share what there is; those of this host are of whoever it takes mail from. */
+/*
+ * All sessions of a client share what there is; those of this host are of whoever it takes mail
+ * from.
+ */
 static int subdomain_left(session *s)
 {
   if (s->subdomains_used >= s->subdomains) return 0;

@@ -39,8 +39,9 @@ enum policy_verdict
 };
 
 /*
- * Is this sender taken?  None in one of our domains whose local part may be read as an address elsewhere, from who is no
- * client of ours: a notice would be sent there by way of the domain's server.
+ * Is this sender taken?  None in one of our domains whose local part may be read as an address
+ * elsewhere, from who is no client of ours: a notice would be sent there by way of the domain's
+ * server.
  *   *domain  memory for its domain
  */
 extern int policy_mail(policy *p, smtp_path const *path, stralloc *domain, int *yes);

@@ -123,8 +123,8 @@ static int fsyncdir_read(session *s)
 }
 
 /*
- * The time for the next 64 KiB begins: a peer has to send at some pace, it cannot keep us with an octet now and then; nor
- * for days, at the slowest pace there may be.
+ * The time for the next 64 KiB begins: a peer has to send at some pace, it cannot keep us with an
+ * octet now and then; nor for days, at the slowest pace there may be.
  */
 static void pace_begin(session *s)
 {
@@ -337,7 +337,8 @@ static enum chunk_verdict chunk_scan(receive_chunk *chunk, smtp_command const *c
 
 /*
  * Read a chunk; it becomes content unless it is refused.  The time for 64 KiB goes on from chunk to chunk, or a client
- * would have it anew for each octet.  Those that are refused, of whatever size, have the time of one message.
+ * would have it anew for each octet.  Those that are refused, of whatever size, have the time of
+ * one message.
  */
 static int chunk_read(session *s, uint64_t left, int refused)
 {

@@ -461,7 +461,8 @@ static void connect_log(session const *s)
 
 /*
  * In the words of Postfix, which analysers of logs read: so many connections the client would have.  Of those that
- * are refused at the same time, and within some seconds, one is in the log: who has the word stays that long.
+ * are refused at the same time, and within some seconds, one is in the log: who has the word stays
+ * that long.
  */
 static int crowded(session *s)
 {
@@ -586,21 +587,23 @@ static unsigned int linger_lines(session const *s)
 }
 
 /*
- * The more places a client has taken the longer it keeps each: one that comes now and then is not held up, and one that
- * fills all of them has so many lines in the log as if it had one.
+ * The more places a client has taken the longer it keeps each: one that comes now and then is not
+ * held up, and one that fills all of them has so many lines in the log as if it had one.
  */
 static unsigned int linger_ms(session const *s)
 {
   unsigned int lines = linger_lines(s);
-  unsigned int ms = lines ? lines * SESSION_LINE_MS * clients_count(s->queue, &s->client.address, s->places) : 0;
+  unsigned int ms = lines * SESSION_LINE_MS;
+  if (ms) ms *= clients_count(s->queue, &s->client.address, s->places);
   ms += (unsigned int)s->subdomains_used * SESSION_NAME_MS;
   if (ms > SESSION_LINGER_MOST_MS) return SESSION_LINGER_MOST_MS;
   return s->fruitful || ms > SESSION_LINGER_MS ? ms : SESSION_LINGER_MS;
 }
 
 /*
- * A client that had nothing done, or much to be logged, or has perhaps made up names, keeps its place for a while, though it is rid of us: so often can
- * each come, and be in the log, and so many names have lists, and not as many as processes can be started.  A signal ends that as well.
+ * A client that had nothing done, or much to be logged, or has perhaps made up names, keeps its
+ * place for a while, though it is rid of us: so often can each come, and be in the log, and so many
+ * names have lists, and not as many as processes can be started.  A signal ends that as well.
  */
 static void session_linger(session const *s)
 {

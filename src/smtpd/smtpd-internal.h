@@ -29,7 +29,10 @@
 #define SESSION_HELO_MAX 256
 /* Recipients of one message: RFC 5321 section 4.5.3.1.8 asks for 100 at least. */
 #define SESSION_RCPTS_MAX 1000
-/* So many more, until the session is forgiven, are answered that they are too many; then each is an error. */
+/*
+ * So many more, until the session is forgiven, are answered that they are too many; then each is an
+ * error.
+ */
 #define SESSION_RCPTS_OVER 1000
 /* Commands that get nothing done, until the session is forgiven; then each is an error. */
 #define SESSION_JUNK_MAX 100
@@ -43,13 +46,24 @@
 #define SESSION_LINGER_MS 1000
 /* And at most: so long a client that says nothing has it as well. */
 #define SESSION_LINGER_MOST_MS 300000
-/* And so long for each line in the log, for each place that the client has: all of it together is 20 lines a second. */
+/*
+ * And so long for each line in the log, for each place that the client has: all of it together is
+ * 20 lines a second.
+ */
 #define SESSION_LINE_MS 50
-/* And so long for each name below a domain of ours that it has sent to, though something was done. */
+/*
+ * And so long for each name below a domain of ours that it has sent to, though something was done.
+ */
 #define SESSION_NAME_MS 500
-/* Lines of a session that gets nothing done, beyond those of refusals: that it came and went, and why. */
+/*
+ * Lines of a session that gets nothing done, beyond those of refusals: that it came and went, and
+ * why.
+ */
 #define SESSION_LINES_OWN 4
-/* Lines of refusals and requests that are not counted where something was done, which is in the log itself. */
+/*
+ * Lines of refusals and requests that are not counted where something was done, which is in the log
+ * itself.
+ */
 #define SESSION_LINES_FREE 10
 
 enum session_end
@@ -244,7 +258,10 @@ extern enum parameters_verdict parameters_rcpt_read(stralloc *text, char const *
 /* What a tenth of the time for 64 KiB must bring where others wait: half of what all of it must, and so 109 octets a second. */
 #define RECEIVE_STEP 65536
 #define RECEIVE_TENTH_LEAST (RECEIVE_STEP / 20)
-/* Octets a second that a message must have come at, all in all, where others wait and it has had a tenth of its time. */
+/*
+ * Octets a second that a message must have come at, all in all, where others wait and it has had a
+ * tenth of its time.
+ */
 #define RECEIVE_RATE_LEAST 500
 
 /* Is the content in hand slower than that? */

@@ -322,10 +322,14 @@ static int is_at(act const *a, char const *id, enum queue_place place, struct st
   char path[QUEUE_PATH_MAX];
   struct stat st;
   queuedir_path(path, place, id);
-  return fstatat(a->queue, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino == file->st_ino && st.st_dev == file->st_dev;
+  return fstatat(a->queue, path, &st, AT_SYMLINK_NOFOLLOW) == 0
+    && st.st_ino == file->st_ino && st.st_dev == file->st_dev;
 }
 
-/* This file, wherever it is by now, and no other that has its name.  1; 0 when it is gone; -1 with errno. */
+/*
+ * This file, wherever it is by now, and no other that has its name.  1; 0 when it is gone; -1 with
+ * errno.
+ */
 static int anywhere_remove(act const *a, char const *id, struct stat const *file)
 {
   size_t i;

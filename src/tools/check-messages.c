@@ -166,9 +166,9 @@ static enum mending twin_lose(check const *c, char const *id, enum queue_place p
 }
 
 /*
- * What is in new/ goes: others may have put it there, under whatever name.  Of two other files that which has more journal
- * stays: it knows more of what was delivered, and nobody gets anything twice.  Where they know the same the held one
- * stays, as somebody wanted it.
+ * What is in new/ goes: others may have put it there, under whatever name.  Of two other files that
+ * which has more journal stays: it knows more of what was delivered, and nobody gets anything
+ * twice.  Where they know the same the held one stays, as somebody wanted it.
  */
 static void twins_mend(check *c, char const *id, enum queue_place better, enum queue_place worse, int same)
 {

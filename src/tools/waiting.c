@@ -106,8 +106,9 @@ char const *waiting_why(waiting_domain const *d, message const *m, message_recip
 uint64_t waiting_next_us(waiting const *w, waiting_domain const *d, message const *m, message_recipient const *r)
 {
   uint64_t next_us = m->arrival_us < w->now_us ? m->arrival_us : w->now_us;
+  uint64_t delay_s = backoff_delay(w->backoff.min, w->backoff.max, r->attempts);
   if (d->route.parked || r->settled) return 0;
-  if (r->attempts && r->last_us <= w->now_us) next_us = r->last_us + backoff_delay(w->backoff.min, w->backoff.max, r->attempts) * SECOND_US;
+  if (r->attempts && r->last_us <= w->now_us) next_us = r->last_us + delay_s * SECOND_US;
   if (d->state == SITEFILE_DOWN && d->next_s < UINT64_MAX / SECOND_US && next_us < d->next_s * SECOND_US)
     next_us = d->next_s * SECOND_US;
   return next_us;

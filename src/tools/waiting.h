@@ -38,7 +38,10 @@ typedef struct waiting
   waiting_domain domains[WAITING_DOMAINS];
 } waiting;
 
-/* Read what is the same for all domains.  The descriptor of the queue stays the caller's.  1, or 0 with conf_why(). */
+/*
+ * Read what is the same for all domains.  The descriptor of the queue stays the caller's.  1, or 0
+ * with conf_why().
+ */
 extern int waiting_init(waiting *w, int queue, int conf);
 extern void waiting_free(waiting *w);
 

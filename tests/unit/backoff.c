@@ -7,7 +7,8 @@
 static void check_delay(void)
 {
   CHECK("first", backoff_delay(60, 3600, 1) == 60 && backoff_delay(60, 3600, 0) == 60);
-  CHECK("doubles", backoff_delay(60, 3600, 2) == 120 && backoff_delay(60, 3600, 3) == 240 && backoff_delay(60, 3600, 6) == 1920);
+  CHECK("doubles", backoff_delay(60, 3600, 2) == 120 && backoff_delay(60, 3600, 3) == 240
+    && backoff_delay(60, 3600, 6) == 1920);
   CHECK("no more than max", backoff_delay(60, 3600, 7) == 3600 && backoff_delay(60, 3600, 8) == 3600);
   CHECK("after more than can be counted", backoff_delay(60, 3600, UINT64_MAX) == 3600);
   CHECK("always the same", backoff_delay(7, 7, 1) == 7 && backoff_delay(7, 7, 99) == 7);

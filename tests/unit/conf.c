@@ -627,7 +627,10 @@ static int kept_is(conf_routes const *routes, char const *domain, char const *si
   return conf_routes_find(routes, domain, strlen(domain), &route) && !strcmp(route.site.s, site);
 }
 
-/* What was read stays as it was until it is read again, whatever becomes of the file; one that is broken changes nothing. */
+/*
+ * What was read stays as it was until it is read again, whatever becomes of the file; one that is
+ * broken changes nothing.
+ */
 static void check_routes_kept(int compiled)
 {
   conf_routes routes = CONF_ROUTES_ZERO;
