@@ -60,6 +60,8 @@ SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content
 JOB := $(call object,job/job job/socket)
 SEND := $(call object,send/session send/transaction send/envelope send/fit send/expected send/wire send/report send/work send/hand send/host send/dnstcp send/way send/retry send/site send/text send/clock send/confine) $(JOB) $(SMTP)
 SCHED := $(call object,sched/moment sched/backoff sched/health)
+SCHEDULER := $(SCHED) $(call object,sched/array sched/row sched/timer sched/cuts sched/limit sched/quota sched/known \
+  sched/state sched/site sched/connection sched/domain sched/attempt sched/pass sched/turn sched/sched)
 BASE := $(call object,base/instance base/program base/log base/duration base/wallclock)
 CONF := $(call object,conf/conf conf/list conf/route) $(BASE) $(SMTP)
 QUEUE := $(call object,queue/id queue/queuedir queue/message queue/room queue/trace) $(JOB) $(CONF)
@@ -162,8 +164,7 @@ $(filter-out $(UNIT_SEND),$(UNIT)): $(O)/%: $(O)/%.o $(FLUSH)
 
 $(O)/tests/unit/clients: $(call object,smtpd/clients smtpd/peer)
 $(O)/tests/unit/backoff $(O)/tests/unit/health: $(SCHED)
-$(O)/tests/unit/timer: $(call object,qmgr/timer)
-$(O)/tests/unit/cuts: $(call object,qmgr/cuts)
+$(O)/tests/unit/timer $(O)/tests/unit/cuts: $(SCHEDULER)
 $(O)/tests/unit/crowd: $(call object,qmgr/crowd)
 $(O)/tests/unit/fields: $(call object,bounce/fields)
 $(O)/tests/unit/quoted: $(call object,bounce/quoted)

@@ -11,8 +11,8 @@ void health_init(health *h)
   h->limit = 1;
 }
 
-void health_restore(health *h, uint64_t now_us, uint64_t since_us, uint64_t failures, uint64_t next_us,
-                    uint64_t max_us)
+void health_restore(health *h, uint64_t now_us, uint64_t since_us, uint64_t failures,
+                    uint64_t next_us, uint64_t max_us)
 {
   int sensible = since_us <= now_us && next_us <= now_us + max_us;
   h->state = HEALTH_DOWN;
@@ -71,7 +71,7 @@ static int counted_already(health const *h, char const *id)
 
 int health_in_vain(health *h, char const *id, int link)
 {
-  int named = strcmp(id, "-") != 0 && strlen(id) < HEALTH_ID_MAX;
+  int named = strcmp(id, "-") != 0 && strlen(id) < SCHED_ID_MAX;
   if (named && counted_already(h, id)) return 0;
   if (h->in_vain < HEALTH_VAIN_MAX) strcpy(h->vain[h->in_vain], named ? id : "");
   return ++h->in_vain >= (h->proven && link ? HEALTH_VAIN_MAX_PROVEN : HEALTH_VAIN_MAX);

@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "sched/id.h"
+
 /* So many connections in a row that settle nothing mean that it has failed... */
 #define HEALTH_VAIN_MAX 3
 /*
@@ -16,8 +18,6 @@
  * link, which drops now and then.
  */
 #define HEALTH_VAIN_MAX_PROVEN 10
-/* Octets of a message's id, with the zero octet at its end. */
-#define HEALTH_ID_MAX 32
 /*
  * Connections that a site may have as soon as it answered; then one more for each message it took.
  */
@@ -35,7 +35,7 @@ typedef struct health
   uint64_t failed_us;        /* when it failed last */
   unsigned int limit;        /* connections it has earned */
   unsigned int in_vain;      /* connections in a row that settled nothing */
-  char vain[HEALTH_VAIN_MAX][HEALTH_ID_MAX]; /* the messages at their heads, each another one */
+  char vain[HEALTH_VAIN_MAX][SCHED_ID_MAX]; /* the messages at their heads, each another one */
 } health;
 
 /* Of a site of which nothing is known. */
@@ -47,8 +47,8 @@ extern void health_init(health *h);
  * due.
  *   max_us  the longest back-off
  */
-extern void health_restore(health *h, uint64_t now_us, uint64_t since_us, uint64_t failures, uint64_t next_us,
-                           uint64_t max_us);
+extern void health_restore(health *h, uint64_t now_us, uint64_t since_us, uint64_t failures,
+                           uint64_t next_us, uint64_t max_us);
 
 /* May it be tried unasked? */
 extern int health_open(health const *h, uint64_t now_us);
@@ -84,7 +84,8 @@ extern int health_in_vain(health *h, char const *id, int link);
  *   min_us, max_us, random  of the delay until it is tried again unasked, see backoff_spread()
  * 1: next_us was set; 0: it was down, and only asked for, and its back-off stays as it is.
  */
-extern int health_failed(health *h, uint64_t now_us, uint64_t min_us, uint64_t max_us, uint64_t random);
+extern int health_failed(health *h, uint64_t now_us, uint64_t min_us, uint64_t max_us,
+                         uint64_t random);
 
 /* Mail for it waits parked, and nothing else is known of it.  1: newly. */
 extern int health_parked(health *h, uint64_t now_us);

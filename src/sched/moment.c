@@ -7,6 +7,6 @@ int moment_lately(uint64_t now_us, uint64_t since_us, uint64_t span_us)
 
 uint64_t moment_earlier(uint64_t at_us, uint64_t by_us)
 {
-  if (at_us == UINT64_MAX) return at_us;
+  if (at_us == NEVER_US) return at_us;
   return at_us > by_us ? at_us - by_us : 0;
 }

@@ -1,4 +1,4 @@
-#include "qmgr/cuts.h"
+#include "sched/cuts.h"
 
 #include <string.h>
 
@@ -7,15 +7,15 @@
 /* The id of the nth message of a test. */
 static char const *id_of(int n)
 {
-  static char id[ID_LEN + 1];
-  memset(id, 'a', ID_LEN);
-  id[ID_LEN - 1] = (char)('a' + n);
+  static char id[15];
+  memset(id, 'a', 14);
+  id[13] = (char)('a' + n);
   return id;
 }
 
 static int taken_is(cuts *c, int n)
 {
-  char id[ID_LEN + 1];
+  char id[SCHED_ID_MAX];
   cuts_take(c, id);
   return !strcmp(id, id_of(n));
 }
@@ -23,7 +23,7 @@ static int taken_is(cuts *c, int n)
 /* How often a message that is always cut again is tried. */
 static int tries(cuts *c, uint64_t drops)
 {
-  char id[ID_LEN + 1];
+  char id[SCHED_ID_MAX];
   int n;
   for (n = 0; n < 100 && cuts_left(c, drops); n++)
   {
@@ -56,7 +56,7 @@ static void test_order(void)
 static void test_rounds(void)
 {
   cuts c;
-  char id[ID_LEN + 1];
+  char id[SCHED_ID_MAX];
   cuts_init(&c, 7);
   cuts_add(&c, id_of(0), 1);
   CHECK("a message that does harm", tries(&c, 7 + 2) == 2);

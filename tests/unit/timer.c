@@ -1,6 +1,6 @@
 /* Moments to wait for: what is taken out comes in order, whatever was moved or cleared before. */
 
-#include "qmgr/timer.h"
+#include "sched/timer.h"
 
 #include "check.h"
 
@@ -27,7 +27,7 @@ static int takes(timers *all, uint64_t now_us, size_t n)
 
 static void check_one(void)
 {
-  timers all = TIMERS_ZERO;
+  timers all = { .heap.count = 0 };
   timer t = { .kind = 7 };
   CHECK("none is next", timers_next(&all) == UINT64_MAX);
   CHECK("none is taken", !timers_take(&all, UINT64_MAX));
@@ -44,13 +44,13 @@ static void check_one(void)
   CHECK("cleared", timers_next(&all) == UINT64_MAX);
   CHECK("earlier than none", timer_set_earlier(&all, &t, 4) && timers_next(&all) == 4);
   timer_clear(&all, &t);
-  genalloc_free(timer *, &all.heap);
+  array_free(&all.heap);
 }
 
 static void check_many(void)
 {
   static timer t[COUNT];
-  timers all = TIMERS_ZERO;
+  timers all = { .heap.count = 0 };
   size_t i;
   size_t left = 0;
   for (i = 0; i < COUNT; i++) timer_set(&all, t + i, drawn() % 1000);
@@ -67,13 +67,13 @@ static void check_many(void)
   CHECK("those that are due", takes(&all, 99, 100) && timers_next(&all) == 100);
   for (i = COUNT; i-- > 0; ) timer_clear(&all, t + i);
   CHECK("none left", timers_next(&all) == UINT64_MAX);
-  genalloc_free(timer *, &all.heap);
+  array_free(&all.heap);
 }
 
 static void check_set_back(void)
 {
   static timer t[COUNT];
-  timers all = TIMERS_ZERO;
+  timers all = { .heap.count = 0 };
   size_t i;
   timers_set_back(&all, 5);
   CHECK("none is set back", timers_next(&all) == UINT64_MAX);
@@ -86,7 +86,7 @@ static void check_set_back(void)
   for (i = 0; i < COUNT; i++) timer_set(&all, t + i, drawn() % 1000);
   timers_set_back(&all, 500);
   CHECK("none before all time", !timers_next(&all) && takes(&all, 499, COUNT));
-  genalloc_free(timer *, &all.heap);
+  array_free(&all.heap);
 }
 
 int main(void)
