@@ -59,9 +59,8 @@ object = $(patsubst %,$(O)/src/%.o,$(1))
 SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content smtp/parts smtp/reply smtp/header)
 JOB := $(call object,job/job job/socket)
 SEND := $(call object,send/session send/transaction send/envelope send/fit send/expected send/wire send/report send/work send/hand send/host send/dnstcp send/way send/retry send/site send/text send/clock send/confine) $(JOB) $(SMTP)
-SCHED := $(call object,sched/moment sched/backoff sched/health)
-SCHEDULER := $(SCHED) $(call object,sched/array sched/row sched/timer sched/cuts sched/limit sched/quota sched/known \
-  sched/state sched/site sched/connection sched/domain sched/attempt sched/pass sched/turn sched/sched)
+SCHED := $(call object,sched/moment sched/backoff sched/health sched/array sched/row sched/timer sched/cuts sched/limit \
+  sched/quota sched/known sched/state sched/site sched/connection sched/domain sched/attempt sched/pass sched/turn sched/sched)
 BASE := $(call object,base/instance base/program base/log base/duration base/wallclock)
 CONF := $(call object,conf/conf conf/list conf/route) $(BASE) $(SMTP)
 QUEUE := $(call object,queue/id queue/queuedir queue/message queue/room queue/trace) $(JOB) $(CONF)
@@ -87,8 +86,9 @@ all: $(PROGRAMS:%=$(BIN)/%)
 
 $(BIN)/smtpd-etrn: $(call object,smtpd/smtpd-etrn smtpd/session smtpd/envelope smtpd/parameters smtpd/receive smtpd/etrn \
   smtpd/policy smtpd/peer smtpd/clients base/wire) $(FLUSH)
-$(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/settings qmgr/clock qmgr/timer qmgr/cuts qmgr/crowd qmgr/site qmgr/gate qmgr/deliver \
-  qmgr/agent qmgr/notice qmgr/totals qmgr/intake qmgr/idle flush/sitefile) $(SCHED) $(FLUSH)
+$(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/intake qmgr/orders qmgr/delivery qmgr/listed qmgr/arrivals qmgr/outcome \
+  qmgr/expiry qmgr/requests qmgr/messages qmgr/lists qmgr/agents qmgr/hops qmgr/job qmgr/active qmgr/sender qmgr/notices \
+  qmgr/totals qmgr/clock qmgr/core qmgr/settings qmgr/names flush/sitefile) $(SCHED) $(FLUSH)
 $(BIN)/bounce-put: $(call object,bounce/bounce-put bounce/subject bounce/way bounce/notice bounce/prose bounce/report \
   bounce/returned bounce/lines bounce/quoted bounce/fields flush/sitefile queue/ids) $(FLUSH)
 $(BIN)/qmgr-trigger: $(call object,flush/qmgr-trigger) $(FLUSH)
@@ -163,9 +163,8 @@ $(filter-out $(UNIT_SEND),$(UNIT)): $(O)/%: $(O)/%.o $(FLUSH)
 	$(LINK) -o $@ $^ $(SKALIBS) $(NAMES)
 
 $(O)/tests/unit/clients: $(call object,smtpd/clients smtpd/peer)
-$(O)/tests/unit/backoff $(O)/tests/unit/health: $(SCHED)
-$(O)/tests/unit/timer $(O)/tests/unit/cuts: $(SCHEDULER)
-$(O)/tests/unit/crowd: $(call object,qmgr/crowd)
+$(patsubst %,$(O)/tests/unit/%,backoff health timer cuts quota): $(SCHED)
+$(O)/tests/unit/quota: $(call object,qmgr/sender)
 $(O)/tests/unit/fields: $(call object,bounce/fields)
 $(O)/tests/unit/quoted: $(call object,bounce/quoted)
 $(O)/tests/unit/log: $(LOGS)

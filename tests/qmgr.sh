@@ -484,6 +484,27 @@ testConcurrencyOfASite() {
   assertTrue "$most at once" "[ $most -le 2 ] && [ $most -ge 1 ]"
 }
 
+# Two routes to one next hop: the site may have as many as the larger number says, the other domain's mail
+# goes over no more of these at once than its own route allows.
+testConcurrencyOfADomain() {
+  appears customer --delay 0.02
+  relay "few.example $(at customer) concurrency=1" "many.example $(at customer) concurrency=4"
+  mail -t 'a%d@few.example' -t 'b%d@many.example' -t 'c%d@many.example' -n 40
+  mail -t '%d@few.example' -n 40
+  mail -t '%d@many.example' -n 120
+  gets customer 200
+  assertEquals 'connections that had mail for few.example at once' 1 "$(at_once customer few)"
+  assertTrue "$(at_once customer many) for many.example" "[ $(at_once customer many) -gt 1 ]"
+}
+
+# at_once SITE WORD: how many connections at most were in a transaction with such a recipient.
+at_once() {
+  awk -v word="$2" '
+    $1 == "rcpt" && index($0, word) && !($2 in busy) { busy[$2]; if (++now > most) most = now }
+    ($1 == "sent" || $1 == "closed") && $2 in busy { delete busy[$2]; now-- }
+    END { print most + 0 }' "$T/$1/log"
+}
+
 # --- results ------------------------------------------------------------------------
 
 testOneRecipientIsDeferred() {

@@ -1,3 +1,5 @@
+#include "qmgr/intake.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +15,10 @@
 #include "base/wallclock.h"
 #include "flush/reserve.h"
 #include "flush/trigger.h"
+#include "qmgr/arrivals.h"
+#include "qmgr/listed.h"
+#include "qmgr/requests.h"
 #include "smtp/domain.h"
-#include "qmgr/qmgr-internal.h"
 
 /*
  * Messages of new/ looked at in one piece, and recipients of them, or of those that hints tell of:
@@ -30,6 +34,11 @@
  * asked/.
  */
 #define HINTED_MAX 65536
+/*
+ * Hints that come one close upon the other are read several at a time: what they ask for is cheaper
+ * done together, and the first one has not waited.
+ */
+#define HINTS_PAUSE_US 1000
 /* So long others wait for new/ at the most. */
 #define NEW_TURN_US (SECOND_US / 2)
 /* A file in tmp/ that nobody wrote to for so long was left behind. */
@@ -41,32 +50,27 @@ static uint64_t piece_end_us(void)
   return wallclock_us() + PIECE_US;
 }
 
-/*
- * What there was no means for now is looked at again as soon as there may be.  Adds how many
- * recipients there were to look at.
- */
-static void new_message(qmgr *q, char const *id, size_t *rcpts)
+static core *core_of(intake const *in)
 {
-  if (deliver_new(q, id) == DELIVERY_STUCK && q->breathless) q->intake.look_new = 1;
-  *rcpts += message_rcpts(&q->message);
+  return in->delivery->core;
 }
 
-/* --- hints ------------------------------------------------------------------------------------ */
+/* --- hints ----------------------------------------------------------------------------------- */
 
 /*
  * A request that came between an earlier one's being carried out and its file's removal has
  * only its hint left: make the file again.  One that came while an earlier one is under way
  * found its file: take it up once more.
  */
-static void asked_anew(qmgr *q, char const *s, size_t len)
+static void request_anew(intake *in, char const *s, size_t len)
 {
   char name[TRIGGER_LINE_MAX];
-  gate *g;
+  list *l;
   memcpy(name, s, len);
   name[len] = 0;
-  flush_asked_make(q->queue, name);
-  g = tree_find(&q->gates, name);
-  if (g) g->asked = 0;
+  flush_asked_make(core_of(in)->queue, name);
+  l = lists_find(in->delivery->lists, name);
+  if (l) domain_request_anew(&l->domain);
 }
 
 static int hinted_add(intake *in, char const *name, size_t len)
@@ -76,12 +80,12 @@ static int hinted_add(intake *in, char const *name, size_t len)
 }
 
 /* A flush comes after whatever was accepted before it: new/ is read first. */
-static void hint_flush(qmgr *q, char const *name, size_t len)
+static void hint_flush(intake *in, char const *name, size_t len)
 {
-  q->intake.look_new = 1;
+  in->look_new = 1;
   if (!flush_asked_ok(name, len)) return;
-  asked_anew(q, name, len);
-  if (!hinted_add(&q->intake, name, len)) q->intake.look_asked = 1;
+  request_anew(in, name, len);
+  if (!hinted_add(in, name, len)) in->look_requests = 1;
 }
 
 /* What an operator, or flush-rebuild, did to a message, by the hint's word. */
@@ -89,15 +93,15 @@ typedef struct deed
 {
   char const *word;
   char const *log;
-  void (*then)(qmgr *q, char const *id);
+  void (*then)(delivery *d, char const *id);
 } deed;
 
 static deed const deeds[] =
 {
   { "deleted ", ": removed", 0 },
   { "held ", ": placed on hold", 0 },
-  { "released ", ": released from hold", &deliver_released },
-  { "recorded ", ": was in no list", &deliver_released },
+  { "released ", ": released from hold", &delivery_released },
+  { "recorded ", ": was in no list", &delivery_released },
   { "requeued ", ": requeued", 0 }
 };
 
@@ -105,13 +109,14 @@ static deed const deeds[] =
 static int hint_is(char const *line, size_t len, char const *word, char id[ID_LEN + 1])
 {
   size_t wordlen = strlen(word);
-  if (len != wordlen + ID_LEN || memcmp(line, word, wordlen) || !id_ok(line + wordlen, ID_LEN)) return 0;
+  if (len != wordlen + ID_LEN || memcmp(line, word, wordlen) || !id_ok(line + wordlen, ID_LEN))
+    return 0;
   memcpy(id, line + wordlen, ID_LEN);
   id[ID_LEN] = 0;
   return 1;
 }
 
-static int hint_deed(qmgr *q, char const *line, size_t len)
+static int hint_deed(intake *in, char const *line, size_t len)
 {
   char id[ID_LEN + 1];
   size_t i;
@@ -119,39 +124,40 @@ static int hint_deed(qmgr *q, char const *line, size_t len)
   {
     if (!hint_is(line, len, deeds[i].word, id)) continue;
     log_later(id, deeds[i].log);
-    if (deeds[i].then) deeds[i].then(q, id);
+    if (deeds[i].then) deeds[i].then(in->delivery, id);
     return 1;
   }
   return 0;
 }
 
 /* New messages are left to the look through new/ once there is too much to do for each of them. */
-static void hint_new(qmgr *q, char const *id, size_t *rcpts)
+static void hint_new(intake *in, char const *id, size_t *rcpts)
 {
-  if (*rcpts < NEW_TURN_RCPTS) new_message(q, id, rcpts);
-  else q->intake.look_new = 1;
+  if (*rcpts < NEW_TURN_RCPTS) *rcpts += delivery_new(in->delivery, id);
+  else in->look_new = 1;
 }
 
-static void hint(qmgr *q, char const *line, size_t len, size_t *rcpts)
+static void hint(intake *in, char const *line, size_t len, size_t *rcpts)
 {
   char id[ID_LEN + 1];
-  if (hint_is(line, len, "new ", id)) hint_new(q, id, rcpts);
-  else if (len > 6 && len < TRIGGER_LINE_MAX && !memcmp(line, "flush ", 6)) hint_flush(q, line + 6, len - 6);
-  else intake_look(q);
+  if (hint_is(line, len, "new ", id)) hint_new(in, id, rcpts);
+  else if (len > 6 && len < TRIGGER_LINE_MAX && !memcmp(line, "flush ", 6))
+    hint_flush(in, line + 6, len - 6);
+  else intake_look(in);
 }
 
-static void hints_split(qmgr *q, hints *h)
+static void hints_split(intake *in, hints *h)
 {
   size_t from = 0, rcpts = 0;
   char *end;
   while ((end = memchr(h->line + from, '\n', h->len - from)))
   {
     size_t to = (size_t)(end - h->line);
-    if (!h->deeds || !hint_deed(q, h->line + from, to - from))
-      hint(q, h->line + from, to - from, &rcpts);
+    if (!h->deeds || !hint_deed(in, h->line + from, to - from))
+      hint(in, h->line + from, to - from, &rcpts);
     from = to + 1;
   }
-  deliver_new_end(q);
+  delivery_new_end(in->delivery);
   memmove(h->line, h->line + from, h->len - from);
   h->len -= from;
 }
@@ -164,101 +170,110 @@ static int pipe_nearly_full(int fd)
   return ioctl(fd, FIONREAD, &pending) == 0 && size > 0 && pending > size / 2;
 }
 
-void intake_hints(qmgr *q, hints *h)
+uint64_t intake_hints_pause_us(intake const *in)
+{
+  return core_lately(core_of(in), in->hints_us, HINTS_PAUSE_US) ? in->hints_us + HINTS_PAUSE_US : 0;
+}
+
+void intake_set_back(intake *in, uint64_t by_us)
+{
+  in->hints_us = moment_earlier(in->hints_us, by_us);
+  in->new_since_us = moment_earlier(in->new_since_us, by_us);
+}
+
+void intake_hints(intake *in, hints *h)
 {
   size_t room = sizeof h->line - h->len;
   ssize_t r = fd_read(h->fd, h->line + h->len, room);
   int full = r == (ssize_t)room && pipe_nearly_full(h->fd);
+  in->hints_us = core_now_us(core_of(in));
   if (r <= 0) return;
   h->len += (size_t)r;
-  hints_split(q, h);
+  hints_split(in, h);
   if (h->len == sizeof h->line) h->len = 0;
   if (!full) return;
-  q->intake.hints_lost = 1;
-  intake_look(q);
+  in->hints_lost = 1;
+  intake_look(in);
 }
 
-/* --- new/ --------------------------------------------------------------------------------------- */
+/* --- new/ ------------------------------------------------------------------------------------ */
 
 /* 1 when new/ is open, and it is its turn. */
-static int new_open(qmgr *q)
+static int new_open(intake *in)
 {
-  intake *in = &q->intake;
   int fd;
-  if (in->new_stuck == NEW_LAST) return 0;
-  if (in->new_dir) return 1;
+  if (in->new_turn == NEW_LAST) return 0;
+  if (in->new_directory) return 1;
   if (!in->look_new) return 0;
-  fd = openat(q->queue, "new", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  in->new_dir = fd == -1 ? 0 : fdopendir(fd);
-  if (in->new_dir)
+  fd = openat(core_of(in)->queue, "new", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  in->new_directory = fd == -1 ? 0 : fdopendir(fd);
+  if (in->new_directory)
   {
     in->look_new = 0;
-    in->new_since_us = q->now_us;
+    in->new_since_us = core_now_us(core_of(in));
     return 1;
   }
   if (fd != -1) fd_close(fd);
-  qmgr_breathe(q, "read ", "new");
+  core_pause(core_of(in), "read ", "new");
   return 0;
 }
 
 /* 1; 0 at the end of new/, which is closed. */
-static int new_next(qmgr *q, size_t *rcpts)
+static int new_next(intake *in, size_t *rcpts)
 {
-  intake *in = &q->intake;
-  struct dirent const *entry = readdir(in->new_dir);
+  struct dirent const *entry = readdir(in->new_directory);
   if (!entry)
   {
-    closedir(in->new_dir);
-    in->new_dir = 0;
+    closedir(in->new_directory);
+    in->new_directory = 0;
     return 0;
   }
-  if (id_ok(entry->d_name, strlen(entry->d_name))) new_message(q, entry->d_name, rcpts);
+  if (id_ok(entry->d_name, strlen(entry->d_name)))
+    *rcpts += delivery_new(in->delivery, entry->d_name);
   return 1;
 }
 
 /* Does somebody wait for a flush, or for its lists, since new/ has its turn, and that for long? */
-static int new_takes_long(qmgr const *q)
+static int new_takes_long(intake const *in)
 {
-  intake const *in = &q->intake;
-  return in->new_dir && (in->hinted.len || in->look_asked || in->look_lists)
-    && !qmgr_lately(q, in->new_since_us, NEW_TURN_US);
+  return in->new_directory && (in->hinted.len || in->look_requests || in->look_lists)
+    && !core_lately(core_of(in), in->new_since_us, NEW_TURN_US);
 }
 
 /*
- * What cannot be recorded, for a full disk, must not keep what was asked for waiting: that makes room.  Asked for is
- * what is stuck, too: once it could be recorded, asked/ is looked at again.  So it is when there is
- * so much in new/ that reading it takes long.
+ * What cannot be recorded, for a full disk, must not keep what was asked for waiting: that makes
+ * room.  Asked for is what is stuck, too: once it could be recorded, asked/ is looked at again.  So
+ * it is when there is so much in new/ that reading it takes long.
  */
-static void new_piece(qmgr *q)
+static void new_piece(intake *in)
 {
-  intake *in = &q->intake;
   unsigned int turn;
   size_t rcpts = 0;
-  for (turn = 0; turn < NEW_TURN && rcpts < NEW_TURN_RCPTS && !q->breathless; turn++)
-    if (!new_next(q, &rcpts)) break;
-  deliver_new_end(q);
-  if (q->breathless)
+  for (turn = 0; turn < NEW_TURN && rcpts < NEW_TURN_RCPTS && !core_of(in)->sched.paused; turn++)
+    if (!new_next(in, &rcpts)) break;
+  delivery_new_end(in->delivery);
+  if (core_of(in)->sched.paused)
   {
-    in->new_stuck = NEW_LAST;
+    in->new_turn = NEW_LAST;
     in->look_new = 1;
   }
-  else if (new_takes_long(q)) in->new_stuck = NEW_LAST;
-  else if (in->new_stuck && !in->new_dir)
+  else if (new_takes_long(in)) in->new_turn = NEW_LAST;
+  else if (in->new_turn && !in->new_directory)
   {
-    in->new_stuck = NEW_FLOWS;
-    in->look_asked = 1;
+    in->new_turn = NEW_FLOWS;
+    in->look_requests = 1;
   }
 }
 
-/* --- asked/ ----------------------------------------------------------------------------------------- */
+/* --- asked/ ---------------------------------------------------------------------------------- */
 
 /*
- * "@customer.tld", "@": every gate below it that has a list is asked for by its own name.
+ * "@customer.tld", "@": every domain below it that has a list is asked for by its own name.
  * Those with a claim first: it would be there also for those whose lists we take.
  */
 typedef struct below
 {
-  qmgr *q;
+  intake *in;
   char const *parent;
   int all;
   int any;
@@ -267,236 +282,258 @@ typedef struct below
 static int below_each(char const *name, void *data)
 {
   below *b = data;
-  gate *g;
+  intake *in = b->in;
+  list *l;
   if (!smtp_domain_below(name, strlen(name), b->parent, strlen(b->parent))) return 1;
   b->any = 1;
-  g = gate_get(b->q, name);
-  if (g && (flush_asked_make(b->q->queue, name) || flush_obstructed(errno))) gate_ask(b->q, g);
+  l = lists_get(in->delivery->lists, name);
+  if (l && (flush_asked_make(core_of(in)->queue, name) || flush_obstructed(errno)))
+    domain_request(&core_of(in)->sched, &l->domain);
   else b->all = 0;
   return 1;
 }
 
 /* name is "@PARENT".  1; 0: not yet. */
-static int asked_below(qmgr *q, char const *name)
+static int request_below(intake *in, char const *name)
 {
-  below b = { .q = q, .parent = name + 1, .all = 1 };
-  int all = flush_each(q->queue, "claim", below_each, &b) != -1
-    && flush_each(q->queue, "flush", below_each, &b) != -1 && b.all;
-  if (!all) qmgr_say(q, SAY_STUCK, "flush ", name, ": not yet");
+  below b = { .in = in, .parent = name + 1, .all = 1 };
+  int all = flush_each(core_of(in)->queue, "claim", below_each, &b) != -1
+    && flush_each(core_of(in)->queue, "flush", below_each, &b) != -1 && b.all;
+  if (!all) core_say(core_of(in), SAY_STUCK, "flush ", name, ": not yet");
   else if (b.any) log_line("flush ", name);
-  else qmgr_say(q, SAY_NOTHING_WAITS, "flush ", name, ": nothing waits");
+  else core_say(core_of(in), SAY_NOTHING_WAITS, "flush ", name, ": nothing waits");
   return all;
 }
 
-static void unask(qmgr *q, char const *name)
+static void unask(intake *in, char const *name)
 {
-  if (flush_unask(q->queue, name) == -1)
-    qmgr_say(q, SAY_STUCK, "warning: unable to remove asked/", name, ": ", strerror(errno));
+  if (flush_unask(core_of(in)->queue, name) == -1)
+    core_say(core_of(in), SAY_STUCK, "warning: unable to remove asked/", name, ": ",
+             strerror(errno));
 }
 
 /* Nothing waits for it, nor is on its way: a name that was made up leaves no trace. */
-static int asked_nothing(qmgr *q, char const *domain)
+static int nothing_waits(intake *in, char const *name)
 {
-  if (tree_find(&q->gates, domain) || flush_listed(q->queue, domain)) return 0;
-  qmgr_say(q, SAY_NOTHING_WAITS, "flush ", domain, ": nothing waits");
-  if (!q->intake.new_stuck) unask(q, domain);
+  if (lists_find(in->delivery->lists, name) || flush_listed(core_of(in)->queue, name)) return 0;
+  core_say(core_of(in), SAY_NOTHING_WAITS, "flush ", name, ": nothing waits");
+  if (!in->new_turn) unask(in, name);
   return 1;
 }
 
-static void asked_domain(qmgr *q, char const *domain)
+static void request_domain(intake *in, char const *name)
 {
-  gate *g;
-  if (asked_nothing(q, domain)) return;
-  g = gate_get(q, domain);
-  if (g && g->asked && !q->intake.asked_anew) return;
-  if (!g)
+  list *l;
+  if (nothing_waits(in, name)) return;
+  l = lists_get(in->delivery->lists, name);
+  if (l && l->domain.request_open && !in->requests_anew) return;
+  if (!l)
   {
-    qmgr_say(q, SAY_STUCK, "flush ", domain, ": not yet");
+    core_say(core_of(in), SAY_STUCK, "flush ", name, ": not yet");
     return;
   }
   /* whoever may ask may do so all the time */
-  if (!qmgr_lately(q, g->asked_us, SECOND_US)) log_later("flush ", domain);
-  gate_ask(q, g);
-  if (q->intake.new_stuck) g->asked = 0; /* asked/NAME stays */
+  if (!core_lately(core_of(in), l->domain.requested_us, SECOND_US)) log_later("flush ", name);
+  domain_request(&core_of(in)->sched, &l->domain);
+  if (in->new_turn) domain_request_anew(&l->domain); /* asked/NAME stays */
 }
 
-static int asked_each(char const *name, void *data)
+static int request_each(char const *name, void *data)
 {
-  qmgr *q = data;
-  if (*name == '=') deliver_asked(q, name + 1);
-  else if (*name != '@') asked_domain(q, name);
-  else if (asked_below(q, name) && !q->intake.new_stuck) unask(q, name);
+  intake *in = data;
+  if (*name == '=') delivery_request(in->delivery, name + 1);
+  else if (*name != '@') request_domain(in, name);
+  else if (request_below(in, name) && !in->new_turn) unask(in, name);
   return 1;
 }
 
 /* However much there is in asked/, who has just asked does not wait until it is read. */
-static void hinted_piece(qmgr *q)
+static void hinted_piece(intake *in)
 {
-  intake *in = &q->intake;
   uint64_t const end_us = piece_end_us();
-  while (in->hinted_done < in->hinted.len && !q->breathless && wallclock_us() < end_us)
+  while (in->hinted_done < in->hinted.len && !core_of(in)->sched.paused && wallclock_us() < end_us)
   {
     char const *name = in->hinted.s + in->hinted_done;
     in->hinted_done += strlen(name) + 1;
-    asked_each(name, q);
+    request_each(name, in);
   }
   if (in->hinted_done == in->hinted.len) in->hinted.len = in->hinted_done = 0;
 }
 
-static void asked_stray(char const *name, void *data)
+static void requests_stray(char const *name, void *data)
 {
-  qmgr_obstacle(data, "asked", name, EPERM);
+  core_obstacle(core_of(data), "asked", name, EPERM);
 }
 
 /* Whoever may ask may put anything there: it does not stay to be looked at again. */
-static void asked_wrong(char const *name, void *data)
+static void requests_wrong(char const *name, void *data)
 {
-  qmgr *q = data;
-  if (unlinkat(dirfd(q->intake.asked.dir), name, 0) == 0)
-    qmgr_say(q, SAY_NO_REQUEST, "warning: asked/", name, ": nothing that can be asked for, removed");
-  else if (errno != ENOENT) qmgr_obstacle(q, "asked", name, errno);
+  intake *in = data;
+  if (unlinkat(dirfd(in->requests.dir), name, 0) == 0)
+    core_say(core_of(in), SAY_NO_REQUEST, "warning: asked/", name,
+             ": nothing that can be asked for, removed");
+  else if (errno != ENOENT) core_obstacle(core_of(in), "asked", name, errno);
 }
 
-static int asked_open(qmgr *q)
+static int requests_open(intake *in)
 {
-  intake *in = &q->intake;
-  if (in->asked.dir) return 1;
-  if (!in->look_asked) return 0;
-  if (flush_reserve_settle(q->queue) == -1 || !flush_walker_open(&in->asked, q->queue, "asked"))
+  if (in->requests.dir) return 1;
+  if (!in->look_requests) return 0;
+  if (flush_reserve_settle(core_of(in)->queue) == -1
+   || !flush_walker_open(&in->requests, core_of(in)->queue, "asked"))
   {
-    qmgr_breathe(q, "read ", "asked");
+    core_pause(core_of(in), "read ", "asked");
     return 0;
   }
-  in->look_asked = 0;
-  in->asked_anew = in->hints_lost;
+  in->look_requests = 0;
+  in->requests_anew = in->hints_lost;
   in->hints_lost = 0;
   return 1;
 }
 
-static void asked_again(qmgr *q)
+static void requests_again(intake *in)
 {
-  q->intake.look_asked = 1;
-  q->intake.hints_lost |= q->intake.asked_anew;
-  qmgr_breathe(q, "read ", "asked");
+  in->look_requests = 1;
+  in->hints_lost |= in->requests_anew;
+  core_pause(core_of(in), "read ", "asked");
 }
 
-static void asked_piece(qmgr *q)
+static void requests_piece(intake *in)
 {
   uint64_t const end_us = piece_end_us();
   unsigned int turn;
   int more = 1;
-  for (turn = 0; more == 1 && turn < LOOK_TURN && !q->breathless && wallclock_us() < end_us; turn++)
-    more = flush_walker_next(&q->intake.asked, asked_each, asked_stray, asked_wrong, q);
-  if (more == -1 || (!more && flush_reserve_each(q->queue, asked_each, q) == -1)) asked_again(q);
+  for (turn = 0; more == 1 && turn < LOOK_TURN && !core_of(in)->sched.paused
+       && wallclock_us() < end_us; turn++)
+    more = flush_walker_next(&in->requests, request_each, requests_stray, requests_wrong, in);
+  if (more == -1 || (!more && flush_reserve_each(core_of(in)->queue, request_each, in) == -1))
+    requests_again(in);
 }
 
-/* --- lists and claims -------------------------------------------------------------------------------- */
+/* --- lists and claims ------------------------------------------------------------------------ */
 
 static int listed_each(char const *name, void *data)
 {
-  qmgr *q = data;
-  gate *g = gate_get(q, name);
-  if (!g) return 1;
-  gate_listed(q, g);
-  if (q->intake.hints_lost) gate_open(q, g);
+  intake *in = data;
+  list *l = lists_get(in->delivery->lists, name);
+  if (!l) return 1;
+  list_found(in->delivery->lists, l);
+  if (in->hints_lost) domain_open(&core_of(in)->sched, &l->domain);
   return 1;
 }
 
 static void list_stray(char const *name, void *data)
 {
-  qmgr_obstacle(data, "flush", name, EPERM);
+  core_obstacle(core_of(data), "flush", name, EPERM);
 }
 
-static int lists_open(qmgr *q)
+static int lists_open(intake *in)
 {
-  intake *in = &q->intake;
   if (in->lists.dir) return 1;
   if (!in->look_lists) return 0;
-  if (!flush_walker_open(&in->lists, q->queue, "flush"))
+  if (!flush_walker_open(&in->lists, core_of(in)->queue, "flush"))
   {
-    qmgr_breathe(q, "read ", "flush");
+    core_pause(core_of(in), "read ", "flush");
     return 0;
   }
   in->look_lists = 0;
   return 1;
 }
 
-static void lists_piece(qmgr *q)
+static void lists_piece(intake *in)
 {
   uint64_t const end_us = piece_end_us();
   unsigned int turn;
   int more = 1;
   for (turn = 0; more == 1 && turn < LOOK_TURN && wallclock_us() < end_us; turn++)
-    more = flush_walker_next(&q->intake.lists, listed_each, list_stray, 0, q);
+    more = flush_walker_next(&in->lists, listed_each, list_stray, 0, in);
   if (more != -1) return;
-  q->intake.look_lists = 1;
-  qmgr_breathe(q, "read ", "flush");
+  in->look_lists = 1;
+  core_pause(core_of(in), "read ", "flush");
 }
 
 /* A killed qmgr left it.  If it was asked for, asked/ says so. */
 static int claim_each(char const *name, void *data)
 {
-  qmgr *q = data;
-  if (flush_unclaim(q->queue, name) == -1)
+  intake *in = data;
+  if (flush_unclaim(core_of(in)->queue, name) == -1)
     log_line("warning: unable to give back claim/", name, ": ", strerror(errno));
   return 1;
 }
 
 static void claim_stray(char const *name, void *data)
 {
-  qmgr_obstacle(data, "claim", name, EPERM);
+  core_obstacle(core_of(data), "claim", name, EPERM);
 }
 
-/* --- all of it -------------------------------------------------------------------------------------------- */
+/* --- all of it ------------------------------------------------------------------------------- */
 
-void intake_look(qmgr *q)
+void intake_look(intake *in)
 {
-  q->intake.look_new = q->intake.look_asked = q->intake.look_lists = 1;
-  q->notices.look = 1;
-  idle_begin(q);
+  in->look_new = in->look_requests = in->look_lists = 1;
+  notices_look(in->delivery->notices);
+  sched_forget_begin(&core_of(in)->sched);
 }
 
 /* A writer that is still there then finds its file gone, and says 451: nothing is lost. */
 static int clean_each(char const *id, void *data)
 {
-  qmgr *q = data;
+  intake *in = data;
   char path[QUEUE_PATH_MAX];
   struct stat st;
   queuedir_path(path, QUEUE_TMP, id);
-  if (fstatat(q->queue, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtim.tv_sec + TMP_MAX_S < (time_t)(q->now_us / SECOND_US)
-   && unlinkat(q->queue, path, 0) == 0)
-    qmgr_say(q, SAY_UNFINISHED, "tmp/", id, ": left behind unfinished, removed");
+  if (fstatat(core_of(in)->queue, path, &st, AT_SYMLINK_NOFOLLOW) == 0
+      && st.st_mtim.tv_sec + TMP_MAX_S < (time_t)(core_now_us(core_of(in)) / SECOND_US)
+   && unlinkat(core_of(in)->queue, path, 0) == 0)
+    core_say(core_of(in), SAY_UNFINISHED, "tmp/", id, ": left behind unfinished, removed");
   return 1;
 }
 
-void intake_clean(qmgr *q)
+void intake_clean(intake *in)
 {
-  if (!reserve_make(q->queue)) qmgr_complain(q, "make ", "reserve", strerror(errno));
-  if (clock_jumped(q, TMP_MAX_S * SECOND_US)) return; /* what is being written looks old then */
-  if (queuedir_each(q->queue, QUEUE_TMP, clean_each, q) == -1) qmgr_complain(q, "clean ", "tmp", strerror(errno));
+  if (!reserve_make(core_of(in)->queue))
+    core_complain(core_of(in), "make ", "reserve", strerror(errno));
+  /* what is being written looks old then */
+  if (state_jumped(&core_of(in)->sched, TMP_MAX_S * SECOND_US)) return;
+  if (queuedir_each(core_of(in)->queue, QUEUE_TMP, clean_each, in) == -1)
+    core_complain(core_of(in), "clean ", "tmp", strerror(errno));
 }
 
-void intake_start(qmgr *q)
+void intake_start(intake *in)
 {
-  intake_clean(q);
-  if (flush_walk(q->queue, "claim", claim_each, claim_stray, q) == -1)
-    qmgr_breathe(q, "read ", "claim");
-  intake_look(q);
+  intake_clean(in);
+  if (flush_walk(core_of(in)->queue, "claim", claim_each, claim_stray, in) == -1)
+    core_pause(core_of(in), "read ", "claim");
+  intake_look(in);
 }
 
-int intake_run(qmgr *q)
+/* What others have found that is to be looked at again. */
+static void wanted_take(intake *in)
 {
-  intake *in = &q->intake;
-  if (q->breathless) return 0;
-  if (new_open(q)) new_piece(q);
-  else if (in->hinted.len) hinted_piece(q);
-  else if (lists_open(q)) lists_piece(q);
-  else if (asked_open(q)) asked_piece(q);
-  else if (in->new_stuck)
+  delivery *d = in->delivery;
+  in->look_new |= d->look_new;
+  in->look_requests |= d->look_requests;
+  d->look_new = d->look_requests = 0;
+}
+
+int intake_settled(intake const *in)
+{
+  return !in->new_directory && !in->look_new && !in->look_lists && !in->lists.dir;
+}
+
+int intake_run(intake *in)
+{
+  wanted_take(in);
+  if (core_of(in)->sched.paused) return 0;
+  if (new_open(in)) new_piece(in);
+  else if (in->hinted.len) hinted_piece(in);
+  else if (lists_open(in)) lists_piece(in);
+  else if (requests_open(in)) requests_piece(in);
+  else if (in->new_turn)
   {
-    in->new_stuck = NEW_AGAIN;
-    in->new_since_us = q->now_us;
+    in->new_turn = NEW_AGAIN;
+    in->new_since_us = core_now_us(core_of(in));
   }
-  return in->new_dir || in->look_new || in->hinted.len || in->look_lists || in->look_asked
-    || in->lists.dir || in->asked.dir;
+  wanted_take(in);
+  return !intake_settled(in) || in->hinted.len || in->look_requests || in->requests.dir;
 }

@@ -1,19 +1,14 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <search.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include <skalibs/allreadwrite.h>
 #include <skalibs/djbunix.h>
+#include <skalibs/allreadwrite.h>
 #include <skalibs/iopause.h>
 #include <skalibs/selfpipe.h>
 #include <skalibs/sgetopt.h>
@@ -26,7 +21,12 @@
 #include "base/log.h"
 #include "base/program.h"
 #include "flush/trigger.h"
-#include "qmgr/qmgr-internal.h"
+#include "qmgr/clock.h"
+#include "qmgr/expiry.h"
+#include "qmgr/intake.h"
+#include "qmgr/orders.h"
+#include "qmgr/outcome.h"
+#include "qmgr/requests.h"
 
 #define USAGE "qmgr [-C DIR] [-d FD]"
 #define dieusage() strerr_dieusage(100, USAGE)
@@ -36,208 +36,90 @@
 
 char const *PROG = "qmgr";
 
-/* --- trees of what has a name ------------------------------------------------------------- */
-
-static int name_compare(void const *a, void const *b)
+typedef struct qmgr
 {
-  return strcmp(*(char *const *)a, *(char *const *)b);
-}
+  core core;
+  hops hops;
+  agents agents;
+  lists lists;
+  messages messages;
+  notices notices;
+  totals totals;
+  delivery delivery;
+  intake intake;
+  timer minute;
+  int lock;
+  int signals;
+  genalloc polls;            /* of iopause_fd: signals, trigger, bounce-put, deeds, then polled */
+  genalloc polled;           /* of agent *, as they were when we began to wait */
+} qmgr;
 
-void *tree_find(void *const *root, char const *name)
-{
-  void **found = tfind(&name, root, name_compare);
-  return found ? *found : 0;
-}
-
-int tree_add(void **root, void *named)
-{
-  return tsearch(named, root, name_compare) != 0;
-}
-
-void tree_take(void **root, void *named)
-{
-  tdelete(named, root, name_compare);
-}
-
-/* --- what several of its files need ------------------------------------------------------- */
-
-/* By way of /proc, since the path of the socket may be longer than an address can be. */
-int qmgr_connect(qmgr const *q, char const *name)
-{
-  struct sockaddr_un address = { .sun_family = AF_UNIX };
-  char number[INT_FMT];
-  int fd;
-  number[int_fmt(number, q->run)] = 0;
-  stpcpy(stpcpy(stpcpy(stpcpy(address.sun_path, "/proc/self/fd/"), number), "/"), name);
-  fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd == -1) return -1;
-  if (connect(fd, (struct sockaddr const *)&address, sizeof address) == 0) return fd;
-  fd_close(fd);
-  return -1;
-}
-
-static char const aside[] = "site/+new";
-
-/* What is in its way, and is no file, is taken away. */
-static int aside_open(qmgr const *q)
-{
-  int fd = queuedir_open_file(q->queue, aside, O_WRONLY | O_CREAT | O_TRUNC, 0660);
-  if (fd != -1 || errno != EINVAL) return fd;
-  if (unlinkat(q->queue, aside, 0) == -1 && unlinkat(q->queue, aside, AT_REMOVEDIR) == -1) return -1;
-  return queuedir_open_file(q->queue, aside, O_WRONLY | O_CREAT | O_TRUNC, 0660);
-}
-
-int qmgr_file_replace(qmgr const *q, char const *path, char const *s, size_t len)
-{
-  int fd = aside_open(q);
-  if (fd == -1) return 0;
-  if (allwrite(fd, s, len) < len)
-  {
-    fd_close(fd);
-    return 0;
-  }
-  fd_close(fd);
-  return renameat(q->queue, aside, q->queue, path) == 0;
-}
-
-uint64_t qmgr_line_number(char const *line, char const *key)
-{
-  char const *at = strstr(line, key);
-  uint64_t number = 0;
-  if (at) uint64_scan(at + strlen(key), &number);
-  return number;
-}
-
-/* --- time --------------------------------------------------------------------------------------- */
-
-int qmgr_lately(qmgr const *q, uint64_t since_us, uint64_t span_us)
-{
-  return moment_lately(q->now_us, since_us, span_us);
-}
-
-int qmgr_may_say(qmgr *q, enum say kind)
-{
-  spoken *s = q->said + kind;
-  if (s->us && qmgr_lately(q, s->us, MINUTE_US)) return s->unsaid++, 0;
-  *s->more = 0;
-  if (s->unsaid)
-  {
-    char *end = stpcpy(s->more, " (and ");
-    end += uint64_fmt(end, s->unsaid);
-    stpcpy(end, " more)");
-  }
-  s->us = q->now_us;
-  s->unsaid = 0;
-  return 1;
-}
-
-void qmgr_complain(qmgr *q, char const *what, char const *object, char const *why)
-{
-  qmgr_say(q, SAY_SHORT, "warning: unable to ", what, object, ": ", why);
-}
-
-void qmgr_obstacle(qmgr *q, char const *directory, char const *name, int e)
-{
-  qmgr_say(q, SAY_OBSTACLE, "warning: passed over ", directory, "/", name, ": ", flush_why(e));
-}
-
-void qmgr_breathe(qmgr *q, char const *what, char const *object)
-{
-  qmgr_complain(q, what, object, strerror(errno));
-  if (!q->breathless) timer_set(&q->timers, &q->breath, q->now_us + SECOND_US);
-  q->breathless = 1;
-}
-
-static void breath_drawn(qmgr *q)
-{
-  if (q->breathless) site_wake_all(q);
-  q->breathless = q->connecting_paused = 0;
-}
+/* --- time ------------------------------------------------------------------------------------ */
 
 static void settings_reread(qmgr *q)
 {
-  if (!settings_read(&q->settings, q->conf))
+  if (!core_settings(&q->core))
   {
     log_line("warning: settings stay as they were: ", conf_why());
     return;
   }
-  q->crowd.total = q->settings.concurrency.total;
-  gates_refresh(q);
-  intake_look(q);
+  lists_refresh(&q->lists);
+  orders_run(&q->delivery);
+  intake_look(&q->intake);
 }
 
 static void minute_passed(qmgr *q)
 {
-  timer_set(&q->timers, &q->minute, q->now_us + MINUTE_US);
-  clock_note(q);
-  breath_drawn(q);
-  if (settings_changed(&q->settings, q->conf)) settings_reread(q);
-  intake_clean(q);
-  intake_look(q);
+  timer_set(&q->core.timers, &q->minute, core_now_us(&q->core) + MINUTE_US);
+  clock_note(&q->core);
+  sched_resume(&q->core.sched);
+  if (settings_changed(&q->core.settings, q->core.conf)) settings_reread(q);
+  intake_clean(&q->intake);
+  intake_look(&q->intake);
 }
 
 static void timers_run(qmgr *q)
 {
   timer *t;
-  while ((t = timers_take(&q->timers, q->now_us))) switch (t->kind)
+  orders_timers(&q->delivery);
+  while ((t = timers_take(&q->core.timers, core_now_us(&q->core)))) switch (t->kind)
   {
-    case TIMER_SITE: site_probe(q, t->owner); break;
-    case TIMER_GATE: gate_timer(q, t->owner); break;
-    case TIMER_ASKED: deliver_asked_timer(q, t->owner); break;
-    case TIMER_AGENT: agent_idle(q, t->owner); break;
-    case TIMER_BREATH: breath_drawn(q); break;
-    case TIMER_HANGING: agents_give_up(q); break;
-    case TIMER_NOTICES: notices_timer(q); break;
-    case TIMER_TOTALS: totals_write(q); break;
+    case CORE_REQUEST: delivery_request_timer(&q->delivery, t->owner); break;
+    case CORE_PAUSE: sched_resume(&q->core.sched); break;
+    case CORE_NOTICES: notices_timer(&q->notices); break;
+    case CORE_TOTALS: totals_write(&q->totals, &q->core); break;
     default: minute_passed(q); break;
   }
 }
 
-/* --- turns ------------------------------------------------------------------------------------------ */
-
-/*
- * Every site that was woken before this turn has its own; what it wakes waits for the next.  When one finds something
- * short, the others are first after the breath.
- */
-static void sites_run(qmgr *q)
+static void time_passed(qmgr *q)
 {
-  site *last = q->runnable_last;
-  site *s;
-  do
-  {
-    s = q->runnable_first;
-    if (!s) return;
-    q->runnable_first = s->runnable_next;
-    if (!q->runnable_first) q->runnable_last = 0;
-    s->runnable = 0;
-    site_run(q, s);
-  }
-  while (s != last && !q->breathless);
+  uint64_t by_us = clock_read(&q->core);
+  if (!by_us) return;
+  agents_set_back(&q->agents, by_us);
+  intake_set_back(&q->intake, by_us);
 }
 
-/*
- * Hints that come one close upon the other are read several at a time: what they ask for is cheaper
- * done together, and the first one has not waited.
- */
-#define HINTS_PAUSE_US 1000
+/* --- waiting --------------------------------------------------------------------------------- */
 
-static int hints_pause(qmgr const *q)
+static uint64_t earlier_of(uint64_t a_us, uint64_t b_us)
 {
-  return qmgr_lately(q, q->hints_us, HINTS_PAUSE_US);
+  return a_us < b_us ? a_us : b_us;
 }
 
 /* When to look again, though nothing has happened. */
 static uint64_t next_look_us(qmgr const *q)
 {
-  uint64_t timer_us = timers_next(&q->timers);
-  uint64_t hints_us = hints_pause(q) ? q->hints_us + HINTS_PAUSE_US : UINT64_MAX;
-  return hints_us < timer_us ? hints_us : timer_us;
+  uint64_t pause_us = intake_hints_pause_us(&q->intake);
+  uint64_t timer_us = earlier_of(sched_next_us(&q->core.sched), timers_next(&q->core.timers));
+  return pause_us ? earlier_of(pause_us, timer_us) : timer_us;
 }
 
 static void deadline_set(qmgr const *q, int more, tain *deadline)
 {
+  uint64_t now_us = core_now_us(&q->core);
   uint64_t at = next_look_us(q);
-  uint64_t wait = more || at <= q->now_us ? 0 : (at - q->now_us) / 1000 + 1;
+  uint64_t wait = more || at <= now_us ? 0 : (at - now_us) / 1000 + 1;
   if (wait > 60000) wait = 60000;
   tain_now_g();
   tain_addsec_g(deadline, 0);
@@ -261,86 +143,126 @@ static int signals_read(qmgr *q)
   }
 }
 
-static void agents_events(qmgr *q, agent *const *polled, iopause_fd const *x, size_t n)
+static void agents_events(qmgr *q, iopause_fd const *x, size_t n)
 {
+  agent *const *polled = genalloc_s(agent *, &q->polled);
   size_t i;
   for (i = 0; i < n; i++)
   {
-    if (polled[i]->fd == x[i].fd && (x[i].revents & (IOPAUSE_READ | IOPAUSE_EXCEPT))) agent_readable(q, polled[i]);
-    if (polled[i]->fd == x[i].fd && (x[i].revents & IOPAUSE_WRITE)) agent_writable(q, polled[i]);
+    agent *a = polled[i];
+    if (a->fd == x[i].fd && (x[i].revents & (IOPAUSE_READ | IOPAUSE_EXCEPT)))
+      orders_agent_readable(&q->delivery, a);
+    if (a->fd == x[i].fd && (x[i].revents & IOPAUSE_WRITE)) agent_writable(&q->agents, a);
   }
-  agents_forget_dead(q);
+  agents_forget_dead(&q->agents);
+}
+
+static void notices_events(qmgr *q, short revents)
+{
+  char id[ID_LEN + 1];
+  if (revents & IOPAUSE_WRITE) notices_writable(&q->notices);
+  if (!(revents & (IOPAUSE_READ | IOPAUSE_EXCEPT))) return;
+  notices_readable(&q->notices);
+  while (notices_told_next(&q->notices, id))
+  {
+    delivery_told(&q->delivery, id);
+    notices_over(&q->notices, id);
+  }
 }
 
 /* Those before the agents'; a descriptor of -1 is passed over. */
 #define POLLS_OWN 4
 
-static void polls_fill(qmgr *q, int signals)
+static void polls_own(qmgr const *q, iopause_fd *x)
 {
-  size_t n = genalloc_len(agent *, &q->agents);
-  iopause_fd *x;
-  size_t i;
-  if (!genalloc_ready(iopause_fd, &q->polls, POLLS_OWN + n) || !genalloc_copy(agent *, &q->polled, &q->agents))
-    strerr_diefusys(111, "wait for events");
-  x = genalloc_s(iopause_fd, &q->polls);
-  x[0] = (iopause_fd){ .fd = signals, .events = IOPAUSE_READ };
-  x[1] = (iopause_fd){ .fd = hints_pause(q) ? -1 : q->intake.trigger.fd, .events = IOPAUSE_READ };
+  int paused = intake_hints_pause_us(&q->intake) != 0;
+  x[0] = (iopause_fd){ .fd = q->signals, .events = IOPAUSE_READ };
+  x[1] = (iopause_fd){ .fd = paused ? -1 : q->intake.trigger.fd, .events = IOPAUSE_READ };
   x[2] = (iopause_fd){ .fd = q->notices.fd, .events = IOPAUSE_READ };
   if (q->notices.out_len) x[2].events |= IOPAUSE_WRITE;
-  x[3] = (iopause_fd){ .fd = hints_pause(q) ? -1 : q->intake.deeds.fd, .events = IOPAUSE_READ };
-  for (i = 0; i < n; i++)
+  x[3] = (iopause_fd){ .fd = paused ? -1 : q->intake.deeds.fd, .events = IOPAUSE_READ };
+}
+
+static void polls_agents(qmgr const *q, iopause_fd *x, agent **polled)
+{
+  row_place const *p = q->core.sched.connections.first;
+  size_t i;
+  for (i = 0; p; p = p->after, i++)
   {
-    agent const *a = genalloc_s(agent *, &q->polled)[i];
-    x[POLLS_OWN + i] = (iopause_fd){ .fd = a->fd, .events = IOPAUSE_READ };
-    if (a->blocked && !q->breathless) x[POLLS_OWN + i].events |= IOPAUSE_WRITE;
+    agent *a = agent_of(p->owner);
+    polled[i] = a;
+    x[i] = (iopause_fd){ .fd = a->fd, .events = IOPAUSE_READ };
+    if (a->connection.blocked && !q->core.sched.paused) x[i].events |= IOPAUSE_WRITE;
   }
 }
 
-/* Wait for something to happen, and see to it.  0: stop. */
-static int events_run(qmgr *q, int signals, int more)
+/* Returns how many agents there are. */
+static size_t polls_fill(qmgr *q)
 {
-  size_t n = genalloc_len(agent *, &q->agents);
-  iopause_fd *x;
+  size_t n = q->core.sched.connections.count;
+  if (!genalloc_ready(iopause_fd, &q->polls, POLLS_OWN + n)
+   || !genalloc_ready(agent *, &q->polled, n + 1))
+    strerr_diefusys(111, "wait for events");
+  polls_own(q, genalloc_s(iopause_fd, &q->polls));
+  polls_agents(q, genalloc_s(iopause_fd, &q->polls) + POLLS_OWN, genalloc_s(agent *, &q->polled));
+  return n;
+}
+
+/* Wait for something to happen, and see to it.  0: stop. */
+static int events_run(qmgr *q, int more)
+{
+  size_t n = polls_fill(q);
+  iopause_fd *x = genalloc_s(iopause_fd, &q->polls);
   tain deadline;
-  polls_fill(q, signals);
-  x = genalloc_s(iopause_fd, &q->polls);
   deadline_set(q, more, &deadline);
-  if (iopause_g(x, (unsigned int)(POLLS_OWN + n), &deadline) == -1) strerr_diefusys(111, "wait for events");
-  clock_read(q);
+  if (iopause_g(x, (unsigned int)(POLLS_OWN + n), &deadline) == -1)
+    strerr_diefusys(111, "wait for events");
+  time_passed(q);
   if ((x[0].revents & IOPAUSE_READ) && !signals_read(q)) return 0;
-  agents_events(q, genalloc_s(agent *, &q->polled), x + POLLS_OWN, n);
-  if (x[2].revents & IOPAUSE_WRITE) notices_writable(q);
-  if (x[2].revents & (IOPAUSE_READ | IOPAUSE_EXCEPT)) notices_readable(q);
-  if (x[3].revents & IOPAUSE_READ) intake_hints(q, &q->intake.deeds);
-  if (x[1].revents & IOPAUSE_READ) intake_hints(q, &q->intake.trigger);
-  if ((x[1].revents | x[3].revents) & IOPAUSE_READ) q->hints_us = q->now_us;
+  agents_events(q, x + POLLS_OWN, n);
+  notices_events(q, x[2].revents);
+  if (x[3].revents & IOPAUSE_READ) intake_hints(&q->intake, &q->intake.deeds);
+  if (x[1].revents & IOPAUSE_READ) intake_hints(&q->intake, &q->intake.trigger);
   return 1;
 }
 
-static void run(qmgr *q, int signals)
+/* --- the loop -------------------------------------------------------------------------------- */
+
+/* One piece of everything.  1 when there is more to do. */
+static int turn(qmgr *q)
+{
+  int more;
+  timers_run(q);
+  /* first: a list that cannot be claimed must not keep what is asked for waiting */
+  more = intake_run(&q->intake);
+  orders_run(&q->delivery);
+  orders_turns(&q->delivery);
+  delivery_sweep(&q->delivery);
+  orders_run(&q->delivery);
+  more |= delivery_sweep_more(&q->delivery);
+  more |= notices_run(&q->notices);
+  more |= orders_forget(&q->delivery);
+  more |= hops_clean(&q->hops, intake_settled(&q->intake));
+  return more || sched_more(&q->core.sched);
+}
+
+static void run(qmgr *q)
 {
   int more;
   do
   {
-    timers_run(q);
-    more = intake_run(q); /* first: a list that cannot be claimed must not keep what is asked for waiting */
-    sites_run_crowd(q);
-    if (!q->breathless) sites_run(q);
-    agents_give_up_later(q);
-    more |= gates_sweep(q);
-    more |= notices_run(q);
-    more |= idle_run(q);
-    more |= (!q->breathless && q->runnable_first) || sites_crowd_ready(q);
+    more = turn(q);
     log_flush();
-    agents_flush(q);
-    agents_forget_dead(q);
+    agents_flush(&q->agents);
+    agents_forget_dead(&q->agents);
   }
-  while (events_run(q, signals, more));
+  while (events_run(q, more));
 }
 
-/* --- beginning and end -------------------------------------------------------------------------------- */
+/* --- beginning and end ----------------------------------------------------------------------- */
 
-static void options_read(int argc, char const *const *argv, char const **directory, unsigned int *ready_fd)
+static void options_read(int argc, char const *const *argv, char const **directory,
+                         unsigned int *ready_fd)
 {
   subgetopt scan = SUBGETOPT_ZERO;
   int c;
@@ -365,26 +287,29 @@ static void files_allow(void)
 static void directories_open(qmgr *q, char const *path)
 {
   int instance;
-  q->queue = program_queue(&path, &instance);
-  q->run = instance_openat(instance, "run");
-  if (q->run == -1) strerr_diefusys(111, "open ", path, "/run");
-  q->conf = conf_open(instance);
-  if (q->conf == -1) strerr_dief(conf_exit_code(), conf_why());
+  q->core.queue = program_queue(&path, &instance);
+  q->core.run = instance_openat(instance, "run");
+  if (q->core.run == -1) strerr_diefusys(111, "open ", path, "/run");
+  q->core.conf = conf_open(instance);
+  if (q->core.conf == -1) strerr_dief(conf_exit_code(), conf_why());
   fd_close(instance);
 }
 
-/* A qmgr that was killed may have left messages in no list.  Flush-rebuild, which stays beside us, looks at queue/boot. */
+/*
+ * A qmgr that was killed may have left messages in no list.  Flush-rebuild, which stays beside us,
+ * looks at queue/boot.
+ */
 static void lists_distrust(qmgr const *q)
 {
-  int fd = queuedir_open_file(q->queue, "boot", O_WRONLY, 0);
+  int fd = queuedir_open_file(q->core.queue, "boot", O_WRONLY, 0);
   if (fd == -1 && errno == ENOENT) return;
   if (fd == -1 || ftruncate(fd, 1) == -1) strerr_warnwusys("write queue/boot");
   if (fd != -1) fd_close(fd);
 }
 
 /*
- * The mark that says we run: an octet in queue/lock, a hole, for which a full disk has room.  Taken away at a clean
- * stop; on the disk now, since after a power cut it must not be missing.
+ * The mark that says we run: an octet in queue/lock, a hole, for which a full disk has room.  Taken
+ * away at a clean stop; on the disk now, since after a power cut it must not be missing.
  */
 static void lock_mark(qmgr const *q)
 {
@@ -396,14 +321,17 @@ static void lock_mark(qmgr const *q)
 
 static void queue_lock(qmgr *q, char const *path)
 {
-  q->lock = queuedir_open_file(q->queue, "lock", O_RDWR | O_CREAT, 0660);
+  q->lock = queuedir_open_file(q->core.queue, "lock", O_RDWR | O_CREAT, 0660);
   if (q->lock == -1) strerr_diefusys(111, "open ", path, "/queue/lock");
   if (flock(q->lock, LOCK_EX | LOCK_NB) == 0) return;
   if (errno != EWOULDBLOCK) strerr_diefusys(111, "lock ", path, "/queue/lock");
   strerr_dief(1, "another qmgr has ", path, "/queue");
 }
 
-/* A flush-rebuild that the run script left behind is ours to bury, whether it ended before now or ends later. */
+/*
+ * A flush-rebuild that the run script left behind is ours to bury, whether it ended before now or
+ * ends later.
+ */
 static void children_ignore(void)
 {
   int status;
@@ -422,24 +350,40 @@ static int signals_open(void)
   return fd;
 }
 
-static void qmgr_open(qmgr *q, char const *path)
+/* Who stands on what. */
+static void modules_join(qmgr *q)
 {
-  directories_open(q, path);
-  queue_lock(q, path);
-  clock_start(q);
-  if (!settings_read(&q->settings, q->conf)) strerr_dief(conf_exit_code(), conf_why());
-  crowd_init(&q->crowd);
-  q->crowd.total = q->settings.concurrency.total;
-  q->intake.trigger.fd = trigger_open(q->queue);
+  q->hops.core = q->agents.core = q->lists.core = q->messages.core = q->notices.core = &q->core;
+  q->lists.hops = &q->hops;
+  q->lists.agents = q->messages.agents = &q->agents;
+  q->delivery = (delivery){
+    .core = &q->core, .hops = &q->hops, .agents = &q->agents, .lists = &q->lists,
+    .messages = &q->messages,
+    .notices = &q->notices, .totals = &q->totals, .message = MESSAGE_ZERO
+  };
+  q->intake.delivery = &q->delivery;
+}
+
+static void hints_open(qmgr *q, char const *path)
+{
+  q->intake.trigger.fd = trigger_open(q->core.queue);
   if (q->intake.trigger.fd == -1) strerr_diefusys(111, "open ", path, "/queue/trigger");
   q->intake.deeds.deeds = 1;
-  q->intake.deeds.fd = trigger_open_deeds(q->queue);
+  q->intake.deeds.fd = trigger_open_deeds(q->core.queue);
   if (q->intake.deeds.fd == -1) strerr_diefusys(111, "open ", path, "/queue/deeds");
-  q->minute.kind = TIMER_MINUTE;
-  q->breath.kind = TIMER_BREATH;
-  q->hanging.kind = TIMER_HANGING;
-  srandom((unsigned int)q->now_us ^ (unsigned int)getpid());
-  timer_set(&q->timers, &q->minute, q->now_us + MINUTE_US);
+}
+
+static void qmgr_open(qmgr *q, char const *path)
+{
+  modules_join(q);
+  directories_open(q, path);
+  queue_lock(q, path);
+  clock_start(&q->core);
+  if (!core_settings(&q->core)) strerr_dief(conf_exit_code(), conf_why());
+  hints_open(q, path);
+  q->minute.kind = CORE_MINUTE;
+  q->core.pause.kind = CORE_PAUSE;
+  timer_set(&q->core.timers, &q->minute, core_now_us(&q->core) + MINUTE_US);
 }
 
 static void ready_say(unsigned int fd)
@@ -456,10 +400,10 @@ static void ready_say(unsigned int fd)
 static void stop_cleanly(qmgr *q)
 {
   int fd;
-  gates_give_back(q);
-  totals_write(q);
-  if (flush_sync(q->queue) == -1) strerr_diefusys(111, "sync the lists");
-  fd = queuedir_open_file(q->queue, "clean", O_WRONLY | O_CREAT, 0660);
+  lists_give_back(&q->lists);
+  totals_write(&q->totals, &q->core);
+  if (flush_sync(q->core.queue) == -1) strerr_diefusys(111, "sync the lists");
+  fd = queuedir_open_file(q->core.queue, "clean", O_WRONLY | O_CREAT, 0660);
   if (fd == -1) strerr_diefusys(111, "make queue/clean");
   fd_close(fd);
   if (ftruncate(q->lock, 0) == -1) strerr_warnwusys("take the mark from queue/lock");
@@ -470,22 +414,21 @@ int main(int argc, char const *const *argv)
   static qmgr q;
   char const *directory = 0;
   unsigned int ready_fd = 0;
-  int signals;
 
   options_read(argc, argv, &directory, &ready_fd);
   if (!tain_now_set_stopwatch_g()) strerr_diefusys(111, "read the clock");
   umask(007);
   files_allow();
-  signals = signals_open();
+  q.signals = signals_open();
   program_end_with_parent();
   qmgr_open(&q, directory);
   lock_mark(&q);
-  unlinkat(q.queue, "clean", 0);
-  totals_read(&q);
-  notices_start(&q);
-  intake_start(&q);
+  unlinkat(q.core.queue, "clean", 0);
+  totals_read(&q.totals, &q.core);
+  notices_start(&q.notices);
+  intake_start(&q.intake);
   ready_say(ready_fd);
-  run(&q, signals);
+  run(&q);
   stop_cleanly(&q);
   return 0;
 }

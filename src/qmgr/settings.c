@@ -1,9 +1,8 @@
+#include "qmgr/settings.h"
+
 #include <sys/stat.h>
 
 #include <skalibs/types.h>
-
-#include "qmgr/qmgr-internal.h"
-#include "sched/backoff.h"
 
 static int session_add(stralloc *session, char const *key, char const *value)
 {
@@ -54,7 +53,8 @@ static int session_read(stralloc *session, int conf)
 static uint64_t files_stamp(int conf)
 {
   static char const *const names[] = {
-    "me", "listen", "nameserver", "loopbackdns", "timeouts", "lifetime", "delaywarning", "backoff", "concurrency",
+    "me", "listen", "nameserver", "loopbackdns", "timeouts", "lifetime", "delaywarning",
+    "backoff", "concurrency",
     "routes", "routes.cdb"
   };
   uint64_t stamp = 0;
@@ -93,9 +93,4 @@ int settings_read(settings *now, int conf)
   conf_routes_free(&now->routes);
   *now = new;
   return 1;
-}
-
-uint64_t settings_retry_us(settings const *now, uint64_t attempts)
-{
-  return backoff_delay(now->backoff.min, now->backoff.max, attempts) * SECOND_US;
 }

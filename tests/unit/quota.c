@@ -1,27 +1,29 @@
 /* Who has how many connections, and whose turn is next. */
 
-#include "qmgr/crowd.h"
+#include "qmgr/sender.h"
+#include "sched/quota.h"
 
 #include "check.h"
 
-static crowd c;
+static quota c;
 
 /* As many as there are for the source. */
 static size_t fill(source *s, int asked)
 {
   size_t n = 0;
-  for (; crowd_room(&c, s, asked); n++) crowd_hold(&c, s);
+  for (; quota_room(&c, s, asked); n++) quota_hold(&c, s);
   return n;
 }
 
 static void empty(source *s)
 {
-  while (s->held) crowd_release(&c, s);
+  while (s->held) quota_release(&c, s);
 }
 
 static source *from(char const *client)
 {
-  return crowd_source(&c, client, 0);
+  source_key key = sender_key(client, 0);
+  return quota_source(&c, &key);
 }
 
 /* Do two client lines mean one source? */
@@ -30,8 +32,8 @@ static int same(char const *a, char const *b)
   source *x = from(a);
   source *y = from(b);
   int r = x == y && x != &c.unknown;
-  crowd_forget(&c, x);
-  crowd_forget(&c, y);
+  quota_forget(&c, x);
+  quota_forget(&c, y);
   return r;
 }
 
@@ -57,18 +59,18 @@ static void check_shares(void)
   c.total = 20;
   CHECK("two thirds of 12 alone", fill(a, 0) == 8);
   CHECK("who comes then", fill(b, 0) == 3);
-  CHECK("nothing more for the first", !crowd_room(&c, a, 0));
+  CHECK("nothing more for the first", !quota_room(&c, a, 0));
   empty(a);
   CHECK("when the other has less", fill(b, 0) == 5 && fill(a, 0) == 3);
   CHECK("asked for: half of its part", fill(a, 1) + fill(b, 1) == 1);
-  CHECK("but not all", !crowd_full(&c) && c.all == 12);
-  CHECK("sure sites", fill(&c.sure, 0) == 4 && crowd_full(&c) && !crowd_room(&c, from("uid 3"), 0));
-  CHECK("asked for, of another source", crowd_room(&c, from("uid 3"), 1));
+  CHECK("but not all", !quota_full(&c) && c.all == 12);
+  CHECK("sure sites", fill(&c.sure, 0) == 4 && quota_full(&c) && !quota_room(&c, from("uid 3"), 0));
+  CHECK("asked for, of another source", quota_room(&c, from("uid 3"), 1));
   CHECK("sure and asked for", fill(&c.sure, 1) == 4 && c.all == 20);
   empty(a);
   empty(b);
   empty(&c.sure);
-  CHECK("sure sites alone", fill(&c.sure, 0) == 16 && !crowd_room(&c, a, 0) && crowd_room(&c, a, 1));
+  CHECK("sure sites alone", fill(&c.sure, 0) == 16 && !quota_room(&c, a, 0) && quota_room(&c, a, 1));
   empty(&c.sure);
 }
 
@@ -90,16 +92,17 @@ static void check_totals(void)
   CHECK("5", alone(5, 2, 1));
   CHECK("1000", alone(1000, 400, 67));
   c.total = 1000;
-  crowd_hold(&c, &c.sure);
-  crowd_hold(&c, &c.sure);
+  quota_hold(&c, &c.sure);
+  quota_hold(&c, &c.sure);
   c.total = 1;
-  CHECK("fewer than there are", !crowd_room(&c, &c.sure, 1) && !crowd_room(&c, &c.unknown, 1));
+  CHECK("fewer than there are", !quota_room(&c, &c.sure, 1) && !quota_room(&c, &c.unknown, 1));
   empty(&c.sure);
 }
 
 static source *from_null(char const *client)
 {
-  return crowd_source(&c, client, 1);
+  source_key key = sender_key(client, 1);
+  return quota_source(&c, &key);
 }
 
 static void check_null(void)
@@ -112,32 +115,32 @@ static void check_null(void)
   c.total = 1000;
   CHECK("two thirds of a tenth", fill(ours, 0) == 67 && fill(other, 0) == 22 && c.null == 89);
   CHECK("the others have theirs", fill(a, 0) > 300);
-  CHECK("asked for is not counted so", crowd_room(&c, ours, 1));
+  CHECK("asked for is not counted so", quota_room(&c, ours, 1));
   empty(a);
   empty(ours);
   empty(other);
   CHECK("none", !c.null);
   c.total = 10;
-  CHECK("one of ten", fill(ours, 0) == 1 && !crowd_room(&c, other, 0) && fill(a, 0) == 4);
+  CHECK("one of ten", fill(ours, 0) == 1 && !quota_room(&c, other, 0) && fill(a, 0) == 4);
   empty(a);
-  crowd_wait(&c, w, other, 0);
-  CHECK("it waits", !crowd_next(&c));
-  CHECK("until one ends", crowd_next_without(&c, ours) == w && !crowd_next(&c) && ours->held == 1 && c.null == 1);
-  crowd_wait(&c, w, a, 0);
-  CHECK("mail of others comes along", crowd_next(&c) == w);
-  crowd_wait(&c, w, other, 0);
-  CHECK("and stays there", crowd_next(&c) == w);
-  crowd_leave(&c, w);
-  crowd_wait(&c, w, ours, 1);
-  CHECK("or it is asked for", crowd_next(&c) == w);
-  crowd_leave(&c, w);
+  quota_wait(&c, w, other, 0);
+  CHECK("it waits", !quota_next(&c));
+  CHECK("until one ends", quota_next_without(&c, ours) == w && !quota_next(&c) && ours->held == 1 && c.null == 1);
+  quota_wait(&c, w, a, 0);
+  CHECK("mail of others comes along", quota_next(&c) == w);
+  quota_wait(&c, w, other, 0);
+  CHECK("and stays there", quota_next(&c) == w);
+  quota_leave(&c, w);
+  quota_wait(&c, w, ours, 1);
+  CHECK("or it is asked for", quota_next(&c) == w);
+  quota_leave(&c, w);
   empty(ours);
 }
 
 static int next_is(waiter *w)
 {
-  waiter *next = crowd_next(&c);
-  if (next) crowd_serve(&c, next);
+  waiter *next = quota_next(&c);
+  if (next) quota_serve(&c, next);
   return next == w;
 }
 
@@ -147,33 +150,33 @@ static void check_turns(void)
   source *a = from("uid 1");
   source *b = from("uid 2");
   c.total = 20;
-  CHECK("nobody waits", !crowd_next(&c) && !c.waiting);
-  crowd_wait(&c, w, a, 0);
-  crowd_wait(&c, w + 1, a, 0);
-  crowd_wait(&c, w + 2, a, 0);
-  crowd_wait(&c, w + 3, b, 0);
-  crowd_wait(&c, w + 4, &c.sure, 0);
-  crowd_wait(&c, w + 5, b, 1);
-  crowd_wait(&c, w, b, 0);
+  CHECK("nobody waits", !quota_next(&c) && !c.waiting);
+  quota_wait(&c, w, a, 0);
+  quota_wait(&c, w + 1, a, 0);
+  quota_wait(&c, w + 2, a, 0);
+  quota_wait(&c, w + 3, b, 0);
+  quota_wait(&c, w + 4, &c.sure, 0);
+  quota_wait(&c, w + 5, b, 1);
+  quota_wait(&c, w, b, 0);
   CHECK("who waits keeps his place", w[0].lane->source == a && c.waiting == 6);
-  crowd_wait(&c, w + 2, a, 1);
+  quota_wait(&c, w + 2, a, 1);
   CHECK("asked for comes first", next_is(w + 5) && next_is(w + 2));
   CHECK("the others in turns", next_is(w) && next_is(w + 3) && next_is(w + 4) && next_is(w + 1));
-  CHECK("nobody waits any more", !crowd_next(&c) && !c.waiting && !crowd_waits(a));
+  CHECK("nobody waits any more", !quota_next(&c) && !c.waiting && !source_waits(a));
   fill(a, 0);
-  crowd_wait(&c, w, a, 0);
-  crowd_wait(&c, w + 1, b, 0);
-  CHECK("who has too many is passed over", crowd_waits(a) && next_is(w + 1) && !crowd_next(&c));
+  quota_wait(&c, w, a, 0);
+  quota_wait(&c, w + 1, b, 0);
+  CHECK("who has too many is passed over", source_waits(a) && next_is(w + 1) && !quota_next(&c));
   fill(b, 0);
   fill(from("uid 3"), 0);
-  crowd_wait(&c, w + 1, b, 0);
-  crowd_wait(&c, w + 2, &c.sure, 0);
-  CHECK("all but the sure", next_is(w + 2) && !crowd_next(&c));
+  quota_wait(&c, w + 1, b, 0);
+  quota_wait(&c, w + 2, &c.sure, 0);
+  CHECK("all but the sure", next_is(w + 2) && !quota_next(&c));
 }
 
 int main(void)
 {
-  crowd_init(&c);
+  quota_init(&c);
   check_sources();
   check_shares();
   check_totals();

@@ -1,0 +1,41 @@
+#ifndef QMGR_HOPS_H
+#define QMGR_HOPS_H
+
+/* Next hops, by name: the hands of the scheduler's sites, and their files in site/. */
+
+#include "flush/sitefile.h"
+#include "qmgr/core.h"
+
+typedef struct hop
+{
+  char *name;
+  site site;
+  unsigned int without;      /* extensions it offers in vain, as its route says (smtp_extension) */
+  unsigned int lied;         /* and as was found out */
+} hop;
+
+typedef struct hops
+{
+  core *core;
+  void *tree;                /* of hop, by name */
+  void *directory;           /* DIR of site/ while files that nobody needs are looked for */
+  uint64_t directory_us;     /* when that was begun last */
+} hops;
+
+/* The hop of this name, known from now on; NULL with errno. */
+extern hop *hops_get(hops *all, char const *name);
+/* The scheduler lets go of it: forget it, and its file. */
+extern void hops_forget(hops *all, hop *h);
+
+extern hop *hop_of(site const *x);
+/* Write its file: state, and why or by whose word. */
+extern void hop_write(hops *all, hop const *h, enum sitefile_state state, char const *why);
+
+/*
+ * One bounded piece of looking for files of hops that nobody knows.
+ *   begin  it may begin: all that waits is known
+ * 1 when there is more.
+ */
+extern int hops_clean(hops *all, int begin);
+
+#endif

@@ -1,0 +1,25 @@
+#include "qmgr/names.h"
+
+#include <search.h>
+#include <string.h>
+
+static int compare(void const *a, void const *b)
+{
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void *names_find(void *const *root, char const *name)
+{
+  void **found = tfind(&name, root, compare);
+  return found ? *found : 0;
+}
+
+int names_add(void **root, void *named)
+{
+  return tsearch(named, root, compare) != 0;
+}
+
+void names_take(void **root, void *named)
+{
+  tdelete(named, root, compare);
+}
