@@ -20,7 +20,7 @@
 #include "compat/beside.h"
 #include "conf/conf.h"
 #include "queue/ids.h"
-#include "tools/act.h"
+#include "act/act.h"
 
 #define USAGE "usage: postsuper [-psSv] [-c dir] [-C dir] [-d id] [-e id] [-f id] [-h id] [-H id] [-r id] [queue...]"
 

@@ -7,7 +7,7 @@
 #include <skalibs/djbunix.h>
 
 #include "base/log.h"
-#include "flush/sitefile.h"
+#include "queue/sitefile.h"
 #include "qmgr/qmgr-internal.h"
 
 /* Gates, sites and files that are looked at in one piece. */

@@ -8,7 +8,7 @@
 #include <skalibs/djbunix.h>
 
 #include "base/log.h"
-#include "flush/sitefile.h"
+#include "queue/sitefile.h"
 #include "qmgr/qmgr-internal.h"
 
 /* Messages handed out in one turn, before the next site has its turn. */

@@ -1,0 +1,55 @@
+#ifndef QUEUE_LIST_INTERNAL_H
+#define QUEUE_LIST_INTERNAL_H
+
+/* What the files of queue-list share: an entry of the list, and the forms it is put in. */
+
+#include <stdint.h>
+#include <skalibs/stralloc.h>
+
+#include "queue/message.h"
+#include "print/out.h"
+#include "list/waiting.h"
+
+enum listing_state { LISTING_INCOMING, LISTING_ACTIVE, LISTING_DEFERRED, LISTING_HOLD };
+
+/* A message as it is now. */
+typedef struct listing_entry
+{
+  char const *id;
+  enum listing_state state;
+  message const *message;
+} listing_entry;
+
+typedef struct listing
+{
+  waiting waiting;
+  out out;
+  stralloc why;            /* a reason being put together */
+  stralloc last;           /* the one that was listed last */
+  uint64_t count;          /* what was listed */
+  uint64_t bytes;
+} listing;
+
+/* --- listing.c: what every form needs ------------------------------------------------- */
+
+extern void listing_die_memory(void);
+
+/* The address, or what lists say for none. */
+extern char const *listing_sender(message const *m);
+
+/* The domain of a recipient that is listed.  Dies where its route cannot be told. */
+extern waiting_domain const *listing_domain(listing *l, message const *m, message_recipient const *r);
+
+/* Why the recipient is listed, "" where that is not known.  Good until the next call. */
+extern char const *listing_why(listing *l, waiting_domain const *d, message const *m, message_recipient const *r);
+
+/* --- listing-text.c: as postqueue -p has it ------------------------------------------- */
+
+extern void listing_text_entry(listing *l, listing_entry const *e);
+extern void listing_text_end(listing *l);
+
+/* --- listing-json.c: an object a line (RFC 8259) -------------------------------------- */
+
+extern void listing_json_entry(listing *l, listing_entry const *e);
+
+#endif

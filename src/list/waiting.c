@@ -1,0 +1,115 @@
+#include "list/waiting.h"
+
+#include <string.h>
+
+#include "base/wallclock.h"
+#include "sched/backoff.h"
+#include "smtp/chars.h"
+
+#define HELD "held here: conf/postmaster does not say where it goes"
+#define PARKED "waiting for the site to ask (parked)"
+
+int waiting_init(waiting *w, int queue, int conf)
+{
+  memset(w, 0, sizeof *w);
+  w->queue = queue;
+  w->now_us = wallclock_us();
+  return conf_backoff_read(conf, &w->backoff) && conf_routes_read(conf, &w->routes);
+}
+
+void waiting_free(waiting *w)
+{
+  size_t i;
+  for (i = 0; i < WAITING_DOMAINS; i++)
+  {
+    stralloc_free(&w->domains[i].domain);
+    stralloc_free(&w->domains[i].route.site);
+    stralloc_free(&w->domains[i].why);
+  }
+  conf_routes_free(&w->routes);
+}
+
+/* --- domains ------------------------------------------------------------------------------ */
+
+/* Length of an enhanced status code (RFC 3463) and a space at the head of s. */
+static size_t code_length(char const *s)
+{
+  size_t i = 0, dots = 0;
+  for (; smtp_digit(s[i]) || s[i] == '.'; i++)
+    if (s[i] == '.') dots++;
+  return dots == 2 && s[i] == ' ' ? i + 1 : 0;
+}
+
+/* Did it fail in the future, or does it wait longer than any may?  Then the clock was set back since. */
+static int from_the_future(waiting const *w, sitefile const *file)
+{
+  uint64_t now_s = w->now_us / SECOND_US;
+  return file->since_s > now_s || file->next_s > now_s + w->backoff.max;
+}
+
+/* A site without a file, or with one that makes no sense, is not known.  1, or 0 with ENOMEM. */
+static int site_read(waiting const *w, waiting_domain *d)
+{
+  sitefile file;
+  sitefile_read(w->queue, d->route.site.s, &file);
+  d->state = file.state;
+  if (d->state != SITEFILE_DOWN) return 1;
+  if (!from_the_future(w, &file)) d->next_s = file.next_s;
+  return stralloc_copys(&d->why, file.why + code_length(file.why)) && stralloc_0(&d->why);
+}
+
+static waiting_domain *places_of(waiting *w, char const *domain)
+{
+  uint32_t hash = 5381;
+  while (*domain) hash = hash * 33 ^ (unsigned char)*domain++;
+  return w->domains + ((hash ^ hash >> 15) & (WAITING_DOMAINS - 1) & ~(WAITING_PLACES - 1u));
+}
+
+/* A place to use: a free one, else each of them in its turn. */
+static waiting_domain *place_take(waiting *w, waiting_domain *places)
+{
+  size_t i;
+  for (i = 0; i < WAITING_PLACES; i++)
+    if (!places[i].domain.len) return places + i;
+  return places + w->turn++ % WAITING_PLACES;
+}
+
+static int domain_read(waiting const *w, waiting_domain *d, char const *domain)
+{
+  d->domain.len = 0;
+  d->next_s = 0;
+  return stralloc_copys(&d->why, "") && stralloc_0(&d->why)
+    && conf_routes_find(&w->routes, domain, strlen(domain), &d->route) && site_read(w, d)
+    && stralloc_copys(&d->domain, domain) && stralloc_0(&d->domain);
+}
+
+waiting_domain const *waiting_find(waiting *w, char const *domain)
+{
+  waiting_domain *places = places_of(w, domain), *d;
+  size_t i;
+  for (i = 0; i < WAITING_PLACES; i++)
+    if (places[i].domain.len && !strcmp(places[i].domain.s, domain)) return places + i;
+  d = place_take(w, places);
+  return domain_read(w, d, domain) ? d : 0;
+}
+
+/* --- answers ------------------------------------------------------------------------------ */
+
+char const *waiting_why(waiting_domain const *d, message const *m, message_recipient const *r)
+{
+  char const *reason = message_string(m, r->reason);
+  if (*reason) return reason;
+  if (*d->why.s) return d->why.s;
+  return d->route.held ? HELD : d->route.parked ? PARKED : "";
+}
+
+uint64_t waiting_next_us(waiting const *w, waiting_domain const *d, message const *m, message_recipient const *r)
+{
+  uint64_t next_us = m->arrival_us < w->now_us ? m->arrival_us : w->now_us;
+  uint64_t delay_s = backoff_delay(w->backoff.min, w->backoff.max, r->attempts);
+  if (d->route.parked || r->settled) return 0;
+  if (r->attempts && r->last_us <= w->now_us) next_us = r->last_us + delay_s * SECOND_US;
+  if (d->state == SITEFILE_DOWN && d->next_s < UINT64_MAX / SECOND_US && next_us < d->next_s * SECOND_US)
+    next_us = d->next_s * SECOND_US;
+  return next_us;
+}
