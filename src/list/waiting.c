@@ -4,10 +4,16 @@
 
 #include "base/wallclock.h"
 #include "sched/backoff.h"
+#include "sched/health.h"
 #include "smtp/chars.h"
 
 #define HELD "held here: conf/postmaster does not say where it goes"
 #define PARKED "waiting for the site to ask (parked)"
+
+/*
+ * An attempt may have been made since now_us was read.  One further ahead was made under a wrong clock.
+ */
+#define AHEAD_US SECOND_US
 
 int waiting_init(waiting *w, int queue, int conf)
 {
@@ -40,11 +46,16 @@ static size_t code_length(char const *s)
   return dots == 2 && s[i] == ' ' ? i + 1 : 0;
 }
 
-/* Did it fail in the future, or does it wait longer than any may?  Then the clock was set back since. */
-static int from_the_future(waiting const *w, sitefile const *file)
+/*
+ * When qmgr probes a site that its file says is down; 0: at once.  A qmgr that starts reads the file
+ * by the same rules.
+ */
+static uint64_t probe_us(waiting const *w, sitefile const *file)
 {
-  uint64_t now_s = w->now_us / SECOND_US;
-  return file->since_s > now_s || file->next_s > now_s + w->backoff.max;
+  health site;
+  health_restore(&site, w->now_us, file->since_s * SECOND_US, file->failures,
+                 file->next_s * SECOND_US, w->backoff.max * SECOND_US);
+  return site.next_us == w->now_us ? 0 : site.next_us;
 }
 
 /* A site without a file, or with one that makes no sense, is not known.  1, or 0 with ENOMEM. */
@@ -54,7 +65,7 @@ static int site_read(waiting const *w, waiting_domain *d)
   sitefile_read(w->queue, d->route.site.s, &file);
   d->state = file.state;
   if (d->state != SITEFILE_DOWN) return 1;
-  if (!from_the_future(w, &file)) d->next_s = file.next_s;
+  d->probe_us = probe_us(w, &file);
   return stralloc_copys(&d->why, file.why + code_length(file.why)) && stralloc_0(&d->why);
 }
 
@@ -77,7 +88,7 @@ static waiting_domain *place_take(waiting *w, waiting_domain *places)
 static int domain_read(waiting const *w, waiting_domain *d, char const *domain)
 {
   d->domain.len = 0;
-  d->next_s = 0;
+  d->probe_us = 0;
   return stralloc_copys(&d->why, "") && stralloc_0(&d->why)
     && conf_routes_find(&w->routes, domain, strlen(domain), &d->route) && site_read(w, d)
     && stralloc_copys(&d->domain, domain) && stralloc_0(&d->domain);
@@ -103,13 +114,18 @@ char const *waiting_why(waiting_domain const *d, message const *m, message_recip
   return d->route.held ? HELD : d->route.parked ? PARKED : "";
 }
 
-uint64_t waiting_next_us(waiting const *w, waiting_domain const *d, message const *m, message_recipient const *r)
+/* When qmgr tries the recipient again, if its site can be tried: what due() of qmgr waits for. */
+static uint64_t retry_us(waiting const *w, message const *m, message_recipient const *r)
 {
-  uint64_t next_us = m->arrival_us < w->now_us ? m->arrival_us : w->now_us;
   uint64_t delay_s = backoff_delay(w->backoff.min, w->backoff.max, r->attempts);
+  if (r->attempts && r->last_us <= w->now_us + AHEAD_US) return r->last_us + delay_s * SECOND_US;
+  return m->arrival_us < w->now_us ? m->arrival_us : w->now_us;
+}
+
+uint64_t waiting_next_us(waiting const *w, waiting_domain const *d, message const *m,
+                         message_recipient const *r)
+{
+  uint64_t next_us = retry_us(w, m, r);
   if (d->route.parked || r->settled) return 0;
-  if (r->attempts && r->last_us <= w->now_us) next_us = r->last_us + delay_s * SECOND_US;
-  if (d->state == SITEFILE_DOWN && d->next_s < UINT64_MAX / SECOND_US && next_us < d->next_s * SECOND_US)
-    next_us = d->next_s * SECOND_US;
-  return next_us;
+  return d->probe_us > next_us ? d->probe_us : next_us;
 }

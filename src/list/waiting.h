@@ -20,7 +20,7 @@ typedef struct waiting_domain
   stralloc domain;
   conf_route route;
   enum sitefile_state state;
-  uint64_t next_s;      /* while down: when it is probed again, in seconds since 1970 */
+  uint64_t probe_us;    /* while down: when qmgr probes it again; 0: at once */
   stralloc why;         /* while down: what the site file says, a string */
 } waiting_domain;
 
@@ -58,9 +58,10 @@ extern waiting_domain const *waiting_find(waiting *w, char const *domain);
 extern char const *waiting_why(waiting_domain const *d, message const *m, message_recipient const *r);
 
 /*
- * When it is tried next unless something happens before, in microseconds since 1970; what is
- * past is due, and so is, as for qmgr, what was tried in the future under a wrong clock.
- * 0: not before it is asked for, or it is settled.
+ * When qmgr tries the recipient next unless something happens before, in microseconds since 1970.  A
+ * moment that has passed means that the recipient is due; so is one whose last attempt lies in the
+ * future, under a wrong clock.
+ * 0: not before its site asks for mail, or the recipient is settled.
  */
 extern uint64_t waiting_next_us(waiting const *w, waiting_domain const *d, message const *m,
                                 message_recipient const *r);
