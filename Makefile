@@ -203,9 +203,7 @@ check-asan:
 	@$(MAKE) --no-print-directory SANITIZE=address,undefined check
 
 # The programs that do one thing and end, each run of theirs under valgrind.
-VALGRIND := conf-check conf-cdb etrn flush-rebuild flush-record flush-run qmgr-trigger \
-  queue-put queue-list queue-cat queue-del queue-hold queue-release queue-requeue queue-shape queue-check site-list \
-  postsuper sluice-init sluice-log
+VALGRIND := $(filter-out qmgr $(SPAWNED) $(filter-out postsuper,$(FACES)),$(PROGRAMS))
 check-valgrind: deps-check all
 	@VALGRIND="$(VALGRIND)" BIN=$(BIN) tests/run $(wildcard $(VALGRIND:%=tests/%.sh)) tests/etrn-client.sh
 

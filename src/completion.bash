@@ -5,51 +5,44 @@
 # It is installed under the name of each program.  Read under such a name it completes that program
 # alone, so that nobody else's completion is replaced unasked; read under its own name, all of them.
 
-_sluice_programs='bounce-put conf-cdb conf-check etrn flush-rebuild flush-record flush-run mailq postcat postqueue
-  postsuper qmgr qmgr-trigger queue-cat queue-check queue-del queue-hold queue-list queue-put queue-release
-  queue-requeue queue-shape sendmail site-list sluice-init sluice-log smtp-send smtpd-etrn'
-
 # More at once is of no use to anybody, and the queue may hold a million.
 _sluice_most=300
 
-# _sluice_table PROGRAM: its options, with :KIND where one has an argument and =KIND where that is part of the
-# same word; then the KINDs of its other arguments in their order, the last one for all that follow.
-_sluice_table() {
-  case $1 in
-    bounce-put) echo '-C:directory id' ;;
-    conf-cdb) echo '-C:directory list' ;;
-    conf-check) echo '-C:directory -v setting' ;;
-    etrn) echo '-H:word -p:word -t:word host word' ;;
-    flush-rebuild) echo '-C:directory -e:word -p:word -t' ;;
-    flush-record) echo '-C:directory domain id' ;;
-    flush-run) echo '-C:directory -n -w -t:word -a -i node' ;;
-    mailq) echo '-C:directory' ;;
-    postcat) echo '-c:directory -b -d -e -h -n -o -q -v file' ;;
-    postqueue) echo '-c:directory -f -i:id -j -p -s:node -v' ;;
-    postsuper)
-      echo '-c:directory -C:directory -d:message -e:message -f:message -h:message -H:message -p -r:message -s -S -v
-        state' ;;
-    qmgr) echo '-C:directory -d:word' ;;
-    qmgr-trigger) echo '-C:directory hint id' ;;
-    queue-cat) echo '-C:directory -e -b -H -B -J -r id' ;;
-    queue-check) echo '-C:directory -n -v' ;;
-    queue-del) echo '-C:directory -a -y id' ;;
-    queue-hold) echo '-C:directory -a unheld' ;;
-    queue-list) echo '-C:directory -1 -j -s:word -r:word -d:domain -o:word -z:word -q:place id' ;;
-    queue-put) echo '-C:directory -f:word -r word' ;;
-    queue-release) echo '-C:directory -a held' ;;
-    queue-requeue) echo '-C:directory -a id' ;;
-    queue-shape) echo '-C:directory -s -b:word -t:word -l -n:word -w:word -m part' ;;
-    sendmail)
-      echo '-B:body -bi -bm -bp -bs -bv -C:directory -F:word -f:word -G -I -i -N:event -oi -q -qI=id -qR=node
-        -R:returned -r:word -t -V:word -v word' ;;
-    site-list) echo '-C:directory -1 -j -w -t:word site' ;;
-    sluice-init) echo '-l:word -U -u directory' ;;
-    sluice-log) echo '-r -u -h:word -n:word -t:word file' ;;
-    smtp-send) echo '-L -n:word -H:word -t:word -w:extension site word' ;;
-    smtpd-etrn) echo '-C:directory' ;;
-  esac
-}
+# The programs, and of each: its options, with :KIND where one has an argument and =KIND where that is
+# part of the same word; then the KINDs of its other arguments in their order, the last one for all that
+# follow.  -g: whoever loads this file may do so in a function.
+declare -gA _sluice_arguments=(
+  [bounce-put]='-C:directory id'
+  [conf-cdb]='-C:directory list'
+  [conf-check]='-C:directory -v setting'
+  [etrn]='-H:word -p:word -t:word host word'
+  [flush-rebuild]='-C:directory -e:word -p:word -t'
+  [flush-record]='-C:directory domain id'
+  [flush-run]='-C:directory -n -w -t:word -a -i node'
+  [mailq]='-C:directory'
+  [postcat]='-c:directory -b -d -e -h -n -o -q -v file'
+  [postqueue]='-c:directory -f -i:id -j -p -s:node -v'
+  [postsuper]='-c:directory -C:directory -d:message -e:message -f:message -h:message -H:message -p
+    -r:message -s -S -v state'
+  [qmgr]='-C:directory -d:word'
+  [qmgr-trigger]='-C:directory hint id'
+  [queue-cat]='-C:directory -e -b -H -B -J -r id'
+  [queue-check]='-C:directory -n -v'
+  [queue-del]='-C:directory -a -y id'
+  [queue-hold]='-C:directory -a unheld'
+  [queue-list]='-C:directory -1 -j -s:word -r:word -d:domain -o:word -z:word -q:place id'
+  [queue-put]='-C:directory -f:word -r word'
+  [queue-release]='-C:directory -a held'
+  [queue-requeue]='-C:directory -a id'
+  [queue-shape]='-C:directory -s -b:word -t:word -l -n:word -w:word -m part'
+  [sendmail]='-B:body -bi -bm -bp -bs -bv -C:directory -F:word -f:word -G -I -i -N:event -oi -q -qI=id
+    -qR=node -R:returned -r:word -t -V:word -v word'
+  [site-list]='-C:directory -1 -j -w -t:word site'
+  [sluice-init]='-l:word -U -u directory'
+  [sluice-log]='-r -u -h:word -n:word -t:word file'
+  [smtp-send]='-L -n:word -H:word -t:word -w:extension site word'
+  [smtpd-etrn]='-C:directory'
+)
 
 # --- what an instance has: these see the caller's variables instance and typed ---------------------
 
@@ -178,7 +171,7 @@ _sluice_reply() {
 
 _sluice() {
   local table words typed kind='' pending='' instance=${SLUICE:-/var/lib/sluice}
-  read -rd '' -a table < <(_sluice_table "${1##*/}")
+  read -rd '' -a table <<<"${_sluice_arguments[${1##*/}]-}"
   _sluice_words
   _sluice_line
   if [[ ! $pending && $typed == -* ]]; then
@@ -192,8 +185,7 @@ _sluice() {
 
 _sluice_name=${BASH_SOURCE[0]##*/}
 if [[ $_sluice_name == completion.bash ]]; then
-  # shellcheck disable=SC2086 # many
-  complete -F _sluice $_sluice_programs
+  complete -F _sluice "${!_sluice_arguments[@]}"
 else
   complete -F _sluice "$_sluice_name"
 fi
