@@ -64,7 +64,7 @@ BASE := $(call object,base/instance base/program base/log base/duration base/wal
 CONF := $(call object,conf/conf conf/list conf/route) $(BASE) $(SMTP)
 QUEUE := $(call object,queue/id queue/queuedir queue/message queue/room queue/trace) $(JOB) $(CONF)
 FLUSH := $(call object,flush/flush flush/reserve flush/trigger) $(QUEUE)
-ACT := $(call object,act/act queue/ids) $(FLUSH)
+ACT := $(call object,act/operation queue/ids) $(FLUSH)
 FACE := $(call object,compat/list compat/beside compat/options compat/ask compat/client base/wire queue/id) $(BASE) $(SMTP)
 LOGS := $(call object,log/logsource log/logentry log/logstamp log/logjson log/logwords log/loglater queue/id)
 
@@ -101,10 +101,10 @@ $(BIN)/queue-shape: $(call object,list/queue-shape list/shape-table list/shape-m
 $(BIN)/site-list: $(call object,list/site-list list/sites print/out queue/sitefile flush/names) $(FLUSH)
 $(BIN)/queue-check: $(call object,check/queue-check check/findings check/check-layout check/check-messages check/check-lists \
   check/layout print/out flush/lists flush/unlisted flush/names queue/sitefile) $(FLUSH)
-$(BIN)/queue-del: $(call object,act/queue-del act/many) $(ACT)
-$(BIN)/queue-hold: $(call object,act/queue-hold act/many) $(ACT)
-$(BIN)/queue-release: $(call object,act/queue-release act/many) $(ACT)
-$(BIN)/queue-requeue: $(call object,act/queue-requeue act/many) $(ACT)
+$(BIN)/queue-del: $(call object,act/queue-del act/selection) $(ACT)
+$(BIN)/queue-hold: $(call object,act/queue-hold act/selection) $(ACT)
+$(BIN)/queue-release: $(call object,act/queue-release act/selection) $(ACT)
+$(BIN)/queue-requeue: $(call object,act/queue-requeue act/selection) $(ACT)
 $(BIN)/sendmail: $(call object,compat/sendmail compat/letter compat/spool compat/complete compat/recipients compat/user \
   compat/submit compat/pass) $(FACE)
 $(BIN)/mailq: $(call object,compat/mailq) $(FACE)

@@ -7,47 +7,49 @@
 
 #include "base/program.h"
 #include "queue/ids.h"
-#include "act/many.h"
+#include "act/selection.h"
 
 #define USAGE "queue-del [-C dir] [-a [-y] | id... | -]"
 
 char const *PROG = "queue-del";
 
-static many_deed const delete =
+static selection_kind const delete =
 {
   .verb = "delete",
-  .one = &act_delete,
-  .places = ACT_QUEUED,
+  .perform = &operation_delete,
+  .places = OPERATION_QUEUED,
   .words =
   {
-    [ACT_DONE] = "deleted",
-    [ACT_DONE_SENDING] = "deleted while being sent",
-    [ACT_GONE] = "gone already",
-    [ACT_UNFINISHED] = "being written: not deleted"
+    [OPERATION_DONE] = "deleted",
+    [OPERATION_DONE_SENDING] = "deleted while being sent",
+    [OPERATION_GONE] = "gone already",
+    [OPERATION_UNFINISHED] = "being written: not deleted"
   }
 };
 
-/* Die unless somebody at a terminal says that he means it. */
+/* Die unless a user at a terminal confirms that all mail is to be deleted. */
 static void ask(char const *dir)
 {
   char line[IDS_LINE_MAX];
   size_t len;
-  if (!isatty(0) || !isatty(2)) strerr_dief(100, "-a deletes all mail of ", dir, ": say -y if that is meant");
+  if (!isatty(0) || !isatty(2))
+    strerr_dief(100, "-a deletes all mail of ", dir, ": say -y if that is meant");
   strerr_warn(PROG, ": all mail of ", dir, " is to be deleted; type yes if that is meant");
-  if (ids_line(line, &len) != 1 || len != 3 || memcmp(line, "yes", 3)) strerr_dief(1, "nothing is deleted");
+  if (ids_line(line, &len) != 1 || len != 3 || memcmp(line, "yes", 3))
+    strerr_dief(1, "nothing is deleted");
 }
 
 int main(int argc, char const *const *argv)
 {
-  many_options o = { .dir = 0 };
-  char const *const *ids = many_options_read(argc, argv, &o, "C:ay", USAGE);
-  act a = ACT_ZERO;
+  selection_options o = { .dir = 0 };
+  char const *const *ids = selection_options_read(argc, argv, &o, "C:ay", USAGE);
+  operation op = OPERATION_ZERO;
   int code;
 
   if (o.yes && !o.all) strerr_dieusage(100, USAGE);
-  a.queue = program_queue(&o.dir, 0);
+  op.queue = program_queue(&o.dir, 0);
   if (o.all && !o.yes) ask(o.dir);
-  code = many_do(&delete, &a, o.all, ids);
-  act_free(&a);
+  code = selection_perform(&delete, &op, o.all, ids);
+  operation_free(&op);
   return code;
 }

@@ -3,38 +3,38 @@
 #include <sys/stat.h>
 
 #include "base/program.h"
-#include "act/many.h"
+#include "act/selection.h"
 
 #define USAGE "queue-hold [-C dir] [-a | id... | -]"
 
 char const *PROG = "queue-hold";
 
-static many_deed const hold =
+static selection_kind const hold =
 {
   .verb = "hold",
-  .one = &act_hold,
-  .places = ACT_IN(QUEUE_NEW) | ACT_IN(QUEUE_CUR),
+  .perform = &operation_hold,
+  .places = OPERATION_IN(QUEUE_NEW) | OPERATION_IN(QUEUE_CUR),
   .words =
   {
-    [ACT_DONE] = "held",
-    [ACT_DONE_SENDING] = "held while being sent",
-    [ACT_ALREADY] = "held already",
-    [ACT_GONE] = "gone already",
-    [ACT_UNFINISHED] = "being written: not held",
-    [ACT_CORRUPT] = "not a whole message: not held"
+    [OPERATION_DONE] = "held",
+    [OPERATION_DONE_SENDING] = "held while being sent",
+    [OPERATION_ALREADY] = "held already",
+    [OPERATION_GONE] = "gone already",
+    [OPERATION_UNFINISHED] = "being written: not held",
+    [OPERATION_CORRUPT] = "not a whole message: not held"
   }
 };
 
 int main(int argc, char const *const *argv)
 {
-  many_options o = { .dir = 0 };
-  char const *const *ids = many_options_read(argc, argv, &o, "C:a", USAGE);
-  act a = ACT_ZERO;
+  selection_options o = { .dir = 0 };
+  char const *const *ids = selection_options_read(argc, argv, &o, "C:a", USAGE);
+  operation op = OPERATION_ZERO;
   int code;
 
   umask(007);
-  a.queue = program_queue(&o.dir, 0);
-  code = many_do(&hold, &a, o.all, ids);
-  act_free(&a);
+  op.queue = program_queue(&o.dir, 0);
+  code = selection_perform(&hold, &op, o.all, ids);
+  operation_free(&op);
   return code;
 }

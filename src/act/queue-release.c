@@ -3,37 +3,37 @@
 #include <sys/stat.h>
 
 #include "base/program.h"
-#include "act/many.h"
+#include "act/selection.h"
 
 #define USAGE "queue-release [-C dir] [-a | id... | -]"
 
 char const *PROG = "queue-release";
 
-static many_deed const release =
+static selection_kind const release =
 {
   .verb = "release",
-  .one = &act_release,
-  .places = ACT_IN(QUEUE_HOLD),
+  .perform = &operation_release,
+  .places = OPERATION_IN(QUEUE_HOLD),
   .words =
   {
-    [ACT_DONE] = "released",
-    [ACT_ALREADY] = "not held",
-    [ACT_GONE] = "gone already",
-    [ACT_UNFINISHED] = "being written: not released",
-    [ACT_CORRUPT] = "not a whole message: not released"
+    [OPERATION_DONE] = "released",
+    [OPERATION_ALREADY] = "not held",
+    [OPERATION_GONE] = "gone already",
+    [OPERATION_UNFINISHED] = "being written: not released",
+    [OPERATION_CORRUPT] = "not a whole message: not released"
   }
 };
 
 int main(int argc, char const *const *argv)
 {
-  many_options o = { .dir = 0 };
-  char const *const *ids = many_options_read(argc, argv, &o, "C:a", USAGE);
-  act a = ACT_ZERO;
+  selection_options o = { .dir = 0 };
+  char const *const *ids = selection_options_read(argc, argv, &o, "C:a", USAGE);
+  operation op = OPERATION_ZERO;
   int code;
 
   umask(007);
-  a.queue = program_queue(&o.dir, 0);
-  code = many_do(&release, &a, o.all, ids);
-  act_free(&a);
+  op.queue = program_queue(&o.dir, 0);
+  code = selection_perform(&release, &op, o.all, ids);
+  operation_free(&op);
   return code;
 }

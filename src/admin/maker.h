@@ -51,7 +51,8 @@ extern void maker_directory(maker *m, char const *name);
  * Set owner, group and mode of a directory or FIFO.  Without users the mode alone is set, cut to
  * LAYOUT_MODE_ALONE.
  */
-extern void maker_give(maker *m, char const *name, enum layout_owner owner, gid_t group, mode_t mode);
+extern void maker_give(maker *m, char const *name, enum layout_owner owner, gid_t group,
+                       mode_t mode);
 /* Make a file that belongs to root. */
 extern void maker_file(maker *m, char const *name, stralloc const *text, mode_t mode);
 

@@ -63,9 +63,9 @@ static void rename_to(maker *m, char const *from, char const *to)
 #define SERVICE_NAME_MAX 64
 
 /*
- * An operator who has changed the file finds his version beside the new one, as NAME.old.  When the
- * program is killed between the two renames, the file is missing; the next run makes it, and NAME.old
- * has been kept.
+ * An operator who has changed the file finds his version beside the new one, as NAME.old.  When
+ * the program is killed between the two renames, the file is missing; the next run makes it, and
+ * NAME.old has been kept.
  */
 static void file_replace(maker *m, char const *name, stralloc const *text, mode_t mode, int old)
 {
@@ -86,8 +86,8 @@ static void file_renew(maker *m, check *c, char const *name, stralloc const *tex
   if (!there || old.len != text->len || memcmp(old.s, text->s, text->len))
   {
     file_replace(m, name, text, mode, there);
-    finding(c, name, there ? "of another version (it has .old behind its name now)" : "missing file",
-            MENDED);
+    finding(c, name, there ? "of another version (it has .old behind its name now)"
+                           : "missing file", MENDED);
   }
   stralloc_free(&old);
 }

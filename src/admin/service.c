@@ -64,7 +64,8 @@ static int env_format(stralloc *text, int users, stralloc const *bin)
 {
   return stralloc_cats(text, "# by sluice-init; read by the run scripts\nPATH=")
     && quote_append(text, bin->s, bin->len)
-    && stralloc_cats(text, ":${PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}\nexport PATH\n")
+    && stralloc_cats(text, ":${PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}"
+                     "\nexport PATH\n")
     && stralloc_cats(text, users ? "users=yes\numask 007\n" : "users=\numask 077\n");
 }
 

@@ -14,7 +14,9 @@ extern char const *const service_names[SERVICES];
 /* Logs name senders and recipients: the logger's own group may read them, and nobody else. */
 #define SERVICE_LOG_MODE 02750
 
-/* Find the programs and the templates: sets m->bin and m->templates.  Dies 100 without templates. */
+/*
+ * Find the programs and the templates: sets m->bin and m->templates.  Dies 100 without templates.
+ */
 extern void service_find(maker *m);
 
 /* Make all of service/. */

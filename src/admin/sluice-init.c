@@ -41,8 +41,8 @@ static void entry_give(maker *m, layout_entry const *entry)
 }
 
 /*
- * Innermost directories first: the new owner of a directory could put a link in the way of one below
- * it.
+ * Innermost directories first: the new owner of a directory could put a link in the way of one
+ * below it.
  */
 static void layout_give(maker *m)
 {

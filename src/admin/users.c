@@ -52,11 +52,13 @@ void users_find(maker *m)
 {
   size_t i = 0;
   if (geteuid())
-    strerr_dief(100, m->renewing ? "an instance with users of its own is for root" : "-U is for root");
+    strerr_dief(100, m->renewing ? "an instance with users of its own is for root"
+                                 : "-U is for root");
   for (; i < LAYOUT_OWNERS; i++)
   {
     struct passwd const *user = getpwnam(layout_owner_names[i]);
-    if (!user) strerr_dief(100, "no user ", layout_owner_names[i], ": \"make users\" adds those of -U");
+    if (!user)
+      strerr_dief(100, "no user ", layout_owner_names[i], ": \"make users\" adds those of -U");
     m->uids[i] = user->pw_uid;
     m->gids[i] = user->pw_gid;
   }
