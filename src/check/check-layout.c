@@ -100,8 +100,8 @@ void layout_open(check *c)
 }
 
 /*
- * Not before owners and modes are as they should be.  Root needs no rights that the owner has not; and what
- * others wrote is better not read as root.
+ * Not before owners and modes are as they should be.  Root needs no rights that the owner has
+ * not; and what others wrote is better not read as root.
  */
 void become_owner(check const *c)
 {
@@ -129,8 +129,9 @@ typedef struct wanted
 } wanted;
 
 /*
- * May it be given away, and its mode be changed?  Not what belongs to anybody but root and the users of the instance;
- * nor what has another name besides: that may be somebody else's file, linked into our directory for us to give it away.
+ * May it be given away, and its mode be changed?  Not what belongs to anybody but root and the
+ * users of the instance; nor what has another name besides: that may be somebody else's file,
+ * linked into our directory for us to give it away.
  */
 static int may_give(check const *c, struct stat const *st)
 {
@@ -223,9 +224,11 @@ static void directory_check(check *c, entry const *e, layout_entry const *layout
     finding(c, e->path, "wrong mode", mending_by(c, directory_mend(c, e, &w)));
 }
 
-/* --- the FIFO ---------------------------------------------------------------------------------- */
+/* --- the FIFO ------------------------------------------------------------------------- */
 
-/* A qmgr that runs reads the one that is gone: until it is started again, it looks once a minute. */
+/*
+ * A qmgr that runs reads the one that is gone: until it is started again, it looks once a minute.
+ */
 #define UNTIL " (qmgr reads it from its next start on)"
 
 static int trigger_make(check const *c, entry const *e, wanted const *w)
@@ -246,7 +249,10 @@ static int trigger_mend(check const *c, entry const *e, struct stat const *st, w
   return st->st_nlink == 1 ? mend(c, e, 0, w) : trigger_replace(c, e, w);
 }
 
-/* Qmgr makes it itself where it is missing, and then with rights for a group that nobody else is in. */
+/*
+ * Qmgr makes it itself where it is missing, and then with rights for a group that nobody else is
+ * in.
+ */
 static int trigger_right(check const *c, struct stat const *st, wanted const *w)
 {
   return owner_right(c, st, w) && (st->st_mode & (c->users ? 0777 : 0700)) == w->mode;
@@ -276,11 +282,11 @@ static void deeds_check(check *c)
   if (fstatat(e.dir, e.name, &st, AT_SYMLINK_NOFOLLOW) == 0) trigger_check(c, &e, &layout_deeds);
 }
 
-/* --- files ------------------------------------------------------------------------------------- */
+/* --- files ---------------------------------------------------------------------------- */
 
 /*
- * Qmgr reads and writes messages and lists, and takes them out of the slices of cur/.  Where there are users, all that
- * is for the keepers' group and for nobody else.
+ * Qmgr reads and writes messages and lists, and takes them out of the slices of cur/.  Where
+ * there are users, all that is for the keepers' group and for nobody else.
  */
 static int right(check const *c, struct stat const *st)
 {
@@ -371,7 +377,10 @@ static entry in_queue(check const *c, char const *name)
 static void files_check(check *c)
 {
   static char const *const directories[] = { "new", "hold", "flush", "claim", "site", "corrupt", "tmp", "asked", "notice" };
-  /* what is in the last of them is but being written, or a mark: that matters where others could reach it */
+  /*
+   * what is in the last of them is but being written, or a mark: that matters where others could
+   * reach it
+   */
   size_t const count = sizeof directories / sizeof *directories - (c->users ? 0 : 3);
   static char const *const files[] = { "lock", "boot", "clean", "clock", "totals", "reserve" };
   entry e = in_queue(c, "cur");
@@ -389,7 +398,7 @@ static void files_check(check *c)
   }
 }
 
-/* --- all of it --------------------------------------------------------------------------------- */
+/* --- all of it ------------------------------------------------------------------------ */
 
 void layout_check(check *c)
 {

@@ -106,7 +106,7 @@ void names_check(check *c)
   names_each(c, "notice", notice_name);
 }
 
-/* --- what a list lacks -------------------------------------------------------------------------- */
+/* --- what a list lacks ---------------------------------------------------------------- */
 
 static void list_trouble(check *c, char const *domain)
 {
@@ -141,7 +141,7 @@ static void domain_check(check *c, list *l)
   else list_trouble(c, domain);
 }
 
-/* --- what a list has too much --------------------------------------------------------------------- */
+/* --- what a list has too much --------------------------------------------------------- */
 
 typedef struct entries
 {

@@ -28,7 +28,10 @@ static int quiet(check const *c, struct stat const *st, unsigned int seconds)
 
 /* --- opening --------------------------------------------------------------------------- */
 
-/* 1 with m read from *fd; 0 with errno: EBADMSG when it is no message, EINVAL when it is not even a regular file. */
+/*
+ * 1 with m read from *fd; 0 with errno: EBADMSG when it is no message, EINVAL when it is not even
+ * a regular file.
+ */
 static int message_open(check const *c, char const *id, enum queue_place place, message *m, int *fd, struct stat *st)
 {
   char path[QUEUE_PATH_MAX];
@@ -71,8 +74,8 @@ static int notice_there(check const *c, char const *id)
 enum undone { UNDONE_NOTHING, UNDONE_NOTICE, UNDONE_REMOVAL };
 
 /*
- * An agent that is through with its recipient tells qmgr, which then makes notice/ID, or removes the message;
- * where another agent has another recipient, only when that one is through as well.
+ * An agent that is through with its recipient tells qmgr, which then makes notice/ID, or removes
+ * the message; where another agent has another recipient, only when that one is through as well.
  */
 static enum undone undone_of(check const *c, char const *id, enum queue_place place, int fd, struct stat const *st)
 {
@@ -121,8 +124,9 @@ static int is_at(check const *c, char const *id, enum queue_place place, struct 
 }
 
 /*
- * One file under both names, of a move that was cut short or is not over (a file system that cannot move without
- * overwriting links first): or two files.  A single file that has moved on between two looks is neither.
+ * One file under both names, of a move that was cut short or is not over (a file system that
+ * cannot move without overwriting links first): or two files.  A single file that has moved on
+ * between two looks is neither.
  */
 static int twins(check const *c, char const *id, enum queue_place one, enum queue_place other)
 {
@@ -137,8 +141,8 @@ static uint64_t journal_len(message const *m)
 }
 
 /*
- * Of one file under two names, the second goes, by way of corrupt/: if the file has moved on meanwhile, and
- * this was its only name, it comes back.
+ * Of one file under two names, the second goes, by way of corrupt/: if the file has moved on
+ * meanwhile, and this was its only name, it comes back.
  */
 static int name_drop(check const *c, char const *id, enum queue_place kept, enum queue_place dropped)
 {
@@ -203,7 +207,7 @@ static enum queue_place const twin_places[][2] =
   { { QUEUE_HOLD, QUEUE_CUR }, { QUEUE_HOLD, QUEUE_NEW }, { QUEUE_CUR, QUEUE_NEW } };
 #define TWINS (sizeof twin_places / sizeof *twin_places)
 
-/* --- one message -------------------------------------------------------------------------------- */
+/* --- one message ---------------------------------------------------------------------- */
 
 static void suspect(check *c, char const *id)
 {
@@ -244,7 +248,7 @@ static void message_check(check *c, char const *id, enum queue_place place)
   fd_close(fd);
 }
 
-/* --- the places --------------------------------------------------------------------------------- */
+/* --- the places ----------------------------------------------------------------------- */
 
 static void name_none(check *c, char const *directory, char const *name)
 {
@@ -264,7 +268,10 @@ static void message_each(check *c, char const *directory, char const *name)
   else name_none(c, directory, name);
 }
 
-/* A message moves to another name, where there is none; for a path that queuedir_move() does not know. */
+/*
+ * A message moves to another name, where there is none; for a path that queuedir_move() does not
+ * know.
+ */
 static int move(check const *c, char const *from, char const *to)
 {
   return renameat2(c->queue, from, c->queue, to, RENAME_NOREPLACE);
@@ -320,7 +327,7 @@ void messages_check(check *c)
   names_each(c, place_names[QUEUE_NEW], message_each);
 }
 
-/* --- once more ------------------------------------------------------------------------------------ */
+/* --- once more ------------------------------------------------------------------------ */
 
 static void undone_check(check *c, char const *id, enum queue_place place)
 {
@@ -349,7 +356,7 @@ void suspects_check(check *c)
   }
 }
 
-/* --- failed/, of an earlier version: kept, and nobody told ------------------------------------------ */
+/* --- failed/, of an earlier version: kept, and nobody told ---------------------------- */
 
 /* How often a slice may vanish before it is used: qmgr removes those of the past that are empty. */
 #define SLICE_TRIES 10
@@ -370,7 +377,10 @@ static int move_to_cur(check const *c, char const *from, char const *id)
   return -1;
 }
 
-/* First the message, then its notice: of one without the other, the next check finds what is missing. */
+/*
+ * First the message, then its notice: of one without the other, the next check finds what is
+ * missing.
+ */
 static int failed_move(check const *c, char const *from, char const *id)
 {
   return move_to_cur(c, from, id) == -1 ? -1 : queuedir_notice(c->queue, id);

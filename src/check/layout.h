@@ -11,8 +11,8 @@ enum layout_owner { LAYOUT_ROOT, LAYOUT_IN, LAYOUT_Q, LAYOUT_OUT, LAYOUT_LOG, LA
 extern char const *const layout_owner_names[LAYOUT_OWNERS];
 
 /*
- * Who has to do with the instance at all: writers, who may pass through queue/ and add to it; whoever else has the queue
- * is among them.
+ * Who has to do with the instance at all: writers, who may pass through queue/ and add to it;
+ * whoever else has the queue is among them.
  */
 #define LAYOUT_WRITERS "sluice"
 /* Who has the queue: sluice-q, and operators. */
@@ -33,7 +33,10 @@ typedef struct layout_entry
 extern layout_entry const layout_directories[];
 extern size_t const layout_directories_count;
 
-/* Of an entry of the layout the path below queue/, "." for queue/ itself; NULL for what is somewhere else. */
+/*
+ * Of an entry of the layout the path below queue/, "." for queue/ itself; NULL for what is
+ * somewhere else.
+ */
 extern char const *layout_below_queue(layout_entry const *entry);
 
 /* The FIFO. */

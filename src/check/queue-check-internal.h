@@ -2,12 +2,12 @@
 #define QUEUE_CHECK_INTERNAL_H
 
 /*
- * What the files of queue-check share; its findings and its layout are sluice-init's as well, which brings an older
- * instance up to date.
+ * What the files of queue-check share; its findings and its layout are sluice-init's as well,
+ * which brings an older instance up to date.
  *
  * Everything runs meanwhile, so a single look proves little: a message may move on between two
- * system calls.  What moves, or is moved, is looked for by its name again, and what qmgr or an agent
- * may be about to do themselves is a suspect first: looked at once more after a moment.
+ * system calls.  What moves, or is moved, is looked for by its name again, and what qmgr or an
+ * agent may be about to do themselves is a suspect first: looked at once more after a moment.
  */
 
 #include <dirent.h>
@@ -64,8 +64,8 @@ enum mending
 extern void finding(check *c, char const *path, char const *what, enum mending mending);
 
 /*
- * Something could not be looked at, says errno.  Where we only look, owners and modes that were found wrong are still so:
- * what they keep its owner from seeing was said.
+ * Something could not be looked at, says errno.  Where we only look, owners and modes that were
+ * found wrong are still so: what they keep its owner from seeing was said.
  */
 extern void trouble(check *c, char const *path);
 
@@ -76,7 +76,10 @@ extern enum mending mending_of(int result);
 /* The same of a call that is made unless we only look. */
 #define mending_by(c, call) ((c)->look_only ? MENDED : mending_of(call))
 
-/* Call fn for every name in a directory below queue/.  Not for root.  Says so when it cannot be read. */
+/*
+ * Call fn for every name in a directory below queue/.  Not for root.  Says so when it cannot be
+ * read.
+ */
 extern void names_each(check *c, char const *directory, void (*fn)(check *c, char const *directory, char const *name));
 
 /* Open a directory that has this name, or path, in another: not by a link.  NULL with errno. */
@@ -91,16 +94,20 @@ extern char const *path_join(stralloc *path, char const *directory, char const *
 /* --- check-layout.c: directories, the FIFO, who has what ---------------------------------- */
 
 /*
- * Who the queue of c->instance belongs to, and the queue itself, c->queue: where the instance is not root's own, root
- * follows no link to it.  Dies where that cannot be told.
+ * Who the queue of c->instance belongs to, and the queue itself, c->queue: where the instance is
+ * not root's own, root follows no link to it.  Dies where that cannot be told.
  */
 extern void layout_open(check *c);
 /*
- * Directories, the FIFO, and files that are not for their owner, or for too many others.  For root no path is more than
- * one name in a directory that is open, and no name is followed that is a link.
+ * Directories, the FIFO, and files that are not for their owner, or for too many others.  For
+ * root no path is more than one name in a directory that is open, and no name is followed that is
+ * a link.
  */
 extern void layout_check(check *c);
-/* The directories beside queue/ that are root's: conf/ and run/.  For root, where there are users. */
+/*
+ * The directories beside queue/ that are root's: conf/ and run/.  For root, where there are
+ * users.
+ */
 extern void layout_check_beside(check *c);
 /* From here on as the user who has the queue: what we make is to be his.  For root. */
 extern void become_owner(check const *c);

@@ -1,8 +1,8 @@
 /*
  * queue-check: find what is not as it should be in a queue directory, and mend it.
  *
- * Root gives things back to their owners first, by descriptors (check-layout.c), and looks at all the rest as the user
- * who has the queue.
+ * Root gives things back to their owners first, by descriptors (check-layout.c), and looks at all
+ * the rest as the user who has the queue.
  */
 
 #include "check/queue-check-internal.h"

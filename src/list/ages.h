@@ -43,10 +43,16 @@ extern void ages_free(ages *a);
 /* Count one of this name.  1, or 0 with errno ENOMEM. */
 extern int ages_add(ages *a, char const *name, uint64_t since_us);
 
-/* Below how many minutes a bucket (from 0) is; the last one has no such limit, it begins where this says. */
+/*
+ * Below how many minutes a bucket (from 0) is; the last one has no such limit, it begins where
+ * this says.
+ */
 extern uint64_t ages_limit(ages const *a, unsigned int bucket);
 
-/* Sort: the greater total first, of the same the shorter name, then by name.  1, or 0 with errno ENOMEM. */
+/*
+ * Sort: the greater total first, of the same the shorter name, then by name.  1, or 0 with errno
+ * ENOMEM.
+ */
 extern int ages_sort(ages *a);
 /* Row n of them: the name, and its counts as in all[]. */
 extern size_t ages_len(ages const *a);

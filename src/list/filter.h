@@ -39,7 +39,9 @@ typedef struct filter
  * Returns 1, or 0 with errno: EINVAL when the value makes no sense, ENOMEM.
  */
 extern int filter_add(filter *f, int option, char const *value);
-/* What is wrong with a value of the option, for a line that ends in the value: "not a pattern: ". */
+/*
+ * What is wrong with a value of the option, for a line that ends in the value: "not a pattern: ".
+ */
 extern char const *filter_wrong(int option);
 extern void filter_free(filter *f);
 

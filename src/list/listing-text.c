@@ -5,7 +5,10 @@
 
 #include "base/wallclock.h"
 
-/* The widths of postqueue's columns, with ids as long as ours, and of the line that a reason ends. */
+/*
+ * The widths of postqueue's columns, with ids as long as ours, and of the line that a reason
+ * ends.
+ */
 #define COLUMN_ID 17
 #define COLUMN_SIZE 8
 #define COLUMN_TIME 19
@@ -22,7 +25,10 @@ static void pair_put(char *text, int number, char zero)
   text[1] = (char)('0' + number % 10);
 }
 
-/* "Sat Nov 21 07:45:53", local time; "" for a moment that has none.  By hand: strftime(3) takes ten times as long. */
+/*
+ * "Sat Nov 21 07:45:53", local time; "" for a moment that has none.  By hand: strftime(3) takes
+ * ten times as long.
+ */
 static void date_format(char text[COLUMN_TIME + 1], uint64_t us)
 {
   static char const days[7][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };

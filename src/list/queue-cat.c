@@ -101,7 +101,10 @@ static void out_clean(shower *w, char *s, size_t len)
   }
 }
 
-/* How much of a piece can be cleaned by itself: whole lines, or all but a character that is cut in two. */
+/*
+ * How much of a piece can be cleaned by itself: whole lines, or all but a character that is cut
+ * in two.
+ */
 static size_t piece_whole(shower const *w)
 {
   char const *lf = memrchr(w->piece, '\n', w->len);
@@ -137,7 +140,10 @@ static void piece_drop(shower *w, size_t n)
   memmove(w->piece, w->piece + n, w->len);
 }
 
-/* Octets of the file as they are, or cleaned where standard output is a terminal.  1, or 0 with errno. */
+/*
+ * Octets of the file as they are, or cleaned where standard output is a terminal.  1, or 0 with
+ * errno.
+ */
 static int range_show(shower *w, int fd, uint64_t from, uint64_t to)
 {
   int r;
@@ -154,7 +160,10 @@ static int range_show(shower *w, int fd, uint64_t from, uint64_t to)
   return r != -1;
 }
 
-/* Where the headers end: where the first empty line begins, or at the end of the content.  1, or 0 with errno. */
+/*
+ * Where the headers end: where the first empty line begins, or at the end of the content.  1, or
+ * 0 with errno.
+ */
 static int headers_end(shower *w, int fd, uint64_t *end)
 {
   uint64_t from = w->message.content_offset, to = from + w->message.content_len;
@@ -183,7 +192,10 @@ static void history_put(shower *w, char const *s, size_t len)
   out(w, w->line.s, w->line.len);
 }
 
-/* The whole lines in the piece; what fills it without an end counts as one.  A torn last line is not shown. */
+/*
+ * The whole lines in the piece; what fills it without an end counts as one.  A torn last line is
+ * not shown.
+ */
 static void history_lines(shower *w)
 {
   size_t begin = 0;

@@ -130,7 +130,10 @@ static int something_owed(message const *m)
   return message_owed(m) || message_any_untold(m);
 }
 
-/* A message found while walking; one that has left the place meanwhile is found in another, or is gone. */
+/*
+ * A message found while walking; one that has left the place meanwhile is found in another, or is
+ * gone.
+ */
 static int message_walked(int dir, char const *id, void *data)
 {
   walker *w = data;

@@ -21,7 +21,10 @@ typedef struct table_form
   unsigned int blocks_count;
 } table_form;
 
-/* The form for standard output.  width and rows as they were asked for, 0 and -1 when they were not. */
+/*
+ * The form for standard output.  width and rows as they were asked for, 0 and -1 when they were
+ * not.
+ */
 extern void table_form_choose(table_form *form, size_t width, int64_t rows);
 /* ages_sort() came before. */
 extern void table_put(out *o, ages const *a, table_form const *form);
@@ -48,7 +51,10 @@ typedef struct metrics
 
 extern void metrics_message(metrics *m, enum shape_state state, uint64_t arrival_us, uint64_t bytes,
                             uint64_t recipients);
-/* The sites, qmgr and its totals.  1, or 0 with errno and *where what it was about, below the instance. */
+/*
+ * The sites, qmgr and its totals.  1, or 0 with errno and *where what it was about, below the
+ * instance.
+ */
 extern int metrics_look(metrics *m, int queue, char const **where);
 extern void metrics_put(out *o, metrics const *m);
 

@@ -58,7 +58,10 @@ static void heading_format(char *text, ages const *a, unsigned int n)
   strcpy(text, n == a->buckets ? "+" : "");
 }
 
-/* A space before the greatest number of it, which is that of all together, and three columns at least. */
+/*
+ * A space before the greatest number of it, which is that of all together, and three columns at
+ * least.
+ */
 static size_t width_of(char const *heading, uint64_t greatest)
 {
   size_t width = uint64_fmt(0, greatest);

@@ -53,8 +53,8 @@ extern void sites_free(sites *set);
 
 /*
  * Look anew: forgets what was found before.  Sorted: down, parked, unknown, up, then by name.
- * Returns 1, or 0 with errno; then *where is what it was about, below the instance, or NULL for a setting
- * that makes no sense or cannot be read: see conf_why().
+ * Returns 1, or 0 with errno; then *where is what it was about, below the instance, or NULL for a
+ * setting that makes no sense or cannot be read: see conf_why().
  */
 extern int sites_look(sites *set, char const **where);
 

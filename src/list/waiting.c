@@ -11,7 +11,8 @@
 #define PARKED "waiting for the site to ask (parked)"
 
 /*
- * An attempt may have been made since now_us was read.  One further ahead was made under a wrong clock.
+ * An attempt may have been made since now_us was read.  One further ahead was made under a wrong
+ * clock.
  */
 #define AHEAD_US SECOND_US
 
@@ -47,8 +48,8 @@ static size_t code_length(char const *s)
 }
 
 /*
- * When qmgr probes a site that its file says is down; 0: at once.  A qmgr that starts reads the file
- * by the same rules.
+ * When qmgr probes a site that its file says is down; 0: at once.  A qmgr that starts reads the
+ * file by the same rules.
  */
 static uint64_t probe_us(waiting const *w, sitefile const *file)
 {

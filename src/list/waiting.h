@@ -24,7 +24,10 @@ typedef struct waiting_domain
   stralloc why;         /* while down: what the site file says, a string */
 } waiting_domain;
 
-/* Powers of two: domains kept, and how many of them may share a hash, so that few domains never displace each other. */
+/*
+ * Powers of two: domains kept, and how many of them may share a hash, so that few domains never
+ * displace each other.
+ */
 #define WAITING_DOMAINS 4096
 #define WAITING_PLACES 8
 
@@ -58,15 +61,18 @@ extern waiting_domain const *waiting_find(waiting *w, char const *domain);
 extern char const *waiting_why(waiting_domain const *d, message const *m, message_recipient const *r);
 
 /*
- * When qmgr tries the recipient next unless something happens before, in microseconds since 1970.  A
- * moment that has passed means that the recipient is due; so is one whose last attempt lies in the
- * future, under a wrong clock.
- * 0: not before its site asks for mail, or the recipient is settled.
+ * When qmgr tries the recipient next unless something happens before, in microseconds since 1970.
+ * A moment that has passed means that the recipient is due; so is one whose last attempt lies in
+ * the future, under a wrong clock.  0: not before its site asks for mail, or the recipient is
+ * settled.
  */
 extern uint64_t waiting_next_us(waiting const *w, waiting_domain const *d, message const *m,
                                 message_recipient const *r);
 
-/* Is something owed on account of this recipient: the mail, or word to its sender of what became of it? */
+/*
+ * Is something owed on account of this recipient: the mail, or word to its sender of what became
+ * of it?
+ */
 static inline int waiting_owed(message_recipient const *r)
 {
   return !r->settled || message_untold(r);

@@ -26,8 +26,8 @@ static int pid_scan(char const *s, size_t len, uint64_t *pid)
 }
 
 /*
- * "PROGRAM: " or "PROGRAM[PID]: ", of which *taken octets; a program said before is replaced, and so is
- * its process's number by one that is said now.
+ * "PROGRAM: " or "PROGRAM[PID]: ", of which *taken octets; a program said before is replaced, and
+ * so is its process's number by one that is said now.
  */
 static int program_scan(logentry *e, char const *s, size_t len, size_t *taken)
 {
@@ -56,7 +56,10 @@ static void text_set(logentry *e, char const *s, size_t len)
   memcpy(e->text, s, e->len);
 }
 
-/* Behind the time the journal has "HOST PROGRAM[PID]: ", and then the line as the program wrote it. */
+/*
+ * Behind the time the journal has "HOST PROGRAM[PID]: ", and then the line as the program wrote
+ * it.
+ */
 static void journal_skip(logentry *e, char const **s, size_t *len)
 {
   char const *space = memchr(*s, ' ', *len);

@@ -1,7 +1,10 @@
 #ifndef LOG_LOGJSON_H
 #define LOG_LOGJSON_H
 
-/* What is wanted of an entry of "journalctl -o json": an object on one line, its values strings or lists of octets. */
+/*
+ * What is wanted of an entry of "journalctl -o json": an object on one line, its values strings
+ * or lists of octets.
+ */
 
 #include <stddef.h>
 

@@ -1,7 +1,10 @@
 #ifndef LOG_LOGLATER_H
 #define LOG_LOGLATER_H
 
-/* Lines that are not written yet: the earliest comes out first; of those of one time, the one that came first. */
+/*
+ * Lines that are not written yet: the earliest comes out first; of those of one time, the one
+ * that came first.
+ */
 
 #include <stddef.h>
 #include <stdint.h>

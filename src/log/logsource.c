@@ -71,7 +71,10 @@ static int fill(logsource *l)
   return n > 0 ? 1 : (int)n;
 }
 
-/* Take the line that ends at lf; NULL: all there is, and what of it may still come is passed over. */
+/*
+ * Take the line that ends at lf; NULL: all there is, and what of it may still come is passed
+ * over.
+ */
 static char const *line_take(logsource *l, char const *lf, size_t *len)
 {
   char const *line = l->text + l->begin;

@@ -11,7 +11,10 @@
 /* A longer line is cut. */
 #define LOGSOURCE_LINE_MAX 32768
 
-/* What labels are ahead of UTC: by s6-log, which knows leap seconds; by multilog and svlogd, which do not. */
+/*
+ * What labels are ahead of UTC: by s6-log, which knows leap seconds; by multilog and svlogd,
+ * which do not.
+ */
 #define LOGSOURCE_AHEAD_LEAPS 37
 #define LOGSOURCE_AHEAD_NONE 10
 

@@ -25,8 +25,8 @@ typedef struct logwords
 } logwords;
 
 /*
- * Look at what a program of ours said.  The ids of ours in a line that Postfix has too become upper case:
- * analysers know no others.
+ * Look at what a program of ours said.  The ids of ours in a line that Postfix has too become
+ * upper case: analysers know no others.
  */
 extern void logwords_scan(logwords *w, char const *program, char *text, size_t len);
 

@@ -175,7 +175,10 @@ static void out_put_until(merger *m, uint64_t us)
   }
 }
 
-/* A line that belongs first takes its place at its time, the others so much later: by then those before them came too. */
+/*
+ * A line that belongs first takes its place at its time, the others so much later: by then those
+ * before them came too.
+ */
 static void entry_out(merger *m, logentry *e)
 {
   enum logwords_place place = entry_format(m, e);

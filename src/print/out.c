@@ -41,7 +41,10 @@ void out_text(out *o, char const *s)
   out_octets(o, s, strlen(s));
 }
 
-/* The digits of a number, from the last one back; returns the first.  Where it stands is up to the caller. */
+/*
+ * The digits of a number, from the last one back; returns the first.  Where it stands is up to
+ * the caller.
+ */
 static char *digits_before(char *end, uint64_t number)
 {
   do *--end = (char)('0' + number % 10);

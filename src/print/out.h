@@ -44,7 +44,10 @@ extern size_t out_fit(char const *s, size_t width);
 /* Cut what was put together from this length of o->text on to so many columns. */
 extern void out_clip(out *o, size_t from, size_t width);
 
-/* A length of time in words of a table: "45s", "12m", "3h12m", "2d4h".  Room for OUT_AGE_MAX octets; a string. */
+/*
+ * A length of time in words of a table: "45s", "12m", "3h12m", "2d4h".  Room for OUT_AGE_MAX
+ * octets; a string.
+ */
 #define OUT_AGE_MAX 32
 extern void out_age_format(char *text, uint64_t seconds);
 
