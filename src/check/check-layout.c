@@ -58,7 +58,9 @@ static uid_t user_find(check const *c, enum layout_owner owner)
 static gid_t group_find(check const *c, char const *name)
 {
   struct group const *group = getgrnam(name);
-  if (!group) strerr_dief(111, "no group ", name, ", which the queue of ", c->dir, " is for: \"make users\" adds it");
+  if (!group)
+    strerr_dief(111, "no group ", name, ", which the queue of ", c->dir,
+                " is for: \"make users\" adds it");
   return group->gr_gid;
 }
 
@@ -87,7 +89,8 @@ void layout_open(check *c)
 {
   struct stat st;
   int foreign = is_foreign(c, &st);
-  c->queue = openat(c->instance, "queue", O_RDONLY | O_DIRECTORY | O_CLOEXEC | (foreign ? O_NOFOLLOW : 0));
+  c->queue = openat(c->instance, "queue",
+                    O_RDONLY | O_DIRECTORY | O_CLOEXEC | (foreign ? O_NOFOLLOW : 0));
   if (c->queue == -1) strerr_diefusys(111, "open ", c->dir, "/queue");
   c->users = !foreign && users_said(c);
   if (c->users)
@@ -136,7 +139,8 @@ typedef struct wanted
 static int may_give(check const *c, struct stat const *st)
 {
   if (st->st_uid && st->st_uid != c->uid && st->st_uid != c->writer) return 0;
-  return S_ISDIR(st->st_mode) || ((S_ISFIFO(st->st_mode) || S_ISREG(st->st_mode)) && st->st_nlink == 1);
+  return S_ISDIR(st->st_mode)
+    || ((S_ISFIFO(st->st_mode) || S_ISREG(st->st_mode)) && st->st_nlink == 1);
 }
 
 /* chown(2) takes bits of the mode away, so it is first.  Owners are for root to give. */
@@ -185,7 +189,10 @@ static int owner_right(check const *c, struct stat const *st, wanted const *w)
 /* What it should be, the group left as it is where there is one user alone. */
 static wanted wanted_of(check const *c, layout_entry const *layout, struct stat const *st)
 {
-  wanted w = { .uid = c->uid, .gid = group_wanted(c, layout->group), .mode = mode_wanted(c, layout) };
+  wanted w =
+  {
+    .uid = c->uid, .gid = group_wanted(c, layout->group), .mode = mode_wanted(c, layout)
+  };
   if (layout->owner == LAYOUT_ROOT) w.uid = 0;
   if (!c->users && st) w.gid = st->st_gid;
   return w;
@@ -293,7 +300,8 @@ static int right(check const *c, struct stat const *st)
   mode_t need = S_ISDIR(st->st_mode) ? 07 : 06;
   int owned = st->st_uid == c->uid && (st->st_mode & need << 6) == need << 6;
   if (!c->users) return owned;
-  return st->st_gid == c->gid && !(st->st_mode & 07) && (owned || (st->st_mode & need << 3) == need << 3);
+  return st->st_gid == c->gid && !(st->st_mode & 07)
+    && (owned || (st->st_mode & need << 3) == need << 3);
 }
 
 /* Who put it there stays its owner where the group shares it. */
@@ -364,7 +372,8 @@ static void slice_check(check *c, entry const *e)
 {
   struct stat st;
   file_check(c, e);
-  if (fstatat(e->dir, e->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode)) entries_each(c, e, file_check);
+  if (fstatat(e->dir, e->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+    entries_each(c, e, file_check);
 }
 
 /* A name in queue/ itself. */
@@ -376,7 +385,10 @@ static entry in_queue(check const *c, char const *name)
 
 static void files_check(check *c)
 {
-  static char const *const directories[] = { "new", "hold", "flush", "claim", "site", "corrupt", "tmp", "asked", "notice" };
+  static char const *const directories[] =
+  {
+    "new", "hold", "flush", "claim", "site", "corrupt", "tmp", "asked", "notice"
+  };
   /*
    * what is in the last of them is but being written, or a mark: that matters where others could
    * reach it

@@ -52,7 +52,8 @@ static void list_name(check *c, char const *directory, char const *name)
 static void asked_no_file(check *c, char const *path, struct stat const *st)
 {
   int flags = S_ISDIR(st->st_mode) ? AT_REMOVEDIR : 0;
-  finding(c, path, "no request, but in the way of one, removed", mending_by(c, unlinkat(c->queue, path, flags)));
+  finding(c, path, "no request, but in the way of one, removed",
+          mending_by(c, unlinkat(c->queue, path, flags)));
 }
 
 /* Nobody ever takes that up; what is more than a mark is not ours to remove. */
@@ -66,7 +67,8 @@ static void asked_name(check *c, char const *directory, char const *name)
     if (!regular(c, path.s, &st)) asked_no_file(c, path.s, &st);
   }
   else if (regular(c, path.s, &st) && !st.st_size)
-    finding(c, path.s, "nothing that can be asked for, removed", mending_by(c, unlink_at(c, path.s)));
+    finding(c, path.s, "nothing that can be asked for, removed",
+            mending_by(c, unlink_at(c, path.s)));
   else finding(c, path.s, "nothing that can be asked for", NOTHING_TO_DO);
   stralloc_free(&path);
 }
@@ -123,13 +125,15 @@ static void missing_record(check *c, char const *domain, list const *l)
   char id[ID_LEN + 1] = "", path[QUEUE_PATH_MAX];
   stralloc what = STRALLOC_ZERO;
   size_t n;
-  if (!stralloc_cats(&what, "not in the list of ") || !stralloc_cats(&what, domain) || !stralloc_0(&what))
+  if (!stralloc_cats(&what, "not in the list of ") || !stralloc_cats(&what, domain)
+   || !stralloc_0(&what))
     die_memory();
   for (n = 0; n < list_len(l); n++)
   {
     memcpy(id, list_id(l, n), ID_LEN);
     queuedir_path(path, QUEUE_CUR, id);
-    finding(c, path, what.s, c->look_only || flush_record(c->queue, domain, id, 1) ? MENDED : NOT_MENDED);
+    finding(c, path, what.s,
+            c->look_only || flush_record(c->queue, domain, id, 1) ? MENDED : NOT_MENDED);
   }
   stralloc_free(&what);
 }
@@ -176,7 +180,8 @@ static void entries_say(char const *domain, entries const *e)
   all[uint64_fmt(all, e->all)] = 0;
   stale[uint64_fmt(stale, e->stale)] = 0;
   octets[uint64_fmt(octets, e->other_octets)] = 0;
-  log_line("list of ", domain, ": entries: ", all, ", stale: ", stale, ", octets that are none: ", octets);
+  log_line("list of ", domain, ": entries: ", all, ", stale: ", stale, ", octets that are none: ",
+           octets);
 }
 
 static void list_count(check *c, char const *domain)

@@ -17,7 +17,8 @@
 
 static char const *const place_names[] =
 {
-  [QUEUE_TMP] = "tmp", [QUEUE_NEW] = "new", [QUEUE_CUR] = "cur", [QUEUE_HOLD] = "hold", [QUEUE_CORRUPT] = "corrupt"
+  [QUEUE_TMP] = "tmp", [QUEUE_NEW] = "new", [QUEUE_CUR] = "cur", [QUEUE_HOLD] = "hold",
+  [QUEUE_CORRUPT] = "corrupt"
 };
 
 /* Nobody has touched it for so long; what says it is from the future was touched just now. */
@@ -32,7 +33,8 @@ static int quiet(check const *c, struct stat const *st, unsigned int seconds)
  * 1 with m read from *fd; 0 with errno: EBADMSG when it is no message, EINVAL when it is not even
  * a regular file.
  */
-static int message_open(check const *c, char const *id, enum queue_place place, message *m, int *fd, struct stat *st)
+static int message_open(check const *c, char const *id, enum queue_place place, message *m, int *fd,
+                        struct stat *st)
 {
   char path[QUEUE_PATH_MAX];
   int e;
@@ -56,8 +58,10 @@ static void unreadable(check *c, char const *id, enum queue_place place)
 {
   char path[QUEUE_PATH_MAX];
   queuedir_path(path, place, id);
-  if (errno == EBADMSG) finding(c, path, "not a whole message: to corrupt/", put_aside(c, id, place));
-  else if (errno == EINVAL) finding(c, path, "no regular file: to corrupt/", put_aside(c, id, place));
+  if (errno == EBADMSG)
+    finding(c, path, "not a whole message: to corrupt/", put_aside(c, id, place));
+  else if (errno == EINVAL)
+    finding(c, path, "no regular file: to corrupt/", put_aside(c, id, place));
   else if (errno != ENOENT) trouble(c, path);
 }
 
@@ -77,7 +81,8 @@ enum undone { UNDONE_NOTHING, UNDONE_NOTICE, UNDONE_REMOVAL };
  * An agent that is through with its recipient tells qmgr, which then makes notice/ID, or removes
  * the message; where another agent has another recipient, only when that one is through as well.
  */
-static enum undone undone_of(check const *c, char const *id, enum queue_place place, int fd, struct stat const *st)
+static enum undone undone_of(check const *c, char const *id, enum queue_place place, int fd,
+                             struct stat const *st)
 {
   enum undone undone = UNDONE_NOTHING;
   if (message_any_untold(&c->message)) undone = UNDONE_NOTICE;
@@ -111,7 +116,8 @@ static void undone_mend(check *c, char const *id, enum queue_place place, enum u
   if (undone == UNDONE_NOTICE)
     finding(c, path, "its sender is to be told, but no notice/ says so",
             mending_by(c, queuedir_notice(c->queue, id)));
-  else finding(c, path, "nothing is left to do for it", c->look_only ? MENDED : remove_settled(c, id));
+  else finding(c, path, "nothing is left to do for it",
+               c->look_only ? MENDED : remove_settled(c, id));
 }
 
 /* --- twins: the same id in two places ------------------------------------------------------- */
@@ -144,11 +150,13 @@ static uint64_t journal_len(message const *m)
  * Of one file under two names, the second goes, by way of corrupt/: if the file has moved on
  * meanwhile, and this was its only name, it comes back.
  */
-static int name_drop(check const *c, char const *id, enum queue_place kept, enum queue_place dropped)
+static int name_drop(check const *c, char const *id, enum queue_place kept,
+                     enum queue_place dropped)
 {
   struct stat a, b;
   if (queuedir_move(c->queue, id, dropped, QUEUE_CORRUPT) == -1) return -1;
-  if (is_at(c, id, kept, &a) && is_at(c, id, QUEUE_CORRUPT, &b) && a.st_ino == b.st_ino && a.st_dev == b.st_dev)
+  if (is_at(c, id, kept, &a) && is_at(c, id, QUEUE_CORRUPT, &b) && a.st_ino == b.st_ino
+   && a.st_dev == b.st_dev)
     return queuedir_remove(c->queue, id, QUEUE_CORRUPT);
   return queuedir_move(c->queue, id, QUEUE_CORRUPT, dropped);
 }
@@ -174,15 +182,18 @@ static enum mending twin_lose(check const *c, char const *id, enum queue_place p
  * which has more journal stays: it knows more of what was delivered, and nobody gets anything
  * twice.  Where they know the same the held one stays, as somebody wanted it.
  */
-static void twins_mend(check *c, char const *id, enum queue_place better, enum queue_place worse, int same)
+static void twins_mend(check *c, char const *id, enum queue_place better, enum queue_place worse,
+                       int same)
 {
   char path[QUEUE_PATH_MAX], what[80];
   enum mending mending = MENDED;
   queuedir_path(path, worse, id);
   if (same) mending = mending_by(c, name_drop(c, id, better, worse));
   else if (!c->look_only) mending = twin_lose(c, id, worse);
-  stpcpy(stpcpy(stpcpy(what, same ? "the same file is in " : "another one is in "), place_names[better]),
-         same ? "/" : worse == QUEUE_NEW ? "/: to corrupt/" : "/ and knows as much or more: to corrupt/");
+  stpcpy(stpcpy(stpcpy(what, same ? "the same file is in " : "another one is in "),
+                place_names[better]),
+         same ? "/" : worse == QUEUE_NEW ? "/: to corrupt/"
+                    : "/ and knows as much or more: to corrupt/");
   finding(c, path, what, mending);
 }
 
@@ -315,7 +326,8 @@ static void unfinished_each(check *c, char const *directory, char const *name)
   path_join(&path, directory, name);
   if (!id_ok(name, strlen(name))) name_none(c, directory, name);
   else if (fstatat(c->queue, path.s, &st, AT_SYMLINK_NOFOLLOW) == 0 && quiet(c, &st, TMP_MAX_S))
-    finding(c, path.s, "left behind unfinished, removed", mending_by(c, unlinkat(c->queue, path.s, 0)));
+    finding(c, path.s, "left behind unfinished, removed",
+            mending_by(c, unlinkat(c->queue, path.s, 0)));
   stralloc_free(&path);
 }
 

@@ -69,7 +69,8 @@ void die_memory(void)
 char const *path_join(stralloc *path, char const *directory, char const *name)
 {
   path->len = 0;
-  if (!stralloc_cats(path, directory) || !stralloc_cats(path, "/") || !stralloc_cats(path, name) || !stralloc_0(path))
+  if (!stralloc_cats(path, directory) || !stralloc_cats(path, "/") || !stralloc_cats(path, name)
+   || !stralloc_0(path))
     die_memory();
   return path->s;
 }
@@ -90,7 +91,8 @@ int dots(char const *name)
   return !strcmp(name, ".") || !strcmp(name, "..");
 }
 
-void names_each(check *c, char const *directory, void (*fn)(check *c, char const *directory, char const *name))
+void names_each(check *c, char const *directory,
+                void (*fn)(check *c, char const *directory, char const *name))
 {
   DIR *dir = directory_open(c->queue, directory);
   struct dirent const *entry;

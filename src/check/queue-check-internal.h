@@ -32,7 +32,7 @@ typedef struct check
   uint64_t now_us;
   int users;             /* the instance has users of its own */
   uid_t uid;             /* who has the queue */
-  uid_t writer;          /* where there are users: sluice-in, whose messages these are; else the same */
+  uid_t writer;          /* where there are users: sluice-in, the owner of messages; else uid */
   gid_t gid;             /* where there are users: the keepers' group; else the owner's */
   gid_t writers;         /* where there are users: their group; else the same */
   message message;
@@ -80,7 +80,8 @@ extern enum mending mending_of(int result);
  * Call fn for every name in a directory below queue/.  Not for root.  Says so when it cannot be
  * read.
  */
-extern void names_each(check *c, char const *directory, void (*fn)(check *c, char const *directory, char const *name));
+extern void names_each(check *c, char const *directory,
+                       void (*fn)(check *c, char const *directory, char const *name));
 
 /* Open a directory that has this name, or path, in another: not by a link.  NULL with errno. */
 extern DIR *directory_open(int parent, char const *name);

@@ -21,7 +21,7 @@ typedef struct ages
 {
   unsigned int buckets;     /* 1 to AGES_BUCKETS_MAX */
   uint64_t minutes;         /* below which age the first bucket is */
-  int linear;               /* the others are as wide; else each is as wide as those before it together */
+  int linear;               /* all buckets are as wide; else each is as wide as all before it */
   uint64_t now_us;
   stralloc text;            /* the names, strings */
   genalloc names;           /* size_t: where each begins */

@@ -118,7 +118,8 @@ static int place_add(unsigned int *places, char const *value)
 {
   static struct { char const *name; unsigned int place; } const rows[] =
   {
-    { "new", 1u << QUEUE_NEW }, { "cur", 1u << QUEUE_CUR }, { "hold", 1u << QUEUE_HOLD }, { "active", FILTER_ACTIVE }
+    { "new", 1u << QUEUE_NEW }, { "cur", 1u << QUEUE_CUR }, { "hold", 1u << QUEUE_HOLD },
+    { "active", FILTER_ACTIVE }
   };
   size_t i;
   for (i = 0; i < sizeof rows / sizeof *rows; i++)

@@ -24,7 +24,8 @@ static int recipient_put(stralloc *out, uint64_t time_us, message const *m, uint
   time_t seconds = (time_t)(time_us / SECOND_US);
   struct tm local;
   char date[64];
-  size_t len = localtime_r(&seconds, &local) ? strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", &local) : 0;
+  size_t len = localtime_r(&seconds, &local)
+    ? strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", &local) : 0;
   return stralloc_catb(out, date, len)
     && stralloc_cats(out, " to=<")
     && stralloc_cats(out, message_string(m, message_rcptp(m, (size_t)recipient)->address))
@@ -42,7 +43,8 @@ static int result_put(stralloc *out, uint64_t time_us, message const *m, job_res
 
 static int notice_put(stralloc *out, uint64_t time_us, message const *m, job_notice const *notice)
 {
-  return recipient_put(out, time_us, m, notice->recipient) && field_put(out, told[notice->event], &notice->id);
+  return recipient_put(out, time_us, m, notice->recipient)
+    && field_put(out, told[notice->event], &notice->id);
 }
 
 static int words_put(stralloc *out, message const *m, char const *s, size_t len)

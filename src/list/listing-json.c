@@ -4,7 +4,8 @@
 
 static char const *const state_names[] =
 {
-  [LISTING_INCOMING] = "incoming", [LISTING_ACTIVE] = "active", [LISTING_DEFERRED] = "deferred", [LISTING_HOLD] = "hold"
+  [LISTING_INCOMING] = "incoming", [LISTING_ACTIVE] = "active", [LISTING_DEFERRED] = "deferred",
+  [LISTING_HOLD] = "hold"
 };
 
 /* What goes before a value that is not the first. */
@@ -36,7 +37,8 @@ static void time_put(out *o, char const *key, uint64_t us)
   else out_text(o, "null");
 }
 
-static void recipient_put(listing *l, listing_entry const *e, waiting_domain const *d, message_recipient const *r)
+static void recipient_put(listing *l, listing_entry const *e, waiting_domain const *d,
+                          message_recipient const *r)
 {
   out *o = &l->out;
   message const *m = e->message;
@@ -50,7 +52,8 @@ static void recipient_put(listing *l, listing_entry const *e, waiting_domain con
   }
   number_put(o, KEY("attempts"), r->attempts);
   time_put(o, KEY("last_try"), r->last_us);
-  time_put(o, KEY("next_try"), e->state == LISTING_HOLD ? 0 : waiting_next_us(&l->waiting, d, m, r));
+  time_put(o, KEY("next_try"),
+           e->state == LISTING_HOLD ? 0 : waiting_next_us(&l->waiting, d, m, r));
   text_put(o, KEY("domain"), message_string(m, r->domain));
   text_put(o, KEY("site"), d->route.site.s);
   text_put(o, KEY("site_state"), sitefile_state_name(d->state));

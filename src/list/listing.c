@@ -25,10 +25,12 @@ waiting_domain const *listing_domain(listing *l, message const *m, message_recip
   return d;
 }
 
-char const *listing_why(listing *l, waiting_domain const *d, message const *m, message_recipient const *r)
+char const *listing_why(listing *l, waiting_domain const *d, message const *m,
+                        message_recipient const *r)
 {
   char const *why = waiting_why(d, m, r);
   if (!r->settled) return why;
-  if (!stralloc_copys(&l->why, UNTOLD) || !stralloc_cats(&l->why, why) || !stralloc_0(&l->why)) listing_die_memory();
+  if (!stralloc_copys(&l->why, UNTOLD) || !stralloc_cats(&l->why, why) || !stralloc_0(&l->why))
+    listing_die_memory();
   return l->why.s;
 }

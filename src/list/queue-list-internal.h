@@ -38,10 +38,12 @@ extern void listing_die_memory(void);
 extern char const *listing_sender(message const *m);
 
 /* The domain of a recipient that is listed.  Dies where its route cannot be told. */
-extern waiting_domain const *listing_domain(listing *l, message const *m, message_recipient const *r);
+extern waiting_domain const *listing_domain(listing *l, message const *m,
+                                            message_recipient const *r);
 
 /* Why the recipient is listed, "" where that is not known.  Good until the next call. */
-extern char const *listing_why(listing *l, waiting_domain const *d, message const *m, message_recipient const *r);
+extern char const *listing_why(listing *l, waiting_domain const *d, message const *m,
+                               message_recipient const *r);
 
 /* --- listing-text.c: as postqueue -p has it ------------------------------------------- */
 

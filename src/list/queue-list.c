@@ -103,7 +103,8 @@ static int entry_read(walker *w, listing_entry *e, int fd, enum queue_place plac
   int active = message_busy(fd) == 1;
   e->state = state_of(place, active);
   e->message = &w->message;
-  if (message_read(&w->message, fd)) return filter_message_ok(&w->filter, &w->message, place, active);
+  if (message_read(&w->message, fd))
+    return filter_message_ok(&w->filter, &w->message, place, active);
   complain(w, e->id);
   return 0;
 }
@@ -122,7 +123,8 @@ static int moved(walker const *w, char const *id)
 
 static void moved_note(walker *w, char const *id)
 {
-  if (w->moved.len < (size_t)MOVED_MAX * ID_LEN && !stralloc_catb(&w->moved, id, ID_LEN)) listing_die_memory();
+  if (w->moved.len < (size_t)MOVED_MAX * ID_LEN && !stralloc_catb(&w->moved, id, ID_LEN))
+    listing_die_memory();
 }
 
 static int something_owed(message const *m)
@@ -228,7 +230,8 @@ static void instance_use(walker *w, char const *path)
   w->queue = program_queue(&path, &instance);
   if (w->form == FORM_IDS) return;
   conf = conf_open(instance);
-  if (conf == -1 || !waiting_init(&w->listing.waiting, w->queue, conf)) strerr_dief(conf_exit_code(), conf_why());
+  if (conf == -1 || !waiting_init(&w->listing.waiting, w->queue, conf))
+    strerr_dief(conf_exit_code(), conf_why());
 }
 
 static void walker_free(walker *w)
@@ -244,7 +247,10 @@ static void walker_free(walker *w)
 
 int main(int argc, char const *const *argv)
 {
-  static walker w = { .filter = FILTER_ZERO, .message = MESSAGE_ZERO, .open_flags = O_RDONLY | O_NOATIME };
+  static walker w =
+  {
+    .filter = FILTER_ZERO, .message = MESSAGE_ZERO, .open_flags = O_RDONLY | O_NOATIME
+  };
   char const *dir = 0;
   char const *const *ids = argv + options_read(argc, argv, &dir, &w);
 

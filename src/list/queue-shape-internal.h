@@ -31,7 +31,10 @@ extern void table_put(out *o, ages const *a, table_form const *form);
 
 /* --- shape-metrics.c: for monitoring ---------------------------------------------------- */
 
-enum shape_state { SHAPE_INCOMING, SHAPE_ACTIVE, SHAPE_DEFERRED, SHAPE_HOLD, SHAPE_CORRUPT, SHAPE_STATES };
+enum shape_state
+{
+  SHAPE_INCOMING, SHAPE_ACTIVE, SHAPE_DEFERRED, SHAPE_HOLD, SHAPE_CORRUPT, SHAPE_STATES
+};
 /* "incoming", "active", ... */
 extern char const *shape_state_name(enum shape_state state);
 

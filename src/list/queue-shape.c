@@ -105,7 +105,8 @@ static char const *domain_of(shape *s, char const *address)
   if (!*address) return "MAILER-DAEMON";
   if (!stralloc_copys(&s->domain, at ? at + 1 : address)) dienomem();
   for (i = 0; i < s->domain.len; i++)
-    if (s->domain.s[i] >= 'A' && s->domain.s[i] <= 'Z') s->domain.s[i] = (char)(s->domain.s[i] - 'A' + 'a');
+    if (s->domain.s[i] >= 'A' && s->domain.s[i] <= 'Z')
+      s->domain.s[i] = (char)(s->domain.s[i] - 'A' + 'a');
   if (s->domain.len && s->domain.s[s->domain.len - 1] == '.') s->domain.len--;
   if (!stralloc_0(&s->domain)) dienomem();
   return s->domain.s;
@@ -123,7 +124,8 @@ static void recipients_count(shape *s)
   size_t i;
   for (i = 0; i < message_rcpts(m); i++)
     if (!message_rcptp(m, i)->settled
-     && !ages_add(&s->ages, message_string(m, message_rcptp(m, i)->domain), m->arrival_us)) dienomem();
+     && !ages_add(&s->ages, message_string(m, message_rcptp(m, i)->domain),
+                  m->arrival_us)) dienomem();
 }
 
 static void message_count(shape *s, unsigned int where, uint64_t bytes)
@@ -132,7 +134,8 @@ static void message_count(shape *s, unsigned int where, uint64_t bytes)
   size_t owed = message_owed(m);
   if (s->monitor)
   {
-    if (owed || message_any_untold(m)) metrics_message(&s->metrics, state_of(where), m->arrival_us, bytes, owed);
+    if (owed || message_any_untold(m))
+      metrics_message(&s->metrics, state_of(where), m->arrival_us, bytes, owed);
   }
   else if (!s->senders) recipients_count(s);
   else if (owed) sender_count(s);
@@ -177,7 +180,8 @@ static int message_walked(char const *id, void *data)
     else if (errno != ENOENT) complain(s, id);
     return 1;
   }
-  if (place == s->walked || (s->walked == QUEUE_NEW && place == QUEUE_CUR)) message_look(s, id, fd, place);
+  if (place == s->walked || (s->walked == QUEUE_NEW && place == QUEUE_CUR))
+    message_look(s, id, fd, place);
   fd_close(fd);
   return 1;
 }
@@ -188,14 +192,17 @@ static int corrupt_walked(char const *id, void *data)
   char path[QUEUE_PATH_MAX];
   struct stat st;
   queuedir_path(path, QUEUE_CORRUPT, id);
-  if (fstatat(s->queue, path, &st, AT_SYMLINK_NOFOLLOW) == 0) corrupt_count(s, id, (uint64_t)st.st_size);
+  if (fstatat(s->queue, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+    corrupt_count(s, id, (uint64_t)st.st_size);
   return 1;
 }
 
-static void walk(shape *s, enum queue_place place, char const *name, int (*fn)(char const *id, void *data))
+static void walk(shape *s, enum queue_place place, char const *name,
+                 int (*fn)(char const *id, void *data))
 {
   s->walked = place;
-  if (queuedir_each(s->queue, place, fn, s) == -1) strerr_diefusys(111, "read directory ", s->dir, "/queue/", name);
+  if (queuedir_each(s->queue, place, fn, s) == -1)
+    strerr_diefusys(111, "read directory ", s->dir, "/queue/", name);
 }
 
 static void count(shape *s)
@@ -219,7 +226,8 @@ static void shape_show(shape *s)
 static void monitor_show(shape *s)
 {
   char const *where;
-  if (!metrics_look(&s->metrics, s->queue, &where)) strerr_diefusys(111, "read ", s->dir, "/", where);
+  if (!metrics_look(&s->metrics, s->queue, &where))
+    strerr_diefusys(111, "read ", s->dir, "/", where);
   metrics_put(&s->out, &s->metrics);
 }
 

@@ -29,7 +29,8 @@ char const *shape_state_name(enum shape_state state)
 
 /* --- looking -------------------------------------------------------------------------- */
 
-void metrics_message(metrics *m, enum shape_state state, uint64_t arrival_us, uint64_t bytes, uint64_t recipients)
+void metrics_message(metrics *m, enum shape_state state, uint64_t arrival_us, uint64_t bytes,
+                     uint64_t recipients)
 {
   if (!m->messages[state]++ || arrival_us < m->oldest_us[state]) m->oldest_us[state] = arrival_us;
   m->bytes[state] += bytes;
@@ -114,7 +115,8 @@ static void family_put(out *o, char const *name, char const *type, char const *h
 }
 
 /* label NULL: without one. */
-static void sample_put(out *o, char const *name, char const *label, char const *value, uint64_t number)
+static void sample_put(out *o, char const *name, char const *label, char const *value,
+                       uint64_t number)
 {
   out_text(o, "sluice_");
   out_text(o, name);
@@ -131,11 +133,13 @@ static void sample_put(out *o, char const *name, char const *label, char const *
   out_text(o, "\n");
 }
 
-static void states_put(out *o, char const *name, char const *help, uint64_t const *numbers, enum shape_state end)
+static void states_put(out *o, char const *name, char const *help, uint64_t const *numbers,
+                       enum shape_state end)
 {
   enum shape_state state;
   family_put(o, name, "gauge", help);
-  for (state = 0; state < end; state++) sample_put(o, name, "state", state_names[state], numbers[state]);
+  for (state = 0; state < end; state++)
+    sample_put(o, name, "state", state_names[state], numbers[state]);
 }
 
 static void oldest_put(out *o, metrics const *m)
@@ -145,7 +149,8 @@ static void oldest_put(out *o, metrics const *m)
   for (state = 0; state < SHAPE_STATES; state++)
     if (m->messages[state] && m->oldest_us[state] < m->now_us)
       ages_s[state] = (m->now_us - m->oldest_us[state]) / SECOND_US;
-  states_put(o, "queue_oldest_age_seconds", "Age of the oldest message, 0 without messages.", ages_s, SHAPE_STATES);
+  states_put(o, "queue_oldest_age_seconds", "Age of the oldest message, 0 without messages.",
+             ages_s, SHAPE_STATES);
 }
 
 static void sites_put(out *o, metrics const *m)
@@ -158,7 +163,8 @@ static void sites_put(out *o, metrics const *m)
 
 static void deliveries_put(out *o, metrics const *m)
 {
-  family_put(o, "deliveries", "counter", "Attempts to deliver to a recipient, by what came of them.");
+  family_put(o, "deliveries", "counter",
+             "Attempts to deliver to a recipient, by what came of them.");
   sample_put(o, "deliveries_total", "status", "sent", m->sent);
   sample_put(o, "deliveries_total", "status", "deferred", m->deferred);
   sample_put(o, "deliveries_total", "status", "failed", m->failed);

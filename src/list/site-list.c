@@ -76,9 +76,15 @@ static int asked_known(listing const *l)
 
 /* --- a table ------------------------------------------------------------------------------- */
 
-enum column { COLUMN_SITE, COLUMN_STATE, COLUMN_SINCE, COLUMN_FAILURES, COLUMN_NEXT, COLUMN_WAITING, COLUMNS };
+enum column
+{
+  COLUMN_SITE, COLUMN_STATE, COLUMN_SINCE, COLUMN_FAILURES, COLUMN_NEXT, COLUMN_WAITING, COLUMNS
+};
 
-static char const *const headings[COLUMNS] = { "SITE", "STATE", "SINCE", "FAILURES", "NEXT", "WAITING" };
+static char const *const headings[COLUMNS] =
+{
+  "SITE", "STATE", "SINCE", "FAILURES", "NEXT", "WAITING"
+};
 #define HEADING_WHY "WHY"
 
 /* What stands in a row, but for why. */
@@ -332,7 +338,8 @@ static int options_read(int argc, char const *const *argv, listing *l)
       case 'j': l->form = FORM_JSON; forms++; break;
       case 'w': l->watch = 1; forms++; break;
       case 't':
-        if (!uint0_scan(scan.arg, &l->interval) || !l->interval || l->interval > INTERVAL_MAX) dieusage();
+        if (!uint0_scan(scan.arg, &l->interval) || !l->interval || l->interval > INTERVAL_MAX)
+          dieusage();
         break;
       default: dieusage();
     }
@@ -350,7 +357,8 @@ static void asked_read(listing *l, char const *const *words)
     size_t len = strlen(*words), i;
     if (!sitefile_name_ok(*words)) program_refuse("not a site: ", *words, len);
     for (i = 0; i < len; i++)
-      name[i] = (*words)[i] >= 'A' && (*words)[i] <= 'Z' ? (char)((*words)[i] - 'A' + 'a') : (*words)[i];
+      name[i] = (*words)[i] >= 'A' && (*words)[i] <= 'Z'
+        ? (char)((*words)[i] - 'A' + 'a') : (*words)[i];
     if (!names_add(&l->asked, 0, name, len)) strerr_diefusys(111, "remember names");
   }
   names_sort(&l->asked);

@@ -50,7 +50,11 @@ static int text_add(sites *set, char const *s, size_t *offset)
 
 static int row_add(sites *set, char const *name, sitefile const *file)
 {
-  site_row row = { .state = file->state, .since_s = file->since_s, .failures = file->failures, .next_s = file->next_s };
+  site_row row =
+  {
+    .state = file->state, .since_s = file->since_s, .failures = file->failures,
+    .next_s = file->next_s
+  };
   uint32_t i = (uint32_t)sites_len(set);
   return text_add(set, name, &row.name) && text_add(set, file->why, &row.why)
     && genalloc_append(site_row, &set->rows, &row) && avltree_insert(&set->by_name, i);
@@ -152,6 +156,7 @@ int sites_look(sites *set, char const **where)
   *where = "queue/site";
   if (sitefile_each(set->queue, file_each, set) != 1) return 0;
   if (!domains_find(set, where) || !domains_count(set, where)) return 0;
-  if (sites_len(set)) qsort_r(sites_at(set, 0), sites_len(set), sizeof (site_row), row_compare, set);
+  if (sites_len(set))
+    qsort_r(sites_at(set, 0), sites_len(set), sizeof (site_row), row_compare, set);
   return 1;
 }

@@ -58,7 +58,8 @@ extern waiting_domain const *waiting_find(waiting *w, char const *domain);
  * Why: what the last attempt met, else why the site is not tried, else that it is parked.
  * The offset of an enhanced status code before it is passed.  "" where nothing is known.
  */
-extern char const *waiting_why(waiting_domain const *d, message const *m, message_recipient const *r);
+extern char const *waiting_why(waiting_domain const *d, message const *m,
+                               message_recipient const *r);
 
 /*
  * When qmgr tries the recipient next unless something happens before, in microseconds since 1970.

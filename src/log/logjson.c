@@ -106,7 +106,8 @@ static int word(reader *r, logjson_field *f)
 {
   char const *begin = r->s;
   f->len = 0;
-  while (r->s < r->end && (smtp_letter(*r->s) || smtp_digit(*r->s) || strchr("+-.", *r->s)) && *r->s) put(f, *r->s++);
+  while (r->s < r->end && (smtp_letter(*r->s) || smtp_digit(*r->s) || strchr("+-.", *r->s))
+   && *r->s) put(f, *r->s++);
   if (r->s == begin) return 0;
   white(r);
   return 1;

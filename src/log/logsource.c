@@ -38,7 +38,8 @@ static unsigned int ahead_find(int fd)
   begin = st.st_size > (off_t)sizeof tail ? st.st_size - (off_t)sizeof tail : 0;
   n = pread(fd, tail, sizeof tail, begin);
   if (n <= 0 || !last_time(tail, (size_t)n, &us)) return LOGSOURCE_AHEAD_LEAPS;
-  return knows_no_leaps(us / 1000000, (uint64_t)st.st_mtime) ? LOGSOURCE_AHEAD_NONE : LOGSOURCE_AHEAD_LEAPS;
+  return knows_no_leaps(us / 1000000, (uint64_t)st.st_mtime)
+    ? LOGSOURCE_AHEAD_NONE : LOGSOURCE_AHEAD_LEAPS;
 }
 
 /* --- lines --- */

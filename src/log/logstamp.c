@@ -68,7 +68,8 @@ static uint64_t text_fraction(text *t)
   uint64_t us = 0;
   uint64_t unit = 100000;
   if (t->len < 2 || *t->s != '.' || !smtp_digit(t->s[1])) return 0;
-  for (text_skip(t, 1); t->len && smtp_digit(*t->s); text_skip(t, 1), unit /= 10) us += unit * (uint64_t)(*t->s - '0');
+  for (text_skip(t, 1); t->len && smtp_digit(*t->s); text_skip(t, 1), unit /= 10)
+    us += unit * (uint64_t)(*t->s - '0');
   return us;
 }
 
@@ -106,14 +107,17 @@ static int zone_said(text *t, int *east_s)
 static int date_fields(text *t, struct tm *tm, char *separator)
 {
   memset(tm, 0, sizeof *tm);
-  if (!text_number(t, 4, &tm->tm_year) || !text_char(t, "-") || !text_number(t, 2, &tm->tm_mon) || !text_char(t, "-")
+  if (!text_number(t, 4, &tm->tm_year) || !text_char(t, "-") || !text_number(t, 2, &tm->tm_mon)
+   || !text_char(t, "-")
     || !text_number(t, 2, &tm->tm_mday) || !t->len) return 0;
   *separator = *t->s;
   if (!text_char(t, "T_ ") || !text_number(t, 2, &tm->tm_hour) || !text_char(t, ":")
-    || !text_number(t, 2, &tm->tm_min) || !text_char(t, ":") || !text_number(t, 2, &tm->tm_sec)) return 0;
+    || !text_number(t, 2, &tm->tm_min) || !text_char(t, ":")
+    || !text_number(t, 2, &tm->tm_sec)) return 0;
   tm->tm_year -= 1900;
   tm->tm_mon--;
-  return tm->tm_year >= 70 && tm->tm_mon >= 0 && tm->tm_mon < 12 && tm->tm_mday >= 1 && tm->tm_mday <= 31
+  return tm->tm_year >= 70 && tm->tm_mon >= 0 && tm->tm_mon < 12 && tm->tm_mday >= 1
+    && tm->tm_mday <= 31
     && tm->tm_hour < 24 && tm->tm_min < 60 && tm->tm_sec <= 60;
 }
 
@@ -141,14 +145,16 @@ static int unix_seconds(text *t, uint64_t *us)
   uint64_t s;
   size_t digits = 0;
   while (digits < t->len && digits < 12 && smtp_digit(t->s[digits])) digits++;
-  if (digits < 9 || digits == t->len || t->s[digits] != '.' || !text_digits(t, digits, 10, &s)) return 0;
+  if (digits < 9 || digits == t->len || t->s[digits] != '.' || !text_digits(t, digits, 10, &s))
+    return 0;
   *us = s * 1000000 + text_fraction(t);
   return s < LABEL_YEARS;
 }
 
 /* --- any of them --- */
 
-enum logstamp_kind logstamp_scan(char const *s, size_t len, unsigned int ahead_s, uint64_t *us, size_t *taken)
+enum logstamp_kind logstamp_scan(char const *s, size_t len, unsigned int ahead_s, uint64_t *us,
+                                 size_t *taken)
 {
   text a = { s, len }, b = a, c = a;
   text *t = &a;

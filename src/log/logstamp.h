@@ -29,6 +29,7 @@ enum logstamp_kind
  *   *us      microseconds since 1970
  *   *taken   octets of it, white space behind it included
  */
-extern enum logstamp_kind logstamp_scan(char const *s, size_t len, unsigned int ahead_s, uint64_t *us, size_t *taken);
+extern enum logstamp_kind logstamp_scan(char const *s, size_t len, unsigned int ahead_s,
+                                        uint64_t *us, size_t *taken);
 
 #endif

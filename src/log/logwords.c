@@ -68,7 +68,8 @@ static line_known const lines[] =
 static int recipient_expired(char const *s, size_t len)
 {
   char const *relay = memmem(s, len, ">, relay=", strlen(">, relay="));
-  char const *status = relay ? memmem(relay, len - (size_t)(relay - s), ", status=", strlen(", status=")) : 0;
+  char const *status = relay
+    ? memmem(relay, len - (size_t)(relay - s), ", status=", strlen(", status=")) : 0;
   return status && starts(status, len - (size_t)(status - s), ", status=expired ");
 }
 
@@ -84,7 +85,8 @@ static line_known const *line_find(char const *words, size_t len)
   size_t i;
   if (starts(words, len, "to=<") && recipient_expired(words, len)) return 0;
   for (i = 0; i < sizeof lines / sizeof *lines; i++)
-    if (starts(words, len, lines[i].words) && (!lines[i].whole || len == strlen(lines[i].words))) return lines + i;
+    if (starts(words, len, lines[i].words) && (!lines[i].whole || len == strlen(lines[i].words)))
+      return lines + i;
   return 0;
 }
 
@@ -125,7 +127,8 @@ static int other(char const *program, char const *text, size_t len)
 {
   size_t i;
   for (i = 0; i < sizeof others / sizeof *others; i++)
-    if (starts(text, len, others[i].words) && (!others[i].program || !strcmp(others[i].program, program))) return 1;
+    if (starts(text, len, others[i].words)
+     && (!others[i].program || !strcmp(others[i].program, program))) return 1;
   return 0;
 }
 
@@ -134,6 +137,7 @@ void logwords_scan(logwords *w, char const *program, char *text, size_t len)
   program_known const *known = program_find(program);
   *w = (logwords){ 0, 0, known ? known->place : LOGWORDS_BETWEEN };
   if (!known) return;
-  if (len > ID_LEN + 2 && id_ok(text, ID_LEN) && starts(text + ID_LEN, 2, ": ")) message_scan(w, known, text, len);
+  if (len > ID_LEN + 2 && id_ok(text, ID_LEN) && starts(text + ID_LEN, 2, ": "))
+    message_scan(w, known, text, len);
   else if (other(program, text, len)) w->service = known->service;
 }

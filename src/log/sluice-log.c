@@ -95,7 +95,10 @@ static void put_clock(stralloc *line, struct tm const *tm)
 /* "Nov  1 07:45:53" */
 static void put_syslog_time(stralloc *line, struct tm const *tm)
 {
-  static char const months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+  static char const months[12][4] =
+  {
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"
+  };
   put_all(line, months[tm->tm_mon], " ");
   put_number(line, (unsigned int)tm->tm_mday, 2, ' ');
   put_all(line, " ");
@@ -132,11 +135,13 @@ static void put_time(stralloc *line, options const *o, uint64_t us)
 }
 
 /* "TIME HOST NAME/SERVICE[PID]: TEXT" */
-static void put_line(stralloc *line, options const *o, logentry const *e, logwords const *w, char const *text, size_t len)
+static void put_line(stralloc *line, options const *o, logentry const *e, logwords const *w,
+                     char const *text, size_t len)
 {
   char const *program = *e->program ? e->program : "log";
   put_time(line, o, e->us);
-  put_all(line, " ", o->host, " ", w->service ? o->name : OUR_NAME, "/", w->service ? w->service : program, "[");
+  put_all(line, " ", o->host, " ", w->service ? o->name : OUR_NAME, "/",
+          w->service ? w->service : program, "[");
   put_number(line, e->pid, 1, '0');
   put_all(line, "]: ");
   put(line, text, len);
@@ -187,7 +192,8 @@ static void entry_out(merger *m, logentry *e)
     out_put(m->line.s, m->line.len);
     return;
   }
-  if (!loglater_put(&m->later, e->us + 2 * APART_US + (uint64_t)(int64_t)place * APART_US, m->line.s, m->line.len))
+  if (!loglater_put(&m->later, e->us + 2 * APART_US + (uint64_t)(int64_t)place * APART_US,
+                    m->line.s, m->line.len))
     die_memory();
   out_put_until(m, e->us);
 }
@@ -306,7 +312,9 @@ static int options_read(int argc, char const *const *argv, options *o)
       case 'h': o->host = word_check("not a host's name: ", scan.arg); break;
       case 'n': o->name = word_check("not a name for syslog: ", scan.arg); break;
       case 'r': o->rfc3339 = 1; break;
-      case 't': if (!uint0_scan(scan.arg, &o->ahead_s) || !o->ahead_s || o->ahead_s > 1000) dieusage(); break;
+      case 't':
+        if (!uint0_scan(scan.arg, &o->ahead_s) || !o->ahead_s || o->ahead_s > 1000) dieusage();
+        break;
       case 'u': o->utc = 1; break;
       default: dieusage();
     }
@@ -326,7 +334,9 @@ static void lost_tell(uint64_t lost)
 {
   char n[UINT64_FMT];
   n[uint64_fmt(n, lost)] = 0;
-  if (lost) strerr_warnw(n, lost == 1 ? " line has" : " lines have", " no time that is understood: left out");
+  if (lost)
+    strerr_warnw(n, lost == 1 ? " line has" : " lines have",
+                 " no time that is understood: left out");
 }
 
 int main(int argc, char const *const *argv)

@@ -118,7 +118,8 @@ void out_json(out *o, char const *s)
 
 void out_flush(out *o)
 {
-  if (allwrite(1, o->text.s, o->text.len) < o->text.len) strerr_diefusys(111, "write to standard output");
+  if (allwrite(1, o->text.s, o->text.len) < o->text.len)
+    strerr_diefusys(111, "write to standard output");
   o->text.len = 0;
 }
 
