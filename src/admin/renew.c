@@ -14,7 +14,7 @@
 #include "admin/service.h"
 #include "admin/users.h"
 #include "base/program.h"
-#include "check/queue-check-internal.h"
+#include "check/check.h"
 
 /* --- service/ ------------------------------------------------------------------------------- */
 
@@ -86,7 +86,7 @@ static void file_renew(maker *m, check *c, char const *name, stralloc const *tex
   if (!there || old.len != text->len || memcmp(old.s, text->s, text->len))
   {
     file_replace(m, name, text, mode, there);
-    finding(c, name, there ? "of another version (it has .old behind its name now)"
+    check_finding(c, name, there ? "of another version (it has .old behind its name now)"
                            : "missing file", MENDED);
   }
   stralloc_free(&old);
@@ -107,7 +107,7 @@ static void service_directory(maker *m, check *c, char const *service, char cons
   char const *path = service_path(m, service, name);
   if (!directory_missing(m, path)) return;
   maker_give(m, path, owner, m->gids[owner], mode);
-  finding(c, path, "missing directory", MENDED);
+  check_finding(c, path, "missing directory", MENDED);
 }
 
 /* An env that is there stays as it is: it says where the programs are. */
@@ -204,11 +204,11 @@ int renew(maker *m)
   int code;
   m->renewing = 1;
   become_its_owner(m);
-  layout_open(&c);
+  check_layout_open(&c);
   owners_take(m, &c);
   qmgr_keep_out(m, &c);
-  layout_check_beside(&c);
-  layout_check(&c);
+  check_layout_beside(&c);
+  check_layout(&c);
   services_renew(m, &c);
   code = code_of(&c);
   out_free(&c.out);

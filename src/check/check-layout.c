@@ -1,4 +1,4 @@
-#include "check/queue-check-internal.h"
+#include "check/check.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,20 +14,20 @@
 #include "base/program.h"
 #include "check/layout.h"
 
-/* What below the instance says whose it is. */
+/* The file below the instance that says whether it has users of its own. */
 #define ENV "service/qmgr/env"
 #define ENV_MAX 4096
 
-/* --- whose it is -------------------------------------------------------------------------- */
+/* --- whose the queue is ------------------------------------------------------------------- */
 
-static void look(check const *c, char const *path, struct stat *st)
+static void instance_look(check const *c, char const *path, struct stat *st)
 {
   if (fstatat(c->instance, path, st, 0) == -1) strerr_diefusys(111, "look at ", c->dir, "/", path);
 }
 
 /*
- * As sluice-init wrote it for the run scripts: a line "users=yes", or "users=".  Without it the
- * queue's own owner says it.
+ * Does the instance have users of its own?  sluice-init writes a line "users=yes", or "users=",
+ * for the run scripts.  Without that file, conf/ and queue/ of two owners mean users.
  */
 static int users_said(check const *c)
 {
@@ -37,8 +37,8 @@ static int users_said(check const *c)
   ssize_t r = fd == -1 ? -1 : read(fd, text + 1, ENV_MAX);
   if (fd == -1 && errno == ENOENT)
   {
-    look(c, "conf", &conf);
-    look(c, "queue", &queue);
+    instance_look(c, "conf", &conf);
+    instance_look(c, "queue", &queue);
     return conf.st_uid != queue.st_uid;
   }
   if (r == -1) strerr_diefusys(111, "read ", c->dir, "/" ENV);
@@ -47,7 +47,7 @@ static int users_said(check const *c)
   return strstr(text, "\nusers=yes\n") != 0;
 }
 
-static uid_t user_find(check const *c, enum layout_owner owner)
+static uid_t user_id(check const *c, enum layout_owner owner)
 {
   char const *name = layout_owner_names[owner];
   struct passwd const *user = getpwnam(name);
@@ -55,7 +55,7 @@ static uid_t user_find(check const *c, enum layout_owner owner)
   return user->pw_uid;
 }
 
-static gid_t group_find(check const *c, char const *name)
+static gid_t group_id(check const *c, char const *name)
 {
   struct group const *group = getgrnam(name);
   if (!group)
@@ -64,12 +64,12 @@ static gid_t group_find(check const *c, char const *name)
   return group->gr_gid;
 }
 
-static void users_find(check *c)
+static void owners_find(check *c)
 {
-  c->uid = user_find(c, LAYOUT_Q);
-  c->writer = user_find(c, LAYOUT_IN);
-  c->gid = group_find(c, LAYOUT_KEEPERS);
-  c->writers = group_find(c, LAYOUT_WRITERS);
+  c->uid = user_id(c, LAYOUT_Q);
+  c->writer = user_id(c, LAYOUT_IN);
+  c->gid = group_id(c, LAYOUT_KEEPERS);
+  c->writers = group_id(c, LAYOUT_WRITERS);
 }
 
 static void user_alone(check *c, struct stat const *st)
@@ -78,14 +78,17 @@ static void user_alone(check *c, struct stat const *st)
   c->gid = c->writers = st->st_gid;
 }
 
-/* Where the instance is another's, root believes nothing that stands in it. */
+/*
+ * Does the instance belong to another user than root, who runs us?  Then root believes nothing in
+ * it.
+ */
 static int is_foreign(check const *c, struct stat *instance)
 {
   if (fstat(c->instance, instance) == -1) strerr_diefusys(111, "look at ", c->dir);
   return !geteuid() && instance->st_uid;
 }
 
-void layout_open(check *c)
+void check_layout_open(check *c)
 {
   struct stat st;
   int foreign = is_foreign(c, &st);
@@ -95,18 +98,18 @@ void layout_open(check *c)
   c->users = !foreign && users_said(c);
   if (c->users)
   {
-    users_find(c);
+    owners_find(c);
     return;
   }
-  if (!foreign) look(c, "conf", &st);
+  if (!foreign) instance_look(c, "conf", &st);
   user_alone(c, &st);
 }
 
 /*
- * Not before owners and modes are as they should be.  Root needs no rights that the owner has
- * not; and what others wrote is better not read as root.
+ * Comes after owners and modes are mended.  The rest needs no rights beyond the owner's, and root
+ * had better not read what others wrote.
  */
-void become_owner(check const *c)
+void check_become_owner(check const *c)
 {
   if (geteuid() || !c->uid) return;
   if (c->users) program_become_user(c->uid, c->gid, &c->writers, 1);
@@ -115,15 +118,15 @@ void become_owner(check const *c)
 
 /* --- owners and modes ----------------------------------------------------------------------- */
 
-/* A name in a directory that is open: wherever that directory is by now, this is what was meant. */
-typedef struct entry
+/* A name in an open directory: a rename of the directory does not change what is meant. */
+typedef struct check_entry
 {
   int dir;
   char const *name;
   char const *path;   /* for findings: below queue/ */
-} entry;
+} check_entry;
 
-/* How it should be. */
+/* Owner, group and mode as they should be. */
 typedef struct wanted
 {
   uid_t uid;
@@ -132,9 +135,9 @@ typedef struct wanted
 } wanted;
 
 /*
- * May it be given away, and its mode be changed?  Not what belongs to anybody but root and the
- * users of the instance; nor what has another name besides: that may be somebody else's file,
- * linked into our directory for us to give it away.
+ * May root change owner and mode of this file?  Not when it belongs to a user who is neither root
+ * nor of the instance; nor when it has a second name: a user may have linked another's file into
+ * the directory, for root to give it away.
  */
 static int may_give(check const *c, struct stat const *st)
 {
@@ -143,7 +146,7 @@ static int may_give(check const *c, struct stat const *st)
     || ((S_ISFIFO(st->st_mode) || S_ISREG(st->st_mode)) && st->st_nlink == 1);
 }
 
-/* chown(2) takes bits of the mode away, so it is first.  Owners are for root to give. */
+/* chown(2) clears bits of the mode, so it comes first.  Only root may change owners. */
 static int give(check const *c, int fd, wanted const *w)
 {
   struct stat st;
@@ -153,13 +156,13 @@ static int give(check const *c, int fd, wanted const *w)
   return fchmod(fd, w->mode);
 }
 
-/* By its name, which leads nowhere else: a symbolic link is not followed. */
-static int entry_open(entry const *e, int flags)
+/* Open the entry; a symbolic link is not followed. */
+static int entry_open(check_entry const *e, int flags)
 {
   return openat(e->dir, e->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags);
 }
 
-static int mend(check const *c, entry const *e, int flags, wanted const *w)
+static int mend(check const *c, check_entry const *e, int flags, wanted const *w)
 {
   int fd = entry_open(e, flags), r, errnum;
   if (fd == -1) return -1;
@@ -186,7 +189,7 @@ static int owner_right(check const *c, struct stat const *st, wanted const *w)
   return st->st_uid == w->uid && (!c->users || st->st_gid == w->gid);
 }
 
-/* What it should be, the group left as it is where there is one user alone. */
+/* What the layout wants of this file.  Where there is one user alone, its group stays as it is. */
 static wanted wanted_of(check const *c, layout_entry const *layout, struct stat const *st)
 {
   wanted w =
@@ -200,91 +203,91 @@ static wanted wanted_of(check const *c, layout_entry const *layout, struct stat 
 
 /* --- directories ----------------------------------------------------------------------------- */
 
-static int directory_make(check const *c, entry const *e, wanted const *w)
+static int directory_make(check const *c, check_entry const *e, wanted const *w)
 {
   if (mkdirat(e->dir, e->name, 0700) == -1) return -1;
   return mend(c, e, O_DIRECTORY, w);
 }
 
-/* Its owner may have no right to open it, but may give it to himself. */
-static int directory_mend(check const *c, entry const *e, wanted const *w)
+/* The owner may have no right to open a directory, but may give himself that right. */
+static int directory_mend(check const *c, check_entry const *e, wanted const *w)
 {
   int r = mend(c, e, O_DIRECTORY, w);
   if (r != -1 || errno != EACCES || !geteuid()) return r;
   return fchmodat(e->dir, e->name, w->mode, 0);
 }
 
-static void directory_check(check *c, entry const *e, layout_entry const *layout)
+static void directory_check(check *c, check_entry const *e, layout_entry const *layout)
 {
   struct stat st;
   int none = fstatat(e->dir, e->name, &st, AT_SYMLINK_NOFOLLOW) == -1;
   wanted w = wanted_of(c, layout, none ? 0 : &st);
   if (none)
   {
-    if (errno != ENOENT) trouble(c, e->path);
-    else finding(c, e->path, "missing directory", mending_by(c, directory_make(c, e, &w)));
+    if (errno != ENOENT) check_trouble(c, e->path);
+    else check_finding(c, e->path, "missing directory", check_mend(c, directory_make(c, e, &w)));
   }
-  else if (!S_ISDIR(st.st_mode)) finding(c, e->path, "no directory", NOTHING_TO_DO);
+  else if (!S_ISDIR(st.st_mode)) check_finding(c, e->path, "no directory", NOTHING_TO_DO);
   else if (!owner_right(c, &st, &w))
-    finding(c, e->path, "wrong owner or group", mending_by(c, directory_mend(c, e, &w)));
+    check_finding(c, e->path, "wrong owner or group", check_mend(c, directory_mend(c, e, &w)));
   else if ((st.st_mode & 07777) != w.mode)
-    finding(c, e->path, "wrong mode", mending_by(c, directory_mend(c, e, &w)));
+    check_finding(c, e->path, "wrong mode", check_mend(c, directory_mend(c, e, &w)));
 }
 
 /* --- the FIFO ------------------------------------------------------------------------- */
 
-/*
- * A qmgr that runs reads the one that is gone: until it is started again, it looks once a minute.
- */
+/* A qmgr that runs still reads the FIFO that is gone: until its restart it looks once a minute. */
 #define UNTIL " (qmgr reads it from its next start on)"
 
-static int trigger_make(check const *c, entry const *e, wanted const *w)
+static int trigger_make(check const *c, check_entry const *e, wanted const *w)
 {
   if (mkfifoat(e->dir, e->name, 0600) == -1) return errno == EEXIST ? 0 : -1;
   return mend(c, e, 0, w);
 }
 
-static int trigger_replace(check const *c, entry const *e, wanted const *w)
+static int trigger_replace(check const *c, check_entry const *e, wanted const *w)
 {
   if (unlinkat(e->dir, e->name, 0) == -1 && errno != ENOENT) return -1;
   return trigger_make(c, e, w);
 }
 
-/* One that has another name besides may be anybody's. */
-static int trigger_mend(check const *c, entry const *e, struct stat const *st, wanted const *w)
+/* A FIFO with a second name may be any user's. */
+static int trigger_mend(check const *c, check_entry const *e, struct stat const *st,
+                        wanted const *w)
 {
   return st->st_nlink == 1 ? mend(c, e, 0, w) : trigger_replace(c, e, w);
 }
 
 /*
- * Qmgr makes it itself where it is missing, and then with rights for a group that nobody else is
- * in.
+ * Qmgr makes a FIFO that is missing, with rights for its own group, which has no other members:
+ * so bits of the group do not count where there are no users.
  */
 static int trigger_right(check const *c, struct stat const *st, wanted const *w)
 {
   return owner_right(c, st, w) && (st->st_mode & (c->users ? 0777 : 0700)) == w->mode;
 }
 
-static void trigger_check(check *c, entry const *e, layout_entry const *layout)
+static void trigger_check(check *c, check_entry const *e, layout_entry const *layout)
 {
   struct stat st;
   int none = fstatat(e->dir, e->name, &st, AT_SYMLINK_NOFOLLOW) == -1;
   wanted w = wanted_of(c, layout, none ? 0 : &st);
   if (none)
   {
-    if (errno != ENOENT) trouble(c, e->path);
-    else finding(c, e->path, "missing FIFO" UNTIL, mending_by(c, trigger_make(c, e, &w)));
+    if (errno != ENOENT) check_trouble(c, e->path);
+    else check_finding(c, e->path, "missing FIFO" UNTIL, check_mend(c, trigger_make(c, e, &w)));
   }
   else if (!S_ISFIFO(st.st_mode))
-    finding(c, e->path, "no FIFO" UNTIL, mending_by(c, trigger_replace(c, e, &w)));
+    check_finding(c, e->path, "no FIFO" UNTIL, check_mend(c, trigger_replace(c, e, &w)));
   else if (!trigger_right(c, &st, &w))
-    finding(c, e->path, "wrong owner or mode", mending_by(c, trigger_mend(c, e, &st, &w)));
+    check_finding(c, e->path, "wrong owner or mode", check_mend(c, trigger_mend(c, e, &st, &w)));
 }
 
-/* Nobody misses it before a qmgr has run. */
+/* Qmgr makes queue/deeds: before it has run, the FIFO is not missing. */
 static void deeds_check(check *c)
 {
-  entry e = { c->queue, layout_below_queue(&layout_deeds), layout_below_queue(&layout_deeds) };
+  char const *path = layout_below_queue(&layout_deeds);
+  check_entry e = { c->queue, path, path };
   struct stat st;
   if (fstatat(e.dir, e.name, &st, AT_SYMLINK_NOFOLLOW) == 0) trigger_check(c, &e, &layout_deeds);
 }
@@ -292,8 +295,9 @@ static void deeds_check(check *c)
 /* --- files ---------------------------------------------------------------------------- */
 
 /*
- * Qmgr reads and writes messages and lists, and takes them out of the slices of cur/.  Where
- * there are users, all that is for the keepers' group and for nobody else.
+ * Can qmgr use this file?  It reads and writes messages and lists, and removes them from the
+ * slices of cur/.  Where there are users, the keepers' group must have these rights, and nobody
+ * else.
  */
 static int right(check const *c, struct stat const *st)
 {
@@ -304,7 +308,7 @@ static int right(check const *c, struct stat const *st)
     && (owned || (st->st_mode & need << 3) == need << 3);
 }
 
-/* Who put it there stays its owner where the group shares it. */
+/* Where the group shares the file, the user who made it stays its owner. */
 static int file_give(check const *c, int fd)
 {
   struct stat st;
@@ -321,7 +325,7 @@ static int file_give(check const *c, int fd)
   return give(c, fd, &w);
 }
 
-static int file_mend(check const *c, entry const *e)
+static int file_mend(check const *c, check_entry const *e)
 {
   int fd = entry_open(e, 0), r, errnum;
   if (fd == -1) return -1;
@@ -332,43 +336,45 @@ static int file_mend(check const *c, entry const *e)
   return r;
 }
 
-/* What is neither a file nor a directory is seen to where it is used. */
-static void file_check(check *c, entry const *e)
+/* A FIFO, link or device is left to the check of the directory it stands in. */
+static void file_check(check *c, check_entry const *e)
 {
   struct stat st;
   if (fstatat(e->dir, e->name, &st, AT_SYMLINK_NOFOLLOW) == -1)
   {
-    if (errno != ENOENT) trouble(c, e->path);
+    if (errno != ENOENT) check_trouble(c, e->path);
     return;
   }
   if ((!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) || right(c, &st)) return;
-  finding(c, e->path, "not for qmgr to use: wrong owner or mode", mending_by(c, file_mend(c, e)));
+  check_finding(c, e->path, "not for qmgr to use: wrong owner or mode",
+                check_mend(c, file_mend(c, e)));
 }
 
-/* Call fn for every name in it. */
-static void entries_each(check *c, entry const *e, void (*fn)(check *c, entry const *e))
+/* Call fn for every name in the directory e. */
+static void entries_each(check *c, check_entry const *e, void (*fn)(check *c, check_entry const *e))
 {
-  DIR *dir = directory_open(e->dir, e->name);
+  DIR *dir = check_directory_open(e->dir, e->name);
   stralloc path = STRALLOC_ZERO;
   struct dirent const *found;
   if (!dir)
   {
-    /* What is missing, or no directory, was said, or went meanwhile. */
-    if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP) trouble(c, e->path);
+    /* A directory that is missing, or is none, was reported before, or went meanwhile. */
+    if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP) check_trouble(c, e->path);
     return;
   }
   while (errno = 0, (found = readdir(dir)))
-    if (!dots(found->d_name))
+    if (!check_dots(found->d_name))
     {
-      entry const inside = { dirfd(dir), found->d_name, path_join(&path, e->path, found->d_name) };
+      char const *below = check_path(&path, e->path, found->d_name);
+      check_entry const inside = { dirfd(dir), found->d_name, below };
       (*fn)(c, &inside);
     }
-  if (errno) trouble(c, e->path);
+  if (errno) check_trouble(c, e->path);
   closedir(dir);
   stralloc_free(&path);
 }
 
-static void slice_check(check *c, entry const *e)
+static void slice_check(check *c, check_entry const *e)
 {
   struct stat st;
   file_check(c, e);
@@ -377,9 +383,9 @@ static void slice_check(check *c, entry const *e)
 }
 
 /* A name in queue/ itself. */
-static entry in_queue(check const *c, char const *name)
+static check_entry in_queue(check const *c, char const *name)
 {
-  entry e = { c->queue, name, name };
+  check_entry e = { c->queue, name, name };
   return e;
 }
 
@@ -390,12 +396,12 @@ static void files_check(check *c)
     "new", "hold", "flush", "claim", "site", "corrupt", "tmp", "asked", "notice"
   };
   /*
-   * what is in the last of them is but being written, or a mark: that matters where others could
-   * reach it
+   * Files in tmp/, asked/ and notice/ are being written, or are marks: their rights matter only
+   * where there are other users.
    */
   size_t const count = sizeof directories / sizeof *directories - (c->users ? 0 : 3);
   static char const *const files[] = { "lock", "boot", "clean", "clock", "totals", "reserve" };
-  entry e = in_queue(c, "cur");
+  check_entry e = in_queue(c, "cur");
   size_t i;
   entries_each(c, &e, slice_check);
   for (i = 0; i < count; i++)
@@ -410,16 +416,16 @@ static void files_check(check *c)
   }
 }
 
-/* --- all of it ------------------------------------------------------------------------ */
+/* --- the whole layout ------------------------------------------------------------------------ */
 
-void layout_check(check *c)
+void check_layout(check *c)
 {
-  entry trigger = in_queue(c, layout_below_queue(&layout_trigger));
+  check_entry trigger = in_queue(c, layout_below_queue(&layout_trigger));
   size_t i;
   for (i = 0; i < layout_directories_count; i++)
   {
     char const *path = layout_below_queue(&layout_directories[i]);
-    entry e = in_queue(c, path);
+    check_entry e = in_queue(c, path);
     if (path) directory_check(c, &e, &layout_directories[i]);
   }
   trigger_check(c, &trigger, &layout_trigger);
@@ -427,14 +433,14 @@ void layout_check(check *c)
   if (!geteuid() || geteuid() == c->uid) files_check(c);
 }
 
-/* Root may have put it elsewhere. */
-static int is_link(entry const *e)
+/* Root may keep a directory elsewhere and link to it. */
+static int is_link(check_entry const *e)
 {
   struct stat st;
   return fstatat(e->dir, e->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
 }
 
-void layout_check_beside(check *c)
+void check_layout_beside(check *c)
 {
   size_t i;
   if (!c->users || geteuid()) return;
@@ -442,7 +448,7 @@ void layout_check_beside(check *c)
   for (i = 0; i < layout_directories_count; i++)
   {
     layout_entry const *layout = &layout_directories[i];
-    entry e = { c->instance, layout->path, layout->path };
+    check_entry e = { c->instance, layout->path, layout->path };
     if (!layout_below_queue(layout) && !is_link(&e)) directory_check(c, &e, layout);
   }
   c->below = "queue/";

@@ -1,4 +1,4 @@
-#include "check/queue-check-internal.h"
+#include "check/check.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 
 /* --- names ---------------------------------------------------------------------------------- */
 
-/* What qmgr and flush-rebuild write before they rename it. */
+/* Is it a file that qmgr or flush-rebuild writes and then renames? */
 static int aside(char const *name)
 {
   return *name == '+';
@@ -41,35 +41,35 @@ static void list_name(check *c, char const *directory, char const *name)
 {
   stralloc path = STRALLOC_ZERO;
   struct stat st;
-  path_join(&path, directory, name);
+  check_path(&path, directory, name);
   if (aside(name)) ;
-  else if (!domain_ok(name)) finding(c, path.s, "not the name of a domain", NOTHING_TO_DO);
-  else if (!regular(c, path.s, &st)) finding(c, path.s, "no regular file", NOTHING_TO_DO);
+  else if (!domain_ok(name)) check_finding(c, path.s, "not the name of a domain", NOTHING_TO_DO);
+  else if (!regular(c, path.s, &st)) check_finding(c, path.s, "no regular file", NOTHING_TO_DO);
   stralloc_free(&path);
 }
 
-/* Who may ask has put something else there, and nobody can ask for that by then. */
+/* A user who may ask has put another thing there: nobody can ask for that domain meanwhile. */
 static void asked_no_file(check *c, char const *path, struct stat const *st)
 {
   int flags = S_ISDIR(st->st_mode) ? AT_REMOVEDIR : 0;
-  finding(c, path, "no request, but in the way of one, removed",
-          mending_by(c, unlinkat(c->queue, path, flags)));
+  check_finding(c, path, "no request, but in the way of one, removed",
+                check_mend(c, unlinkat(c->queue, path, flags)));
 }
 
-/* Nobody ever takes that up; what is more than a mark is not ours to remove. */
+/* Qmgr never takes up a request of a wrong name.  It is removed only when it is empty, a mark. */
 static void asked_name(check *c, char const *directory, char const *name)
 {
   stralloc path = STRALLOC_ZERO;
   struct stat st;
-  path_join(&path, directory, name);
+  check_path(&path, directory, name);
   if (flush_asked_ok(name, strlen(name)))
   {
     if (!regular(c, path.s, &st)) asked_no_file(c, path.s, &st);
   }
   else if (regular(c, path.s, &st) && !st.st_size)
-    finding(c, path.s, "nothing that can be asked for, removed",
-            mending_by(c, unlink_at(c, path.s)));
-  else finding(c, path.s, "nothing that can be asked for", NOTHING_TO_DO);
+    check_finding(c, path.s, "nothing that can be asked for, removed",
+                  check_mend(c, unlink_at(c, path.s)));
+  else check_finding(c, path.s, "nothing that can be asked for", NOTHING_TO_DO);
   stralloc_free(&path);
 }
 
@@ -77,11 +77,11 @@ static void notice_name(check *c, char const *directory, char const *name)
 {
   stralloc path = STRALLOC_ZERO;
   if (id_ok(name, strlen(name))) return;
-  finding(c, path_join(&path, directory, name), "not the name of a message", NOTHING_TO_DO);
+  check_finding(c, check_path(&path, directory, name), "not the name of a message", NOTHING_TO_DO);
   stralloc_free(&path);
 }
 
-/* Qmgr writes it whole, and anew whenever something changes. */
+/* Qmgr renames a whole site file into place, so one that cannot be parsed is none of its own. */
 static int senseless(check const *c, char const *site)
 {
   sitefile file;
@@ -91,21 +91,22 @@ static int senseless(check const *c, char const *site)
 static void site_name(check *c, char const *directory, char const *name)
 {
   stralloc path = STRALLOC_ZERO;
-  path_join(&path, directory, name);
+  check_path(&path, directory, name);
   if (aside(name)) ;
-  else if (!sitefile_name_ok(name)) finding(c, path.s, "not the name of a site", NOTHING_TO_DO);
+  else if (!sitefile_name_ok(name))
+    check_finding(c, path.s, "not the name of a site", NOTHING_TO_DO);
   else if (senseless(c, name))
-    finding(c, path.s, "makes no sense, removed", mending_by(c, unlink_at(c, path.s)));
+    check_finding(c, path.s, "makes no sense, removed", check_mend(c, unlink_at(c, path.s)));
   stralloc_free(&path);
 }
 
-void names_check(check *c)
+void check_names(check *c)
 {
-  names_each(c, "flush", list_name);
-  names_each(c, "claim", list_name);
-  names_each(c, "asked", asked_name);
-  names_each(c, "site", site_name);
-  names_each(c, "notice", notice_name);
+  check_each_name(c, "flush", list_name);
+  check_each_name(c, "claim", list_name);
+  check_each_name(c, "asked", asked_name);
+  check_each_name(c, "site", site_name);
+  check_each_name(c, "notice", notice_name);
 }
 
 /* --- what a list lacks ---------------------------------------------------------------- */
@@ -114,9 +115,9 @@ static void list_trouble(check *c, char const *domain)
 {
   stralloc path = STRALLOC_ZERO;
   int e = errno;
-  path_join(&path, "flush", domain);
+  check_path(&path, "flush", domain);
   errno = e;
-  trouble(c, path.s);
+  check_trouble(c, path.s);
   stralloc_free(&path);
 }
 
@@ -127,13 +128,13 @@ static void missing_record(check *c, char const *domain, list const *l)
   size_t n;
   if (!stralloc_cats(&what, "not in the list of ") || !stralloc_cats(&what, domain)
    || !stralloc_0(&what))
-    die_memory();
+    check_die_memory();
   for (n = 0; n < list_len(l); n++)
   {
     memcpy(id, list_id(l, n), ID_LEN);
     queuedir_path(path, QUEUE_CUR, id);
-    finding(c, path, what.s,
-            c->look_only || flush_record(c->queue, domain, id, 1) ? MENDED : NOT_MENDED);
+    check_finding(c, path, what.s,
+                  c->look_only || flush_record(c->queue, domain, id, 1) ? MENDED : NOT_MENDED);
   }
   stralloc_free(&what);
 }
@@ -207,20 +208,23 @@ static int domain_note(char const *name, void *data)
   return names_add(data, 0, name, strlen(name));
 }
 
-/* Readers pass over such, and the next walk through the list leaves them out: nothing to mend. */
+/*
+ * Readers pass over stale entries, and the next walk through a list leaves them out: there is
+ * nothing to mend.
+ */
 static void lists_count(check *c)
 {
   names domains = NAMES_ZERO;
   size_t n;
   if (flush_each(c->queue, "flush", domain_note, &domains) != 1
    || flush_each(c->queue, "claim", domain_note, &domains) != 1)
-    trouble(c, "flush");
+    check_trouble(c, "flush");
   names_sort(&domains);
   for (n = 0; n < names_len(&domains); n++) list_count(c, names_get(&domains, n));
   names_free(&domains);
 }
 
-void lists_check(check *c)
+void check_lists(check *c)
 {
   size_t i;
   for (i = 0; i < lists_len(&c->owed); i++) domain_check(c, lists_at(&c->owed, i));

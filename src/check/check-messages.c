@@ -1,4 +1,4 @@
-#include "check/queue-check-internal.h"
+#include "check/check.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 
 /* A file in tmp/ that nobody wrote to for so long was left behind. */
 #define TMP_MAX_S 86400
-/* What qmgr does with a message once an agent is through with it, it does sooner than that. */
+/* Qmgr acts on a message sooner than that after an agent is done with it. */
 #define QUIET_S 60
 /* Between the two looks at a suspect. */
 #define AGAIN_MS 1000
@@ -21,7 +21,7 @@ static char const *const place_names[] =
   [QUEUE_CORRUPT] = "corrupt"
 };
 
-/* Nobody has touched it for so long; what says it is from the future was touched just now. */
+/* Was the file last written so long ago?  A time in the future counts as just now. */
 static int quiet(check const *c, struct stat const *st, unsigned int seconds)
 {
   return (uint64_t)st->st_mtim.tv_sec + seconds < c->now_us / 1000000;
@@ -30,8 +30,8 @@ static int quiet(check const *c, struct stat const *st, unsigned int seconds)
 /* --- opening --------------------------------------------------------------------------- */
 
 /*
- * 1 with m read from *fd; 0 with errno: EBADMSG when it is no message, EINVAL when it is not even
- * a regular file.
+ * Open and read a message.  1, or 0 with errno: EBADMSG when the file is no message, EINVAL when
+ * it is not even a regular file.
  */
 static int message_open(check const *c, char const *id, enum queue_place place, message *m, int *fd,
                         struct stat *st)
@@ -51,7 +51,7 @@ static int message_open(check const *c, char const *id, enum queue_place place, 
 static enum mending put_aside(check const *c, char const *id, enum queue_place place)
 {
   char aside[ID_LEN + 1];
-  return mending_by(c, queuedir_put_aside(c->queue, id, place, aside));
+  return check_mend(c, queuedir_put_aside(c->queue, id, place, aside));
 }
 
 static void unreadable(check *c, char const *id, enum queue_place place)
@@ -59,10 +59,10 @@ static void unreadable(check *c, char const *id, enum queue_place place)
   char path[QUEUE_PATH_MAX];
   queuedir_path(path, place, id);
   if (errno == EBADMSG)
-    finding(c, path, "not a whole message: to corrupt/", put_aside(c, id, place));
+    check_finding(c, path, "not a whole message: to corrupt/", put_aside(c, id, place));
   else if (errno == EINVAL)
-    finding(c, path, "no regular file: to corrupt/", put_aside(c, id, place));
-  else if (errno != ENOENT) trouble(c, path);
+    check_finding(c, path, "no regular file: to corrupt/", put_aside(c, id, place));
+  else if (errno != ENOENT) check_trouble(c, path);
 }
 
 /* --- left undone ------------------------------------------------------------------------- */
@@ -74,12 +74,12 @@ static int notice_there(check const *c, char const *id)
   return faccessat(c->queue, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* What is to be done for the message just read, and nobody seems to be about to do it. */
+/* What is left to be done for the message just read, while no program seems about to do it. */
 enum undone { UNDONE_NOTHING, UNDONE_NOTICE, UNDONE_REMOVAL };
 
 /*
- * An agent that is through with its recipient tells qmgr, which then makes notice/ID, or removes
- * the message; where another agent has another recipient, only when that one is through as well.
+ * An agent that is done with a recipient tells qmgr, which then makes notice/ID, or removes the
+ * message; while another agent has another recipient, qmgr waits for that one too.
  */
 static enum undone undone_of(check const *c, char const *id, enum queue_place place, int fd,
                              struct stat const *st)
@@ -91,7 +91,7 @@ static enum undone undone_of(check const *c, char const *id, enum queue_place pl
   return undone == UNDONE_NOTICE && notice_there(c, id) ? UNDONE_NOTHING : undone;
 }
 
-/* Under the lock nobody begins to send it, and nobody else changes it. */
+/* While the message is locked no agent begins to send it, and no program changes it. */
 static enum mending remove_settled(check const *c, char const *id)
 {
   char path[QUEUE_PATH_MAX];
@@ -99,9 +99,9 @@ static enum mending remove_settled(check const *c, char const *id)
   int fd, locked, e;
   queuedir_path(path, QUEUE_CUR, id);
   fd = queuedir_open_file(c->queue, path, O_RDWR, 0);
-  if (fd == -1) return mending_of(-1);
+  if (fd == -1) return check_mending(-1);
   locked = message_lock_all(fd);
-  if (locked == 1) mending = mending_of(queuedir_remove(c->queue, id, QUEUE_CUR));
+  if (locked == 1) mending = check_mending(queuedir_remove(c->queue, id, QUEUE_CUR));
   else mending = locked ? NOT_MENDED : MENDED_ITSELF;
   e = errno;
   fd_close(fd);
@@ -114,10 +114,10 @@ static void undone_mend(check *c, char const *id, enum queue_place place, enum u
   char path[QUEUE_PATH_MAX];
   queuedir_path(path, place, id);
   if (undone == UNDONE_NOTICE)
-    finding(c, path, "its sender is to be told, but no notice/ says so",
-            mending_by(c, queuedir_notice(c->queue, id)));
-  else finding(c, path, "nothing is left to do for it",
-               c->look_only ? MENDED : remove_settled(c, id));
+    check_finding(c, path, "its sender is to be told, but no notice/ says so",
+                  check_mend(c, queuedir_notice(c->queue, id)));
+  else check_finding(c, path, "nothing is left to do for it",
+                     c->look_only ? MENDED : remove_settled(c, id));
 }
 
 /* --- twins: the same id in two places ------------------------------------------------------- */
@@ -130,9 +130,9 @@ static int is_at(check const *c, char const *id, enum queue_place place, struct 
 }
 
 /*
- * One file under both names, of a move that was cut short or is not over (a file system that
- * cannot move without overwriting links first): or two files.  A single file that has moved on
- * between two looks is neither.
+ * Does the id stand in both places?  That is one file under two names, when a move was cut short
+ * or is under way (where rename cannot avoid overwriting, link comes first), or two files.  A
+ * single file that moved between the two looks is no twin.
  */
 static int twins(check const *c, char const *id, enum queue_place one, enum queue_place other)
 {
@@ -147,8 +147,8 @@ static uint64_t journal_len(message const *m)
 }
 
 /*
- * Of one file under two names, the second goes, by way of corrupt/: if the file has moved on
- * meanwhile, and this was its only name, it comes back.
+ * Remove the second name of a file, by way of corrupt/: when the file moved meanwhile and this
+ * was its only name, the name comes back.
  */
 static int name_drop(check const *c, char const *id, enum queue_place kept,
                      enum queue_place dropped)
@@ -161,7 +161,7 @@ static int name_drop(check const *c, char const *id, enum queue_place kept,
   return queuedir_move(c->queue, id, QUEUE_CORRUPT, dropped);
 }
 
-/* Put the loser aside, unless somebody sends it. */
+/* Put the message that loses aside, unless an agent is sending it. */
 static enum mending twin_lose(check const *c, char const *id, enum queue_place place)
 {
   char path[QUEUE_PATH_MAX];
@@ -169,7 +169,7 @@ static enum mending twin_lose(check const *c, char const *id, enum queue_place p
   int fd, e;
   queuedir_path(path, place, id);
   fd = queuedir_open_file(c->queue, path, O_RDWR, 0);
-  if (fd == -1) return mending_of(-1);
+  if (fd == -1) return check_mending(-1);
   if (message_lock_all(fd) == 1) mending = put_aside(c, id, place);
   e = errno;
   fd_close(fd);
@@ -178,9 +178,9 @@ static enum mending twin_lose(check const *c, char const *id, enum queue_place p
 }
 
 /*
- * What is in new/ goes: others may have put it there, under whatever name.  Of two other files that
- * which has more journal stays: it knows more of what was delivered, and nobody gets anything
- * twice.  Where they know the same the held one stays, as somebody wanted it.
+ * A twin in new/ loses: other users may have put it there, under any name.  Of two other files
+ * the one with more journal stays: it knows of more deliveries, so nobody gets mail twice.  Where
+ * both know the same the held one stays, as an operator wanted.
  */
 static void twins_mend(check *c, char const *id, enum queue_place better, enum queue_place worse,
                        int same)
@@ -188,13 +188,13 @@ static void twins_mend(check *c, char const *id, enum queue_place better, enum q
   char path[QUEUE_PATH_MAX], what[80];
   enum mending mending = MENDED;
   queuedir_path(path, worse, id);
-  if (same) mending = mending_by(c, name_drop(c, id, better, worse));
+  if (same) mending = check_mend(c, name_drop(c, id, better, worse));
   else if (!c->look_only) mending = twin_lose(c, id, worse);
   stpcpy(stpcpy(stpcpy(what, same ? "the same file is in " : "another one is in "),
                 place_names[better]),
          same ? "/" : worse == QUEUE_NEW ? "/: to corrupt/"
                     : "/ and knows as much or more: to corrupt/");
-  finding(c, path, what, mending);
+  check_finding(c, path, what, mending);
 }
 
 static void twins_settle(check *c, char const *id, enum queue_place one, enum queue_place other)
@@ -213,7 +213,7 @@ static void twins_settle(check *c, char const *id, enum queue_place one, enum qu
   fd_close(fd);
 }
 
-/* In the order in which they stay. */
+/* The first of each pair stays. */
 static enum queue_place const twin_places[][2] =
   { { QUEUE_HOLD, QUEUE_CUR }, { QUEUE_HOLD, QUEUE_NEW }, { QUEUE_CUR, QUEUE_NEW } };
 #define TWINS (sizeof twin_places / sizeof *twin_places)
@@ -222,7 +222,7 @@ static enum queue_place const twin_places[][2] =
 
 static void suspect(check *c, char const *id)
 {
-  if (!list_add(&c->suspects, id)) die_memory();
+  if (!list_add(&c->suspects, id)) check_die_memory();
 }
 
 static void owed_note(check *c, char const *id)
@@ -232,7 +232,7 @@ static void owed_note(check *c, char const *id)
   {
     message_recipient const *r = message_rcptp(&c->message, n);
     list *l = r->settled ? 0 : lists_get(&c->owed, message_string(&c->message, r->domain));
-    if (!r->settled && (!l || !list_add(l, id))) die_memory();
+    if (!r->settled && (!l || !list_add(l, id))) check_die_memory();
   }
 }
 
@@ -264,7 +264,7 @@ static void message_check(check *c, char const *id, enum queue_place place)
 static void name_none(check *c, char const *directory, char const *name)
 {
   stralloc path = STRALLOC_ZERO;
-  finding(c, path_join(&path, directory, name), "not the name of a message", NOTHING_TO_DO);
+  check_finding(c, check_path(&path, directory, name), "not the name of a message", NOTHING_TO_DO);
   stralloc_free(&path);
 }
 
@@ -279,23 +279,20 @@ static void message_each(check *c, char const *directory, char const *name)
   else name_none(c, directory, name);
 }
 
-/*
- * A message moves to another name, where there is none; for a path that queuedir_move() does not
- * know.
- */
+/* Rename a file, never over another one; for paths that queuedir_move() does not know. */
 static int move(check const *c, char const *from, char const *to)
 {
   return renameat2(c->queue, from, c->queue, to, RENAME_NOREPLACE);
 }
 
-/* No list leads to it: qmgr takes it up as if it were new, and records it. */
+/* No list leads to a message in the wrong slice: qmgr takes it up as a new one, and records it. */
 static void misplaced(check *c, char const *directory, char const *id)
 {
   stralloc path = STRALLOC_ZERO;
   char to[QUEUE_PATH_MAX];
   queuedir_path(to, QUEUE_NEW, id);
-  path_join(&path, directory, id);
-  finding(c, path.s, "in the wrong slice: to new/", mending_by(c, move(c, path.s, to)));
+  check_path(&path, directory, id);
+  check_finding(c, path.s, "in the wrong slice: to new/", check_mend(c, move(c, path.s, to)));
   stralloc_free(&path);
 }
 
@@ -311,11 +308,11 @@ static void slice_each(check *c, char const *directory, char const *name)
 {
   stralloc path = STRALLOC_ZERO;
   struct stat st;
-  path_join(&path, directory, name);
-  if (!queuedir_slice_ok(name)) finding(c, path.s, "not the name of a slice", NOTHING_TO_DO);
+  check_path(&path, directory, name);
+  if (!queuedir_slice_ok(name)) check_finding(c, path.s, "not the name of a slice", NOTHING_TO_DO);
   else if (fstatat(c->queue, path.s, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode))
-    finding(c, path.s, "no directory", NOTHING_TO_DO);
-  else names_each(c, path.s, sliced_each);
+    check_finding(c, path.s, "no directory", NOTHING_TO_DO);
+  else check_each_name(c, path.s, sliced_each);
   stralloc_free(&path);
 }
 
@@ -323,20 +320,20 @@ static void unfinished_each(check *c, char const *directory, char const *name)
 {
   stralloc path = STRALLOC_ZERO;
   struct stat st;
-  path_join(&path, directory, name);
+  check_path(&path, directory, name);
   if (!id_ok(name, strlen(name))) name_none(c, directory, name);
   else if (fstatat(c->queue, path.s, &st, AT_SYMLINK_NOFOLLOW) == 0 && quiet(c, &st, TMP_MAX_S))
-    finding(c, path.s, "left behind unfinished, removed",
-            mending_by(c, unlinkat(c->queue, path.s, 0)));
+    check_finding(c, path.s, "left behind unfinished, removed",
+                  check_mend(c, unlinkat(c->queue, path.s, 0)));
   stralloc_free(&path);
 }
 
-void messages_check(check *c)
+void check_messages(check *c)
 {
-  names_each(c, place_names[QUEUE_TMP], unfinished_each);
-  names_each(c, place_names[QUEUE_HOLD], message_each);
-  names_each(c, place_names[QUEUE_CUR], slice_each);
-  names_each(c, place_names[QUEUE_NEW], message_each);
+  check_each_name(c, place_names[QUEUE_TMP], unfinished_each);
+  check_each_name(c, place_names[QUEUE_HOLD], message_each);
+  check_each_name(c, place_names[QUEUE_CUR], slice_each);
+  check_each_name(c, place_names[QUEUE_NEW], message_each);
 }
 
 /* --- once more ------------------------------------------------------------------------ */
@@ -352,7 +349,7 @@ static void undone_check(check *c, char const *id, enum queue_place place)
   fd_close(fd);
 }
 
-void suspects_check(check *c)
+void check_suspects(check *c)
 {
   static enum queue_place const places[] = { QUEUE_CUR, QUEUE_NEW, QUEUE_HOLD };
   char id[ID_LEN + 1] = "";
@@ -368,9 +365,9 @@ void suspects_check(check *c)
   }
 }
 
-/* --- failed/, of an earlier version: kept, and nobody told ---------------------------- */
+/* --- failed/, of an earlier version, which told no sender ---------------------------- */
 
-/* How often a slice may vanish before it is used: qmgr removes those of the past that are empty. */
+/* How often the slice may vanish before it is used: qmgr removes old slices that are empty. */
 #define SLICE_TRIES 10
 
 static int move_to_cur(check const *c, char const *from, char const *id)
@@ -389,10 +386,7 @@ static int move_to_cur(check const *c, char const *from, char const *id)
   return -1;
 }
 
-/*
- * First the message, then its notice: of one without the other, the next check finds what is
- * missing.
- */
+/* The message first, then its notice: after a kill in between, the next check finds it missing. */
 static int failed_move(check const *c, char const *from, char const *id)
 {
   return move_to_cur(c, from, id) == -1 ? -1 : queuedir_notice(c->queue, id);
@@ -401,19 +395,19 @@ static int failed_move(check const *c, char const *from, char const *id)
 static void failed_each(check *c, char const *directory, char const *name)
 {
   stralloc path = STRALLOC_ZERO;
-  path_join(&path, directory, name);
+  check_path(&path, directory, name);
   if (!id_ok(name, strlen(name))) name_none(c, directory, name);
-  else finding(c, path.s, "of an earlier version, its sender was never told: to cur/",
-               mending_by(c, failed_move(c, path.s, name)));
+  else check_finding(c, path.s, "of an earlier version, its sender was never told: to cur/",
+                     check_mend(c, failed_move(c, path.s, name)));
   stralloc_free(&path);
 }
 
-void failed_check(check *c)
+void check_failed(check *c)
 {
   static char const directory[] = "failed";
   struct stat st;
   if (fstatat(c->queue, directory, &st, AT_SYMLINK_NOFOLLOW) == -1 || !S_ISDIR(st.st_mode)) return;
-  names_each(c, directory, failed_each);
-  finding(c, directory, "directory of an earlier version, removed",
-          mending_by(c, unlinkat(c->queue, directory, AT_REMOVEDIR)));
+  check_each_name(c, directory, failed_each);
+  check_finding(c, directory, "directory of an earlier version, removed",
+                check_mend(c, unlinkat(c->queue, directory, AT_REMOVEDIR)));
 }

@@ -1,4 +1,4 @@
-#include "check/queue-check-internal.h"
+#include "check/check.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,7 @@ static char const *verdict(check *c, char const *path, enum mending mending)
   return "left";
 }
 
-void finding(check *c, char const *path, char const *what, enum mending mending)
+void check_finding(check *c, char const *path, char const *what, enum mending mending)
 {
   int e = errno;
   char const *result;
@@ -43,13 +43,13 @@ void finding(check *c, char const *path, char const *what, enum mending mending)
   out_flush(&c->out);
 }
 
-enum mending mending_of(int result)
+enum mending check_mending(int result)
 {
   if (result != -1) return MENDED;
   return errno == ENOENT ? MENDED_ITSELF : NOT_MENDED;
 }
 
-void trouble(check *c, char const *path)
+void check_trouble(check *c, char const *path)
 {
   int e = errno;
   if (c->look_only && c->found && e == EACCES && !program_caller()) return;
@@ -59,23 +59,23 @@ void trouble(check *c, char const *path)
   c->trouble = 1;
 }
 
-void die_memory(void)
+void check_die_memory(void)
 {
   strerr_diefusys(111, "remember what was found");
 }
 
 /* --- directories --------------------------------------------------------------------------- */
 
-char const *path_join(stralloc *path, char const *directory, char const *name)
+char const *check_path(stralloc *path, char const *directory, char const *name)
 {
   path->len = 0;
   if (!stralloc_cats(path, directory) || !stralloc_cats(path, "/") || !stralloc_cats(path, name)
    || !stralloc_0(path))
-    die_memory();
+    check_die_memory();
   return path->s;
 }
 
-DIR *directory_open(int parent, char const *name)
+DIR *check_directory_open(int parent, char const *name)
 {
   int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), e;
   DIR *dir = fd == -1 ? 0 : fdopendir(fd);
@@ -86,24 +86,24 @@ DIR *directory_open(int parent, char const *name)
   return 0;
 }
 
-int dots(char const *name)
+int check_dots(char const *name)
 {
   return !strcmp(name, ".") || !strcmp(name, "..");
 }
 
-void names_each(check *c, char const *directory,
-                void (*fn)(check *c, char const *directory, char const *name))
+void check_each_name(check *c, char const *directory,
+                     void (*fn)(check *c, char const *directory, char const *name))
 {
-  DIR *dir = directory_open(c->queue, directory);
+  DIR *dir = check_directory_open(c->queue, directory);
   struct dirent const *entry;
   if (!dir)
   {
-    /* What is missing was said, or went meanwhile. */
-    if (errno != ENOENT) trouble(c, directory);
+    /* A directory that is missing was reported before, or went meanwhile. */
+    if (errno != ENOENT) check_trouble(c, directory);
     return;
   }
   while (errno = 0, (entry = readdir(dir)))
-    if (!dots(entry->d_name)) (*fn)(c, directory, entry->d_name);
-  if (errno) trouble(c, directory);
+    if (!check_dots(entry->d_name)) (*fn)(c, directory, entry->d_name);
+  if (errno) check_trouble(c, directory);
   closedir(dir);
 }

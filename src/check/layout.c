@@ -9,13 +9,13 @@ char const *const layout_owner_names[LAYOUT_OWNERS] =
 };
 
 /*
- * With users of its own.  Who has to do with the instance is in the group of writers: it reads
- * conf/ and passes through queue/.  Nobody else gets that far, so below queue/ "others" are the
- * writers, and the group is of those who have the queue.  Writers add to tmp/, new/ and asked/,
- * where nobody but their owner and that of the directory may touch what is there already (sticky)
- * and each file belongs to the keepers' group (setgid), and they write to the FIFO.  Of flush/
- * and claim/ they may ask for a name that they know: how long that list is, is what ETRN tells.
- * Everybody may pass through run/, to run/local.  Without users of its own all is 0700.
+ * The layout of an instance with users of its own.  Its users are in the writers' group, which
+ * reads conf/ and passes through queue/.  Nobody else gets past queue/, so below it "others" are
+ * the writers, and the group is the keepers.  Writers add to tmp/, new/ and asked/, and write to
+ * the FIFO; in these directories only the owner of a file, and of the directory, may touch it
+ * (sticky), and each file belongs to the keepers' group (setgid).  In flush/ and claim/ writers
+ * may look at a name that they know: ETRN tells how long that list is.  Every user may pass
+ * through run/, to run/local.  Without users of its own, all modes are cut to 0700.
  */
 #define ADD 03773
 #define KEEP 02770

@@ -1,7 +1,7 @@
 #ifndef CHECK_LAYOUT_H
 #define CHECK_LAYOUT_H
 
-/* The directories of an instance: what sluice-init makes, and queue-check compares with. */
+/* The directories of an instance: sluice-init makes them, queue-check compares with them. */
 
 #include <stddef.h>
 #include <sys/types.h>
@@ -11,11 +11,11 @@ enum layout_owner { LAYOUT_ROOT, LAYOUT_IN, LAYOUT_Q, LAYOUT_OUT, LAYOUT_LOG, LA
 extern char const *const layout_owner_names[LAYOUT_OWNERS];
 
 /*
- * Who has to do with the instance at all: writers, who may pass through queue/ and add to it;
- * whoever else has the queue is among them.
+ * The group of writers: users who may pass through queue/ and add to it.  Keepers are members too.
+ * Users outside it have nothing to do with the instance.
  */
 #define LAYOUT_WRITERS "sluice"
-/* Who has the queue: sluice-q, and operators. */
+/* The group of keepers, who have the queue: sluice-q, and operators. */
 #define LAYOUT_KEEPERS "sluice-q"
 enum layout_group { LAYOUT_GROUP_ROOT, LAYOUT_GROUP_WRITERS, LAYOUT_GROUP_KEEPERS, LAYOUT_GROUPS };
 
@@ -29,19 +29,16 @@ typedef struct layout_entry
 } layout_entry;
 #define LAYOUT_MODE_ALONE(mode) ((mode) & 0700)
 
-/* Each after the one it is in. */
+/* Every directory stands after the one it is in. */
 extern layout_entry const layout_directories[];
 extern size_t const layout_directories_count;
 
-/*
- * Of an entry of the layout the path below queue/, "." for queue/ itself; NULL for what is
- * somewhere else.
- */
+/* The path of an entry below queue/; "." for queue/ itself, NULL for an entry elsewhere. */
 extern char const *layout_below_queue(layout_entry const *entry);
 
-/* The FIFO. */
+/* The FIFO that writers hint qmgr by. */
 extern layout_entry const layout_trigger;
-/* As qmgr makes it. */
+/* The FIFO of what operators did, as qmgr makes it. */
 extern layout_entry const layout_deeds;
 
 #endif

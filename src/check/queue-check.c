@@ -1,11 +1,11 @@
 /*
  * queue-check: find what is not as it should be in a queue directory, and mend it.
  *
- * Root gives things back to their owners first, by descriptors (check-layout.c), and looks at all
- * the rest as the user who has the queue.
+ * Root mends owners and modes first, by descriptors (check-layout.c), and checks all the rest as
+ * the user who has the queue.
  */
 
-#include "check/queue-check-internal.h"
+#include "check/check.h"
 
 #include <sys/stat.h>
 
@@ -75,15 +75,15 @@ int main(int argc, char const *const *argv)
   c.now_us = wallclock_us();
   lists_init(&c.owed);
 
-  layout_open(&c);
-  layout_check_beside(&c);
-  layout_check(&c);
-  become_owner(&c);
-  failed_check(&c);
-  messages_check(&c);
-  names_check(&c);
-  lists_check(&c);
-  suspects_check(&c);
+  check_layout_open(&c);
+  check_layout_beside(&c);
+  check_layout(&c);
+  check_become_owner(&c);
+  check_failed(&c);
+  check_messages(&c);
+  check_names(&c);
+  check_lists(&c);
+  check_suspects(&c);
 
   if (c.mended) trigger_hint(c.queue, "scan", "");
   say(&c);
