@@ -66,7 +66,7 @@ static int name_find(ages *a, char const *name, uint32_t *i)
   return avltree_search(&a->by_name, AGES_OTHERS, i) || name_new(a, AGES_OTHERS, i);
 }
 
-/* What says it is from the future is new. */
+/* An age below zero, from the future, counts as new. */
 static unsigned int bucket_of(ages const *a, uint64_t since_us)
 {
   uint64_t minutes = since_us < a->now_us ? (a->now_us - since_us) / MINUTE_US : 0;

@@ -2,8 +2,8 @@
 #define LIST_AGES_H
 
 /*
- * How many of something are how old, by name (of a domain): the figures of queue-shape's table.
- * All zero but for AGES_ZERO is empty; ages_init() comes first.
+ * How many messages are how old, for each name (a domain): the figures of queue-shape's table.
+ * AGES_ZERO is empty; ages_init() comes first.
  */
 
 #include <stddef.h>
@@ -13,20 +13,22 @@
 #include <skalibs/stralloc.h>
 
 #define AGES_BUCKETS_MAX 32
-/* So many names are told apart (some 40 MiB with ten buckets); the rest is AGES_OTHERS together. */
+/*
+ * The table keeps so many names apart (some 40 MiB with ten buckets), all others as AGES_OTHERS.
+ */
 #define AGES_NAMES_MAX 250000
 #define AGES_OTHERS "OTHERS"
 
 typedef struct ages
 {
   unsigned int buckets;     /* 1 to AGES_BUCKETS_MAX */
-  uint64_t minutes;         /* below which age the first bucket is */
+  uint64_t minutes;         /* the first bucket holds ages below this */
   int linear;               /* all buckets are as wide; else each is as wide as all before it */
   uint64_t now_us;
   stralloc text;            /* the names, strings */
-  genalloc names;           /* size_t: where each begins */
+  genalloc names;           /* size_t: where in text each name begins */
   genalloc counts;          /* uint64_t: for each name the total, then the buckets */
-  uint64_t all[1 + AGES_BUCKETS_MAX]; /* the same of all names together */
+  uint64_t all[1 + AGES_BUCKETS_MAX]; /* the same counts of all names together */
   avltree by_name;
   genalloc order;           /* uint32_t: the names' numbers as ages_sort() has them */
 } ages;
@@ -36,25 +38,25 @@ typedef struct ages
   .by_name = AVLTREE_ZERO, .order = GENALLOC_ZERO \
 }
 
-/* It stays where it is from here on. */
+/* The struct must not move from here on. */
 extern void ages_init(ages *a, unsigned int buckets, uint64_t minutes, int linear, uint64_t now_us);
 extern void ages_free(ages *a);
 
-/* Count one of this name.  1, or 0 with errno ENOMEM. */
+/* Count one message of this name.  1, or 0 with errno ENOMEM. */
 extern int ages_add(ages *a, char const *name, uint64_t since_us);
 
 /*
- * Below how many minutes a bucket (from 0) is; the last one has no such limit, it begins where
- * this says.
+ * The upper limit of a bucket (from 0) in minutes.  The last bucket has none: of it this is where
+ * it begins.
  */
 extern uint64_t ages_limit(ages const *a, unsigned int bucket);
 
 /*
- * Sort: the greater total first, of the same the shorter name, then by name.  1, or 0 with errno
- * ENOMEM.
+ * Sort the names: greatest total first; of equal totals the shorter name first, then by name.  1,
+ * or 0 with errno ENOMEM.
  */
 extern int ages_sort(ages *a);
-/* Row n of them: the name, and its counts as in all[]. */
+/* The sorted rows: how many, and of row n the name and its counts as in all[]. */
 extern size_t ages_len(ages const *a);
 extern char const *ages_name(ages const *a, size_t n);
 extern uint64_t const *ages_counts(ages const *a, size_t n);

@@ -13,7 +13,7 @@
 #include "smtp/chars.h"
 #include "list/waiting.h"
 
-/* Beside the bits of places. */
+/* This bit stands beside those of places. */
 #define FILTER_ACTIVE (1u << 31)
 
 static int invalid(void)
@@ -22,7 +22,10 @@ static int invalid(void)
   return 0;
 }
 
-/* Without one of these a pattern is the text itself, backslashes of a quoted local part and all. */
+/*
+ * A pattern without one of these characters matches its own text alone: a backslash in it is one
+ * of a quoted local part.
+ */
 static int is_glob(char const *pattern)
 {
   return !!strpbrk(pattern, "*?[");
@@ -30,13 +33,13 @@ static int is_glob(char const *pattern)
 
 /* --- options ------------------------------------------------------------------------------ */
 
-/* A string of these octets. */
+/* Append these octets as a string. */
 static int string_add(stralloc *strings, char const *s, size_t len)
 {
   return stralloc_catb(strings, s, len) && stralloc_0(strings);
 }
 
-/* An empty one is a mistake: a variable of the shell that was not set. */
+/* An empty pattern is an error: a shell's variable was not set. */
 static int pattern_ok(size_t len)
 {
   return len && len <= FILTER_PATTERN_MAX;
@@ -51,7 +54,7 @@ static size_t brackets_skip(char const **pattern)
   return len - 2;
 }
 
-/* What names the null sender matches no other one: that is what an empty pattern does. */
+/* A pattern that names the null sender matches no other: it is stored as an empty pattern. */
 static int sender_add(stralloc *patterns, char const *pattern)
 {
   size_t len;
@@ -67,7 +70,7 @@ static int recipient_add(stralloc *patterns, char const *pattern)
   return string_add(patterns, pattern, len);
 }
 
-/* A domain as it may be written, or a pattern of names as they are kept. */
+/* Take a domain in any spelling, or a pattern of folded names. */
 static int domain_add(stralloc *patterns, char const *pattern)
 {
   stralloc folded = STRALLOC_ZERO;
@@ -88,7 +91,7 @@ static int age_add(uint64_t *age_us, char const *value)
   return 1;
 }
 
-/* Powers of 1024; -1 for what is no unit. */
+/* The power of 1024 that a unit stands for; -1 for any other letter. */
 static int unit_power(char const *unit)
 {
   if (!*unit) return 0;
@@ -168,7 +171,7 @@ void filter_free(filter *f)
 
 /* --- questions ---------------------------------------------------------------------------- */
 
-/* Whatever is in this place? */
+/* Is every message in this place meant? */
 static int place_all(filter const *f, enum queue_place place)
 {
   return !f->places || f->places & 1u << place;

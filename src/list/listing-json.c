@@ -8,7 +8,7 @@ static char const *const state_names[] =
   [LISTING_HOLD] = "hold"
 };
 
-/* What goes before a value that is not the first. */
+/* A key, with the comma that parts it from the value before. */
 #define KEY(name) ", \"" name "\": "
 
 static void text_put(out *o, char const *key, char const *s)
@@ -29,7 +29,7 @@ static void bool_put(out *o, char const *key, int yes)
   out_text(o, yes ? "true" : "false");
 }
 
-/* Whole seconds; 0 is null: there is no such moment. */
+/* Put a moment in whole seconds; 0, no such moment, is null. */
 static void time_put(out *o, char const *key, uint64_t us)
 {
   out_text(o, key);
@@ -61,7 +61,10 @@ static void recipient_put(listing *l, listing_entry const *e, waiting_domain con
   out_text(o, "}");
 }
 
-/* The shortest lifetime of their routes, in seconds; UINT64_MAX where there are none. */
+/*
+ * The shortest lifetime, in seconds, of the routes of all owed recipients; UINT64_MAX without
+ * any.
+ */
 static uint64_t recipients_put(listing *l, listing_entry const *e)
 {
   out *o = &l->out;

@@ -6,19 +6,19 @@
 #include "base/wallclock.h"
 
 /*
- * The widths of postqueue's columns, with ids as long as ours, and of the line that a reason
- * ends.
+ * The widths of postqueue's columns, with ids as long as ours, and of a line that ends in a
+ * reason.
  */
 #define COLUMN_ID 17
 #define COLUMN_SIZE 8
 #define COLUMN_TIME 19
 #define COLUMN_REASON 76
-/* Where addresses begin. */
+/* The column that addresses begin at. */
 #define COLUMN_ADDRESS (COLUMN_ID + 1 + COLUMN_SIZE + 1 + COLUMN_TIME + 1)
 
 #define HEADINGS "----Queue ID----- --Size-- ---Arrival Time---- --Sender/Recipient------\n"
 
-/* Two digits, with this in place of a zero before one. */
+/* Two digits, the first of which is this character in place of a zero. */
 static void pair_put(char *text, int number, char zero)
 {
   text[0] = (char)(number < 10 ? zero : '0' + number / 10);
@@ -26,8 +26,8 @@ static void pair_put(char *text, int number, char zero)
 }
 
 /*
- * "Sat Nov 21 07:45:53", local time; "" for a moment that has none.  By hand: strftime(3) takes
- * ten times as long.
+ * "Sat Nov 21 07:45:53", local time; "" where localtime_r(3) fails. strftime(3) would take ten
+ * times as long.
  */
 static void date_format(char text[COLUMN_TIME + 1], uint64_t us)
 {
@@ -89,7 +89,7 @@ static void reason_put(out *o, char const *why)
   out_text(o, ")\n");
 }
 
-/* A reason goes before the recipients it is about: those that follow up to the next reason. */
+/* A reason stands before its recipients: all those up to the next reason. */
 static void recipients_put(listing *l, message const *m)
 {
   size_t i;

@@ -1,4 +1,4 @@
-/* queue-cat: show messages of the queue: envelope, content, what became of them. */
+/* queue-cat: show messages of the queue: envelope, content, history of delivery. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@
 
 char const *PROG = "queue-cat";
 
-/* What is to be shown, or-ed; 0: all of the message, as it stands in its file. */
+/* The parts to be shown, or-ed; 0: envelope, content and history under headings. */
 enum part
 {
   PART_ENVELOPE = 1,
@@ -39,14 +39,14 @@ enum part
 typedef struct shower
 {
   int queue;
-  int terminal;       /* standard output is one: nothing gets there that it would act on */
+  int terminal;       /* standard output is one: controls are cleaned */
   unsigned int parts;
-  int bare;           /* no headings: one part of one message */
-  int code;           /* to exit with */
+  int bare;           /* one part of one message is shown, without headings */
+  int code;           /* the code to exit with */
   message message;
-  stralloc line;      /* of the history */
-  size_t len;         /* of what waits in piece */
-  char last;          /* octet that went out */
+  stralloc line;      /* a line of the history */
+  size_t len;         /* octets that wait in piece */
+  char last;          /* the octet written last */
   char piece[PIECE_LEN];
 } shower;
 
@@ -69,7 +69,7 @@ static void out_line_end(shower *w)
   if (w->last != '\n') out_string(w, "\n");
 }
 
-/* "--- WORDS", at the beginning of a line. */
+/* Put "--- WORDS" at the beginning of a line. */
 static void out_heading(shower *w, char const *const *words)
 {
   if (w->bare) return;
@@ -84,7 +84,7 @@ static void out_heading(shower *w, char const *const *words)
 }
 #define heading(w, ...) out_heading((w), (char const *const []){ __VA_ARGS__, 0 })
 
-/* Lines for a terminal: LF and TAB stay as they are, the CR of a line end is left out. */
+/* Put lines, cleaned for a terminal: LF and TAB stay, the CR of a line end is left out. */
 static void out_clean(shower *w, char *s, size_t len)
 {
   while (len)
@@ -102,8 +102,8 @@ static void out_clean(shower *w, char *s, size_t len)
 }
 
 /*
- * How much of a piece can be cleaned by itself: whole lines, or all but a character that is cut
- * in two.
+ * How many octets of a piece can be cleaned alone: its whole lines, or, of a line without an end,
+ * all but a character that is cut in two.
  */
 static size_t piece_whole(shower const *w)
 {
@@ -118,7 +118,9 @@ static size_t piece_whole(shower const *w)
 
 /* --- ranges of a file ----------------------------------------------------------------------- */
 
-/* More octets of the file for the piece, which has room.  1; 0 at the end; -1 with errno. */
+/*
+ * Read more octets of the file into the piece, which has room.  1; 0 at the end; -1 with errno.
+ */
 static int piece_fill(shower *w, int fd, uint64_t *from, uint64_t to)
 {
   size_t want = PIECE_LEN - w->len;
@@ -133,7 +135,7 @@ static int piece_fill(shower *w, int fd, uint64_t *from, uint64_t to)
   return 1;
 }
 
-/* The first octets of the piece are done with. */
+/* Drop the first octets of the piece. */
 static void piece_drop(shower *w, size_t n)
 {
   w->len -= n;
@@ -141,8 +143,8 @@ static void piece_drop(shower *w, size_t n)
 }
 
 /*
- * Octets of the file as they are, or cleaned where standard output is a terminal.  1, or 0 with
- * errno.
+ * Put octets of the file as they are, or cleaned where standard output is a terminal.  1, or 0
+ * with errno.
  */
 static int range_show(shower *w, int fd, uint64_t from, uint64_t to)
 {
@@ -155,20 +157,20 @@ static int range_show(shower *w, int fd, uint64_t from, uint64_t to)
     else out(w, w->piece, n);
     piece_drop(w, n);
   }
-  /* the file ended early: what was kept back for a terminal */
+  /* the file ended early: put what was kept back for a terminal */
   if (!r) out_clean(w, w->piece, w->len);
   return r != -1;
 }
 
 /*
- * Where the headers end: where the first empty line begins, or at the end of the content.  1, or
- * 0 with errno.
+ * Find the end of the header: the first empty line, or the end of the content.  1, or 0 with
+ * errno.
  */
 static int headers_end(shower *w, int fd, uint64_t *end)
 {
   uint64_t from = w->message.content_offset, to = from + w->message.content_len;
   int r;
-  /* before the first line there is an end of line as well */
+  /* the first line may be the empty one, as if a line end stood before it */
   memcpy(w->piece, "\r\n", 2);
   w->len = 2;
   while ((r = piece_fill(w, fd, &from, to)) == 1)
@@ -193,8 +195,8 @@ static void history_put(shower *w, char const *s, size_t len)
 }
 
 /*
- * The whole lines in the piece; what fills it without an end counts as one.  A torn last line is
- * not shown.
+ * Show the whole lines in the piece; a piece that is full without a line end counts as a line.  A
+ * torn last line is not shown.
  */
 static void history_lines(shower *w)
 {
@@ -228,7 +230,7 @@ static int envelope_show(shower *w, int fd)
   char date[WALLCLOCK_DATE_MAX];
   wallclock_date(date, w->message.arrival_us);
   heading(w, "envelope,", date);
-  /* the empty line at its end is not shown */
+  /* the empty line that ends the envelope is not shown */
   return range_show(w, fd, MESSAGE_HEAD_LEN, w->message.content_offset - 1);
 }
 
@@ -257,7 +259,7 @@ static int whole_show(shower *w, int fd)
   return range_show(w, fd, w->message.content_offset + w->message.content_len, UINT64_MAX);
 }
 
-/* Those asked for; only the file itself need not be a whole message. */
+/* Show the parts asked for.  Only -r takes a file that is no whole message. */
 static int parts_show(shower *w, int fd)
 {
   if (w->parts != PART_FILE && !message_read(&w->message, fd)) return 0;
@@ -273,7 +275,7 @@ static int parts_show(shower *w, int fd)
   return range_show(w, fd, 0, UINT64_MAX);
 }
 
-/* All of a message, or of what is none. */
+/* Show a message, or a file that is none as far as it can be read. */
 static int file_show(shower *w, int fd, char const *id, enum queue_place place)
 {
   if (message_read(&w->message, fd)) return whole_show(w, fd);

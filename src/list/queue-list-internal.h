@@ -1,7 +1,10 @@
 #ifndef QUEUE_LIST_INTERNAL_H
 #define QUEUE_LIST_INTERNAL_H
 
-/* What the files of queue-list share: an entry of the list, and the forms it is put in. */
+/*
+ * What the files of queue-list share: an entry of the list, and the forms that entries are
+ * printed in.
+ */
 
 #include <stdint.h>
 #include <skalibs/stralloc.h>
@@ -12,7 +15,7 @@
 
 enum listing_state { LISTING_INCOMING, LISTING_ACTIVE, LISTING_DEFERRED, LISTING_HOLD };
 
-/* A message as it is now. */
+/* A message and its state at this moment. */
 typedef struct listing_entry
 {
   char const *id;
@@ -25,8 +28,8 @@ typedef struct listing
   waiting waiting;
   out out;
   stralloc why;            /* a reason being put together */
-  stralloc last;           /* the one that was listed last */
-  uint64_t count;          /* what was listed */
+  stralloc last;           /* the reason that was listed last */
+  uint64_t count;          /* messages listed */
   uint64_t bytes;
 } listing;
 
@@ -34,14 +37,16 @@ typedef struct listing
 
 extern void listing_die_memory(void);
 
-/* The address, or what lists say for none. */
+/* The sender's address, or FILTER_NULL_SENDER for the null sender. */
 extern char const *listing_sender(message const *m);
 
-/* The domain of a recipient that is listed.  Dies where its route cannot be told. */
+/* The domain of a recipient.  Dies where its route cannot be found. */
 extern waiting_domain const *listing_domain(listing *l, message const *m,
                                             message_recipient const *r);
 
-/* Why the recipient is listed, "" where that is not known.  Good until the next call. */
+/*
+ * The reason why the recipient's mail waits, "" where none is known.  Good until the next call.
+ */
 extern char const *listing_why(listing *l, waiting_domain const *d, message const *m,
                                message_recipient const *r);
 

@@ -23,7 +23,10 @@
   "[-q new | cur | hold | active] [id... | -]"
 #define dieusage() strerr_dieusage(100, USAGE)
 
-/* Ids listed from new/ that are remembered, lest they be listed again where they went. */
+/*
+ * So many ids listed from new/ are remembered, so that they are not listed again in another
+ * place.
+ */
 #define MOVED_MAX 65536
 
 char const *PROG = "queue-list";
@@ -39,14 +42,14 @@ typedef struct walker
   message message;
   listing listing;
   stralloc moved;          /* ids listed from new/, ID_LEN octets each */
-  enum queue_place walked; /* the place we are walking through */
-  int open_flags;          /* of queuedir_open_walked() */
-  int code;                /* to exit with */
+  enum queue_place walked; /* the place being walked through */
+  int open_flags;          /* for queuedir_open_walked() */
+  int code;                /* the code to exit with */
 } walker;
 
 /* --- output -------------------------------------------------------------------------------- */
 
-/* What was put together goes out now, or once the buffer is full. */
+/* Write the entry now, or once the buffer is full. */
 static void entry_write(listing *l, int now)
 {
   stralloc *text = &l->out.text;
@@ -70,7 +73,7 @@ static void entry_list(walker *w, listing_entry const *e)
     case FORM_JSON: listing_json_entry(l, e); break;
     case FORM_IDS: id_put(&l->out, e->id); break;
   }
-  entry_write(l, !l->count); /* the first one is seen at once */
+  entry_write(l, !l->count); /* the first entry is written at once */
   l->count++;
   l->bytes += e->message->content_len;
 }
@@ -97,7 +100,7 @@ static enum listing_state state_of(enum queue_place place, int active)
   return place == QUEUE_NEW ? LISTING_INCOMING : LISTING_DEFERRED;
 }
 
-/* Read an open message.  1 when it is one that is meant. */
+/* Read an open message.  1 when the filter matches. */
 static int entry_read(walker *w, listing_entry *e, int fd, enum queue_place place)
 {
   int active = message_busy(fd) == 1;
@@ -114,7 +117,7 @@ static int id_compare(void const *a, void const *b)
   return memcmp(a, b, ID_LEN);
 }
 
-/* Messages leave new/ while we look: what was listed there is not listed in another place. */
+/* Messages leave new/ meanwhile: one that was listed there is not listed in another place. */
 static int moved(walker const *w, char const *id)
 {
   return w->walked != QUEUE_NEW && w->moved.len
@@ -133,8 +136,8 @@ static int something_owed(message const *m)
 }
 
 /*
- * A message found while walking; one that has left the place meanwhile is found in another, or is
- * gone.
+ * List a message found by a walk.  One that has left the place meanwhile is found in another, or
+ * is gone.
  */
 static int message_walked(int dir, char const *id, void *data)
 {
@@ -174,7 +177,7 @@ static void walk(walker *w)
   }
 }
 
-/* A message that was named: listed even if it owes nothing any more. */
+/* List a message that was named, even when it owes nothing any more. */
 static void message_named(char const *id, void *data)
 {
   walker *w = data;
@@ -223,7 +226,7 @@ static int options_read(int argc, char const *const *argv, char const **dir, wal
   return scan.ind;
 }
 
-/* A list of ids needs no settings: the queue can be cleared with a broken one. */
+/* -1 needs no settings: an operator can clear the queue while conf/ is broken. */
 static void instance_use(walker *w, char const *path)
 {
   int instance, conf;

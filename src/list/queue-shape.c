@@ -1,4 +1,4 @@
-/* queue-shape: who waits how long, domain by domain. */
+/* queue-shape: how long mail has waited, domain by domain. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@
 #define dieusage() strerr_dieusage(100, USAGE)
 #define dienomem() strerr_diefusys(111, "count")
 
-/* What qshape takes without options. */
+/* The defaults of Postfix's qshape(1). */
 #define BUCKETS 10
 #define MINUTES 5
 /* Ten years. */
@@ -33,7 +33,7 @@ char const *PROG = "queue-shape";
 
 /* --- which messages ------------------------------------------------------------------- */
 
-/* Where a message is and whether it is being sent, or-ed. */
+/* The place of a message, and whether an agent is sending it, or-ed. */
 enum { NEW_IDLE = 1, NEW_BUSY = 2, CUR_IDLE = 4, CUR_BUSY = 8, HELD = 16 };
 
 typedef struct kind
@@ -94,10 +94,10 @@ typedef struct shape
   ages ages;
   metrics metrics;
   out out;
-  int code;              /* to exit with */
+  int code;              /* the code to exit with */
 } shape;
 
-/* The domain of an address, folded as far as it can be told from others. */
+/* The domain of an address, in lower case and without a dot at its end. */
 static char const *domain_of(shape *s, char const *address)
 {
   char const *at = strrchr(address, '@');
@@ -147,7 +147,7 @@ static void complain(shape *s, char const *id)
   s->code = 111;
 }
 
-/* What is no message is for queue-check to put aside. */
+/* A file that is no message is left to queue-check. */
 static void corrupt_count(shape *s, char const *id, uint64_t bytes)
 {
   if (s->monitor) metrics_message(&s->metrics, SHAPE_CORRUPT, id_time(id), bytes, 0);
@@ -166,8 +166,8 @@ static void message_look(shape *s, char const *id, int fd, enum queue_place plac
 }
 
 /*
- * Messages move on from new/ to cur/ while we look.  New/ is walked through after cur/, and what it
- * held then counts wherever it is by now: so that none counts twice.
+ * Messages move from new/ to cur/ meanwhile.  New/ is walked through after cur/, and a message
+ * found there counts even when it has moved on: so no message counts twice.
  */
 static int message_walked(char const *id, void *data)
 {
@@ -248,7 +248,7 @@ static unsigned int number_read(char const *text, unsigned int min, unsigned int
   return number;
 }
 
-/* What makes the table is wrong with -m, which shows none. */
+/* The options of the table are wrong with -m, which prints none. */
 static int options_read(int argc, char const *const *argv, shape *s)
 {
   subgetopt scan = SUBGETOPT_ZERO;

@@ -13,7 +13,7 @@
 #include "flush/trigger.h"
 #include "queue/queuedir.h"
 
-/* Octets of queue/totals; more is not ours. */
+/* The most octets of queue/totals; a longer file is not qmgr's. */
 #define TOTALS_MAX 200
 
 static char const *const state_names[SHAPE_STATES] =
@@ -44,7 +44,7 @@ typedef struct site_walk
   sitefile file;
 } site_walk;
 
-/* A file that went meanwhile, or makes no sense, says nothing about the site's state. */
+/* A site file that went meanwhile, or cannot be parsed, leaves the site's state unknown. */
 static int site_each(char const *site, void *data)
 {
   site_walk *w = data;
@@ -114,7 +114,7 @@ static void family_put(out *o, char const *name, char const *type, char const *h
   out_text(o, "\n");
 }
 
-/* label NULL: without one. */
+/* label may be NULL: the sample has none. */
 static void sample_put(out *o, char const *name, char const *label, char const *value,
                        uint64_t number)
 {

@@ -4,11 +4,11 @@
 
 #include <skalibs/types.h>
 
-/* As qshape has it: of a row, the least there is for a name, the rows on a terminal. */
+/* The sizes of qshape(1). */
 #define WIDTH 80
 #define NAME_WIDTH 18
 #define TERMINAL_ROWS 20
-/* Of a bar, and of the space before it. */
+/* Columns of a bar, and of the space before it. */
 #define BAR_MIN 10
 #define BAR_MAX 40
 #define BAR_SPACE 2
@@ -59,8 +59,7 @@ static void heading_format(char *text, ages const *a, unsigned int n)
 }
 
 /*
- * A space before the greatest number of it, which is that of all together, and three columns at
- * least.
+ * The width of a column: a space and the total, its greatest number, but three columns at least.
  */
 static size_t width_of(char const *heading, uint64_t greatest)
 {
@@ -69,7 +68,7 @@ static size_t width_of(char const *heading, uint64_t greatest)
   return width > 2 ? width + 1 : 3;
 }
 
-/* Returns what is left for the name. */
+/* Set the widths of all columns.  Returns what is left for the name. */
 static size_t columns_make(column *columns, ages const *a, table_form const *form)
 {
   size_t taken = 0;
@@ -85,7 +84,7 @@ static size_t columns_make(column *columns, ages const *a, table_form const *for
 
 /* --- rows ----------------------------------------------------------------------------- */
 
-/* Of a name that is too long its end is shown, behind a "+". */
+/* A name that is too long is cut at its beginning, where a "+" stands. */
 static void name_put(out *o, char const *name, size_t width)
 {
   char const *clean = out_cleaned(o, name);

@@ -1,4 +1,4 @@
-/* site-list: how the next hops do, and how much waits for each. */
+/* site-list: the state of each next hop, and how much mail waits for it. */
 
 #include <errno.h>
 #include <signal.h>
@@ -35,11 +35,11 @@ typedef struct listing
   enum form form;
   int watch;
   unsigned int interval;        /* seconds */
-  names asked;                  /* for, folded and sorted; none: all */
+  names asked;                  /* the sites asked for, folded and sorted; none: all sites */
   sites sites;
   uint64_t now_s;
   int terminal;
-  size_t columns;               /* of the terminal */
+  size_t columns;               /* columns of the terminal */
   size_t lines;
   out out;
 } listing;
@@ -60,7 +60,7 @@ static int known(listing const *l, char const *name)
   return 0;
 }
 
-/* 1 when all that were asked for are there. */
+/* Warn about sites asked for that are not known.  1 when there are none. */
 static int asked_known(listing const *l)
 {
   size_t i;
@@ -87,7 +87,7 @@ static char const *const headings[COLUMNS] =
 };
 #define HEADING_WHY "WHY"
 
-/* What stands in a row, but for why. */
+/* The text of a row's column; WHY comes after the columns. */
 typedef struct cells
 {
   char const *text[COLUMNS];
@@ -102,7 +102,7 @@ static void number_format(char *text, uint64_t number)
   text[uint64_fmt(text, number)] = 0;
 }
 
-/* How long ago, and in how long; "-" where there is no such moment. */
+/* How long ago SINCE was, and how far off NEXT is; "-" where there is no such moment. */
 static void since_format(char *text, uint64_t since_s, uint64_t now_s)
 {
   if (since_s) out_age_format(text, since_s < now_s ? now_s - since_s : 0);
@@ -144,7 +144,7 @@ static void widths_find(listing *l, size_t widths[COLUMNS])
   }
 }
 
-/* As long as it may be, but on a terminal no longer than that is wide. */
+/* Put WHY in full, on a terminal as much as fits the line. */
 static void line_put(listing *l, char const *const *text, size_t const *widths, char const *why)
 {
   size_t begin = l->out.text.len, n;
@@ -158,7 +158,7 @@ static void line_put(listing *l, char const *const *text, size_t const *widths, 
   if (l->terminal) out_clip(&l->out, begin, l->columns);
 }
 
-/* What is behind the text, of a line that stood there before, is cleared. */
+/* End a line; with -w the rest of the line that stood there before is cleared. */
 static void line_end(listing *l)
 {
   out_text(&l->out, l->watch ? "\033[K\n" : "\n");
@@ -178,7 +178,10 @@ static size_t wanted_count(listing const *l)
   return count;
 }
 
-/* room: lines at the most, of which the last says how many are not shown; 0: no limit. */
+/*
+ * room: the most lines; where that is too few, the last says how many sites are not shown.  0: no
+ * limit.
+ */
 static void table_put(listing *l, size_t room)
 {
   size_t widths[COLUMNS], count = wanted_count(l), shown = 0, i;
@@ -221,7 +224,7 @@ static void number_put(out *o, char const *key, uint64_t number)
   out_number(o, number);
 }
 
-/* 0 is null: there is no such moment. */
+/* Put a moment; 0, no such moment, is null. */
 static void time_put(out *o, char const *key, uint64_t seconds)
 {
   key_put(o, key);
@@ -296,7 +299,7 @@ static void signals_block(sigset_t *end)
   if (sigprocmask(SIG_BLOCK, end, 0) == -1) strerr_diefusys(111, "catch signals");
 }
 
-/* 0: one of the signals that end us came. */
+/* Wait for the interval.  0 when a signal came that ends the program. */
 static int pause_or_end(sigset_t const *end, unsigned int seconds)
 {
   struct timespec const time = { .tv_sec = (time_t)seconds };
@@ -348,7 +351,7 @@ static int options_read(int argc, char const *const *argv, listing *l)
   return scan.ind;
 }
 
-/* As files are named: hosts and domains in lower case. */
+/* Fold the sites asked for: files in queue/site have hosts and domains in lower case. */
 static void asked_read(listing *l, char const *const *words)
 {
   char name[FLUSH_NAME_MAX + 1];

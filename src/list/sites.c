@@ -60,7 +60,7 @@ static int row_add(sites *set, char const *name, sitefile const *file)
     && genalloc_append(site_row, &set->rows, &row) && avltree_insert(&set->by_name, i);
 }
 
-/* A file that makes no sense is one of a site all the same. */
+/* A file that cannot be parsed still names a site: its state is unknown. */
 static int file_each(char const *name, void *data)
 {
   sites *set = data;
@@ -77,10 +77,10 @@ static int domain_each(char const *name, void *data)
   return names_add(&set->domains, 0, name, strlen(name));
 }
 
-/* 1; 0 with errno. */
+/* Find every domain that has a list.  1; 0 with errno. */
 static int domains_find(sites *set, char const **where)
 {
-  /* A list may be on its way from flush/ to claim/, or back, while we look. */
+  /* A list may move from flush/ to claim/, or back, meanwhile: look a second time. */
   static char const *const places[] = { "flush", "claim", "flush" };
   static char const *const paths[] = { "queue/flush", "queue/claim", "queue/flush" };
   size_t i;
@@ -93,7 +93,7 @@ static int domains_find(sites *set, char const **where)
   return 1;
 }
 
-/* The row of a site that may have no file. */
+/* The row of a site; one without a file gets its row here. */
 static site_row *row_get(sites *set, char const *name)
 {
   static sitefile const nothing = { .state = SITEFILE_UNKNOWN, .why = "" };

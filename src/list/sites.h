@@ -3,7 +3,7 @@
 
 /*
  * Every next hop that is known: those with a file in queue/site, and those that mail waits for.
- * All zero but for SITES_ZERO is empty; sites_init() comes first.
+ * SITES_ZERO is empty; sites_init() comes first.
  */
 
 #include <stddef.h>
@@ -19,12 +19,12 @@
 typedef struct site_row
 {
   size_t name;          /* offsets into sites.text of strings */
-  size_t why;           /* cleaned */
+  size_t why;           /* cleaned for a terminal */
   enum sitefile_state state;
   uint64_t since_s;     /* 0: unknown */
   uint64_t failures;
-  uint64_t next_s;      /* 0: not before something happens */
-  uint64_t waiting;     /* entries of the lists that lead there: messages at the most */
+  uint64_t next_s;      /* 0: no time is set */
+  uint64_t waiting;     /* entries of the lists that lead to the site: its messages at the most */
 } site_row;
 
 typedef struct sites
@@ -32,11 +32,11 @@ typedef struct sites
   int queue;
   int conf;
   stralloc text;
-  genalloc rows;        /* of site_row */
+  genalloc rows;        /* the rows, of site_row */
   avltree by_name;
-  names domains;        /* with a list */
+  names domains;        /* domains that have a list */
   conf_routes routes;
-  conf_route route;     /* of the one that is looked at */
+  conf_route route;     /* the route of the domain being looked at */
 } sites;
 #define SITES_ZERO \
 { \
@@ -47,14 +47,17 @@ typedef struct sites
 #define sites_at(set, n) (genalloc_s(site_row, &(set)->rows) + (n))
 #define sites_string(set, offset) ((set)->text.s + (offset))
 
-/* The set stays where it is from here on; the descriptors stay the caller's. */
+/*
+ * The struct must not move from here on.  The caller keeps both descriptors open, and closes
+ * them.
+ */
 extern void sites_init(sites *set, int queue, int conf);
 extern void sites_free(sites *set);
 
 /*
- * Look anew: forgets what was found before.  Sorted: down, parked, unknown, up, then by name.
- * Returns 1, or 0 with errno; then *where is what it was about, below the instance, or NULL for a
- * setting that makes no sense or cannot be read: see conf_why().
+ * Find all sites anew, and sort them: down, parked, unknown, up, then by name.
+ * Returns 1, or 0 with errno; then *where is the path below the instance that could not be read,
+ * or NULL for a setting: see conf_why().
  */
 extern int sites_look(sites *set, char const **where);
 

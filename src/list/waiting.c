@@ -77,7 +77,7 @@ static waiting_domain *places_of(waiting *w, char const *domain)
   return w->domains + ((hash ^ hash >> 15) & (WAITING_DOMAINS - 1) & ~(WAITING_PLACES - 1u));
 }
 
-/* A place to use: a free one, else each of them in its turn. */
+/* The place for another domain: a free one, else the one whose turn it is. */
 static waiting_domain *place_take(waiting *w, waiting_domain *places)
 {
   size_t i;

@@ -2,9 +2,8 @@
 #define LIST_WAITING_H
 
 /*
- * Why a recipient's mail waits, and until when: its route, the site file, and conf/backoff
- * taken together.  What is found for a domain is kept for the next message, for a bounded
- * number of domains.
+ * Why a recipient's mail waits, and until when, as its route, the site file and conf/backoff say.
+ * The route and site of a domain are kept for the next message, for a bounded number of domains.
  */
 
 #include <stdint.h>
@@ -14,7 +13,7 @@
 #include "queue/sitefile.h"
 #include "queue/message.h"
 
-/* A domain's way out.  The strings belong to it. */
+/* A domain's route, and the state of its site. */
 typedef struct waiting_domain
 {
   stralloc domain;
@@ -25,8 +24,8 @@ typedef struct waiting_domain
 } waiting_domain;
 
 /*
- * Powers of two: domains kept, and how many of them may share a hash, so that few domains never
- * displace each other.
+ * The number of domains kept, and of places that domains with one hash share, so that a few
+ * domains never displace each other.  Both are powers of two.
  */
 #define WAITING_DOMAINS 4096
 #define WAITING_PLACES 8
@@ -36,27 +35,28 @@ typedef struct waiting
   int queue;
   conf_routes routes;
   conf_backoff backoff;
-  uint64_t now_us;      /* when that was read */
-  unsigned int turn;    /* whose place is taken next where all are in use */
+  uint64_t now_us;      /* when waiting_init() was called */
+  unsigned int turn;    /* the place that is taken next where all are in use */
   waiting_domain domains[WAITING_DOMAINS];
 } waiting;
 
 /*
- * Read what is the same for all domains.  The descriptor of the queue stays the caller's.  1, or 0
- * with conf_why().
+ * Read the routes and the back-off.  The caller keeps the queue's descriptor open.  1, or 0 with
+ * conf_why().
  */
 extern int waiting_init(waiting *w, int queue, int conf);
 extern void waiting_free(waiting *w);
 
 /*
- * The way of a folded domain.  Good until the next call.
- * Returns NULL when its route cannot be told: errno and conf_why() of conf_routes_find().
+ * The route and site of a folded domain.  Good until the next call.
+ * Returns NULL when the route cannot be found: errno and conf_why() of conf_routes_find().
  */
 extern waiting_domain const *waiting_find(waiting *w, char const *domain);
 
 /*
- * Why: what the last attempt met, else why the site is not tried, else that it is parked.
- * The offset of an enhanced status code before it is passed.  "" where nothing is known.
+ * The reason why mail waits: that of the last attempt, else why the site is down, else that it is
+ * parked.  A reason of the site file comes without its enhanced status code.  "" where none is
+ * known.
  */
 extern char const *waiting_why(waiting_domain const *d, message const *m,
                                message_recipient const *r);
@@ -70,10 +70,7 @@ extern char const *waiting_why(waiting_domain const *d, message const *m,
 extern uint64_t waiting_next_us(waiting const *w, waiting_domain const *d, message const *m,
                                 message_recipient const *r);
 
-/*
- * Is something owed on account of this recipient: the mail, or word to its sender of what became
- * of it?
- */
+/* Does the message still owe this recipient its mail, or its sender a notice about it? */
 static inline int waiting_owed(message_recipient const *r)
 {
   return !r->settled || message_untold(r);

@@ -21,7 +21,7 @@ static void die_memory(void)
 
 /* --- pieces --------------------------------------------------------------------------- */
 
-/* Room for so many octets at the end, which count from now on. */
+/* Make room for so many octets at the end, and count them as put. */
 static char *room(out *o, size_t len)
 {
   stralloc *text = &o->text;
@@ -41,10 +41,7 @@ void out_text(out *o, char const *s)
   out_octets(o, s, strlen(s));
 }
 
-/*
- * The digits of a number, from the last one back; returns the first.  Where it stands is up to
- * the caller.
- */
+/* Write the digits of a number back from end.  Returns the first digit. */
 static char *digits_before(char *end, uint64_t number)
 {
   do *--end = (char)('0' + number % 10);
@@ -84,7 +81,7 @@ void out_number_right(out *o, uint64_t number, size_t width)
   out_right(o, digits_before(end, number), width);
 }
 
-/* How many octets at the head of s are printable ASCII, and none of these two. */
+/* How many octets at the head of s are printable ASCII, and neither but nor nor. */
 static size_t plain_length(char const *s, char but, char nor)
 {
   size_t i = 0;
@@ -100,7 +97,7 @@ char const *out_cleaned(out *o, char const *s)
   return o->clean.s;
 }
 
-/* What is control or no UTF-8 is a question mark by then. */
+/* s is cleaned: controls and octets that are no UTF-8 are question marks. */
 void out_json(out *o, char const *s)
 {
   size_t n = plain_length(s, '"', '\\');
@@ -131,7 +128,7 @@ void out_free(out *o)
 
 /* --- widths --------------------------------------------------------------------------- */
 
-/* Not the first octet of a character, in UTF-8. */
+/* In UTF-8, is this an octet of a character other than the first? */
 static int inner(char c)
 {
   return ((unsigned char)c & 0xc0) == 0x80;
@@ -187,7 +184,7 @@ void out_age_format(char *text, uint64_t seconds)
 
 /* --- terminals ------------------------------------------------------------------------ */
 
-/* What a terminal has that does not say. */
+/* The size assumed of a terminal that does not tell its own. */
 #define COLUMNS 80
 #define ROWS 24
 
