@@ -94,7 +94,7 @@ $(BIN)/flush-record: $(call object,flush/flush-record) $(FLUSH)
 $(BIN)/flush-run: $(call object,flush/flush-run flush/watch flush/names queue/sitefile) $(FLUSH)
 $(BIN)/flush-rebuild: $(call object,flush/flush-rebuild flush/lists flush/unlisted) $(FLUSH)
 $(BIN)/queue-put: $(call object,queue/queue-put) $(FLUSH)
-$(BIN)/queue-list: $(call object,list/queue-list list/listing list/listing-text list/listing-json list/waiting \
+$(BIN)/queue-list: $(call object,list/queue-list list/listing list/listing-text list/listing-json list/delay \
   list/filter queue/ids print/out queue/sitefile) $(SCHED) $(FLUSH)
 $(BIN)/queue-cat: $(call object,list/queue-cat list/history queue/ids) $(QUEUE)
 $(BIN)/queue-shape: $(call object,list/queue-shape list/shape-table list/shape-metrics list/ages print/out queue/sitefile) $(FLUSH)
@@ -170,7 +170,7 @@ $(O)/tests/unit/fields: $(call object,bounce/fields)
 $(O)/tests/unit/quoted: $(call object,bounce/quoted)
 $(O)/tests/unit/log: $(LOGS)
 $(O)/tests/unit/filter: $(call object,list/filter)
-$(O)/tests/unit/waiting: $(call object,list/waiting queue/sitefile) $(SCHED)
+$(O)/tests/unit/delay: $(call object,list/delay queue/sitefile) $(SCHED)
 
 $(UNIT_SEND): $(O)/%: $(O)/%.o $(SEND)
 	$(LINK) -o $@ $^ $(OWFAT)

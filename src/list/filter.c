@@ -11,7 +11,7 @@
 #include "base/wallclock.h"
 #include "conf/conf.h"
 #include "smtp/chars.h"
-#include "list/waiting.h"
+#include "list/delay.h"
 
 /* This bit stands beside those of places. */
 #define FILTER_ACTIVE (1u << 31)
@@ -208,7 +208,7 @@ static int recipients_ok(filter const *f, message const *m)
   for (i = 0; i < message_rcpts(m); i++)
   {
     message_recipient const *r = message_rcptp(m, i);
-    if (waiting_owed(r) && any_matches(&f->recipients, message_string(m, r->address))
+    if (delay_owed(r) && any_matches(&f->recipients, message_string(m, r->address))
      && any_matches(&f->domains, message_string(m, r->domain))) return 1;
   }
   return 0;

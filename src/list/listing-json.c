@@ -37,7 +37,7 @@ static void time_put(out *o, char const *key, uint64_t us)
   else out_text(o, "null");
 }
 
-static void recipient_put(listing *l, listing_entry const *e, waiting_domain const *d,
+static void recipient_put(listing *l, listing_entry const *e, delay_domain const *d,
                           message_recipient const *r)
 {
   out *o = &l->out;
@@ -53,7 +53,7 @@ static void recipient_put(listing *l, listing_entry const *e, waiting_domain con
   number_put(o, KEY("attempts"), r->attempts);
   time_put(o, KEY("last_try"), r->last_us);
   time_put(o, KEY("next_try"),
-           e->state == LISTING_HOLD ? 0 : waiting_next_us(&l->waiting, d, m, r));
+           e->state == LISTING_HOLD ? 0 : delay_next_us(&l->delays, d, m, r));
   text_put(o, KEY("domain"), message_string(m, r->domain));
   text_put(o, KEY("site"), d->route.site.s);
   text_put(o, KEY("site_state"), sitefile_state_name(d->state));
@@ -75,8 +75,8 @@ static uint64_t recipients_put(listing *l, listing_entry const *e)
   for (i = 0; i < message_rcpts(m); i++)
   {
     message_recipient const *r = message_rcptp(m, i);
-    waiting_domain const *d;
-    if (!waiting_owed(r)) continue;
+    delay_domain const *d;
+    if (!delay_owed(r)) continue;
     if (listed++) out_text(o, ", ");
     d = listing_domain(l, m, r);
     recipient_put(l, e, d, r);

@@ -98,7 +98,7 @@ static void recipients_put(listing *l, message const *m)
   {
     message_recipient const *r = message_rcptp(m, i);
     char const *why;
-    if (!waiting_owed(r)) continue;
+    if (!delay_owed(r)) continue;
     why = out_cleaned(&l->out, listing_why(l, listing_domain(l, m, r), m, r));
     if (strcmp(why, l->last.s))
     {

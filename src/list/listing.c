@@ -18,17 +18,17 @@ char const *listing_sender(message const *m)
   return *sender ? sender : FILTER_NULL_SENDER;
 }
 
-waiting_domain const *listing_domain(listing *l, message const *m, message_recipient const *r)
+delay_domain const *listing_domain(listing *l, message const *m, message_recipient const *r)
 {
-  waiting_domain const *d = waiting_find(&l->waiting, message_string(m, r->domain));
+  delay_domain const *d = delay_find(&l->delays, message_string(m, r->domain));
   if (!d) strerr_dief(conf_exit_code(), conf_why());
   return d;
 }
 
-char const *listing_why(listing *l, waiting_domain const *d, message const *m,
+char const *listing_why(listing *l, delay_domain const *d, message const *m,
                         message_recipient const *r)
 {
-  char const *why = waiting_why(d, m, r);
+  char const *why = delay_why(d, m, r);
   if (!r->settled) return why;
   if (!stralloc_copys(&l->why, UNTOLD) || !stralloc_cats(&l->why, why) || !stralloc_0(&l->why))
     listing_die_memory();

@@ -36,7 +36,7 @@ enum part
   PART_FILE = 16
 };
 
-typedef struct shower
+typedef struct view
 {
   int queue;
   int terminal;       /* standard output is one: controls are cleaned */
@@ -48,29 +48,29 @@ typedef struct shower
   size_t len;         /* octets that wait in piece */
   char last;          /* the octet written last */
   char piece[PIECE_LEN];
-} shower;
+} view;
 
 /* --- output -------------------------------------------------------------------------------- */
 
-static void out(shower *w, char const *s, size_t len)
+static void out(view *w, char const *s, size_t len)
 {
   if (!len) return;
   if (buffer_put(buffer_1, s, len) == -1) strerr_diefusys(111, "write to standard output");
   w->last = s[len - 1];
 }
 
-static void out_string(shower *w, char const *s)
+static void out_string(view *w, char const *s)
 {
   out(w, s, strlen(s));
 }
 
-static void out_line_end(shower *w)
+static void out_line_end(view *w)
 {
   if (w->last != '\n') out_string(w, "\n");
 }
 
 /* Put "--- WORDS" at the beginning of a line. */
-static void out_heading(shower *w, char const *const *words)
+static void out_heading(view *w, char const *const *words)
 {
   if (w->bare) return;
   out_line_end(w);
@@ -85,7 +85,7 @@ static void out_heading(shower *w, char const *const *words)
 #define heading(w, ...) out_heading((w), (char const *const []){ __VA_ARGS__, 0 })
 
 /* Put lines, cleaned for a terminal: LF and TAB stay, the CR of a line end is left out. */
-static void out_clean(shower *w, char *s, size_t len)
+static void out_clean(view *w, char *s, size_t len)
 {
   while (len)
   {
@@ -105,7 +105,7 @@ static void out_clean(shower *w, char *s, size_t len)
  * How many octets of a piece can be cleaned alone: its whole lines, or, of a line without an end,
  * all but a character that is cut in two.
  */
-static size_t piece_whole(shower const *w)
+static size_t piece_whole(view const *w)
 {
   char const *lf = memrchr(w->piece, '\n', w->len);
   size_t n = w->len, back;
@@ -121,7 +121,7 @@ static size_t piece_whole(shower const *w)
 /*
  * Read more octets of the file into the piece, which has room.  1; 0 at the end; -1 with errno.
  */
-static int piece_fill(shower *w, int fd, uint64_t *from, uint64_t to)
+static int piece_fill(view *w, int fd, uint64_t *from, uint64_t to)
 {
   size_t want = PIECE_LEN - w->len;
   ssize_t r;
@@ -136,7 +136,7 @@ static int piece_fill(shower *w, int fd, uint64_t *from, uint64_t to)
 }
 
 /* Drop the first octets of the piece. */
-static void piece_drop(shower *w, size_t n)
+static void piece_drop(view *w, size_t n)
 {
   w->len -= n;
   memmove(w->piece, w->piece + n, w->len);
@@ -146,7 +146,7 @@ static void piece_drop(shower *w, size_t n)
  * Put octets of the file as they are, or cleaned where standard output is a terminal.  1, or 0
  * with errno.
  */
-static int range_show(shower *w, int fd, uint64_t from, uint64_t to)
+static int range_show(view *w, int fd, uint64_t from, uint64_t to)
 {
   int r;
   w->len = 0;
@@ -166,7 +166,7 @@ static int range_show(shower *w, int fd, uint64_t from, uint64_t to)
  * Find the end of the header: the first empty line, or the end of the content.  1, or 0 with
  * errno.
  */
-static int headers_end(shower *w, int fd, uint64_t *end)
+static int headers_end(view *w, int fd, uint64_t *end)
 {
   uint64_t from = w->message.content_offset, to = from + w->message.content_len;
   int r;
@@ -187,7 +187,7 @@ static int headers_end(shower *w, int fd, uint64_t *end)
   return !r;
 }
 
-static void history_put(shower *w, char const *s, size_t len)
+static void history_put(view *w, char const *s, size_t len)
 {
   w->line.len = 0;
   if (!history_line(&w->line, &w->message, s, len)) strerr_diefusys(111, "show the history");
@@ -198,7 +198,7 @@ static void history_put(shower *w, char const *s, size_t len)
  * Show the whole lines in the piece; a piece that is full without a line end counts as a line.  A
  * torn last line is not shown.
  */
-static void history_lines(shower *w)
+static void history_lines(view *w)
 {
   size_t begin = 0;
   char const *end;
@@ -214,7 +214,7 @@ static void history_lines(shower *w)
   w->len = 0;
 }
 
-static int history_show(shower *w, int fd)
+static int history_show(view *w, int fd)
 {
   uint64_t from = w->message.content_offset + w->message.content_len;
   int r;
@@ -225,7 +225,7 @@ static int history_show(shower *w, int fd)
 
 /* --- parts of a message -------------------------------------------------------------------- */
 
-static int envelope_show(shower *w, int fd)
+static int envelope_show(view *w, int fd)
 {
   char date[WALLCLOCK_DATE_MAX];
   wallclock_date(date, w->message.arrival_us);
@@ -234,7 +234,7 @@ static int envelope_show(shower *w, int fd)
   return range_show(w, fd, MESSAGE_HEAD_LEN, w->message.content_offset - 1);
 }
 
-static int content_show(shower *w, int fd)
+static int content_show(view *w, int fd)
 {
   uint64_t from = w->message.content_offset, to = from + w->message.content_len, end;
   if ((w->parts & PART_CONTENT) == PART_CONTENT || !w->parts)
@@ -252,7 +252,7 @@ static int content_show(shower *w, int fd)
   return end == to || range_show(w, fd, end + 2, to);
 }
 
-static int whole_show(shower *w, int fd)
+static int whole_show(view *w, int fd)
 {
   if (!envelope_show(w, fd) || !content_show(w, fd)) return 0;
   heading(w, "journal");
@@ -260,7 +260,7 @@ static int whole_show(shower *w, int fd)
 }
 
 /* Show the parts asked for.  Only -r takes a file that is no whole message. */
-static int parts_show(shower *w, int fd)
+static int parts_show(view *w, int fd)
 {
   if (w->parts != PART_FILE && !message_read(&w->message, fd)) return 0;
   if (w->parts & PART_ENVELOPE && !envelope_show(w, fd)) return 0;
@@ -276,7 +276,7 @@ static int parts_show(shower *w, int fd)
 }
 
 /* Show a message, or a file that is none as far as it can be read. */
-static int file_show(shower *w, int fd, char const *id, enum queue_place place)
+static int file_show(view *w, int fd, char const *id, enum queue_place place)
 {
   if (message_read(&w->message, fd)) return whole_show(w, fd);
   if (errno != EBADMSG) return 0;
@@ -300,12 +300,12 @@ static char const *state_word(int fd, enum queue_place place)
   return place_words[place];
 }
 
-static void code_raise(shower *w, int code)
+static void code_raise(view *w, int code)
 {
   if (code > w->code) w->code = code;
 }
 
-static void complain(shower *w, char const *did, char const *id)
+static void complain(view *w, char const *did, char const *id)
 {
   code_raise(w, errno == ENOENT || errno == EBADMSG ? 100 : 111);
   if (errno == ENOENT) strerr_warnw("no such message: ", id);
@@ -315,7 +315,7 @@ static void complain(shower *w, char const *did, char const *id)
 
 static void message_show(char const *id, void *data)
 {
-  shower *w = data;
+  view *w = data;
   char path[QUEUE_PATH_MAX];
   enum queue_place place;
   int fd = queuedir_open_any(w->queue, id, O_RDONLY, &place);
@@ -364,7 +364,7 @@ static int one_message(char const *const *ids)
 
 int main(int argc, char const *const *argv)
 {
-  static shower w = { .message = MESSAGE_ZERO, .last = '\n' };
+  static view w = { .message = MESSAGE_ZERO, .last = '\n' };
   char const *dir = 0;
   char const *const *ids = argv + options_read(argc, argv, &dir, &w.parts);
 

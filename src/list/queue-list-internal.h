@@ -11,7 +11,7 @@
 
 #include "queue/message.h"
 #include "print/out.h"
-#include "list/waiting.h"
+#include "list/delay.h"
 
 enum listing_state { LISTING_INCOMING, LISTING_ACTIVE, LISTING_DEFERRED, LISTING_HOLD };
 
@@ -25,7 +25,7 @@ typedef struct listing_entry
 
 typedef struct listing
 {
-  waiting waiting;
+  delays delays;
   out out;
   stralloc why;            /* a reason being put together */
   stralloc last;           /* the reason that was listed last */
@@ -41,13 +41,13 @@ extern void listing_die_memory(void);
 extern char const *listing_sender(message const *m);
 
 /* The domain of a recipient.  Dies where its route cannot be found. */
-extern waiting_domain const *listing_domain(listing *l, message const *m,
+extern delay_domain const *listing_domain(listing *l, message const *m,
                                             message_recipient const *r);
 
 /*
  * The reason why the recipient's mail waits, "" where none is known.  Good until the next call.
  */
-extern char const *listing_why(listing *l, waiting_domain const *d, message const *m,
+extern char const *listing_why(listing *l, delay_domain const *d, message const *m,
                                message_recipient const *r);
 
 /* --- listing-text.c: as postqueue -p has it ------------------------------------------- */

@@ -233,14 +233,14 @@ static void instance_use(walker *w, char const *path)
   w->queue = program_queue(&path, &instance);
   if (w->form == FORM_IDS) return;
   conf = conf_open(instance);
-  if (conf == -1 || !waiting_init(&w->listing.waiting, w->queue, conf))
+  if (conf == -1 || !delay_init(&w->listing.delays, w->queue, conf))
     strerr_dief(conf_exit_code(), conf_why());
 }
 
 static void walker_free(walker *w)
 {
   filter_free(&w->filter);
-  waiting_free(&w->listing.waiting);
+  delay_free(&w->listing.delays);
   message_free(&w->message);
   out_free(&w->listing.out);
   stralloc_free(&w->listing.why);

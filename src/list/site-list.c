@@ -29,7 +29,7 @@ char const *PROG = "site-list";
 
 enum form { FORM_TABLE, FORM_NAMES, FORM_JSON };
 
-typedef struct listing
+typedef struct site_table
 {
   char const *dir;
   enum form form;
@@ -42,17 +42,17 @@ typedef struct listing
   size_t columns;               /* columns of the terminal */
   size_t lines;
   out out;
-} listing;
+} site_table;
 
 /* --- which --------------------------------------------------------------------------------- */
 
-static int wanted(listing const *l, site_row const *row)
+static int wanted(site_table const *l, site_row const *row)
 {
   size_t n = names_len(&l->asked);
   return !n || names_find(&l->asked, sites_string(&l->sites, row->name)) < n;
 }
 
-static int known(listing const *l, char const *name)
+static int known(site_table const *l, char const *name)
 {
   size_t i;
   for (i = 0; i < sites_len(&l->sites); i++)
@@ -61,7 +61,7 @@ static int known(listing const *l, char const *name)
 }
 
 /* Warn about sites asked for that are not known.  1 when there are none. */
-static int asked_known(listing const *l)
+static int asked_known(site_table const *l)
 {
   size_t i;
   int all = 1;
@@ -116,7 +116,7 @@ static void next_format(char *text, site_row const *row, uint64_t now_s)
   else out_age_format(text, row->next_s - now_s);
 }
 
-static void cells_fill(cells *c, listing const *l, site_row const *row)
+static void cells_fill(cells *c, site_table const *l, site_row const *row)
 {
   since_format(c->since, row->since_s, l->now_s);
   number_format(c->failures, row->failures);
@@ -130,7 +130,7 @@ static void cells_fill(cells *c, listing const *l, site_row const *row)
   c->text[COLUMN_WAITING] = c->waiting;
 }
 
-static void widths_find(listing *l, size_t widths[COLUMNS])
+static void widths_find(site_table *l, size_t widths[COLUMNS])
 {
   cells c;
   size_t i, n;
@@ -145,7 +145,7 @@ static void widths_find(listing *l, size_t widths[COLUMNS])
 }
 
 /* Put WHY in full, on a terminal as much as fits the line. */
-static void line_put(listing *l, char const *const *text, size_t const *widths, char const *why)
+static void line_put(site_table *l, char const *const *text, size_t const *widths, char const *why)
 {
   size_t begin = l->out.text.len, n;
   for (n = 0; n < COLUMNS; n++)
@@ -159,19 +159,19 @@ static void line_put(listing *l, char const *const *text, size_t const *widths, 
 }
 
 /* End a line; with -w the rest of the line that stood there before is cleared. */
-static void line_end(listing *l)
+static void line_end(site_table *l)
 {
   out_text(&l->out, l->watch ? "\033[K\n" : "\n");
 }
 
-static void more_put(listing *l, size_t more)
+static void more_put(site_table *l, size_t more)
 {
   out_text(&l->out, "... and ");
   out_number(&l->out, more);
   out_text(&l->out, " more");
 }
 
-static size_t wanted_count(listing const *l)
+static size_t wanted_count(site_table const *l)
 {
   size_t i, count = 0;
   for (i = 0; i < sites_len(&l->sites); i++) count += (size_t)wanted(l, sites_at(&l->sites, i));
@@ -182,7 +182,7 @@ static size_t wanted_count(listing const *l)
  * room: the most lines; where that is too few, the last says how many sites are not shown.  0: no
  * limit.
  */
-static void table_put(listing *l, size_t room)
+static void table_put(site_table *l, size_t room)
 {
   size_t widths[COLUMNS], count = wanted_count(l), shown = 0, i;
   size_t most = room && count + 2 > room ? (room > 2 ? room - 2 : 0) : count;
@@ -232,7 +232,7 @@ static void time_put(out *o, char const *key, uint64_t seconds)
   else out_text(o, "null");
 }
 
-static void json_put(listing *l, site_row const *row)
+static void json_put(site_table *l, site_row const *row)
 {
   out *o = &l->out;
   out_text(o, "{\"site\": ");
@@ -248,13 +248,13 @@ static void json_put(listing *l, site_row const *row)
   out_text(o, "}\n");
 }
 
-static void name_put(listing *l, site_row const *row)
+static void name_put(site_table *l, site_row const *row)
 {
   out_text(&l->out, sites_string(&l->sites, row->name));
   out_text(&l->out, "\n");
 }
 
-static void each_put(listing *l, void (*put)(listing *l, site_row const *row))
+static void each_put(site_table *l, void (*put)(site_table *l, site_row const *row))
 {
   size_t i;
   for (i = 0; i < sites_len(&l->sites); i++)
@@ -263,7 +263,7 @@ static void each_put(listing *l, void (*put)(listing *l, site_row const *row))
 
 /* --- once, and again and again ---------------------------------------------------------------- */
 
-static void look(listing *l)
+static void look(site_table *l)
 {
   char const *where;
   if (!sites_look(&l->sites, &where))
@@ -275,7 +275,7 @@ static void look(listing *l)
   l->terminal = out_terminal(&l->columns, &l->lines);
 }
 
-static void list_once(listing *l)
+static void list_once(site_table *l)
 {
   switch (l->form)
   {
@@ -309,7 +309,7 @@ static int pause_or_end(sigset_t const *end, unsigned int seconds)
   return r == -1;
 }
 
-static void list_again(listing *l)
+static void list_again(site_table *l)
 {
   sigset_t end;
   signals_block(&end);
@@ -329,7 +329,7 @@ static void list_again(listing *l)
 
 /* --- */
 
-static int options_read(int argc, char const *const *argv, listing *l)
+static int options_read(int argc, char const *const *argv, site_table *l)
 {
   subgetopt scan = SUBGETOPT_ZERO;
   int c, forms = 0;
@@ -352,7 +352,7 @@ static int options_read(int argc, char const *const *argv, listing *l)
 }
 
 /* Fold the sites asked for: files in queue/site have hosts and domains in lower case. */
-static void asked_read(listing *l, char const *const *words)
+static void asked_read(site_table *l, char const *const *words)
 {
   char name[FLUSH_NAME_MAX + 1];
   for (; *words; words++)
@@ -367,7 +367,7 @@ static void asked_read(listing *l, char const *const *words)
   names_sort(&l->asked);
 }
 
-static void instance_use(listing *l)
+static void instance_use(site_table *l)
 {
   int instance, queue = program_queue(&l->dir, &instance), conf = conf_open(instance);
   if (conf == -1) strerr_dief(conf_exit_code(), conf_why());
@@ -376,7 +376,7 @@ static void instance_use(listing *l)
 
 int main(int argc, char const *const *argv)
 {
-  static listing l = { .asked = NAMES_ZERO, .sites = SITES_ZERO, .out = OUT_ZERO };
+  static site_table l = { .asked = NAMES_ZERO, .sites = SITES_ZERO, .out = OUT_ZERO };
   int first = options_read(argc, argv, &l), code;
   if (l.watch && !isatty(1)) strerr_dief(100, "-w is for a terminal, and standard output is none");
   asked_read(&l, argv + first);

@@ -11,7 +11,7 @@ static int program_char(char c)
   return smtp_letter(c) || smtp_digit(c) || c == '-' || c == '_' || c == '.';
 }
 
-/* "[123]", of len octets. */
+/* Read a process's number, "[123]", of len octets. */
 static int pid_scan(char const *s, size_t len, uint64_t *pid)
 {
   size_t i;
@@ -26,8 +26,8 @@ static int pid_scan(char const *s, size_t len, uint64_t *pid)
 }
 
 /*
- * "PROGRAM: " or "PROGRAM[PID]: ", of which *taken octets; a program said before is replaced, and
- * so is its process's number by one that is said now.
+ * Read "PROGRAM: " or "PROGRAM[PID]: ", *taken octets of it.  The program replaces the one that
+ * the journal named, and so does its process's number where there is one.
  */
 static int program_scan(logentry *e, char const *s, size_t len, size_t *taken)
 {
@@ -57,8 +57,7 @@ static void text_set(logentry *e, char const *s, size_t len)
 }
 
 /*
- * Behind the time the journal has "HOST PROGRAM[PID]: ", and then the line as the program wrote
- * it.
+ * The journal puts "HOST PROGRAM[PID]: " between the time and the line as the program wrote it.
  */
 static void journal_skip(logentry *e, char const **s, size_t *len)
 {
@@ -107,7 +106,7 @@ int logentry_scan(logentry *e, char const *line, size_t len, unsigned int ahead_
   line += taken;
   len -= taken;
   if (kind == LOGSTAMP_JOURNAL) journal_skip(e, &line, &len);
-  /* "s6-log t T" */
+  /* "s6-log t T" writes two times */
   else if (logstamp_scan(line, len, ahead_s, &(uint64_t){ 0 }, &taken) == LOGSTAMP_DATE)
   {
     line += taken;

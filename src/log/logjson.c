@@ -5,27 +5,27 @@
 
 #include "smtp/chars.h"
 
-/* Names of fields are not longer than this: systemd's own limit. */
+/* The most octets of a field's name: systemd's own limit. */
 #define NAME_MAX_OCTETS 64
 
-typedef struct reader
+typedef struct json_reader
 {
   char const *s;
   char const *end;
-} reader;
+} json_reader;
 
 static void put(logjson_field *f, char c)
 {
   if (f->len < f->max) f->out[f->len++] = c;
 }
 
-static void white(reader *r)
+static void white(json_reader *r)
 {
   while (r->s < r->end && strchr(" \t\r\n", *r->s) && *r->s) r->s++;
 }
 
-/* This character, with white space around it. */
-static int mark(reader *r, char c)
+/* Pass this character, and white space around it. */
+static int mark(json_reader *r, char c)
 {
   white(r);
   if (r->s == r->end || *r->s != c) return 0;
@@ -36,7 +36,7 @@ static int mark(reader *r, char c)
 
 /* --- strings --- */
 
-static int hex4(reader *r, uint32_t *value)
+static int hex4(json_reader *r, uint32_t *value)
 {
   int i;
   *value = 0;
@@ -58,8 +58,8 @@ static void put_utf8(logjson_field *f, uint32_t c)
   for (; more; more--) put(f, (char)(0x80 | (c >> 6 * (more - 1) & 0x3f)));
 }
 
-/* Behind "\u"; a character beyond 16 bits comes as two halves. */
-static int escaped_unicode(reader *r, logjson_field *f)
+/* Read the digits behind "\u".  A character beyond 16 bits comes as two halves. */
+static int escaped_unicode(json_reader *r, logjson_field *f)
 {
   uint32_t c, low;
   if (!hex4(r, &c)) return 0;
@@ -73,7 +73,7 @@ static int escaped_unicode(reader *r, logjson_field *f)
   return 1;
 }
 
-static int escaped(reader *r, logjson_field *f)
+static int escaped(json_reader *r, logjson_field *f)
 {
   static char const from[] = "bfnrt\"\\/", to[] = "\b\f\n\r\t\"\\/";
   char const *found;
@@ -86,7 +86,7 @@ static int escaped(reader *r, logjson_field *f)
   return 1;
 }
 
-static int string(reader *r, logjson_field *f)
+static int string(json_reader *r, logjson_field *f)
 {
   f->len = 0;
   if (!mark(r, '"')) return 0;
@@ -101,8 +101,8 @@ static int string(reader *r, logjson_field *f)
 
 /* --- other values --- */
 
-/* "123", "null", and the like. */
-static int word(reader *r, logjson_field *f)
+/* Read a word such as 123 or null. */
+static int word(json_reader *r, logjson_field *f)
 {
   char const *begin = r->s;
   f->len = 0;
@@ -113,7 +113,7 @@ static int word(reader *r, logjson_field *f)
   return 1;
 }
 
-static int octet(reader *r, logjson_field *f)
+static int octet(json_reader *r, logjson_field *f)
 {
   unsigned int value = 0;
   if (r->s == r->end || !smtp_digit(*r->s)) return 0;
@@ -126,8 +126,10 @@ static int octet(reader *r, logjson_field *f)
   return 1;
 }
 
-/* Text that is not UTF-8, or has controls in it, comes as the numbers of its octets. */
-static int octets(reader *r, logjson_field *f)
+/*
+ * Read text as a list of its octets: journalctl prints so what is not UTF-8, or holds controls.
+ */
+static int octets(json_reader *r, logjson_field *f)
 {
   f->len = 0;
   if (!mark(r, '[')) return 0;
@@ -137,8 +139,8 @@ static int octets(reader *r, logjson_field *f)
   return mark(r, ']');
 }
 
-/* Whatever else a list may hold: a field that an entry has several times. */
-static int list_skip(reader *r)
+/* Pass a list of anything else: a field that stands in an entry several times. */
+static int list_skip(json_reader *r)
 {
   logjson_field nothing = { 0, 0, 0, 0 };
   int depth = 0;
@@ -157,9 +159,9 @@ static int list_skip(reader *r)
   return 1;
 }
 
-static int value(reader *r, logjson_field *f)
+static int value(json_reader *r, logjson_field *f)
 {
-  reader begin = *r;
+  json_reader begin = *r;
   if (r->s == r->end) return 0;
   if (*r->s == '"') return string(r, f);
   if (*r->s != '[') return word(r, f);
@@ -180,7 +182,7 @@ int logjson_scan(char const *s, size_t len, logjson_field *fields, size_t n)
 {
   char name_text[NAME_MAX_OCTETS];
   logjson_field name = { 0, name_text, sizeof name_text, 0 };
-  reader r = { s, s + len };
+  json_reader r = { s, s + len };
   size_t i;
   for (i = 0; i < n; i++) fields[i].len = 0;
   if (!mark(&r, '{')) return 0;

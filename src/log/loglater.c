@@ -12,14 +12,14 @@ static int before(loglater_line const *a, loglater_line const *b)
   return a->us != b->us ? a->us < b->us : a->number < b->number;
 }
 
-/* From place i, whose line is to be line, towards the top. */
+/* Put the line into the heap at place i, or nearer to the top. */
 static void rise(loglater_line **heap, size_t i, loglater_line *line)
 {
   for (; i && before(line, heap[(i - 1) / 2]); i = (i - 1) / 2) heap[i] = heap[(i - 1) / 2];
   heap[i] = line;
 }
 
-/* The same away from the top, of n lines. */
+/* Put the line into a heap of n at the top, or as far below as it belongs. */
 static void sink(loglater_line **heap, size_t n, loglater_line *line)
 {
   size_t i = 0, child;

@@ -2,15 +2,15 @@
 #define LOG_LOGLATER_H
 
 /*
- * Lines that are not written yet: the earliest comes out first; of those of one time, the one
- * that came first.
+ * Lines that wait to be written.  The earliest comes out first; of lines of one time, the one
+ * that was put in first.
  */
 
 #include <stddef.h>
 #include <stdint.h>
 #include <skalibs/genalloc.h>
 
-/* With more octets than this in it, the earliest line comes out before its time. */
+/* When the lines take more octets than this, the earliest comes out before its time. */
 #define LOGLATER_MAX (16 << 20)
 
 typedef struct loglater_line
@@ -28,10 +28,13 @@ typedef struct loglater
   uint64_t number;
 } loglater;
 
-/* 1, or 0 (ENOMEM). */
+/* Put a line in.  1, or 0 (ENOMEM). */
 extern int loglater_put(loglater *l, uint64_t us, char const *s, size_t len);
 
-/* A line whose time is not after us, for alloc_free(); NULL: there is none. */
+/*
+ * Take out the earliest line if its time is not after us; the caller frees it by alloc_free().
+ * NULL when there is none.
+ */
 extern loglater_line *loglater_take(loglater *l, uint64_t us);
 
 #endif

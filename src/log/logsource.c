@@ -9,7 +9,7 @@
 
 /* --- what labels are ahead of UTC --- */
 
-/* The time of the last whole line, labels taken as UTC. */
+/* The time of the last whole line, as if labels were UTC. */
 static int last_time(char const *s, size_t len, uint64_t *us)
 {
   char const *line;
@@ -20,7 +20,10 @@ static int last_time(char const *s, size_t len, uint64_t *us)
   return logstamp_scan(line, len - (size_t)(line - s), 0, us, &taken) == LOGSTAMP_LABEL;
 }
 
-/* Nearer to ten seconds than to 37? */
+/*
+ * Is the file's time nearer to ten seconds before the label than to 37?  Then labels know no leap
+ * seconds.
+ */
 static int knows_no_leaps(uint64_t label_s, uint64_t modified_s)
 {
   unsigned int middle = (LOGSOURCE_AHEAD_LEAPS + LOGSOURCE_AHEAD_NONE) / 2;
@@ -59,7 +62,7 @@ int logsource_ready(logsource const *l)
   return l->ended || memchr(l->text + l->begin, '\n', l->end - l->begin);
 }
 
-/* More text behind what is there.  1; 0 at the end; -1 with errno. */
+/* Read more text.  1; 0 at the end; -1 with errno. */
 static int fill(logsource *l)
 {
   ssize_t n;
@@ -73,8 +76,8 @@ static int fill(logsource *l)
 }
 
 /*
- * Take the line that ends at lf; NULL: all there is, and what of it may still come is passed
- * over.
+ * Take the line that ends at lf; where that is NULL, all text there is: the rest of the line will
+ * be passed over.
  */
 static char const *line_take(logsource *l, char const *lf, size_t *len)
 {
@@ -84,7 +87,7 @@ static char const *line_take(logsource *l, char const *lf, size_t *len)
   return line;
 }
 
-/* The next line, of the first so many octets at least.  1; 0 at the end; -1 with errno. */
+/* Read the next line; a long one is cut.  1; 0 at the end; -1 with errno. */
 static int line_read(logsource *l, char const **line, size_t *len)
 {
   for (;;)

@@ -5,13 +5,13 @@
 
 #include "smtp/chars.h"
 
-/* 1970 in TAI64, and the years that can be meant after it: 272. */
+/* 1970 in TAI64, and how long after it a time may be: 272 years. */
 #define LABEL_1970 (UINT64_C(1) << 62)
 #define LABEL_YEARS (UINT64_C(1) << 33)
 #define LABEL_DIGITS 16
 #define LABEL_NANO_DIGITS 8
 
-/* What is left to be read. */
+/* The text that is left to be read. */
 typedef struct text
 {
   char const *s;
@@ -38,7 +38,7 @@ static int digit_value(char c, unsigned int base)
   return base == 16 && l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
 }
 
-/* Exactly so many digits; no more than 18, or 16 of base 16. */
+/* Read exactly so many digits; no more than 18, or 16 of base 16. */
 static int text_digits(text *t, size_t digits, unsigned int base, uint64_t *number)
 {
   size_t i;
@@ -62,7 +62,7 @@ static int text_number(text *t, size_t digits, int *number)
   return 1;
 }
 
-/* Digits behind the point, as many as there are, as microseconds; without a point, 0. */
+/* Read a point and the digits behind it, as microseconds; 0 without a point. */
 static uint64_t text_fraction(text *t)
 {
   uint64_t us = 0;
@@ -87,7 +87,7 @@ static int label(text *t, unsigned int ahead_s, uint64_t *us)
 
 /* --- dates --- */
 
-/* "Z", "+0100", "+01:00"; 0: none of these. */
+/* Read "Z", "+0100" or "+01:00".  0 for anything else. */
 static int zone_said(text *t, int *east_s)
 {
   text rest = *t;
@@ -103,7 +103,7 @@ static int zone_said(text *t, int *east_s)
   return 1;
 }
 
-/* "2026-11-21", a separator, "07:45:53". */
+/* Read "2026-11-21", a separator, "07:45:53". */
 static int date_fields(text *t, struct tm *tm, char *separator)
 {
   memset(tm, 0, sizeof *tm);

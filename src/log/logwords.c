@@ -4,12 +4,12 @@
 
 #include "queue/id.h"
 
-/* A program of ours, and the one of Postfix that does the same. */
+/* A program of ours, and the services of Postfix that write such lines. */
 typedef struct program_known
 {
   char const *ours;
   char const *service;
-  char const *tries;      /* that says what became of a recipient */
+  char const *tries;      /* the service that logs the result of a recipient */
   enum logwords_place place;
 } program_known;
 
@@ -40,9 +40,9 @@ static int starts(char const *s, size_t len, char const *with)
 typedef struct line_known
 {
   char const *words;
-  int whole;              /* nothing may follow them */
+  int whole;              /* the line ends behind the words */
   int notice;             /* the id of a notice follows */
-  char const *service;    /* NULL: as the program has it for what it tried */
+  char const *service;    /* NULL: the program's, which has another one for results */
   enum logwords_place place;
   char const *total;
 } line_known;
@@ -64,7 +64,7 @@ static line_known const lines[] =
   { "requeued", 1, 0, "postsuper", LOGWORDS_BETWEEN, "Requeued: 1 message" }
 };
 
-/* Of a recipient that expired Postfix says nothing, but once of its message. */
+/* Postfix logs that a message expired, once; it has no such line for a recipient. */
 static int recipient_expired(char const *s, size_t len)
 {
   char const *relay = memmem(s, len, ">, relay=", strlen(">, relay="));
@@ -108,7 +108,7 @@ static void message_scan(logwords *w, program_known const *program, char *text, 
 
 static struct
 {
-  char const *program;    /* NULL: any */
+  char const *program;    /* NULL: of any program */
   char const *words;
 } const others[] =
 {

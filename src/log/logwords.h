@@ -1,32 +1,32 @@
 #ifndef LOG_LOGWORDS_H
 #define LOG_LOGWORDS_H
 
-/* Our lines and Postfix's: which of its programs would have said this? */
+/* Which service of Postfix would have logged a line of ours? */
 
 #include <stddef.h>
 
 /*
- * Where a line belongs among those of its message that other programs wrote at about the same time.
- * Each logger puts a time on a line when it gets round to reading it.
+ * The order of a message's lines that several programs wrote at about the same time.  A logger
+ * stamps a line when it reads it, so times alone may be in the wrong order.
  */
 enum logwords_place
 {
-  LOGWORDS_FIRST = -2,    /* it came: all that smtpd-etrn says */
-  LOGWORDS_EARLY = -1,    /* it is active: its size */
+  LOGWORDS_FIRST = -2,    /* the message arrived: every line of smtpd-etrn */
+  LOGWORDS_EARLY = -1,    /* the message became active: its size */
   LOGWORDS_BETWEEN = 0,
-  LOGWORDS_LAST = 1       /* it is gone */
+  LOGWORDS_LAST = 1       /* the message was removed */
 };
 
 typedef struct logwords
 {
-  char const *service;    /* of Postfix; NULL: a line that Postfix has not */
-  char const *total;      /* NULL, or what its program says of all that it did, on a line of its own */
+  char const *service;    /* of Postfix; NULL: Postfix has no such line */
+  char const *total;      /* NULL, or the text of a line that Postfix writes besides */
   enum logwords_place place;
 } logwords;
 
 /*
- * Look at what a program of ours said.  The ids of ours in a line that Postfix has too become
- * upper case: analysers know no others.
+ * Look up a line of a program of ours.  In a line that Postfix has too, our ids become upper
+ * case: analysers know no others.
  */
 extern void logwords_scan(logwords *w, char const *program, char *text, size_t len);
 

@@ -1,4 +1,7 @@
-/* sluice-log: the logs of an instance in the form of syslog, for what reads Postfix's. */
+/*
+ * sluice-log: print the logs of an instance in the form of syslog, for programs that read
+ * Postfix's.
+ */
 
 #include <dirent.h>
 #include <errno.h>
@@ -27,10 +30,10 @@
 #define USAGE "sluice-log [-r] [-u] [-h host] [-n name] [-t seconds] [file | dir ...]"
 #define dieusage() strerr_dieusage(100, USAGE)
 
-/* What Postfix has no line for comes under this name, which analysers pass over. */
+/* The name for lines that Postfix does not have; analysers pass over it. */
 #define OUR_NAME "sluice"
 
-/* By so much the loggers of two programs may be apart. */
+/* The stamps of two programs' loggers may be so far apart. */
 #define APART_US 250000
 
 char const *PROG = "sluice-log";
@@ -47,9 +50,9 @@ typedef struct options
 typedef struct merger
 {
   options options;
-  genalloc sources;      /* of logsource *, those that are not at their end, each with an entry */
+  genalloc sources;      /* of logsource *: the logs not at their end, each with its next entry */
   loglater later;
-  int alone;             /* one log: it is in order */
+  int alone;             /* there is one log, which is in order */
   uint64_t lost;
   stralloc line;
 } merger;
@@ -148,7 +151,9 @@ static void put_line(stralloc *line, options const *o, logentry const *e, logwor
   put_all(line, "\n");
 }
 
-/* The entry as lines of syslog, into m->line. */
+/*
+ * Format the entry as lines of syslog in m->line.  Returns its place among its message's lines.
+ */
 static enum logwords_place entry_format(merger *m, logentry *e)
 {
   logwords w;
@@ -181,8 +186,8 @@ static void out_put_until(merger *m, uint64_t us)
 }
 
 /*
- * A line that belongs first takes its place at its time, the others so much later: by then those
- * before them came too.
+ * A message's first line is due at its own time, the others so much later that every line before
+ * them has been read by then.
  */
 static void entry_out(merger *m, logentry *e)
 {
@@ -210,12 +215,12 @@ static void source_end(merger *m, size_t i)
   genalloc_setlen(logsource *, &m->sources, COUNT(m) - 1);
 }
 
-/* Have the next entry of a source in its hand, or be rid of it. */
+/* Read the next entry of a source, or end the source. */
 static void source_next(merger *m, size_t i)
 {
   logsource *l = SOURCES(m)[i];
   int r;
-  /* one that is still being written is seen as far as it is */
+  /* a log that is still being written is printed as far as it goes */
   if (m->alone && !logsource_ready(l)) out_flush();
   r = logsource_next(l);
   if (r == -1) strerr_diefusys(111, "read ", l->path);
@@ -254,13 +259,13 @@ static void source_add(merger *m, int fd, char const *path)
   else logsource_init(l, fd, path, m->options.ahead_s);
 }
 
-/* What a logger keeps in its directory: the file it writes to, and those before. */
+/* Is it a log in a logger's directory: the current one, or one before? */
 static int log_name_ok(char const *name)
 {
   return *name == '@' || !strcmp(name, "current");
 }
 
-/* Others may own the directory: nothing but files in it is read. */
+/* Another user may own the directory: nothing but regular files is read. */
 static void dir_file_add(merger *m, DIR *dir, char const *path, char const *name)
 {
   struct stat st;
@@ -293,7 +298,7 @@ static void path_add(merger *m, char const *path)
 
 /* --- the beginning ------------------------------------------------------------------------- */
 
-/* A word of a syslog line: nothing that would end it. */
+/* A word for a syslog line must have no character that would end it. */
 static char const *word_check(char const *what, char const *s)
 {
   size_t i = 0, len = strlen(s);
@@ -321,7 +326,7 @@ static int options_read(int argc, char const *const *argv, options *o)
   return scan.ind;
 }
 
-/* This host's name, where no other was given. */
+/* Without -h the host's own name is printed. */
 static void host_find(options *o)
 {
   static char name[256];

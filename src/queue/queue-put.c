@@ -26,9 +26,9 @@
 #define USAGE "queue-put [-C dir] [-f sender] [-r] recipient..."
 #define dieusage() strerr_dieusage(100, USAGE)
 
-/* Read at once from standard input. */
+/* How many octets are read from standard input at a time. */
 #define CHUNK_LEN 65536
-/* Received fields that a message may come with: RFC 5321 section 6.3. */
+/* The most Received fields of a message that is taken: RFC 5321 section 6.3. */
 #define HOPS_MAX 100
 #define BARE "a CR or an LF that is not part of a line end"
 
@@ -47,14 +47,14 @@ typedef struct put
   int fsyncdir;
   uint64_t databytes;
   uint64_t octets;        /* of content taken so far */
-  uint64_t unlooked;      /* of these, since the disk was looked at */
+  uint64_t unlooked;      /* octets of these taken since the disk was looked at */
   uint64_t minfree;
   int minfree_said;
   stralloc me;
   stralloc sender;        /* not a string */
   stralloc recipients;    /* domain and address, each a string, in turn */
   size_t count;
-  int utf8;               /* an address is not ASCII */
+  int utf8;               /* an address is beyond ASCII */
   smtp_content scan;
   message_writer writer;
 } put;
@@ -84,7 +84,10 @@ static void interrupt(int sig)
   interrupted = sig;
 }
 
-/* A signal ends the read(2) that waits for the message, and so does what died gets to clean up. */
+/*
+ * A signal interrupts the read(2) that waits for the message, so that the program cleans up
+ * before it ends.
+ */
 static void signals_catch(void)
 {
   static int const signals[] = { SIGHUP, SIGINT, SIGTERM };
@@ -93,7 +96,8 @@ static void signals_catch(void)
   for (i = 0; i < sizeof signals / sizeof *signals; i++)
   {
     struct sigaction old;
-    if (sigaction(signals[i], 0, &old) == 0 && old.sa_handler != SIG_IGN) sigaction(signals[i], &action, 0);
+    if (sigaction(signals[i], 0, &old) == 0 && old.sa_handler != SIG_IGN)
+      sigaction(signals[i], &action, 0);
   }
   signal(SIGXFSZ, SIG_IGN); /* EFBIG instead */
 }
@@ -115,13 +119,14 @@ static void die_conf(void)
   strerr_dief(conf_exit_code(), conf_why());
 }
 
-/* Does so much leave enough for others? */
+/* Does a message of this size leave enough room on the disk for others? */
 static void room_look(put *p)
 {
   if (!queue_room(p->queue, p->minfree, p->minfree_said, p->unlooked))
   {
     message_abort(&p->writer);
-    strerr_dief(111, "message refused for now: too little is free on the disk of the queue (conf/minfree)");
+    strerr_dief(111,
+                "message refused for now: too little is free on the disk of the queue (conf/minfree)");
   }
   p->unlooked = 0;
 }
@@ -143,7 +148,8 @@ static void sender_set(put *p, char const *s)
   smtp_path path;
   if (!s) return sender_own(p);
   if (!strcmp(s, "<>")) s = "";
-  if (*s && !smtp_mailbox_scan(s, strlen(s), SMTP_PATH_UTF8, &path)) program_refuse("not a sender: ", s, strlen(s));
+  if (*s && !smtp_mailbox_scan(s, strlen(s), SMTP_PATH_UTF8, &path))
+    program_refuse("not a sender: ", s, strlen(s));
   if (!stralloc_copys(&p->sender, s)) strerr_diefusys(111, "remember the sender");
   p->utf8 |= smtp_domain_utf8(s, strlen(s));
 }
@@ -158,7 +164,8 @@ static void recipient_add(put *p, int conf, char const *s)
     if (!conf_postmaster_gate(conf, &postmaster, &domain, &held)) die_conf();
     s = postmaster.s;
   }
-  if (!smtp_mailbox_scan(s, strlen(s), SMTP_PATH_UTF8, &path)) program_refuse("not a recipient: ", s, strlen(s));
+  if (!smtp_mailbox_scan(s, strlen(s), SMTP_PATH_UTF8, &path))
+    program_refuse("not a recipient: ", s, strlen(s));
   if (!held && !conf_domain_fold(&domain, path.domain, path.domainlen))
   {
     if (errno != EINVAL) strerr_diefusys(111, "read recipients");
@@ -178,7 +185,8 @@ static void envelope_write(put *p)
   char const *s = p->recipients.s;
   size_t i;
   client[4 + uint_fmt(client + 4, program_caller())] = 0;
-  if (!message_begin(&p->writer, p->queue, p->sender.s, p->sender.len, p->utf8 ? "SMTPUTF8" : "", client))
+  if (!message_begin(&p->writer, p->queue, p->sender.s, p->sender.len, p->utf8 ? "SMTPUTF8" : "",
+                     client))
     strerr_diefusys(111, "make a file in the queue");
   for (i = 0; i < p->count; i++)
   {
@@ -195,8 +203,9 @@ static void envelope_write(put *p)
 /* --- the content --- */
 
 /*
- * Is there text beyond ASCII in the header, and is it UTF-8?  Then the message is one of
- * RFC 6532, and asks for SMTPUTF8.  Other octets up there are old mail's, and go as ever.
+ * Is there text beyond ASCII in the header, and is it UTF-8?  Then the message is one of RFC
+ * 6532, and needs SMTPUTF8.  Other octets beyond ASCII are those of old mail, which needs
+ * nothing.
  */
 typedef struct header
 {
@@ -204,7 +213,7 @@ typedef struct header
   int high;           /* an octet beyond ASCII was seen */
   int odd;            /* and one that is not UTF-8 */
   unsigned int more;  /* octets of a character still to come */
-  unsigned int line;  /* octets of this line so far, CR and LF not counted; 1 stands for all over 0 */
+  unsigned int line;  /* octets of this line so far but CR and LF; 1 for any number over 0 */
 } header;
 
 static unsigned int utf8_more(unsigned char c)
@@ -243,7 +252,7 @@ static void header_look(header *h, char const *s, size_t len)
   }
 }
 
-/* A text without a header has words in its place, and they are no fields. */
+/* A text without a header begins with words, which are no fields. */
 static int header_utf8(put const *p, header const *h)
 {
   return h->high && !h->odd && !h->more && p->scan.flags & SMTP_CONTENT_HEADER;
@@ -327,7 +336,8 @@ static void id_tell(put const *p)
   char line[ID_LEN + 1];
   memcpy(line, p->writer.id, ID_LEN);
   line[ID_LEN] = '\n';
-  if (allwrite(1, line, sizeof line) < sizeof line) strerr_warnwusys("tell the id, though the message is queued as ", p->writer.id);
+  if (allwrite(1, line, sizeof line) < sizeof line)
+    strerr_warnwusys("tell the id, though the message is queued as ", p->writer.id);
 }
 
 static void instance_use(put *p, char const *path, int *conf)

@@ -18,7 +18,8 @@
 
 static char const *const state_names[SITEFILE_STATES] =
 {
-  [SITEFILE_UNKNOWN] = "unknown", [SITEFILE_UP] = "up", [SITEFILE_DOWN] = "down", [SITEFILE_PARKED] = "parked"
+  [SITEFILE_UNKNOWN] = "unknown", [SITEFILE_UP] = "up", [SITEFILE_DOWN] = "down",
+  [SITEFILE_PARKED] = "parked"
 };
 
 char const *sitefile_state_name(enum sitefile_state state)
@@ -67,7 +68,8 @@ static int line_scan(sitefile *file)
   char const *s = file->line;
   enum sitefile_state state;
   if (!state_scan(&s, &state) || !number_scan(&s, "since=", &file->since_s)
-   || !number_scan(&s, "failures=", &file->failures) || !number_scan(&s, "next=", &file->next_s)) return 0;
+   || !number_scan(&s, "failures=", &file->failures)
+   || !number_scan(&s, "next=", &file->next_s)) return 0;
   file->state = state;
   file->why = s;
   return 1;

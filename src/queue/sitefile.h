@@ -2,22 +2,25 @@
 #define QUEUE_SITEFILE_H
 
 /*
- * queue/site/SITE: how a site does, one line, written by qmgr when that changes:
+ * queue/site/SITE: the state of a site, one line, which qmgr writes when the state changes:
  *
  *   down since=1763711153 failures=3 next=1763711333 4.4.1 connect to ...: Connection refused
  *   STATE since=SECONDS failures=NUMBER next=SECONDS [WHY]
  *
- * STATE is up, down or parked; seconds are since 1970, 0 where there is no such moment.  WHY of a
- * site that is down is what went wrong, of one that is up the host that answered.
+ * STATE is up, down or parked; seconds are since 1970, 0 where there is no such moment.  WHY says
+ * of a site that is down what went wrong, of one that is up which host answered.
  */
 
 #include <stdint.h>
 #include <skalibs/stralloc.h>
 
-/* Octets of a line; more is not ours. */
+/* The most octets of a line; a longer one is not qmgr's. */
 #define SITEFILE_MAX 4096
 
-enum sitefile_state { SITEFILE_UNKNOWN, SITEFILE_UP, SITEFILE_DOWN, SITEFILE_PARKED, SITEFILE_STATES };
+enum sitefile_state
+{
+  SITEFILE_UNKNOWN, SITEFILE_UP, SITEFILE_DOWN, SITEFILE_PARKED, SITEFILE_STATES
+};
 
 typedef struct sitefile
 {
@@ -25,7 +28,7 @@ typedef struct sitefile
   uint64_t since_s;
   uint64_t failures;
   uint64_t next_s;
-  char const *why;          /* a string in line, cleaned for a terminal; "" where nothing is said */
+  char const *why;          /* a string in line, cleaned for a terminal; "" without WHY */
   char line[SITEFILE_MAX];
 } sitefile;
 
@@ -33,15 +36,15 @@ typedef struct sitefile
 extern char const *sitefile_state_name(enum sitefile_state state);
 
 /*
- * The line of such a file, with its LF, whatever state it is; *line is not ended by a zero octet.
- * 1, or 0 without memory.
+ * Format the line of a site file, with its LF and without a zero octet behind it.  1, or 0
+ * without memory.
  */
 extern int sitefile_format(stralloc *line, sitefile const *file);
 
 /*
  * Read a site's file.
- * Returns 1, or 0 with errno, the state unknown and nothing else said: ENOENT when there is none, EINVAL
- * when it makes no sense (or the name is no site's), else as open(2) or read(2).
+ * Returns 1, or 0 with errno, the state unknown and all else empty: ENOENT when there is no file,
+ * EINVAL when it cannot be parsed or the name is no site's, else as open(2) or read(2).
  */
 extern int sitefile_read(int queue, char const *site, sitefile *file);
 
@@ -51,9 +54,9 @@ extern int sitefile_read(int queue, char const *site, sitefile *file);
  */
 extern int sitefile_each(int queue, int (*fn)(char const *site, void *data), void *data);
 
-/* Octets of such a name: what a file name may have. */
+/* The most octets of a site's name, which is a file's. */
 #define SITEFILE_NAME_MAX 255
-/* Is this the name of a site, as files have it? */
+/* Is this a site's name as files have it? */
 extern int sitefile_name_ok(char const *name);
 
 #endif

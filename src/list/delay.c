@@ -1,4 +1,4 @@
-#include "list/waiting.h"
+#include "list/delay.h"
 
 #include <string.h>
 
@@ -16,7 +16,7 @@
  */
 #define AHEAD_US SECOND_US
 
-int waiting_init(waiting *w, int queue, int conf)
+int delay_init(delays *w, int queue, int conf)
 {
   memset(w, 0, sizeof *w);
   w->queue = queue;
@@ -24,10 +24,10 @@ int waiting_init(waiting *w, int queue, int conf)
   return conf_backoff_read(conf, &w->backoff) && conf_routes_read(conf, &w->routes);
 }
 
-void waiting_free(waiting *w)
+void delay_free(delays *w)
 {
   size_t i;
-  for (i = 0; i < WAITING_DOMAINS; i++)
+  for (i = 0; i < DELAY_DOMAINS; i++)
   {
     stralloc_free(&w->domains[i].domain);
     stralloc_free(&w->domains[i].route.site);
@@ -51,7 +51,7 @@ static size_t code_length(char const *s)
  * When qmgr probes a site that its file says is down; 0: at once.  A qmgr that starts reads the
  * file by the same rules.
  */
-static uint64_t probe_us(waiting const *w, sitefile const *file)
+static uint64_t probe_us(delays const *w, sitefile const *file)
 {
   health site;
   health_restore(&site, w->now_us, file->since_s * SECOND_US, file->failures,
@@ -60,7 +60,7 @@ static uint64_t probe_us(waiting const *w, sitefile const *file)
 }
 
 /* A site without a file, or with one that makes no sense, is not known.  1, or 0 with ENOMEM. */
-static int site_read(waiting const *w, waiting_domain *d)
+static int site_read(delays const *w, delay_domain *d)
 {
   sitefile file;
   sitefile_read(w->queue, d->route.site.s, &file);
@@ -70,23 +70,23 @@ static int site_read(waiting const *w, waiting_domain *d)
   return stralloc_copys(&d->why, file.why + code_length(file.why)) && stralloc_0(&d->why);
 }
 
-static waiting_domain *places_of(waiting *w, char const *domain)
+static delay_domain *places_of(delays *w, char const *domain)
 {
   uint32_t hash = 5381;
   while (*domain) hash = hash * 33 ^ (unsigned char)*domain++;
-  return w->domains + ((hash ^ hash >> 15) & (WAITING_DOMAINS - 1) & ~(WAITING_PLACES - 1u));
+  return w->domains + ((hash ^ hash >> 15) & (DELAY_DOMAINS - 1) & ~(DELAY_PLACES - 1u));
 }
 
 /* The place for another domain: a free one, else the one whose turn it is. */
-static waiting_domain *place_take(waiting *w, waiting_domain *places)
+static delay_domain *place_take(delays *w, delay_domain *places)
 {
   size_t i;
-  for (i = 0; i < WAITING_PLACES; i++)
+  for (i = 0; i < DELAY_PLACES; i++)
     if (!places[i].domain.len) return places + i;
-  return places + w->turn++ % WAITING_PLACES;
+  return places + w->turn++ % DELAY_PLACES;
 }
 
-static int domain_read(waiting const *w, waiting_domain *d, char const *domain)
+static int domain_read(delays const *w, delay_domain *d, char const *domain)
 {
   d->domain.len = 0;
   d->probe_us = 0;
@@ -95,11 +95,11 @@ static int domain_read(waiting const *w, waiting_domain *d, char const *domain)
     && stralloc_copys(&d->domain, domain) && stralloc_0(&d->domain);
 }
 
-waiting_domain const *waiting_find(waiting *w, char const *domain)
+delay_domain const *delay_find(delays *w, char const *domain)
 {
-  waiting_domain *places = places_of(w, domain), *d;
+  delay_domain *places = places_of(w, domain), *d;
   size_t i;
-  for (i = 0; i < WAITING_PLACES; i++)
+  for (i = 0; i < DELAY_PLACES; i++)
     if (places[i].domain.len && !strcmp(places[i].domain.s, domain)) return places + i;
   d = place_take(w, places);
   return domain_read(w, d, domain) ? d : 0;
@@ -107,7 +107,7 @@ waiting_domain const *waiting_find(waiting *w, char const *domain)
 
 /* --- answers ------------------------------------------------------------------------------ */
 
-char const *waiting_why(waiting_domain const *d, message const *m, message_recipient const *r)
+char const *delay_why(delay_domain const *d, message const *m, message_recipient const *r)
 {
   char const *reason = message_string(m, r->reason);
   if (*reason) return reason;
@@ -116,14 +116,14 @@ char const *waiting_why(waiting_domain const *d, message const *m, message_recip
 }
 
 /* When qmgr tries the recipient again, if its site can be tried: what due() of qmgr waits for. */
-static uint64_t retry_us(waiting const *w, message const *m, message_recipient const *r)
+static uint64_t retry_us(delays const *w, message const *m, message_recipient const *r)
 {
   uint64_t delay_s = backoff_delay(w->backoff.min, w->backoff.max, r->attempts);
   if (r->attempts && r->last_us <= w->now_us + AHEAD_US) return r->last_us + delay_s * SECOND_US;
   return m->arrival_us < w->now_us ? m->arrival_us : w->now_us;
 }
 
-uint64_t waiting_next_us(waiting const *w, waiting_domain const *d, message const *m,
+uint64_t delay_next_us(delays const *w, delay_domain const *d, message const *m,
                          message_recipient const *r)
 {
   uint64_t next_us = retry_us(w, m, r);
