@@ -202,7 +202,6 @@ int renew(maker *m)
 {
   check c = { .dir = m->dir, .below = "queue/", .instance = m->fd, .out = OUT_ZERO };
   int code;
-  m->renewing = 1;
   become_its_owner(m);
   check_layout_open(&c);
   owners_take(m, &c);

@@ -128,25 +128,31 @@ static int renew_there(maker *m)
   return renew(m);
 }
 
+static void options_read(int argc, char const *const *argv, maker *m, char const **listen)
+{
+  subgetopt scan = SUBGETOPT_ZERO;
+  int c;
+  while ((c = subgetopt_r(argc, argv, "l:uU", &scan)) != -1)
+    switch (c)
+    {
+      case 'l': *listen = scan.arg; break;
+      case 'u': m->renewing = 1; break;
+      case 'U': m->users = 1; break;
+      default: dieusage();
+    }
+  if (argc - scan.ind != 1 || !*argv[scan.ind] || (m->renewing && (*listen || m->users))) dieusage();
+  m->dir = argv[scan.ind];
+}
+
 int main(int argc, char const *const *argv)
 {
   maker m = { .users = 0 };
   char const *listen = 0;
-  subgetopt scan = SUBGETOPT_ZERO;
-  int renewal = 0, code = 0, c;
-  while ((c = subgetopt_r(argc, argv, "l:uU", &scan)) != -1)
-    switch (c)
-    {
-      case 'l': listen = scan.arg; break;
-      case 'u': renewal = 1; break;
-      case 'U': m.users = 1; break;
-      default: dieusage();
-    }
-  if (argc - scan.ind != 1 || !*argv[scan.ind] || (renewal && (listen || m.users))) dieusage();
-  m.dir = argv[scan.ind];
+  int code = 0;
+  options_read(argc, argv, &m, &listen);
 
   umask(077);
-  if (renewal) code = renew_there(&m);
+  if (m.renewing) code = renew_there(&m);
   else make(&m, listen);
   maker_free(&m);
   return code;
