@@ -66,7 +66,8 @@ QUEUE := $(call object,queue/id queue/queuedir queue/message queue/room queue/tr
 FLUSH := $(call object,flush/flush flush/reserve flush/trigger) $(QUEUE)
 ACT := $(call object,act/operation queue/ids) $(FLUSH)
 FACE := $(call object,compat/list compat/beside compat/options compat/ask compat/client base/wire queue/id) $(BASE) $(SMTP)
-LOGS := $(call object,log/logsource log/logentry log/logstamp log/logjson log/logwords log/loglater queue/id)
+LOGS := $(call object,log/logsource log/logentry log/logstamp log/logjson log/logwords log/loglater \
+  queue/id)
 
 SKALIBS := -l:libskarnet.a
 NAMES := -lidn2 -lunistring
@@ -94,13 +95,15 @@ $(BIN)/flush-record: $(call object,flush/flush-record) $(FLUSH)
 $(BIN)/flush-run: $(call object,flush/flush-run flush/watch flush/names queue/sitefile) $(FLUSH)
 $(BIN)/flush-rebuild: $(call object,flush/flush-rebuild flush/lists flush/unlisted) $(FLUSH)
 $(BIN)/queue-put: $(call object,queue/queue-put) $(FLUSH)
-$(BIN)/queue-list: $(call object,list/queue-list list/listing list/listing-text list/listing-json list/delay \
-  list/filter queue/ids print/out queue/sitefile) $(SCHED) $(FLUSH)
+$(BIN)/queue-list: $(call object,list/queue-list list/listing list/listing-text list/listing-json \
+  list/delay list/filter queue/ids print/out queue/sitefile) $(SCHED) $(FLUSH)
 $(BIN)/queue-cat: $(call object,list/queue-cat list/history queue/ids) $(QUEUE)
-$(BIN)/queue-shape: $(call object,list/queue-shape list/shape-table list/shape-metrics list/ages print/out queue/sitefile) $(FLUSH)
-$(BIN)/site-list: $(call object,list/site-list list/sites print/out queue/sitefile flush/names) $(FLUSH)
-$(BIN)/queue-check: $(call object,check/queue-check check/findings check/check-layout check/check-messages check/check-lists \
-  check/layout print/out flush/lists flush/unlisted flush/names queue/sitefile) $(FLUSH)
+$(BIN)/queue-shape: $(call object,list/queue-shape list/shape-table list/shape-metrics list/ages \
+  print/out queue/sitefile) $(FLUSH)
+$(BIN)/site-list: $(call object,list/site-list list/sites print/out queue/sitefile flush/names) \
+  $(FLUSH)
+$(BIN)/queue-check: $(call object,check/queue-check check/findings check/check-layout \
+  check/check-messages check/check-lists check/layout print/out flush/lists flush/unlisted flush/names queue/sitefile) $(FLUSH)
 $(BIN)/queue-del: $(call object,act/queue-del act/selection) $(ACT)
 $(BIN)/queue-hold: $(call object,act/queue-hold act/selection) $(ACT)
 $(BIN)/queue-release: $(call object,act/queue-release act/selection) $(ACT)
@@ -113,8 +116,8 @@ $(BIN)/postcat: $(call object,compat/postcat) $(QUEUE)
 $(BIN)/postsuper: $(call object,compat/postsuper compat/beside) $(ACT)
 $(BIN)/conf-check: $(call object,conf/conf-check) $(CONF)
 $(BIN)/conf-cdb: $(call object,conf/conf-cdb) $(CONF)
-$(BIN)/sluice-init: $(call object,admin/sluice-init admin/maker admin/service admin/users admin/renew \
-  check/findings check/check-layout check/layout print/out) $(FLUSH)
+$(BIN)/sluice-init: $(call object,admin/sluice-init admin/maker admin/service admin/users \
+  admin/renew check/findings check/check-layout check/layout print/out) $(FLUSH)
 $(BIN)/sluice-log: $(call object,log/sluice-log) $(LOGS) $(BASE) $(SMTP)
 $(BIN)/smtp-send: $(call object,send/smtp-send) $(SEND)
 $(BIN)/etrn: $(call object,send/etrn send/wire send/text send/clock) $(SMTP)
