@@ -65,9 +65,10 @@ BASE := $(call object,base/instance base/program base/log base/duration base/wal
 CONF := $(call object,conf/conf conf/list conf/route) $(BASE) $(SMTP)
 QUEUE := $(call object,queue/id queue/queuedir queue/message queue/room queue/trace) $(JOB) $(CONF)
 FLUSH := $(call object,flush/flush flush/reserve flush/trigger) $(QUEUE)
-ACT := $(call object,tools/act queue/ids) $(FLUSH)
+ACT := $(call object,act/operation queue/ids) $(FLUSH)
 FACE := $(call object,compat/list compat/beside compat/options compat/ask compat/client base/wire queue/id) $(BASE) $(SMTP)
-LOGS := $(call object,tools/logsource tools/logentry tools/logstamp tools/logjson tools/logwords tools/loglater queue/id)
+LOGS := $(call object,log/logsource log/logentry log/logstamp log/logjson log/logwords log/loglater \
+  queue/id)
 
 SKALIBS := -l:libskarnet.a
 NAMES := -lidn2 -lunistring
@@ -88,35 +89,38 @@ $(BIN)/smtpd-etrn: $(call object,smtpd/smtpd-etrn smtpd/session smtpd/envelope s
   smtpd/policy smtpd/peer smtpd/clients base/wire) $(FLUSH)
 $(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/intake qmgr/orders qmgr/delivery qmgr/listed qmgr/arrivals qmgr/outcome \
   qmgr/expiry qmgr/requests qmgr/messages qmgr/lists qmgr/agents qmgr/hops qmgr/job qmgr/active qmgr/sender qmgr/notices \
-  qmgr/totals qmgr/clock qmgr/core qmgr/settings qmgr/names flush/sitefile) $(SCHED) $(FLUSH)
+  qmgr/totals qmgr/clock qmgr/core qmgr/settings qmgr/names queue/sitefile) $(SCHED) $(FLUSH)
 $(BIN)/bounce-put: $(call object,bounce/bounce-put bounce/subject bounce/way bounce/notice bounce/prose bounce/report \
-  bounce/returned bounce/lines bounce/quoted bounce/fields flush/sitefile queue/ids) $(FLUSH)
+  bounce/returned bounce/lines bounce/quoted bounce/fields queue/sitefile queue/ids) $(FLUSH)
 $(BIN)/qmgr-trigger: $(call object,flush/qmgr-trigger) $(FLUSH)
 $(BIN)/flush-record: $(call object,flush/flush-record) $(FLUSH)
-$(BIN)/flush-run: $(call object,flush/flush-run flush/watch flush/names flush/sitefile) $(FLUSH)
+$(BIN)/flush-run: $(call object,flush/flush-run flush/watch flush/names queue/sitefile) $(FLUSH)
 $(BIN)/flush-rebuild: $(call object,flush/flush-rebuild flush/lists flush/unlisted) $(FLUSH)
-$(BIN)/queue-put: $(call object,tools/queue-put) $(FLUSH)
-$(BIN)/queue-list: $(call object,tools/queue-list tools/listing tools/listing-text tools/listing-json tools/waiting \
-  tools/filter queue/ids tools/out flush/sitefile sched/backoff sched/moment) $(FLUSH)
-$(BIN)/queue-cat: $(call object,tools/queue-cat tools/history queue/ids) $(QUEUE)
-$(BIN)/queue-shape: $(call object,tools/queue-shape tools/shape-table tools/shape-metrics tools/ages tools/out flush/sitefile) $(FLUSH)
-$(BIN)/site-list: $(call object,tools/site-list tools/sites tools/out flush/sitefile flush/names) $(FLUSH)
-$(BIN)/queue-check: $(call object,tools/queue-check tools/findings tools/check-layout tools/check-messages tools/check-lists \
-  tools/layout tools/out flush/lists flush/unlisted flush/names flush/sitefile) $(FLUSH)
-$(BIN)/queue-del: $(call object,tools/queue-del tools/many) $(ACT)
-$(BIN)/queue-hold: $(call object,tools/queue-hold tools/many) $(ACT)
-$(BIN)/queue-release: $(call object,tools/queue-release tools/many) $(ACT)
-$(BIN)/queue-requeue: $(call object,tools/queue-requeue tools/many) $(ACT)
+$(BIN)/queue-put: $(call object,queue/queue-put) $(FLUSH)
+$(BIN)/queue-list: $(call object,list/queue-list list/listing list/listing-text list/listing-json \
+  list/delay list/filter queue/ids print/out queue/sitefile) $(SCHED) $(FLUSH)
+$(BIN)/queue-cat: $(call object,list/queue-cat list/history queue/ids) $(QUEUE)
+$(BIN)/queue-shape: $(call object,list/queue-shape list/shape-table list/shape-metrics list/ages \
+  print/out queue/sitefile) $(FLUSH)
+$(BIN)/site-list: $(call object,list/site-list list/sites print/out queue/sitefile flush/names) \
+  $(FLUSH)
+$(BIN)/queue-check: $(call object,check/queue-check check/findings check/check-layout \
+  check/check-messages check/check-lists check/layout print/out flush/lists flush/unlisted flush/names queue/sitefile) $(FLUSH)
+$(BIN)/queue-del: $(call object,act/queue-del act/selection) $(ACT)
+$(BIN)/queue-hold: $(call object,act/queue-hold act/selection) $(ACT)
+$(BIN)/queue-release: $(call object,act/queue-release act/selection) $(ACT)
+$(BIN)/queue-requeue: $(call object,act/queue-requeue act/selection) $(ACT)
 $(BIN)/sendmail: $(call object,compat/sendmail compat/letter compat/spool compat/complete compat/recipients compat/user \
   compat/submit compat/pass) $(FACE)
 $(BIN)/mailq: $(call object,compat/mailq) $(FACE)
 $(BIN)/postqueue: $(call object,compat/postqueue) $(FACE)
 $(BIN)/postcat: $(call object,compat/postcat) $(QUEUE)
 $(BIN)/postsuper: $(call object,compat/postsuper compat/beside) $(ACT)
-$(BIN)/conf-check: $(call object,tools/conf-check) $(CONF)
-$(BIN)/conf-cdb: $(call object,tools/conf-cdb) $(CONF)
-$(BIN)/sluice-init: $(call object,tools/sluice-init tools/renew tools/findings tools/check-layout tools/layout tools/out) $(FLUSH)
-$(BIN)/sluice-log: $(call object,tools/sluice-log) $(LOGS) $(BASE) $(SMTP)
+$(BIN)/conf-check: $(call object,conf/conf-check) $(CONF)
+$(BIN)/conf-cdb: $(call object,conf/conf-cdb) $(CONF)
+$(BIN)/sluice-init: $(call object,admin/sluice-init admin/maker admin/service admin/users \
+  admin/renew check/findings check/check-layout check/layout print/out) $(FLUSH)
+$(BIN)/sluice-log: $(call object,log/sluice-log) $(LOGS) $(BASE) $(SMTP)
 $(BIN)/smtp-send: $(call object,send/smtp-send) $(SEND)
 $(BIN)/etrn: $(call object,send/etrn send/wire send/text send/clock) $(SMTP)
 
@@ -168,7 +172,8 @@ $(O)/tests/unit/quota: $(call object,qmgr/sender)
 $(O)/tests/unit/fields: $(call object,bounce/fields)
 $(O)/tests/unit/quoted: $(call object,bounce/quoted)
 $(O)/tests/unit/log: $(LOGS)
-$(O)/tests/unit/filter: $(call object,tools/filter)
+$(O)/tests/unit/filter: $(call object,list/filter)
+$(O)/tests/unit/delay: $(call object,list/delay queue/sitefile) $(SCHED)
 
 $(UNIT_SEND): $(O)/%: $(O)/%.o $(SEND)
 	$(LINK) -o $@ $^ $(OWFAT)
@@ -201,9 +206,7 @@ check-asan:
 	@$(MAKE) --no-print-directory SANITIZE=address,undefined check
 
 # The programs that do one thing and end, each run of theirs under valgrind.
-VALGRIND := conf-check conf-cdb etrn flush-rebuild flush-record flush-run qmgr-trigger \
-  queue-put queue-list queue-cat queue-del queue-hold queue-release queue-requeue queue-shape queue-check site-list \
-  postsuper sluice-init sluice-log
+VALGRIND := $(filter-out qmgr $(SPAWNED) $(filter-out postsuper,$(FACES)),$(PROGRAMS))
 check-valgrind: deps-check all
 	@VALGRIND="$(VALGRIND)" BIN=$(BIN) tests/run $(wildcard $(VALGRIND:%=tests/%.sh)) tests/etrn-client.sh
 
@@ -271,7 +274,7 @@ install: all $(if $(DESTDIR),,$(if $(filter 0,$(shell id -u)),users))
 	install -m 644 $(wildcard conf/*) $(DOCDIR)/conf
 	for d in README INSTALL NEWS LICENSE; do [ ! -e $$d ] || install -m 644 $$d $(DOCDIR) || exit; done
 	for u in $(UNITS); do sed 's|/usr/local/|$(PREFIX)/|; s|/var/lib/sluice|$(SLUICE_DIR)|' "$$u" >$(UNITDIR)/"$${u##*/}" || exit; done
-	sed 's|/var/lib/sluice|$(SLUICE_DIR)|' src/tools/completion.bash >$(SHAREDIR)/completion.bash
+	sed 's|/var/lib/sluice|$(SLUICE_DIR)|' src/completion.bash >$(SHAREDIR)/completion.bash
 	for p in $(OWN_PROGRAMS); do ln -sf ../../sluice/completion.bash $(COMPDIR)/$$p || exit; done
 
 # The faces and their pages to where another mail system's would be; below the same prefix, in its place.
@@ -314,7 +317,7 @@ SHELLS = $(RUNS) $(wildcard tests/*.sh tests/run tests/demo tests/packages) \
 lint:
 	@tests/packages shellcheck mandoc cppcheck
 	shellcheck -s sh -S warning -e SC3045 $(SHELLS)
-	shellcheck -S warning .ci/run src/tools/completion.bash
+	shellcheck -S warning .ci/run src/completion.bash
 	mandoc -T lint -W warning $(PAGES)
 	cppcheck -q --error-exitcode=1 --std=c99 --enable=warning,portability --inline-suppr \
 	  --suppress=missingIncludeSystem -Isrc -D_GNU_SOURCE -DSLUICE_DIR='""' -DSLUICE_VERSION='""' src

@@ -26,7 +26,7 @@ put() { echo | "$BIN/queue-put" -C "$I" "$1"; }
 
 # What a shell does at the end of a line: the answers, a line each; noise goes to $T/err.
 cat >"$T/driver" <<'END'
-. src/tools/completion.bash
+. src/completion.bash
 line=$1
 read -ra COMP_WORDS <<<"$line"
 [[ $line != *' ' ]] || COMP_WORDS+=('')
@@ -271,8 +271,8 @@ testInstanceThatIsNone() {
 }
 
 testInstanceThatIsNotForUs() {
-  mkdir -p "$T/shut/src/tools" "$T/shut/i/queue/new"
-  cp src/tools/completion.bash "$T/shut/src/tools"
+  mkdir -p "$T/shut/src" "$T/shut/i/queue/new"
+  cp src/completion.bash "$T/shut/src"
   : >"$T/shut/i/queue/new/01abcdefghij00"
   chmod 0 "$T/shut/i/queue"
   as=
@@ -336,7 +336,7 @@ testInstalled() {
 # typed LINE: what has become of it, a word a line, when all was typed; "~" is the tabulator.
 typed() {
   {
-    printf '%s\n' "PS1= PATH=$BIN:\$PATH" '. src/tools/completion.bash' "bind 'set enable-bracketed-paste off'"
+    printf '%s\n' "PS1= PATH=$BIN:\$PATH" '. src/completion.bash' "bind 'set enable-bracketed-paste off'"
     printf '%s\001printf "<%%s>\\n" \n' "$1" | tr '~' '\t'
     echo exit
   } | timeout 60 socat -t 50 - "EXEC:bash --norc --noprofile -i,pty,setsid,ctty,stderr,raw,echo=0" |

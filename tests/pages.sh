@@ -203,6 +203,54 @@ testSettings() {
   done <"$T/settings"
 }
 
+# --- the source -------------------------------------------------------------------------
+
+# The folders of src, and what the files of each may include: the arrows of src/README.
+arrows() {
+  queue='smtp job base conf queue'
+  case $1 in
+    smtp | job | sched) ;;
+    base | print) echo smtp ;;
+    conf) echo smtp base ;;
+    queue) echo smtp job base conf ;;
+    flush) echo "$queue" ;;
+    smtpd | bounce | act) echo "$queue flush" ;;
+    qmgr) echo "$queue flush sched" ;;
+    list) echo "$queue flush sched print" ;;
+    check) echo "$queue flush print" ;;
+    admin) echo "$queue flush check" ;;
+    compat) echo "$queue flush act" ;;
+    log) echo smtp base queue ;;
+    send) echo smtp job ;;
+    *) fail "src/$1: no arrow in tests/pages.sh and src/README" ;;
+  esac
+}
+
+# queue-put alone stands below what it calls.
+testArrowsRunDownward() {
+  for directory in src/*/; do
+    folder=$(basename "$directory")
+    assertTrue "src/README: src/$folder/" "grep -q '^    src/$folder/ ' src/README"
+    may=" $folder $(arrows "$folder") "
+    for file in "$directory"*.[ch]; do
+      for other in $(sed -n 's|^#include "\([a-z]*\)/.*|\1|p' "$file"); do
+        [ "$file $other" != 'src/queue/queue-put.c flush' ] || continue
+        assertContains "$file: $other/" "$may" " $other "
+      done
+    done
+  done
+}
+
+# A file with a main exports that, and its name.  Qmgr's does not yet keep to it.
+testProgramsExportNothing() {
+  for file in $(grep -l '^int main(' src/*/*.c); do
+    object=build/${file%.c}.o
+    [ "$file" != src/qmgr/qmgr.c ] && [ -e "$object" ] || continue
+    exported=$(nm -g --defined-only "$object" | awk '$3 != "main" && $3 != "PROG" { print $3 }')
+    assertNull "$file: $exported" "$exported"
+  done
+}
+
 # --- texts ------------------------------------------------------------------------------
 
 testInstallNamesEveryPackage() {

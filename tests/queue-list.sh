@@ -198,6 +198,26 @@ later' "$(get "$due" | tr -d '"')"
   assertEquals 'due due later' "$(paste -sd ' ' "$T/due")"
 }
 
+# What is shown is when qmgr tries: the second attempt is made then, not before, and the third twice as long after.
+testNextTryIsWhenQmgrTries() {
+  sink later --rcpt '@a.tld=450 4.2.1 not now'
+  conf backoff '2 60'
+  conf relaydomains a.tld
+  conf routes "a.tld [127.0.0.1]:$SINKPORT"
+  start
+  submit -n 1 -t '%d@a.tld' >/dev/null
+  assertTrue 'tried once' 'wait_for 10 tried 1'
+  shown=$(get '.recipients[0].next_try')
+  assertTrue 'tried twice' 'wait_for 20 tried 2'
+  last=$(get '.recipients[0].last_try')
+  assertTrue "shown $shown, tried $last" "[ $last -ge $shown ] && [ $last -le $((shown + 3)) ]"
+  assertEquals 'the next' $((last + 4)) "$(get '.recipients[0].next_try')"
+  stop
+  sink_stop
+}
+
+tried() { [ "$(get '.recipients[0].attempts')" = "$1" ]; }
+
 # Why: the journal, else the site, else the route.
 testWhy() {
   conf routes 'a.tld [mx.a.tld]:2525' 'parked.tld [mx.parked.tld] park lifetime=30d'

@@ -19,7 +19,7 @@
 #include "bounce/fields.h"
 #include "bounce/quoted.h"
 #include "conf/conf.h"
-#include "flush/sitefile.h"
+#include "queue/sitefile.h"
 #include "job/job.h"
 #include "queue/message.h"
 #include "queue/queuedir.h"

@@ -20,7 +20,7 @@
 #include "compat/beside.h"
 #include "conf/conf.h"
 #include "queue/ids.h"
-#include "tools/act.h"
+#include "act/operation.h"
 
 #define USAGE "usage: postsuper [-psSv] [-c dir] [-C dir] [-d id] [-e id] [-f id] [-h id] [-H id] [-r id] [queue...]"
 
@@ -34,64 +34,64 @@ char const *PROG = "postsuper";
 /* --- what there is to be done --------------------------------------------------------------- */
 
 /* In the order of their totals. */
-enum deed { REQUEUE, DELETE, EXPIRE, HOLD, RELEASE, DEEDS };
-#define DEED(deed) (1u << (deed))
+enum kind { REQUEUE, DELETE, EXPIRE, HOLD, RELEASE, KINDS };
+#define KIND(kind) (1u << (kind))
 
 typedef struct words
 {
-  enum act_result (*one)(act *a, char const *id);
+  enum operation_result (*one)(operation *op, char const *id);
   unsigned int places;   /* or-ed */
   char const *done;
   char const *total;
 } words;
 
-static words const all_words[DEEDS] =
+static words const all_words[KINDS] =
 {
-  [REQUEUE] = { &act_requeue, ACT_QUEUED, "requeued", "Requeued" },
-  [DELETE] = { &act_delete, ACT_QUEUED | ACT_IN(QUEUE_CORRUPT), "removed", "Deleted" },
-  [EXPIRE] = { &act_expire, ACT_QUEUED, "expired", "Force-expired" },
-  [HOLD] = { &act_hold, ACT_IN(QUEUE_NEW) | ACT_IN(QUEUE_CUR), "placed on hold", "Placed on hold" },
-  [RELEASE] = { &act_release, ACT_IN(QUEUE_HOLD), "released from hold", "Released from hold" }
+  [REQUEUE] = { &operation_requeue, OPERATION_QUEUED, "requeued", "Requeued" },
+  [DELETE] = { &operation_delete, OPERATION_QUEUED | OPERATION_IN(QUEUE_CORRUPT), "removed", "Deleted" },
+  [EXPIRE] = { &operation_expire, OPERATION_QUEUED, "expired", "Force-expired" },
+  [HOLD] = { &operation_hold, OPERATION_IN(QUEUE_NEW) | OPERATION_IN(QUEUE_CUR), "placed on hold", "Placed on hold" },
+  [RELEASE] = { &operation_release, OPERATION_IN(QUEUE_HOLD), "released from hold", "Released from hold" }
 };
 
 /* Why a message stays what it is, where that is worth a word. */
-static char const *const whys[ACT_RESULTS] =
+static char const *const whys[OPERATION_RESULTS] =
 {
-  [ACT_BUSY] = "being sent",
-  [ACT_CORRUPT] = "not a whole message",
-  [ACT_UNTOLD] = "its sender is to be told of a failure first"
+  [OPERATION_BUSY] = "being sent",
+  [OPERATION_CORRUPT] = "not a whole message",
+  [OPERATION_UNTOLD] = "its sender is to be told of a failure first"
 };
 
 typedef struct request
 {
-  unsigned int deeds;    /* or-ed */
+  unsigned int kinds;    /* or-ed */
   char const *word;      /* an id, "ALL", or "-" */
 } request;
 
 typedef struct super
 {
-  act act;
-  unsigned int idle;     /* the queues meant, as act has them */
+  operation operation;
+  unsigned int idle;     /* the queues meant, as operation.h has them */
   unsigned int busy;
-  enum deed deed;        /* under way */
+  enum kind kind;        /* under way */
   int quiet;             /* no line for a message that it is done to */
-  uint64_t counts[DEEDS];
+  uint64_t counts[KINDS];
   int code;
 } super;
 
 /* --- doing it ---------------------------------------------------------------------------------- */
 
-static void result_take(super *s, char const *id, enum act_result result)
+static void result_take(super *s, char const *id, enum operation_result result)
 {
-  char const *done = all_words[s->deed].done;
-  if (result == ACT_DONE || result == ACT_DONE_SENDING)
+  char const *done = all_words[s->kind].done;
+  if (result == OPERATION_DONE || result == OPERATION_DONE_SENDING)
   {
-    s->counts[s->deed]++;
+    s->counts[s->kind]++;
     if (!s->quiet) strerr_warn(PROG, ": ", id, ": ", done);
     return;
   }
-  if (result != ACT_TROUBLE && !whys[result]) return;
-  if (result == ACT_TROUBLE) strerr_warnwsys(id, ": not ", done);
+  if (result != OPERATION_TROUBLE && !whys[result]) return;
+  if (result == OPERATION_TROUBLE) strerr_warnwsys(id, ": not ", done);
   else strerr_warnw(id, ": not ", done, ": ", whys[result]);
   s->code = EXIT_TROUBLE;
 }
@@ -99,16 +99,16 @@ static void result_take(super *s, char const *id, enum act_result result)
 static int message_do(char const *id, void *data)
 {
   super *s = data;
-  result_take(s, id, (*all_words[s->deed].one)(&s->act, id));
+  result_take(s, id, (*all_words[s->kind].one)(&s->operation, id));
   return 1;
 }
 
-static void deed_begin(super *s, enum deed deed)
+static void kind_begin(super *s, enum kind kind)
 {
-  s->deed = deed;
-  s->act.idle = s->idle & all_words[deed].places;
-  s->act.busy = s->busy & all_words[deed].places;
-  s->act.wait_ms = ACT_WAIT_MS;
+  s->kind = kind;
+  s->operation.idle = s->idle & all_words[kind].places;
+  s->operation.busy = s->busy & all_words[kind].places;
+  s->operation.wait_ms = OPERATION_WAIT_MS;
 }
 
 /* What is an id to Postfix need not be one of ours. */
@@ -123,13 +123,13 @@ static int queue_id_ok(char const *s, size_t len)
 static void named(super *s, unsigned int wanted, char const *word, size_t len)
 {
   char id[ID_LEN + 1], clean[IDS_LINE_MAX + 1];
-  enum deed deed;
+  enum kind kind;
   if (!queue_id_ok(word, len)) strerr_warnw("invalid mail queue id: ", log_clean(clean, sizeof clean, word, len));
   else if (ids_scan(id, word, len))
-    for (deed = 0; deed < DEEDS; deed++)
-      if (wanted & DEED(deed))
+    for (kind = 0; kind < KINDS; kind++)
+      if (wanted & KIND(kind))
       {
-        deed_begin(s, deed);
+        kind_begin(s, kind);
         message_do(id, s);
       }
 }
@@ -146,13 +146,13 @@ static void lines_named(super *s, unsigned int wanted)
 static void all(super *s, unsigned int wanted)
 {
   char const *where;
-  enum deed deed;
+  enum kind kind;
   s->quiet = 1;
-  for (deed = 0; deed < DEEDS; deed++)
+  for (kind = 0; kind < KINDS; kind++)
   {
-    if (!(wanted & DEED(deed))) continue;
-    deed_begin(s, deed);
-    if (act_each(&s->act, s->act.idle | s->act.busy, &message_do, s, &where) == -1) diesys("read queue/", where);
+    if (!(wanted & KIND(kind))) continue;
+    kind_begin(s, kind);
+    if (operation_each(&s->operation, s->operation.idle | s->operation.busy, &message_do, s, &where) == -1) diesys("read queue/", where);
   }
   s->quiet = 0;
 }
@@ -160,20 +160,20 @@ static void all(super *s, unsigned int wanted)
 static void requests_do(super *s, request const *r, size_t n)
 {
   for (; n--; r++)
-    if (!strcmp(r->word, "ALL")) all(s, r->deeds);
-    else if (!strcmp(r->word, "-")) lines_named(s, r->deeds);
-    else named(s, r->deeds, r->word, strlen(r->word));
+    if (!strcmp(r->word, "ALL")) all(s, r->kinds);
+    else if (!strcmp(r->word, "-")) lines_named(s, r->kinds);
+    else named(s, r->kinds, r->word, strlen(r->word));
 }
 
 static void totals_show(super const *s, unsigned int wanted)
 {
   char number[UINT64_FMT];
-  enum deed deed;
-  for (deed = 0; deed < DEEDS; deed++)
+  enum kind kind;
+  for (kind = 0; kind < KINDS; kind++)
   {
-    if (!(wanted & DEED(deed))) continue;
-    number[uint64_fmt(number, s->counts[deed])] = 0;
-    strerr_warn(PROG, ": ", all_words[deed].total, ": ", number, s->counts[deed] == 1 ? " message" : " messages");
+    if (!(wanted & KIND(kind))) continue;
+    number[uint64_fmt(number, s->counts[kind])] = 0;
+    strerr_warn(PROG, ": ", all_words[kind].total, ": ", number, s->counts[kind] == 1 ? " message" : " messages");
   }
 }
 
@@ -183,14 +183,14 @@ typedef struct options
 {
   char const *dir;
   int check;            /* -s, or nothing that is to be done at all */
-  unsigned int deeds;   /* of all requests, or-ed */
+  unsigned int kinds;   /* of all requests, or-ed */
   genalloc requests;    /* of request */
 } options;
 
 static void request_add(options *o, unsigned int wanted, char const *word)
 {
-  request r = { .deeds = wanted, .word = word };
-  o->deeds |= wanted;
+  request r = { .kinds = wanted, .word = word };
+  o->kinds |= wanted;
   if (!genalloc_append(request, &o->requests, &r)) diesys("remember what to do");
 }
 
@@ -202,18 +202,18 @@ static int options_read(int argc, char const *const *argv, options *o)
     switch (c)
     {
       case 'c': case 'C': o->dir = scan.arg; break;
-      case 'd': request_add(o, DEED(DELETE), scan.arg); break;
-      case 'e': request_add(o, DEED(EXPIRE), scan.arg); break;
-      case 'f': request_add(o, DEED(EXPIRE) | DEED(RELEASE), scan.arg); break;
-      case 'h': request_add(o, DEED(HOLD), scan.arg); break;
-      case 'H': request_add(o, DEED(RELEASE), scan.arg); break;
-      case 'r': request_add(o, DEED(REQUEUE), scan.arg); break;
+      case 'd': request_add(o, KIND(DELETE), scan.arg); break;
+      case 'e': request_add(o, KIND(EXPIRE), scan.arg); break;
+      case 'f': request_add(o, KIND(EXPIRE) | KIND(RELEASE), scan.arg); break;
+      case 'h': request_add(o, KIND(HOLD), scan.arg); break;
+      case 'H': request_add(o, KIND(RELEASE), scan.arg); break;
+      case 'r': request_add(o, KIND(REQUEUE), scan.arg); break;
       case 's': case 'S': o->check = 1; break;
       case 'p': purge = 1; break; /* qmgr does, by itself */
       case 'v': break;
       default: die(USAGE);
     }
-  if (!o->deeds && !purge) o->check = 1;
+  if (!o->kinds && !purge) o->check = 1;
   return scan.ind;
 }
 
@@ -228,11 +228,11 @@ typedef struct queue_name
 
 static queue_name const queue_names[] =
 {
-  { "incoming", ACT_IN(QUEUE_NEW), 0 },
-  { "active", 0, ACT_IN(QUEUE_NEW) | ACT_IN(QUEUE_CUR) },
-  { "deferred", ACT_IN(QUEUE_CUR), 0 },
-  { "hold", ACT_IN(QUEUE_HOLD), ACT_IN(QUEUE_HOLD) },
-  { "corrupt", ACT_IN(QUEUE_CORRUPT), 0 },
+  { "incoming", OPERATION_IN(QUEUE_NEW), 0 },
+  { "active", 0, OPERATION_IN(QUEUE_NEW) | OPERATION_IN(QUEUE_CUR) },
+  { "deferred", OPERATION_IN(QUEUE_CUR), 0 },
+  { "hold", OPERATION_IN(QUEUE_HOLD), OPERATION_IN(QUEUE_HOLD) },
+  { "corrupt", OPERATION_IN(QUEUE_CORRUPT), 0 },
   /* Postfix has them, and we have nothing like them. */
   { "maildrop", 0, 0 }, { "bounce", 0, 0 }, { "defer", 0, 0 }, { "flush", 0, 0 }, { "trace", 0, 0 }
 };
@@ -253,7 +253,7 @@ static void queue_add(super *s, char const *name)
 
 static void queues_choose(super *s, char const *const *names)
 {
-  if (!*names) s->idle = s->busy = ACT_QUEUED;
+  if (!*names) s->idle = s->busy = OPERATION_QUEUED;
   for (; *names; names++) queue_add(s, *names);
 }
 
@@ -287,16 +287,16 @@ static void instance_use(super *s, options *o)
   if (instance == -1) diesys("open ", o->dir);
   if (o->check) s->code = check_run(o->dir);
   program_become(instance);
-  s->act.queue = instance_openat(instance, "queue");
-  if (s->act.queue == -1) diesys("open ", o->dir, "/queue");
-  if (!(o->deeds & DEED(REQUEUE))) return;
+  s->operation.queue = instance_openat(instance, "queue");
+  if (s->operation.queue == -1) diesys("open ", o->dir, "/queue");
+  if (!(o->kinds & KIND(REQUEUE))) return;
   conf = conf_open(instance);
-  if (conf == -1 || !act_settings(&s->act, conf)) die(conf_why());
+  if (conf == -1 || !operation_settings(&s->operation, conf)) die(conf_why());
 }
 
 int main(int argc, char const *const *argv)
 {
-  super s = { .act = ACT_ZERO };
+  super s = { .operation = OPERATION_ZERO };
   options o = { .requests = GENALLOC_ZERO };
   int first = options_read(argc, argv, &o);
 
@@ -305,9 +305,9 @@ int main(int argc, char const *const *argv)
   queues_choose(&s, argv + first);
   instance_use(&s, &o);
   requests_do(&s, genalloc_s(request, &o.requests), genalloc_len(request, &o.requests));
-  totals_show(&s, o.deeds);
+  totals_show(&s, o.kinds);
 
   genalloc_free(request, &o.requests);
-  act_free(&s.act);
+  operation_free(&s.operation);
   return s.code;
 }

@@ -15,7 +15,7 @@
 
 #include "conf/conf.h"
 #include "flush/names.h"
-#include "flush/sitefile.h"
+#include "queue/sitefile.h"
 #include "queue/message.h"
 
 typedef struct request

@@ -3,7 +3,7 @@
 
 /* Next hops, by name: the hands of the scheduler's sites, and their files in site/. */
 
-#include "flush/sitefile.h"
+#include "queue/sitefile.h"
 #include "qmgr/core.h"
 
 typedef struct hop

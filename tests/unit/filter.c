@@ -1,6 +1,6 @@
 /* Which messages an operator means: every option's values, good and bad, and what they match. */
 
-#include "tools/filter.h"
+#include "list/filter.h"
 
 #include <string.h>
 

@@ -1,11 +1,11 @@
 /* What sluice-log reads: times in all their forms, the journal's objects, whose line it is; the order of what waits. */
 
-#include "tools/logentry.h"
-#include "tools/logjson.h"
-#include "tools/loglater.h"
-#include "tools/logsource.h"
-#include "tools/logstamp.h"
-#include "tools/logwords.h"
+#include "log/logentry.h"
+#include "log/logjson.h"
+#include "log/loglater.h"
+#include "log/logsource.h"
+#include "log/logstamp.h"
+#include "log/logwords.h"
 
 #include <string.h>
 #include <time.h>
