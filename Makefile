@@ -57,7 +57,7 @@ FIRST := $(if $(filter check check-% demo bench,$(MAKECMDGOALS)),deps)
 object = $(patsubst %,$(O)/src/%.o,$(1))
 
 SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content smtp/parts smtp/reply smtp/header)
-JOB := $(call object,job/job job/socket)
+JOB := $(call object,job/job job/journal job/socket)
 SEND := $(call object,send/session send/transaction send/envelope send/fit send/expected send/wire send/report send/work send/hand send/host send/dnstcp send/way send/retry send/site send/text send/clock send/confine) $(JOB) $(SMTP)
 SCHED := $(call object,sched/moment sched/backoff sched/health)
 BASE := $(call object,base/instance base/program base/log base/duration base/wallclock)

@@ -2,9 +2,9 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "job/journal.h"
 #include "send/clock.h"
 #include "send/text.h"
 #include "smtp/reply.h"
@@ -51,30 +51,12 @@ void report_flush(report *r)
 
 /* --- the journal -------------------------------------------------------------------- */
 
-/*
- * Was the last line torn, by a full disk or a crash?  Then it needs its LF, or ours would become
- * a part of it and count for nothing.
- */
-static int journal_torn(work_job const *job)
-{
-  uint64_t begin = job->offset + job->length;
-  struct stat st;
-  char last;
-  if (fstat(job->fd, &st) == -1 || (uint64_t)st.st_size <= begin) return 0;
-  return pread(job->fd, &last, 1, st.st_size - 1) == 1 && last != '\n';
-}
-
 static void journal_write(work_job const *job, uint64_t now_us, job_result const *result)
 {
-  char line[1 + JOB_LINE_MAX] = "\n";
-  size_t len = job_journal_format(line + 1, sizeof line - 1, now_us, result);
-  int torn = journal_torn(job);
-  char const *begin = torn ? line : line + 1;
-  ssize_t n;
-  if (torn) len++;
-  n = write(job->fd, begin, len);
-  if (n == (ssize_t)len) return;
-  text_log(job->id, ": unable to write to the journal: ", n == -1 ? strerror(errno) : "short write");
+  char line[JOB_LINE_MAX];
+  size_t len = job_journal_format(line, sizeof line, now_us, result);
+  if (journal_append(job->fd, job->offset + job->length, line, len)) return;
+  text_log(job->id, ": unable to write to the journal: ", strerror(errno));
 }
 
 /* --- the log ------------------------------------------------------------------------ */
