@@ -17,8 +17,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <ndelay.h>
-#include <scan.h>
 
+#include "job/job.h"
+#include "job/nexthop.h"
 #include "send/clock.h"
 #include "send/text.h"
 #include "send/wire.h"
@@ -30,6 +31,7 @@
 
 enum { EXIT_ASKED = 0, EXIT_REFUSED = 100, EXIT_TEMPORARY = 111 };
 
+#define PORT_SMTP 25
 #define TIMEOUT_S 120
 #define TIMEOUT_MAX_S 86400
 /* For the answer to QUIT, on which nothing depends. */
@@ -50,7 +52,7 @@ typedef struct target
 typedef struct request
 {
   char const *helo;                  /* NULL: our host name or address */
-  char const *port;
+  unsigned long port;                /* where none is said */
   unsigned long timeout_s;
   char *const *nodes;                /* ends with NULL */
 } request;
@@ -378,38 +380,25 @@ static int target_status(target const *peer)
 /* A decimal number from 1 to max, and nothing after it. */
 static int number_ok(char const *s, unsigned long max, unsigned long *number)
 {
-  size_t n = scan_ulong(s, number);
-  return n && !s[n] && *number && *number <= max;
-}
-
-static int port_set(target *peer, char const *s)
-{
-  unsigned long number;
-  if (!number_ok(s, 65535, &number)) return 0;
-  text_number(peer->port, number);
+  job_field const field = { s, strlen(s) };
+  uint64_t n;
+  if (!job_field_number(&field, &n) || !n || n > max) return 0;
+  *number = (unsigned long)n;
   return 1;
 }
 
-/* "[ADDRESS]" or a name, and perhaps ":PORT". */
-static int target_scan(target *peer, char *word, char const *port)
+/* "[ADDRESS]" or a name, and perhaps ":PORT"; port is the one where none is said. */
+static int target_scan(target *peer, char *word, unsigned long port)
 {
-  size_t len = *word == '[' ? strcspn(word, "]") : strcspn(word, ":");
-  char const *rest = word + len;
-  char const *name = word;
-  if (*word == '[')
-  {
-    if (!*rest++) return 0;
-    name++;
-    len--;
-    if (len > 5 && smtp_word_is(name, 5, "IPV6:")) name += 5, len -= 5;
-  }
-  if (!len || len > NAME_MAX_OCTETS) return 0;
-  memcpy(peer->name, name, len);
-  peer->name[len] = 0;
+  nexthop hop;
+  if (nexthop_scan(&hop, word, strlen(word)) != NEXTHOP_OK) return 0;
+  if (hop.bracketed && hop.hostlen > 5 && smtp_word_is(hop.host, 5, "IPV6:")) hop.host += 5, hop.hostlen -= 5;
+  if (!hop.hostlen || hop.hostlen > NAME_MAX_OCTETS) return 0;
+  memcpy(peer->name, hop.host, hop.hostlen);
+  peer->name[hop.hostlen] = 0;
   peer->word = word;
-  if (*rest == ':') port = rest + 1;
-  else if (*rest) return 0;
-  return port_set(peer, port);
+  text_number(peer->port, hop.port ? hop.port : port);
+  return 1;
 }
 
 /* What may follow "ETRN ": a domain, perhaps with '@' before it, or '#' and a name. */
@@ -432,13 +421,12 @@ static int helo_ok(char const *name)
 
 static int options_read(int argc, char *const *argv, request *asked)
 {
-  unsigned long number;
   int c;
   opterr = 0;
   while ((c = getopt(argc, argv, "+H:p:t:")) != -1)
   {
     int good = c == 'H' ? helo_ok(asked->helo = optarg)
-      : c == 'p' ? number_ok(asked->port = optarg, 65535, &number)
+      : c == 'p' ? number_ok(optarg, 65535, &asked->port)
       : c == 't' ? number_ok(optarg, TIMEOUT_MAX_S, &asked->timeout_s)
       : 0;
     if (!good) die_usage();
@@ -447,7 +435,7 @@ static int options_read(int argc, char *const *argv, request *asked)
 }
 
 /* Takes the list of hosts apart where it stands. */
-static size_t targets_read(target **peers, char *list, char const *port)
+static size_t targets_read(target **peers, char *list, unsigned long port)
 {
   size_t count = 1, i;
   char *s;
@@ -472,7 +460,7 @@ static size_t targets_read(target **peers, char *list, char const *port)
 
 int main(int argc, char **argv)
 {
-  request asked = { .port = "25", .timeout_s = TIMEOUT_S };
+  request asked = { .port = PORT_SMTP, .timeout_s = TIMEOUT_S };
   target *peers;
   size_t count, i;
   int status = EXIT_ASKED;

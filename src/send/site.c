@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "job/job.h"
+#include "job/nexthop.h"
 #include "smtp/reply.h"
 
 #define PORT_SMTP 25
@@ -92,14 +93,6 @@ static int number_scan(char const *s, size_t len, uint64_t max, uint64_t *number
   return job_field_number(&field, number) && *number <= max;
 }
 
-static int port_scan(char const *s, size_t len, uint16_t *port)
-{
-  uint64_t number;
-  if (!number_scan(s, len, 65535, &number) || !number) return 0;
-  *port = (uint16_t)number;
-  return 1;
-}
-
 static int string_copy(char *out, size_t max, char const *s, size_t len)
 {
   if (!len || len >= max) return 0;
@@ -116,7 +109,7 @@ int site_address_scan(site_address *out, char const *s, size_t len)
   size_t hostlen;
   if (!colon) return 0;
   hostlen = (size_t)(colon - s);
-  if (!port_scan(colon + 1, len - hostlen - 1, &port)) return 0;
+  if (!nexthop_port_scan(colon + 1, len - hostlen - 1, &port)) return 0;
   if (hostlen > 2 && s[0] == '[' && s[hostlen - 1] == ']') { s++; hostlen -= 2; }
   return string_copy(text, sizeof text, s, hostlen) && site_address_make(out, text, port);
 }
@@ -140,20 +133,11 @@ static int host_take(site *out, char const *s, size_t len)
 
 int site_nexthop_scan(site *out, char const *s, size_t len)
 {
-  char const *end;
-  size_t hostlen;
-  out->exchangers = !len || s[0] != '[';
-  end = out->exchangers ? memchr(s, ':', len) : memchr(s, ']', len);
-  if (!out->exchangers)
-  {
-    if (!end) return 0;
-    hostlen = (size_t)(end - s) + 1;
-    if (hostlen < len && (s[hostlen] != ':' || !port_scan(s + hostlen + 1, len - hostlen - 1, &out->port))) return 0;
-    return host_take(out, s + 1, hostlen - 2);
-  }
-  hostlen = end ? (size_t)(end - s) : len;
-  if (end && !port_scan(end + 1, len - hostlen - 1, &out->port)) return 0;
-  return host_take(out, s, hostlen);
+  nexthop hop;
+  if (nexthop_scan(&hop, s, len) != NEXTHOP_OK) return 0;
+  out->exchangers = !hop.bracketed;
+  if (hop.port) out->port = hop.port;
+  return host_take(out, hop.host, hop.hostlen);
 }
 
 static int seconds_scan(unsigned int *out, char const *s, size_t len)

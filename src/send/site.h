@@ -43,9 +43,7 @@ typedef struct site
 /* All defaults: our own host name, port 25, the RFC's timeouts, half a minute for finding the host, two for reaching it. */
 extern void site_init(site *out);
 
-/*
- * "[HOST]", "[HOST]:PORT", "DOMAIN" or "DOMAIN:PORT".  1, or 0 when it is none of these.
- */
+/* The next hop, as job/nexthop.h has it.  1, or 0 when it is none. */
 extern int site_nexthop_scan(site *out, char const *s, size_t len);
 
 /* One word KEY=VALUE.  A key that is not known is passed over.  0: the value makes no sense. */
