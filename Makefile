@@ -57,15 +57,16 @@ FIRST := $(if $(filter check check-% demo bench,$(MAKECMDGOALS)),deps)
 object = $(patsubst %,$(O)/src/%.o,$(1))
 
 SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content smtp/parts smtp/reply smtp/header)
+BASE := $(call object,base/instance base/log base/text base/duration base/wallclock) $(SMTP)
 JOB := $(call object,job/job job/journal job/nexthop job/socket)
-SEND := $(call object,send/session send/transaction send/envelope send/fit send/expected send/wire send/report send/work send/hand send/host send/dnstcp send/way send/retry send/site send/text send/clock send/confine) $(JOB) $(SMTP)
+SEND := $(call object,send/session send/transaction send/envelope send/fit send/expected send/wire send/report send/work send/hand send/host send/dnstcp send/way send/retry send/site send/confine) $(JOB) $(BASE)
 SCHED := $(call object,sched/moment sched/backoff sched/health)
-BASE := $(call object,base/instance base/program base/log base/duration base/wallclock)
-CONF := $(call object,conf/conf conf/list conf/route job/job job/nexthop) $(BASE) $(SMTP)
+START := $(call object,start/program) $(BASE)
+CONF := $(call object,conf/conf conf/list conf/route job/job job/nexthop) $(START)
 QUEUE := $(call object,queue/id queue/queuedir queue/message queue/room queue/trace) $(JOB) $(CONF)
 FLUSH := $(call object,flush/flush flush/reserve flush/trigger) $(QUEUE)
 ACT := $(call object,tools/act queue/ids) $(FLUSH)
-FACE := $(call object,compat/list compat/beside compat/options compat/ask compat/client base/wire queue/id) $(BASE) $(SMTP)
+FACE := $(call object,compat/list compat/beside compat/options compat/ask compat/client base/wire queue/id) $(START)
 LOGS := $(call object,tools/logsource tools/logentry tools/logstamp tools/logjson tools/logwords tools/loglater queue/id)
 
 SKALIBS := -l:libskarnet.a
@@ -114,9 +115,9 @@ $(BIN)/postsuper: $(call object,compat/postsuper compat/beside) $(ACT)
 $(BIN)/conf-check: $(call object,tools/conf-check) $(CONF)
 $(BIN)/conf-cdb: $(call object,tools/conf-cdb) $(CONF)
 $(BIN)/sluice-init: $(call object,tools/sluice-init tools/renew tools/findings tools/check-layout tools/layout tools/out) $(FLUSH)
-$(BIN)/sluice-log: $(call object,tools/sluice-log) $(LOGS) $(BASE) $(SMTP)
+$(BIN)/sluice-log: $(call object,tools/sluice-log) $(LOGS) $(START)
 $(BIN)/smtp-send: $(call object,send/smtp-send) $(SEND)
-$(BIN)/etrn: $(call object,send/etrn send/wire send/text send/clock job/job job/nexthop) $(SMTP)
+$(BIN)/etrn: $(call object,send/etrn send/wire job/job job/nexthop) $(BASE)
 
 # -----------------------------------------------------------------------------------
 

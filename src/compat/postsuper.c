@@ -16,10 +16,10 @@
 
 #include "base/instance.h"
 #include "base/log.h"
-#include "base/program.h"
 #include "compat/beside.h"
 #include "conf/conf.h"
 #include "queue/ids.h"
+#include "start/program.h"
 #include "tools/act.h"
 
 #define USAGE "usage: postsuper [-psSv] [-c dir] [-C dir] [-d id] [-e id] [-f id] [-h id] [-H id] [-r id] [queue...]"

@@ -24,9 +24,9 @@
 
 #include "base/instance.h"
 #include "base/log.h"
-#include "base/program.h"
 #include "flush/trigger.h"
 #include "qmgr/qmgr-internal.h"
+#include "start/program.h"
 
 #define USAGE "qmgr [-C DIR] [-d FD]"
 #define dieusage() strerr_dieusage(100, USAGE)

@@ -108,9 +108,9 @@ static int path_put(stralloc *out, char const *address, size_t len)
 static int arrival_put(stralloc *out, uint64_t us)
 {
   char text[10 + 1 + 6];
-  number_put(text, 10, us / 1000000);
+  number_put(text, 10, us / SECOND_US);
   text[10] = '.';
-  number_put(text + 11, 6, us % 1000000);
+  number_put(text + 11, 6, us % SECOND_US);
   return stralloc_cats(out, "arrival ") && stralloc_catb(out, text, sizeof text) && stralloc_catb(out, "\n", 1);
 }
 
@@ -394,7 +394,7 @@ static int arrival_get(message *m, cursor *c)
   if (!line_next(c, &s, &len) || len != wordlen + 10 + 1 + 6 || memcmp(s, word, wordlen)) return 0;
   if (!number_get(s + wordlen, 10, &seconds) || s[wordlen + 10] != '.') return 0;
   if (!number_get(s + wordlen + 11, 6, &us)) return 0;
-  m->arrival_us = seconds * 1000000 + us;
+  m->arrival_us = seconds * SECOND_US + us;
   return 1;
 }
 

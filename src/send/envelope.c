@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "send/text.h"
+#include "base/text.h"
 #include "smtp/chars.h"
 #include "smtp/command.h"
 #include "smtp/reply.h"

@@ -18,14 +18,17 @@
 #include <unistd.h>
 #include <ndelay.h>
 
+#include "base/log.h"
+#include "base/text.h"
+#include "base/wallclock.h"
 #include "job/job.h"
 #include "job/nexthop.h"
-#include "send/clock.h"
-#include "send/text.h"
 #include "send/wire.h"
 #include "smtp/chars.h"
 #include "smtp/domain.h"
 #include "smtp/reply.h"
+
+char const *PROG = "etrn";
 
 #define USAGE "usage: etrn [-H name] [-p port] [-t seconds] host[:port][,host[:port]]... node..."
 
@@ -74,21 +77,9 @@ typedef struct talk
 
 /* --- words ------------------------------------------------------------------------------ */
 
-static void complain_all(char const *const *words)
-{
-  char line[TEXT_LINE_MAX];
-  size_t len = text_join(line, sizeof line, "etrn: ");
-  len += text_join_all(line + len, sizeof line - len - 1, words);
-  smtp_text_clean(line, len);
-  line[len++] = '\n';
-  /* Nobody is left to tell. */
-  if (write(2, line, len) == -1) return;
-}
-#define complain(...) complain_all((char const *const []){ __VA_ARGS__, 0 })
-
 static void die_usage(void)
 {
-  complain(USAGE);
+  log_line(USAGE);
   exit(EXIT_REFUSED);
 }
 
@@ -113,7 +104,7 @@ static int socket_wait(int fd, int events, int64_t deadline_ms)
   int r;
   do
   {
-    int64_t left = deadline_ms - clock_ms();
+    int64_t left = deadline_ms - wallclock_steady_ms();
     if (left <= 0) return 0;
     r = poll(&p, 1, (int)left);
   } while (r == -1 && errno == EINTR);
@@ -137,7 +128,7 @@ static int line_read(talk *t, char const **s, size_t *len)
       return 0;
     }
     /* The clock is read each time: a peer that never makes us wait has no more of it. */
-    if (clock_ms() >= t->deadline_ms || (r == WIRE_BLOCKED && !socket_wait(t->line.fd, events, t->deadline_ms)))
+    if (wallclock_steady_ms() >= t->deadline_ms || (r == WIRE_BLOCKED && !socket_wait(t->line.fd, events, t->deadline_ms)))
     {
       t->why = "timed out";
       return 0;
@@ -194,7 +185,7 @@ static void command_put(talk *t, char const *verb, char const *argument)
 
 static void quit(talk *t)
 {
-  int64_t soon = clock_ms() + QUIT_MS;
+  int64_t soon = wallclock_steady_ms() + QUIT_MS;
   if (soon < t->deadline_ms) t->deadline_ms = soon;
   command_put(t, "QUIT", "");
   reply_read(t);
@@ -205,7 +196,7 @@ static void quit(talk *t)
 /* There is no reply. */
 static void die_silent(talk const *t, char const *what, char const *argument)
 {
-  complain("fatal: ", t->peer->word, ": no ", what, argument, ": ", t->why);
+  log_line("fatal: ", t->peer->word, ": no ", what, argument, ": ", t->why);
   _exit(EXIT_TEMPORARY);
 }
 
@@ -213,7 +204,7 @@ static void die_silent(talk const *t, char const *what, char const *argument)
 static void die_reply(talk *t, char const *what)
 {
   char code[TEXT_NUMBER_MAX];
-  complain("fatal: ", t->peer->word, ": ", what, ": ", text_number(code, t->code), " ", t->text);
+  log_line("fatal: ", t->peer->word, ": ", what, ": ", text_number(code, t->code), " ", t->text);
   t->status = status_join(t->status, reply_status(t->code));
   quit(t);
   _exit(t->status);
@@ -246,7 +237,7 @@ static struct addrinfo *addresses_find(talk *t)
   struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found;
   int r = getaddrinfo(t->peer->name, t->peer->port, &hints, &found);
   if (!r) return found;
-  complain("fatal: ", t->peer->word, ": unable to find: ", r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r));
+  log_line("fatal: ", t->peer->word, ": unable to find: ", r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r));
   _exit(r == EAI_NONAME ? EXIT_REFUSED : EXIT_TEMPORARY);
 }
 
@@ -259,12 +250,12 @@ static void host_connect(talk *t)
   for (a = addresses; a; a = a->ai_next) left++;
   for (a = addresses; a && fd == -1; a = a->ai_next, left--)
   {
-    int64_t now = clock_ms();
+    int64_t now = wallclock_steady_ms();
     fd = address_connect(a, now + (t->deadline_ms - now) / left);
   }
   if (fd == -1)
   {
-    complain("fatal: ", t->peer->word, ": unable to connect: ", strerror(errno));
+    log_line("fatal: ", t->peer->word, ": unable to connect: ", strerror(errno));
     _exit(EXIT_TEMPORARY);
   }
   freeaddrinfo(addresses);
@@ -301,7 +292,7 @@ static void greet(talk *t, char const *helo)
   if (!reply_read(t)) die_silent(t, "answer to EHLO", "");
   if (t->code != 250) die_reply(t, "answer to EHLO");
   if (t->extensions & SMTP_EXT_ETRN) return;
-  complain("fatal: ", t->peer->word, ": does not offer ETRN");
+  log_line("fatal: ", t->peer->word, ": does not offer ETRN");
   quit(t);
   _exit(EXIT_REFUSED);
 }
@@ -309,11 +300,11 @@ static void greet(talk *t, char const *helo)
 /* A line on standard output, whole: other hosts' lines come between at any time. */
 static void answer_print(talk *t, char const *node)
 {
-  char line[TEXT_LINE_MAX], code[TEXT_NUMBER_MAX];
+  char line[LOG_LINE_MAX], code[TEXT_NUMBER_MAX];
   size_t len = text_join(line, sizeof line - 1, t->peer->word, " ", node, " ", text_number(code, t->code), " ", t->text);
   line[len++] = '\n';
   if (write(1, line, len) == (ssize_t)len) return;
-  complain("fatal: unable to write: ", strerror(errno));
+  log_line("fatal: unable to write: ", strerror(errno));
   _exit(EXIT_TEMPORARY);
 }
 
@@ -336,7 +327,7 @@ static int host_ask(target const *peer, request const *asked)
 {
   static talk t;
   t.peer = peer;
-  t.deadline_ms = clock_ms() + (int64_t)asked->timeout_s * 1000;
+  t.deadline_ms = wallclock_steady_ms() + (int64_t)asked->timeout_s * 1000;
   alarm((unsigned int)asked->timeout_s + 1);
   host_connect(&t);
   greet(&t, asked->helo);
@@ -357,7 +348,7 @@ static void target_start(target *peer, request const *asked)
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     _exit(getppid() == parent ? host_ask(peer, asked) : EXIT_TEMPORARY);
   }
-  if (peer->pid == -1) complain("fatal: ", peer->word, ": unable to fork: ", strerror(errno));
+  if (peer->pid == -1) log_line("fatal: ", peer->word, ": unable to fork: ", strerror(errno));
 }
 
 static int target_status(target const *peer)
@@ -370,8 +361,8 @@ static int target_status(target const *peer)
   while (r == -1 && errno == EINTR);
   if (r == -1) return EXIT_TEMPORARY;
   if (WIFEXITED(wstat)) return WEXITSTATUS(wstat);
-  if (WTERMSIG(wstat) == SIGALRM) complain("fatal: ", peer->word, ": timed out");
-  else complain("fatal: ", peer->word, ": killed by signal ", text_number(number, (uint64_t)WTERMSIG(wstat)));
+  if (WTERMSIG(wstat) == SIGALRM) log_line("fatal: ", peer->word, ": timed out");
+  else log_line("fatal: ", peer->word, ": killed by signal ", text_number(number, (uint64_t)WTERMSIG(wstat)));
   return EXIT_TEMPORARY;
 }
 
@@ -443,7 +434,7 @@ static size_t targets_read(target **peers, char *list, unsigned long port)
   *peers = calloc(count, sizeof **peers);
   if (!*peers)
   {
-    complain("fatal: out of memory");
+    log_line("fatal: out of memory");
     exit(EXIT_TEMPORARY);
   }
   for (i = 0; i < count; i++)
@@ -452,7 +443,7 @@ static size_t targets_read(target **peers, char *list, unsigned long port)
     list += strcspn(list, ",");
     *list++ = 0;
     if (target_scan(&(*peers)[i], word, port)) continue;
-    complain("fatal: not a host: ", *word ? word : "(nothing)");
+    log_line("fatal: not a host: ", *word ? word : "(nothing)");
     exit(EXIT_REFUSED);
   }
   return count;
@@ -471,7 +462,7 @@ int main(int argc, char **argv)
   for (i = 0; asked.nodes[i]; i++)
     if (!node_ok(asked.nodes[i]))
     {
-      complain("fatal: not a domain: ", asked.nodes[i]);
+      log_line("fatal: not a domain: ", asked.nodes[i]);
       return EXIT_REFUSED;
     }
   count = targets_read(&peers, argv[0], asked.port);

@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "send/clock.h"
+#include "base/wallclock.h"
 #include "smtp/path.h"
 
 #define HAND_ID "hand"
@@ -107,7 +107,7 @@ static int job_make(work *w, copy const *c, char const *sender, char const *cons
   uint64_t number = 0;
   job_mail mail =
   {
-    .id = field(HAND_ID), .arrival_us = clock_us(), .length = c->length,
+    .id = field(HAND_ID), .arrival_us = wallclock_us(), .length = c->length,
     .flags = job_flags(c, sender, recipients), .sender = field(sender), .parameters = field("")
   };
   if (!work_take_fd(w, c->to) || !line_take(w, line, job_mail_format(line, sizeof line, &mail))) return 0;

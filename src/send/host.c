@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "send/clock.h"
+#include "base/text.h"
+#include "base/wallclock.h"
 #include "send/dnstcp.h"
-#include "send/text.h"
 
 /* Aliases that are followed one after the other; resolvers allow about as many. */
 #define ALIASES_MAX 8
@@ -145,7 +145,7 @@ static enum answer resolver_error(finder const *f)
  */
 static void turn_begin(finder *f, size_t names)
 {
-  int64_t now = clock_ms();
+  int64_t now = wallclock_steady_ms();
   int64_t share = (f->deadline_ms - now) / (int64_t)names;
   int64_t most = (int64_t)f->servers * HOST_WAIT_S * 1000;
   if (share > most) share = most;
@@ -156,7 +156,7 @@ static void turn_begin(finder *f, size_t names)
 /* Seconds to wait for a server, while so many can still be asked; 0: the turn is over. */
 static int turn_wait_s(finder const *f, int servers)
 {
-  int64_t left = (f->turn_ms - clock_ms() + SECOND_SHORT_MS) / 1000;
+  int64_t left = (f->turn_ms - wallclock_steady_ms() + SECOND_SHORT_MS) / 1000;
   int64_t share = left / servers;
   if (left < 1) return 0;
   return share < 1 ? 1 : share > HOST_WAIT_S ? HOST_WAIT_S : (int)share;
@@ -198,7 +198,7 @@ static int tcp_ask(finder *f, char const *name, ns_type type, int wait_s, enum a
   int len = res_nmkquery(f->resolver, ns_o_query, name, ns_c_in, (int)type, 0, 0, 0, question, sizeof question);
   *why = ANSWER_LATER;
   if (len == -1 || !wait_s) return -1;
-  len = dnstcp_ask(server, server_len, question, (size_t)len, f->answer, clock_ms() + (int64_t)wait_s * 1000);
+  len = dnstcp_ask(server, server_len, question, (size_t)len, f->answer, wallclock_steady_ms() + (int64_t)wait_s * 1000);
   if (len != -1) *why = answer_status(f);
   return *why == ANSWER_DATA ? len : -1;
 }
@@ -717,8 +717,8 @@ enum host_outcome host_find(host_list *list, site const *where, host_resolver *r
   f.answer = answer;
   f.where = where;
   f.list = list;
-  f.deadline_ms = clock_ms() + (int64_t)where->lookup_s * 1000;
-  srand((unsigned int)clock_us());
+  f.deadline_ms = wallclock_steady_ms() + (int64_t)where->lookup_s * 1000;
+  srand((unsigned int)wallclock_us());
   if (!resolver_take(&f, resolver)) return list_refuse(list, HOST_LATER, "4.3.0", "resolver does not start", "");
   do outcome = host_try(&f);
   while (f.doubt && outcome == HOST_LATER && --tries);

@@ -4,9 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
+#include "base/text.h"
+#include "base/wallclock.h"
 #include "job/journal.h"
-#include "send/clock.h"
-#include "send/text.h"
 #include "smtp/reply.h"
 
 void report_init(report *r, int fd, int by_hand)
@@ -39,7 +40,7 @@ static ssize_t out_write(report *r, char const *s, size_t len)
 void report_flush(report *r)
 {
   size_t done = 0;
-  text_log_flush(); /* first: qmgr's "removed" comes behind it */
+  log_flush(); /* first: qmgr's "removed" comes behind it */
   while (!r->gone && done < r->out.len)
   {
     ssize_t n = out_write(r, r->out.s + done, r->out.len - done);
@@ -56,7 +57,7 @@ static void journal_write(work_job const *job, uint64_t now_us, job_result const
   char line[JOB_LINE_MAX];
   size_t len = job_journal_format(line, sizeof line, now_us, result);
   if (journal_append(job->fd, job->offset + job->length, line, len)) return;
-  text_log(job->id, ": unable to write to the journal: ", strerror(errno));
+  log_line(job->id, ": unable to write to the journal: ", strerror(errno));
 }
 
 /* --- the log ------------------------------------------------------------------------ */
@@ -99,7 +100,7 @@ static void result_log(report const *r, work_job const *job, char const *address
     { [JOB_SENT] = "sent", [JOB_DEFERRED] = "deferred", [JOB_FAILED] = "bounced", [JOB_RELAYED] = "sent" };
   delays d;
   delays_make(&d, r, job, now_us);
-  text_log_later(job->id, ": to=<", address, ">, relay=", relay, ", delay=", d.total,
+  log_later(job->id, ": to=<", address, ">, relay=", relay, ", delay=", d.total,
                  ", delays=", d.before, "/", d.here, "/", d.connect, "/", d.transmit,
                  ", dsn=", code, ", status=", words[status], " (", text, ")");
 }
@@ -126,7 +127,7 @@ void report_rcpt_at(report *r, work_job *job, size_t rcpt, enum job_status statu
 {
   work_rcpt *to = work_rcptp(job, rcpt);
   char const *address = work_string(job, to->address);
-  uint64_t now_us = clock_us();
+  uint64_t now_us = wallclock_us();
   char clean[JOB_TEXT_MAX];
   job_result result = { .recipient = to->number, .status = status };
   size_t len = text_join(clean, sizeof clean, text);
@@ -159,7 +160,7 @@ void report_rest(report *r, work_job *job, enum job_status status, char const *c
 void report_untried(report *r, work_job const *job, char const *code, char const *text)
 {
   char clean[JOB_TEXT_MAX];
-  uint64_t now_us = clock_us();
+  uint64_t now_us = wallclock_us();
   size_t i;
   smtp_text_clean(clean, text_join(clean, sizeof clean, text));
   for (i = 0; i < job->rcpts_len; i++)

@@ -2,8 +2,9 @@
 
 #include <string.h>
 
+#include "base/log.h"
+#include "base/text.h"
 #include "send/report.h"
-#include "send/text.h"
 
 void retry_give_up(session *s, work_job *job)
 {
@@ -106,7 +107,7 @@ static int head_lost(session *s, loss const *l)
   job->cut = 1;
   if (way_for(s->way, job) != WAY_NONE)
   {
-    text_log_later(job->id, ": ", s->text);
+    log_later(job->id, ": ", s->text);
     return 1;
   }
   if (l->taken || meant(job, l->vain))
@@ -114,7 +115,7 @@ static int head_lost(session *s, loss const *l)
     retry_give_up(s, job);
     return 0;
   }
-  text_log_later(s->text);
+  log_later(s->text);
   way_untried(s->way, job);
   work_move_last(s->jobs, job);
   return 0;
@@ -149,7 +150,7 @@ int retry_lost(session *s, way *to)
   if (vain) way_in_vain(to);
   else if (!l.vain) way_settled(to);
   if (l.head && !l.further) elsewhere = head_lost(s, &l);
-  else if (!l.further) text_log_later(s->text);
+  else if (!l.further) log_later(s->text);
   if (vain && !elsewhere) report_vain(s->out, id, s->code, s->text);
   else report_lost(s->out, s->loss == SESSION_LOSS_CLOSED);
   return !vain || elsewhere;

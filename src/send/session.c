@@ -9,8 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "send/clock.h"
-#include "send/text.h"
+#include "base/text.h"
+#include "base/wallclock.h"
 #include "smtp/reply.h"
 
 /* A slow link is no dead one: this much in each "data block" timeout is enough. */
@@ -53,7 +53,7 @@ char const *session_command(enum expected_kind kind)
 
 static void step_begins(session *s)
 {
-  s->since_ms = clock_ms();
+  s->since_ms = wallclock_steady_ms();
   s->since_sent = 0;
 }
 
@@ -189,7 +189,7 @@ static void session_fill(session *s)
 
 static void progress(session *s, size_t sent)
 {
-  if (sent) s->moved_ms = clock_ms();
+  if (sent) s->moved_ms = wallclock_steady_ms();
   s->since_sent += sent;
   if (s->since_sent >= BLOCK_OCTETS || !wire_pending(&s->wire)) step_begins(s);
 }
@@ -219,7 +219,7 @@ static void hello_write(session *s, enum expected_kind kind)
   wire_puts(&s->wire, " ");
   wire_puts(&s->wire, s->where->me);
   wire_puts(&s->wire, "\r\n");
-  s->hello_ms = clock_ms();
+  s->hello_ms = wallclock_steady_ms();
   session_expect(s, kind, 0, 0);
 }
 
@@ -240,7 +240,7 @@ static size_t window_worth(session const *s)
   int64_t most = window_most();
   int pipelining = (s->extensions & SMTP_EXT_PIPELINING) != 0;
   int64_t trips = !pipelining ? 4 : !(s->extensions & SMTP_EXT_CHUNKING);
-  int64_t trip_ms = clock_ms() - s->hello_ms;
+  int64_t trip_ms = wallclock_steady_ms() - s->hello_ms;
   int64_t worth = 2 * (WORTH_MS + 2 * trip_ms) / (trips * trip_ms + SERVER_MS);
   if (worth > most) worth = most;
   return worth < 1 ? 1 : (size_t)worth;
@@ -249,7 +249,7 @@ static size_t window_worth(session const *s)
 static void session_opens(session *s)
 {
   s->state = SESSION_OPEN;
-  s->out->open_us = clock_us();
+  s->out->open_us = wallclock_us();
   s->window = window_worth(s);
   report_window(s->out, s->window);
   report_up(s->out, s->reply.text);
@@ -419,7 +419,7 @@ static void session_read(session *s)
     r = wire_read(&s->wire);
     if (r == WIRE_OK)
     {
-      s->moved_ms = clock_ms();
+      s->moved_ms = wallclock_steady_ms();
       lines_take(s);
     }
     else if (r == WIRE_END) connection_lost(s);
@@ -459,7 +459,7 @@ void session_begin(session *s)
   expected_clear(&s->owed);
   s->state = SESSION_CONNECTING;
   s->stop_ms = -1;
-  s->out->connect_us = clock_us();
+  s->out->connect_us = wallclock_us();
   s->out->open_us = 0;
   names_make(s, to);
   reply_begin(s);
@@ -503,7 +503,7 @@ static int reaching(session const *s)
 
 void session_stop(session *s, int64_t ms)
 {
-  int64_t at = clock_ms() + ms;
+  int64_t at = wallclock_steady_ms() + ms;
   if (!s->stopping || at < s->stop_ms) s->stop_ms = at;
   s->stopping = 1;
 }
@@ -572,9 +572,9 @@ int64_t session_silent_ms(session *s)
   int unsent = 0;
   if (!waiting(s)) return 0;
   if (s->state != SESSION_CONNECTING && ioctl(s->wire.fd, TIOCOUTQ, &unsent) == 0 && unsent != s->unsent)
-    s->moved_ms = clock_ms();
+    s->moved_ms = wallclock_steady_ms();
   s->unsent = unsent;
-  return clock_ms() - s->moved_ms;
+  return wallclock_steady_ms() - s->moved_ms;
 }
 
 int session_sealable(session const *s)
@@ -595,7 +595,7 @@ void session_seal(session *s)
 static void deadline_check(session *s)
 {
   int64_t deadline = session_deadline(s);
-  if (deadline == -1 || clock_ms() < deadline) return;
+  if (deadline == -1 || wallclock_steady_ms() < deadline) return;
   if (s->stopping && s->stop_ms <= deadline && s->state != SESSION_QUITTING) session_end(s, SESSION_END_QUIT);
   else timed_out(s);
 }

@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/wallclock.h"
 #include "job/job.h"
 #include "send/expected.h"
 #include "send/host.h"
@@ -123,7 +124,7 @@ extern void session_init(session *s, site const *where, way const *way, work *jo
 /* Begin to connect to the present address of the way.  Look at s->state afterwards: it may have ended already. */
 extern void session_begin(session *s);
 
-/* What to wait for, and until when (clock_ms(), -1 for ever). */
+/* What to wait for, and until when (wallclock_steady_ms(), -1 for ever). */
 extern void session_poll(session const *s, struct pollfd *p);
 extern int64_t session_deadline(session const *s);
 

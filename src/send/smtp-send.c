@@ -17,8 +17,10 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "base/log.h"
+#include "base/text.h"
+#include "base/wallclock.h"
 #include "job/job.h"
-#include "send/clock.h"
 #include "send/confine.h"
 #include "send/hand.h"
 #include "send/host.h"
@@ -26,9 +28,10 @@
 #include "send/retry.h"
 #include "send/session.h"
 #include "send/site.h"
-#include "send/text.h"
 #include "send/way.h"
 #include "send/work.h"
+
+char const *PROG = "smtp-send";
 
 #define USAGE "smtp-send [-L] [-n NAMESERVER] [-H NAME] [-t TIMEOUTS] [-w EXTENSIONS] NEXTHOP SENDER RECIPIENT..."
 
@@ -141,7 +144,7 @@ static void agent_look_up(agent *a)
   a->looked_up = 1;
   a->refused = outcome == HOST_NEVER;
   if (outcome == HOST_FOUND) return;
-  text_log(a->to.hosts.text);
+  log_line(a->to.hosts.text);
   if (outcome == HOST_LATER) agent_down(a, a->to.hosts.code, a->to.hosts.text);
 }
 
@@ -163,7 +166,7 @@ static void agent_ourselves(agent *a)
   if (way_cut_short(&a->to)) return;
   a->refused = 1;
   host_loops_back(&a->to.hosts, &a->where);
-  text_log(a->to.hosts.text);
+  log_line(a->to.hosts.text);
 }
 
 static void agent_lost(agent *a)
@@ -171,7 +174,7 @@ static void agent_lost(agent *a)
   char lied[SMTP_EXTENSIONS_MAX];
   way_answered(&a->to);
   a->in_vain = retry_lost(&a->line, &a->to) ? 0 : a->in_vain + 1;
-  a->pause_until_ms = clock_ms() + (a->in_vain > 1 ? PAUSE_MS : 0);
+  a->pause_until_ms = wallclock_steady_ms() + (a->in_vain > 1 ? PAUSE_MS : 0);
   if (!smtp_extensions_format(lied, a->line.lied)) return;
   a->where.without |= a->line.lied;
   report_without(&a->out, lied);
@@ -192,7 +195,7 @@ static void agent_session_ended(agent *a)
     case SESSION_END_LOST: agent_lost(a); break;
     case SESSION_END_OURSELVES: agent_ourselves(a); break;
     case SESSION_END_SITE:
-      text_log(a->line.text);
+      log_line(a->line.text);
       way_silence(&a->to);
       break;
     default: agent_quit(a); break;
@@ -208,7 +211,7 @@ static int agent_connecting(agent const *a)
 /* Make connections, while there are messages and addresses for them. */
 static void agent_connect(agent *a)
 {
-  while (agent_connecting(a) && clock_ms() >= a->pause_until_ms)
+  while (agent_connecting(a) && wallclock_steady_ms() >= a->pause_until_ms)
   {
     work_job *job = work_ready(&a->jobs);
     size_t at = way_late(&a->to) ? WAY_NONE : way_for(&a->to, job);
@@ -318,12 +321,12 @@ static void line_refuse(agent *a, enum work_line why, char const *line)
 {
   if (why == WORK_LINE_NO_MEMORY)
   {
-    text_log("fatal: unable to take a job: ", strerror(ENOMEM));
+    log_line("fatal: unable to take a job: ", strerror(ENOMEM));
     a->status = EXIT_DEFERRED;
   }
   else
   {
-    text_log("fatal: job line makes no sense: ", line);
+    log_line("fatal: job line makes no sense: ", line);
     a->status = EXIT_FAILED;
   }
   jobs_end(a, STOP_MS);
@@ -393,7 +396,7 @@ static int time_left_ms(agent *a)
 {
   int64_t deadline = agent_connecting(a) ? a->pause_until_ms : session_deadline(&a->line);
   int64_t patience_ms = patience_left_ms(a);
-  int64_t ms = deadline - clock_ms();
+  int64_t ms = deadline - wallclock_steady_ms();
   if (deadline == -1) return -1;
   if (patience_ms != -1 && patience_ms < ms) ms = patience_ms;
   return ms < 0 ? 0 : ms > INT_MAX ? INT_MAX : (int)ms;
@@ -414,7 +417,7 @@ static void agent_wait(agent *a, struct pollfd p[WAIT_ALL])
 static void agent_confine(agent *a)
 {
   host_resolver_open(&a->resolver);
-  if (!confine()) text_log("warning: unable to confine myself, see smtp-send(8): ", strerror(errno));
+  if (!confine()) log_line("warning: unable to confine myself, see smtp-send(8): ", strerror(errno));
 }
 
 static void agent_run(agent *a)
@@ -452,7 +455,7 @@ static void agent_init(agent *a, int by_hand)
 
 static void die_usage(void)
 {
-  text_log("usage: ", USAGE);
+  log_line("usage: ", USAGE);
   exit(EXIT_FAILED);
 }
 
@@ -492,16 +495,16 @@ static void message_take(work *jobs, char const *sender, char const *const *reci
   {
     case HAND_OK: return;
     case HAND_BAD_ADDRESS:
-      text_log("fatal: not a mailbox: ", what);
+      log_line("fatal: not a mailbox: ", what);
       exit(EXIT_FAILED);
     case HAND_BARE_CR:
-      text_log("fatal: message holds a CR that ends no line");
+      log_line("fatal: message holds a CR that ends no line");
       exit(EXIT_FAILED);
     case HAND_NUL:
-      text_log("fatal: message holds a NUL");
+      log_line("fatal: message holds a NUL");
       exit(EXIT_FAILED);
     case HAND_ERROR:
-      text_log("fatal: unable to ", what, ": ", strerror(errno));
+      log_line("fatal: unable to ", what, ": ", strerror(errno));
       exit(EXIT_DEFERRED);
   }
 }

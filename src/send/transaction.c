@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "send/clock.h"
+#include "base/log.h"
+#include "base/text.h"
 #include "send/envelope.h"
 #include "send/fit.h"
-#include "send/text.h"
 
 /* --- which message, and may it go ------------------------------------------------------ */
 
@@ -234,7 +234,7 @@ static int rcpt_elsewhere(session *s, work_job *job, size_t rcpt, char const *co
 {
   if (!way_elsewhere(s->way, job) || !work_reason_keep(job, rcpt, code, s->out->relay, text)) return 0;
   work_rcptp(job, rcpt)->state = WORK_ELSEWHERE;
-  text_log_later(job->id, ": ", text);
+  log_later(job->id, ": ", text);
   return 1;
 }
 

@@ -1,6 +1,6 @@
 #include "send/way.h"
 
-#include "send/clock.h"
+#include "base/wallclock.h"
 
 #define SILENT_MS 300000
 #define IN_VAIN_MAX 2
@@ -39,17 +39,17 @@ int way_elsewhere(way const *w, work_job const *job)
 void way_silence(way *w)
 {
   w->silent |= bit(w->at);
-  w->silent_ms = clock_ms();
+  w->silent_ms = wallclock_steady_ms();
 }
 
 void way_forget_silent(way *w)
 {
-  if (w->silent && clock_ms() - w->silent_ms >= SILENT_MS) w->silent = 0;
+  if (w->silent && wallclock_steady_ms() - w->silent_ms >= SILENT_MS) w->silent = 0;
 }
 
 void way_begin(way *w, unsigned int reach_s)
 {
-  if (!w->reach_ms) w->reach_ms = clock_ms() + (int64_t)reach_s * 1000;
+  if (!w->reach_ms) w->reach_ms = wallclock_steady_ms() + (int64_t)reach_s * 1000;
 }
 
 void way_answered(way *w)
@@ -59,7 +59,7 @@ void way_answered(way *w)
 
 int way_late(way const *w)
 {
-  return w->reach_ms && clock_ms() >= w->reach_ms;
+  return w->reach_ms && wallclock_steady_ms() >= w->reach_ms;
 }
 
 /* Addresses that may answer yet, the present one too. */
@@ -71,7 +71,7 @@ static int64_t hopes(way const *w)
 
 int64_t way_until_ms(way const *w, int connected)
 {
-  int64_t now = clock_ms();
+  int64_t now = wallclock_steady_ms();
   int64_t parts = connected && hopes(w) > 2 ? 2 : hopes(w);
   return now + (w->reach_ms - now) / (parts ? parts : 1);
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "send/clock.h"
+#include "base/wallclock.h"
 
 /* A link that drops: the window grows by one with every so many messages, until it has lasted so many times as long. */
 #define DROP_GROWS_EVERY 8
@@ -93,7 +93,7 @@ int work_owed(work_job const *job)
 void work_begin(work *w, work_job *job)
 {
   job->state = WORK_BEGUN;
-  job->begun_us = clock_us();
+  job->begun_us = wallclock_us();
   w->begun++;
 }
 
@@ -253,7 +253,7 @@ static enum work_line rcpt_take(work_job *job, char const *s, size_t len)
 static enum work_line go_take(work *w)
 {
   if (!w->reading || !w->reading->rcpts_len) return WORK_LINE_SENSELESS;
-  w->reading->handed_us = clock_us();
+  w->reading->handed_us = wallclock_us();
   work_again(w, w->reading);
   w->reading = 0;
   return WORK_LINE_OK;

@@ -11,10 +11,10 @@
 
 #include "base/instance.h"
 #include "base/log.h"
-#include "base/program.h"
 #include "smtp/chars.h"
 #include "smtp/reply.h"
 #include "smtpd/clients.h"
+#include "start/program.h"
 
 /* So much of what is no SMTP is logged. */
 #define FOREIGN_SHOWN 100

@@ -17,7 +17,7 @@
 #include <skalibs/types.h>
 
 #include "base/instance.h"
-#include "base/program.h"
+#include "start/program.h"
 
 #define USAGE "smtpd-etrn [-C DIR]"
 #define dieusage() strerr_die(100, "usage: ", USAGE)

@@ -11,7 +11,7 @@
 #include <skalibs/strerr.h>
 
 #include "base/instance.h"
-#include "base/program.h"
+#include "start/program.h"
 #include "tools/layout.h"
 
 /* What below the instance says whose it is. */

@@ -11,11 +11,11 @@
 #include <skalibs/stralloc.h>
 #include <skalibs/strerr.h>
 
-#include "base/program.h"
 #include "base/wallclock.h"
 #include "queue/ids.h"
 #include "queue/message.h"
 #include "smtp/reply.h"
+#include "start/program.h"
 #include "tools/history.h"
 
 #define USAGE "queue-cat [-C dir] [-e] [-b] [-H] [-B] [-J] [-r] [id... | -]"

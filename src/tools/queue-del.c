@@ -5,8 +5,8 @@
 
 #include <skalibs/strerr.h>
 
-#include "base/program.h"
 #include "queue/ids.h"
+#include "start/program.h"
 #include "tools/many.h"
 
 #define USAGE "queue-del [-C dir] [-a [-y] | id... | -]"

@@ -2,7 +2,7 @@
 
 #include <sys/stat.h>
 
-#include "base/program.h"
+#include "start/program.h"
 #include "tools/many.h"
 
 #define USAGE "queue-hold [-C dir] [-a | id... | -]"

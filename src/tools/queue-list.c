@@ -11,11 +11,11 @@
 #include <skalibs/stralloc.h>
 #include <skalibs/strerr.h>
 
-#include "base/program.h"
 #include "base/wallclock.h"
 #include "conf/conf.h"
 #include "queue/ids.h"
 #include "queue/message.h"
+#include "start/program.h"
 #include "tools/filter.h"
 #include "tools/queue-list-internal.h"
 

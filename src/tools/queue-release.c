@@ -2,7 +2,7 @@
 
 #include <sys/stat.h>
 
-#include "base/program.h"
+#include "start/program.h"
 #include "tools/many.h"
 
 #define USAGE "queue-release [-C dir] [-a | id... | -]"

@@ -5,8 +5,8 @@
 
 #include <skalibs/strerr.h>
 
-#include "base/program.h"
 #include "conf/conf.h"
+#include "start/program.h"
 #include "tools/many.h"
 
 #define USAGE "queue-requeue [-C dir] [-a | id... | -]"

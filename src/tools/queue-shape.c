@@ -12,9 +12,9 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
-#include "base/program.h"
 #include "base/wallclock.h"
 #include "queue/message.h"
+#include "start/program.h"
 #include "tools/queue-shape-internal.h"
 
 #define USAGE "queue-shape [-C dir] [-s] [-b buckets] [-t minutes] [-l] [-n rows] [-w columns] [part...] " \

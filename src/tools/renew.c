@@ -11,7 +11,7 @@
 #include <skalibs/djbunix.h>
 #include <skalibs/strerr.h>
 
-#include "base/program.h"
+#include "start/program.h"
 #include "tools/queue-check-internal.h"
 
 /* --- service/ ------------------------------------------------------------------------------- */

@@ -11,11 +11,11 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
-#include "base/program.h"
 #include "base/wallclock.h"
 #include "conf/conf.h"
 #include "flush/flush.h"
 #include "flush/names.h"
+#include "start/program.h"
 #include "tools/out.h"
 #include "tools/sites.h"
 

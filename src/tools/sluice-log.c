@@ -17,9 +17,9 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
-#include "base/program.h"
 #include "smtp/chars.h"
 #include "smtp/reply.h"
+#include "start/program.h"
 #include "tools/loglater.h"
 #include "tools/logsource.h"
 #include "tools/logwords.h"

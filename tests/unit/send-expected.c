@@ -1,6 +1,9 @@
 #include "send/expected.h"
 
 #include "check.h"
+#include "base/log.h"
+
+char const *PROG = "send-expected";
 
 /* A window of replies that moves on for ever must keep its order, and its memory. */
 static int window_keeps_order(expected_list *list)

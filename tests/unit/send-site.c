@@ -5,6 +5,9 @@
 #include "smtp/reply.h"
 
 #include "check.h"
+#include "base/log.h"
+
+char const *PROG = "send-site";
 
 static site s;
 

@@ -1,8 +1,11 @@
 #include "send/way.h"
 
-#include "send/clock.h"
+#include "base/wallclock.h"
 
 #include "check.h"
+#include "base/log.h"
+
+char const *PROG = "send-way";
 
 /* A site with so many addresses, none of them tried. */
 static way with(size_t addresses)
@@ -62,7 +65,7 @@ static void test_cut_short(void)
 /* Is it so many seconds from now, or a little less? */
 static int in(int64_t until_ms, int64_t seconds)
 {
-  int64_t left = until_ms - clock_ms();
+  int64_t left = until_ms - wallclock_steady_ms();
   return left <= seconds * 1000 && left > seconds * 1000 - 900;
 }
 
@@ -85,7 +88,7 @@ static void test_reach(void)
   way_answered(&w);
   way_begin(&w, 7);
   CHECK("anew", in(way_until_ms(&w, 1), 7) && !way_late(&w));
-  w.reach_ms = clock_ms();
+  w.reach_ms = wallclock_steady_ms();
   CHECK("over", way_late(&w));
 }
 

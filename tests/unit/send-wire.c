@@ -8,6 +8,9 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "base/log.h"
+
+char const *PROG = "send-wire";
 
 static wire w;
 static int peer;

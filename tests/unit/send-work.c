@@ -5,6 +5,9 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "base/log.h"
+
+char const *PROG = "send-work";
 
 static work w;
 

@@ -1,4 +1,4 @@
-#include "send/text.h"
+#include "base/text.h"
 
 #include <string.h>
 

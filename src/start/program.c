@@ -1,4 +1,4 @@
-#include "base/program.h"
+#include "start/program.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,10 +1,12 @@
-#ifndef SEND_TEXT_H
-#define SEND_TEXT_H
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
 
 /* Words for log lines and reports: put together in memory that is there already, cut when too long. */
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/text.h"
 
 /*
  * Join strings into out, a string of at most max - 1 octets; what does not fit is cut.
@@ -23,16 +25,5 @@ extern char const *text_number(char out[TEXT_NUMBER_MAX], uint64_t number);
  */
 #define TEXT_SECONDS_MAX 24
 extern char const *text_seconds(char out[TEXT_SECONDS_MAX], uint64_t us);
-
-/*
- * A line "smtp-send: words" for stderr, cleaned by smtp_text_clean(), cut at TEXT_LINE_MAX octets.
- * It may wait for the next ones, or for text_log_flush(): one write(2) for whole lines, of PIPE_BUF
- * octets at the most, since the pipe to the logger is shared.  text_log() does not wait.
- */
-#define TEXT_LINE_MAX 3000
-extern void text_log_all(char const *const *words);
-#define text_log_later(...) text_log_all((char const *const []){ __VA_ARGS__, 0 })
-#define text_log(...) (text_log_later(__VA_ARGS__), text_log_flush())
-extern void text_log_flush(void);
 
 #endif
