@@ -79,8 +79,9 @@ SPAWNED := smtpd-etrn smtp-send bounce-put
 SKALIBS_PROGRAMS := smtpd-etrn qmgr bounce-put qmgr-trigger flush-record flush-run flush-rebuild \
   queue-put queue-list queue-cat queue-del queue-hold queue-release queue-requeue queue-shape site-list queue-check \
   conf-check conf-cdb sluice-init sluice-log $(FACES)
-OWFAT_PROGRAMS := smtp-send etrn
-PROGRAMS := $(SKALIBS_PROGRAMS) $(OWFAT_PROGRAMS)
+OWFAT_PROGRAMS := smtp-send
+PLAIN_PROGRAMS := etrn
+PROGRAMS := $(SKALIBS_PROGRAMS) $(OWFAT_PROGRAMS) $(PLAIN_PROGRAMS)
 
 all: $(PROGRAMS:%=$(BIN)/%)
 
@@ -117,7 +118,7 @@ $(BIN)/conf-cdb: $(call object,tools/conf-cdb) $(CONF)
 $(BIN)/sluice-init: $(call object,tools/sluice-init tools/renew tools/findings tools/check-layout tools/layout tools/out) $(FLUSH)
 $(BIN)/sluice-log: $(call object,tools/sluice-log) $(LOGS) $(START)
 $(BIN)/smtp-send: $(call object,send/smtp-send) $(SEND)
-$(BIN)/etrn: $(call object,send/etrn send/wire job/job job/nexthop) $(BASE)
+$(BIN)/etrn: $(call object,send/etrn job/job job/nexthop base/wire) $(BASE)
 
 # -----------------------------------------------------------------------------------
 
@@ -161,6 +162,7 @@ SINK := $(O)/tests/sink/smtp-sink
 $(filter-out $(UNIT_SEND),$(UNIT)): $(O)/%: $(O)/%.o $(FLUSH)
 	$(LINK) -o $@ $^ $(SKALIBS) $(NAMES)
 
+$(O)/tests/unit/wire: $(call object,base/wire)
 $(O)/tests/unit/clients: $(call object,smtpd/clients smtpd/peer)
 $(O)/tests/unit/backoff $(O)/tests/unit/health: $(SCHED)
 $(O)/tests/unit/timer: $(call object,qmgr/timer)

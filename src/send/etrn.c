@@ -16,14 +16,13 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <ndelay.h>
 
 #include "base/log.h"
 #include "base/text.h"
 #include "base/wallclock.h"
+#include "base/wire.h"
 #include "job/job.h"
 #include "job/nexthop.h"
-#include "send/wire.h"
 #include "smtp/chars.h"
 #include "smtp/domain.h"
 #include "smtp/reply.h"
@@ -41,6 +40,9 @@ enum { EXIT_ASKED = 0, EXIT_REFUSED = 100, EXIT_TEMPORARY = 111 };
 #define QUIT_MS 5000
 /* RFC 5321 section 4.5.3.1.4: 512 octets of command, less "ETRN " and CRLF. */
 #define NODE_MAX 505
+#define COMMAND_MAX (sizeof "ETRN " + NODE_MAX + sizeof "\r\n")
+/* So many commands wait for their replies at once: both sides' buffers hold them, whoever of us writes first. */
+#define PIPELINED_MAX 50
 #define NAME_MAX_OCTETS (SMTP_DOMAIN_MAX + 2)
 
 /* A host to ask, and how it ended. */
@@ -66,7 +68,7 @@ typedef struct talk
   target const *peer;
   int64_t deadline_ms;
   int status;
-  wire line;
+  wire wire;
 
   unsigned int code;                 /* the last reply: its code, its text in one line, */
   char text[SMTP_REPLY_LINE_MAX];
@@ -111,30 +113,15 @@ static int socket_wait(int fd, int events, int64_t deadline_ms)
   return r != 0;
 }
 
-/* The next line of a reply; writes what can be written meanwhile.  1, or 0 with why. */
-static int line_read(talk *t, char const **s, size_t *len)
+static char const *wire_why(wire const *w)
 {
-  size_t sent;
-  while (!wire_line(&t->line, s, len))
-  {
-    enum wire_result r;
-    int events;
-    wire_write(&t->line, &sent);
-    events = wire_pending(&t->line) ? POLLIN | POLLOUT : POLLIN;
-    r = wire_read(&t->line);
-    if (r == WIRE_END)
-    {
-      t->why = "connection closed";
-      return 0;
-    }
-    /* The clock is read each time: a peer that never makes us wait has no more of it. */
-    if (wallclock_steady_ms() >= t->deadline_ms || (r == WIRE_BLOCKED && !socket_wait(t->line.fd, events, t->deadline_ms)))
-    {
-      t->why = "timed out";
-      return 0;
-    }
-  }
-  return 1;
+  return w->state == WIRE_TIMEOUT ? "timed out" : "connection closed";
+}
+
+static int no_reply(talk *t, char const *why)
+{
+  t->why = why;
+  return 0;
 }
 
 /* Add a line of the reply to what came before, as far as there is room. */
@@ -152,19 +139,15 @@ static void text_add(talk *t, size_t *used, smtp_reply_line const *reply)
 static int reply_read(talk *t)
 {
   smtp_reply_line reply = { .last = 0 };
-  char const *s;
+  char line[WIRE_REPLY_MAX];
   size_t len, used = 0;
   unsigned long long size;
   int lines;
   t->extensions = 0;
   for (lines = 0; !reply.last; lines++)
   {
-    if (!line_read(t, &s, &len)) return 0;
-    if (lines == SMTP_REPLY_LINES_MAX || !smtp_reply_scan(s, len, &reply))
-    {
-      t->why = "this is not SMTP";
-      return 0;
-    }
+    if (!wire_reply_read(&t->wire, line, &len)) return no_reply(t, wire_why(&t->wire));
+    if (lines == SMTP_REPLY_LINES_MAX || !smtp_reply_scan(line, len, &reply)) return no_reply(t, "this is not SMTP");
     if (lines) t->extensions |= smtp_extension_scan(reply.text, reply.textlen, &size);
     text_add(t, &used, &reply);
   }
@@ -174,19 +157,17 @@ static int reply_read(talk *t)
   return 1;
 }
 
-/* What ends with CRLF goes out with the next read. */
+/* It goes out with the next read; whether it cannot is seen there, too. */
 static void command_put(talk *t, char const *verb, char const *argument)
 {
-  wire_puts(&t->line, verb);
-  if (*argument) wire_puts(&t->line, " ");
-  wire_puts(&t->line, argument);
-  wire_puts(&t->line, "\r\n");
+  char command[COMMAND_MAX];
+  wire_put(&t->wire, command, text_join(command, sizeof command, verb, *argument ? " " : "", argument, "\r\n"));
 }
 
 static void quit(talk *t)
 {
   int64_t soon = wallclock_steady_ms() + QUIT_MS;
-  if (soon < t->deadline_ms) t->deadline_ms = soon;
+  if (soon < t->deadline_ms) wire_step_on(&t->wire, soon, QUIT_MS / 1000);
   command_put(t, "QUIT", "");
   reply_read(t);
 }
@@ -215,11 +196,10 @@ static void die_reply(talk *t, char const *what)
 /* Connect to one address.  A non-blocking socket, or -1 with errno. */
 static int address_connect(struct addrinfo const *a, int64_t deadline_ms)
 {
-  int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
+  int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
   int e = 0;
   socklen_t size = sizeof e;
   if (fd == -1) return -1;
-  ndelay_on(fd);
   if (connect(fd, a->ai_addr, a->ai_addrlen) == -1)
   {
     if (errno != EINPROGRESS) e = errno;
@@ -242,7 +222,7 @@ static struct addrinfo *addresses_find(talk *t)
 }
 
 /* Try one address after the other; each has its share of the time that is left. */
-static void host_connect(talk *t)
+static void host_connect(talk *t, unsigned long timeout_s)
 {
   struct addrinfo *addresses = addresses_find(t), *a;
   int64_t left = 0;
@@ -259,7 +239,8 @@ static void host_connect(talk *t)
     _exit(EXIT_TEMPORARY);
   }
   freeaddrinfo(addresses);
-  wire_init(&t->line, fd);
+  wire_init(&t->wire, fd, fd, -1);
+  wire_step_on(&t->wire, t->deadline_ms, (unsigned int)timeout_s);
 }
 
 /* --- the conversation ------------------------------------------------------------------- */
@@ -271,7 +252,7 @@ static void helo_find(talk const *t, char *out, size_t max)
   socklen_t size = sizeof self;
   char address[NI_MAXHOST];
   if (gethostname(out, max) == 0 && memchr(out, 0, max) && strchr(out, '.') && smtp_domain_ok(out, strlen(out))) return;
-  if (getsockname(t->line.fd, (struct sockaddr *)&self, &size) == -1
+  if (getsockname(t->wire.in_fd, (struct sockaddr *)&self, &size) == -1
       || getnameinfo((struct sockaddr *)&self, size, address, sizeof address, 0, 0, NI_NUMERICHOST))
     text_join(address, sizeof address, "127.0.0.1");
   address[strcspn(address, "%")] = 0; /* the interface, which is nothing to anyone else */
@@ -310,12 +291,11 @@ static void answer_print(talk *t, char const *node)
 
 static void nodes_ask(talk *t, char *const *nodes)
 {
-  unsigned int pipelining = t->extensions & SMTP_EXT_PIPELINING;
+  ptrdiff_t most = t->extensions & SMTP_EXT_PIPELINING ? PIPELINED_MAX : 1;
   char *const *said = nodes, *const *heard = nodes;
   for (; *heard; heard++)
   {
-    while (*said && (pipelining || said == heard) && wire_ready(&t->line) == WIRE_OK)
-      command_put(t, "ETRN", *said++);
+    while (*said && said - heard < most) command_put(t, "ETRN", *said++);
     if (!reply_read(t)) die_silent(t, "answer to ETRN ", *heard);
     answer_print(t, *heard);
     t->status = status_join(t->status, reply_status(t->code));
@@ -329,7 +309,8 @@ static int host_ask(target const *peer, request const *asked)
   t.peer = peer;
   t.deadline_ms = wallclock_steady_ms() + (int64_t)asked->timeout_s * 1000;
   alarm((unsigned int)asked->timeout_s + 1);
-  host_connect(&t);
+  signal(SIGPIPE, SIG_IGN);
+  host_connect(&t, asked->timeout_s);
   greet(&t, asked->helo);
   nodes_ask(&t, asked->nodes);
   quit(&t);
