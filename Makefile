@@ -57,7 +57,7 @@ FIRST := $(if $(filter check check-% demo bench,$(MAKECMDGOALS)),deps)
 object = $(patsubst %,$(O)/src/%.o,$(1))
 
 SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content smtp/parts smtp/reply smtp/header)
-BASE := $(call object,base/instance base/log base/text base/duration base/wallclock) $(SMTP)
+BASE := $(call object,base/close base/instance base/log base/text base/duration base/wallclock) $(SMTP)
 JOB := $(call object,job/job job/journal job/nexthop job/socket)
 SEND := $(call object,send/session send/transaction send/envelope send/fit send/expected send/wire send/report send/work send/hand send/host send/dnstcp send/way send/retry send/site send/confine) $(JOB) $(BASE)
 SCHED := $(call object,sched/moment sched/backoff sched/health)

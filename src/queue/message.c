@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <skalibs/allreadwrite.h>
 
+#include "base/close.h"
 #include "base/wallclock.h"
 #include "job/journal.h"
 #include "smtp/chars.h"
@@ -280,12 +281,10 @@ static int sync_retry(int fd)
 /* Sync new/ itself.  Who may add to it but not list it cannot open it: then the whole file system is synced. */
 static int directory_sync(int queue)
 {
-  int fd = openat(queue, "new", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), good, e;
+  int fd = openat(queue, "new", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), good;
   if (fd == -1) return errno == EACCES && syncfs(queue) == 0;
   good = sync_retry(fd);
-  e = errno;
-  close(fd);
-  errno = e;
+  close_keep(fd);
   return good;
 }
 

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/close.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/wallclock.h"
@@ -207,8 +208,8 @@ static int address_connect(struct addrinfo const *a, int64_t deadline_ms)
     else getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &size);
   }
   if (!e) return fd;
-  close(fd);
   errno = e;
+  close_keep(fd);
   return -1;
 }
 
