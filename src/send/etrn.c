@@ -55,13 +55,13 @@ typedef struct target
   pid_t pid;
 } target;
 
-typedef struct request
+typedef struct etrn_request
 {
   char const *helo;                  /* NULL: our host name or address */
   unsigned long port;                /* where none is said */
   unsigned long timeout_s;
   char *const *nodes;                /* ends with NULL */
-} request;
+} etrn_request;
 
 /* A conversation with one host. */
 typedef struct talk
@@ -304,7 +304,7 @@ static void nodes_ask(talk *t, char *const *nodes)
   }
 }
 
-static int host_ask(target const *peer, request const *asked)
+static int host_ask(target const *peer, etrn_request const *asked)
 {
   static talk t;
   t.peer = peer;
@@ -320,7 +320,7 @@ static int host_ask(target const *peer, request const *asked)
 
 /* --- all hosts -------------------------------------------------------------------------- */
 
-static void target_start(target *peer, request const *asked)
+static void target_start(target *peer, etrn_request const *asked)
 {
   pid_t parent = getpid();
   peer->pid = fork();
@@ -392,7 +392,7 @@ static int helo_ok(char const *name)
   return smtp_domain_ok(name, strlen(name)) || smtp_literal_ok(name, strlen(name));
 }
 
-static int options_read(int argc, char *const *argv, request *asked)
+static int options_read(int argc, char *const *argv, etrn_request *asked)
 {
   int c;
   opterr = 0;
@@ -433,7 +433,7 @@ static size_t targets_read(target **peers, char *list, unsigned long port)
 
 int main(int argc, char **argv)
 {
-  request asked = { .port = PORT_SMTP, .timeout_s = TIMEOUT_S };
+  etrn_request asked = { .port = PORT_SMTP, .timeout_s = TIMEOUT_S };
   target *peers;
   size_t count, i;
   int status = EXIT_ASKED;

@@ -1,4 +1,4 @@
-#include "send/site.h"
+#include "send/destination.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -16,9 +16,10 @@
 /* As much as anybody waits, and more. */
 #define SECONDS_MAX 1000000
 
-void site_init(site *out)
+void destination_init(destination *out)
 {
-  static unsigned int const seconds[SITE_TIMEOUTS] = { 30, 300, 300, 300, 300, 120, 180, 600, 30 };
+  static unsigned int const seconds[DESTINATION_TIMEOUTS] =
+    { 30, 300, 300, 300, 300, 120, 180, 600, 30 };
   memset(out, 0, sizeof *out);
   out->port = PORT_SMTP;
   out->loopbackdns = -1;
@@ -30,7 +31,7 @@ void site_init(site *out)
 
 /* --- addresses ---------------------------------------------------------------------- */
 
-static void address_set4(site_address *out, struct in_addr address, uint16_t port)
+static void address_set4(destination_address *out, struct in_addr address, uint16_t port)
 {
   struct sockaddr_in *v4 = (struct sockaddr_in *)&out->socket;
   v4->sin_family = AF_INET;
@@ -39,7 +40,7 @@ static void address_set4(site_address *out, struct in_addr address, uint16_t por
   out->size = sizeof *v4;
 }
 
-static void address_set6(site_address *out, struct in6_addr const *address, uint16_t port)
+static void address_set6(destination_address *out, struct in6_addr const *address, uint16_t port)
 {
   struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&out->socket;
   v6->sin6_family = AF_INET6;
@@ -48,7 +49,7 @@ static void address_set6(site_address *out, struct in6_addr const *address, uint
   out->size = sizeof *v6;
 }
 
-int site_address_make(site_address *out, char const *text, uint16_t port)
+int destination_address_make(destination_address *out, char const *text, uint16_t port)
 {
   struct in_addr four;
   struct in6_addr six;
@@ -68,17 +69,18 @@ int site_address_make(site_address *out, char const *text, uint16_t port)
   return 1;
 }
 
-char const *site_address_format(char out[SITE_ADDRESS_MAX], site_address const *address)
+char const *destination_address_format(char out[DESTINATION_ADDRESS_MAX],
+                                       destination_address const *address)
 {
   int family = address->socket.ss_family;
   void const *octets = family == AF_INET
     ? (void const *)&((struct sockaddr_in const *)&address->socket)->sin_addr
     : (void const *)&((struct sockaddr_in6 const *)&address->socket)->sin6_addr;
-  if (!inet_ntop(family, octets, out, SITE_ADDRESS_MAX)) out[0] = 0;
+  if (!inet_ntop(family, octets, out, DESTINATION_ADDRESS_MAX)) out[0] = 0;
   return out;
 }
 
-uint16_t site_address_port(site_address const *address)
+uint16_t destination_address_port(destination_address const *address)
 {
   return ntohs(address->socket.ss_family == AF_INET
     ? ((struct sockaddr_in const *)&address->socket)->sin_port
@@ -101,9 +103,9 @@ static int string_copy(char *out, size_t max, char const *s, size_t len)
   return 1;
 }
 
-int site_address_scan(site_address *out, char const *s, size_t len)
+int destination_address_scan(destination_address *out, char const *s, size_t len)
 {
-  char text[SITE_ADDRESS_MAX];
+  char text[DESTINATION_ADDRESS_MAX];
   uint16_t port;
   char const *colon = memrchr(s, ':', len);
   size_t hostlen;
@@ -111,19 +113,19 @@ int site_address_scan(site_address *out, char const *s, size_t len)
   hostlen = (size_t)(colon - s);
   if (!nexthop_port_scan(colon + 1, len - hostlen - 1, &port)) return 0;
   if (hostlen > 2 && s[0] == '[' && s[hostlen - 1] == ']') { s++; hostlen -= 2; }
-  return string_copy(text, sizeof text, s, hostlen) && site_address_make(out, text, port);
+  return string_copy(text, sizeof text, s, hostlen) && destination_address_make(out, text, port);
 }
 
 /* --- the site line ------------------------------------------------------------------ */
 
 /* An IP address in brackets, or a host name; "IPv6:" is left out of what is kept. */
-static int host_take(site *out, char const *s, size_t len)
+static int host_take(destination *out, char const *s, size_t len)
 {
-  site_address address;
+  destination_address address;
   if (!string_copy(out->host, sizeof out->host, s, len)) return 0;
-  if (!out->exchangers && site_address_make(&address, out->host, out->port))
+  if (!out->exchangers && destination_address_make(&address, out->host, out->port))
   {
-    site_address_format(out->host, &address);
+    destination_address_format(out->host, &address);
     return 1;
   }
   len = smtp_domain_fold(out->host, out->host, len);
@@ -131,7 +133,7 @@ static int host_take(site *out, char const *s, size_t len)
   return smtp_domain_ok(out->host, len);
 }
 
-int site_nexthop_scan(site *out, char const *s, size_t len)
+int destination_nexthop_scan(destination *out, char const *s, size_t len)
 {
   nexthop hop;
   if (nexthop_scan(&hop, s, len) != NEXTHOP_OK) return 0;
@@ -149,10 +151,10 @@ static int seconds_scan(unsigned int *out, char const *s, size_t len)
 }
 
 /* Numbers parted by commas; where there are fewer, the last holds for the rest. */
-static int timeouts_scan(unsigned int timeout_s[SITE_TIMEOUTS], char const *s, size_t len)
+static int timeouts_scan(unsigned int timeout_s[DESTINATION_TIMEOUTS], char const *s, size_t len)
 {
   size_t i;
-  for (i = 0; i < SITE_TIMEOUTS; i++)
+  for (i = 0; i < DESTINATION_TIMEOUTS; i++)
   {
     char const *comma = memchr(s, ',', len);
     size_t n = comma ? (size_t)(comma - s) : len;
@@ -161,7 +163,7 @@ static int timeouts_scan(unsigned int timeout_s[SITE_TIMEOUTS], char const *s, s
     s += n + 1;
     len -= n + 1;
   }
-  while (++i < SITE_TIMEOUTS) timeout_s[i] = timeout_s[i - 1];
+  while (++i < DESTINATION_TIMEOUTS) timeout_s[i] = timeout_s[i - 1];
   return 1;
 }
 
@@ -179,7 +181,7 @@ static int switch_scan(int *out, char const *s, size_t len)
   return 1;
 }
 
-int site_option_scan(site *out, char const *s, size_t len)
+int destination_option_scan(destination *out, char const *s, size_t len)
 {
   char const *equals = memchr(s, '=', len);
   job_field key = { s, equals ? (size_t)(equals - s) : len };
@@ -187,8 +189,9 @@ int site_option_scan(site *out, char const *s, size_t len)
   size_t valuelen = (size_t)(s + len - value);
   if (!valuelen) return 1; /* a setting that is empty is none */
   if (job_field_is(&key, "me")) return string_copy(out->me, sizeof out->me, value, valuelen);
-  if (job_field_is(&key, "listen")) return site_address_scan(&out->listen, value, valuelen);
-  if (job_field_is(&key, "nameserver")) return site_address_scan(&out->nameserver, value, valuelen);
+  if (job_field_is(&key, "listen")) return destination_address_scan(&out->listen, value, valuelen);
+  if (job_field_is(&key, "nameserver"))
+    return destination_address_scan(&out->nameserver, value, valuelen);
   if (job_field_is(&key, "timeouts")) return timeouts_scan(out->timeout_s, value, valuelen);
   if (job_field_is(&key, "without")) return extensions_scan(&out->without, value, valuelen);
   if (job_field_is(&key, "loopbackdns")) return switch_scan(&out->loopbackdns, value, valuelen);
@@ -197,11 +200,12 @@ int site_option_scan(site *out, char const *s, size_t len)
   return 1;
 }
 
-int site_scan(site *out, char const *s, size_t len)
+int destination_scan(destination *out, char const *s, size_t len)
 {
   job_field field;
-  if (!job_field_next(&s, &len, &field) || !site_nexthop_scan(out, field.s, field.len)) return 0;
+  if (!job_field_next(&s, &len, &field) || !destination_nexthop_scan(out, field.s, field.len))
+    return 0;
   while (job_field_next(&s, &len, &field))
-    if (!site_option_scan(out, field.s, field.len)) return 0;
+    if (!destination_option_scan(out, field.s, field.len)) return 0;
   return 1;
 }

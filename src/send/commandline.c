@@ -1,4 +1,4 @@
-#include "send/hand.h"
+#include "send/commandline.h"
 
 #include <errno.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "base/wallclock.h"
 #include "smtp/path.h"
 
-#define HAND_ID "hand"
+#define COMMANDLINE_ID "hand"
 #define PIECE 16384
 
 typedef struct copy
@@ -56,7 +56,7 @@ static ssize_t piece_convert(copy *c, char *out, char const *in, size_t len)
   return (ssize_t)n;
 }
 
-static enum hand_result message_copy(copy *c, int input, char const **what)
+static enum commandline_result message_copy(copy *c, int input, char const **what)
 {
   char in[PIECE];
   char out[2 * PIECE];
@@ -65,14 +65,14 @@ static enum hand_result message_copy(copy *c, int input, char const **what)
     ssize_t n = read(input, in, sizeof in);
     *what = "read the message";
     if (n == -1 && errno == EINTR) continue;
-    if (n == -1) return HAND_ERROR;
-    if (n == 0) return c->cr ? HAND_BARE_CR : HAND_OK;
+    if (n == -1) return COMMANDLINE_ERROR;
+    if (n == 0) return c->cr ? COMMANDLINE_BARE_CR : COMMANDLINE_OK;
     n = piece_convert(c, out, in, (size_t)n);
-    if (n == -1) return HAND_BARE_CR;
-    if (memchr(out, 0, (size_t)n)) return HAND_NUL;
+    if (n == -1) return COMMANDLINE_BARE_CR;
+    if (memchr(out, 0, (size_t)n)) return COMMANDLINE_NUL;
     c->length += (uint64_t)n;
     *what = "copy the message";
-    if (!write_all(c->to, out, (size_t)n)) return HAND_ERROR;
+    if (!write_all(c->to, out, (size_t)n)) return COMMANDLINE_ERROR;
   }
 }
 
@@ -96,21 +96,22 @@ static job_field field(char const *s)
 }
 
 /* What job_mail_format() and its kin made, given to whom it would have been sent to. */
-static int line_take(work *w, char const *line, size_t len)
+static int line_take(outbox *w, char const *line, size_t len)
 {
-  return len && work_take(w, line, len - 1) == WORK_LINE_OK;
+  return len && outbox_take(w, line, len - 1) == OUTBOX_LINE_OK;
 }
 
-static int job_make(work *w, copy const *c, char const *sender, char const *const *recipients)
+static int job_make(outbox *w, copy const *c, char const *sender, char const *const *recipients)
 {
   char line[JOB_LINE_MAX];
   uint64_t number = 0;
   job_mail mail =
   {
-    .id = field(HAND_ID), .arrival_us = wallclock_us(), .length = c->length,
+    .id = field(COMMANDLINE_ID), .arrival_us = wallclock_us(), .length = c->length,
     .flags = job_flags(c, sender, recipients), .sender = field(sender), .parameters = field("")
   };
-  if (!work_take_fd(w, c->to) || !line_take(w, line, job_mail_format(line, sizeof line, &mail))) return 0;
+  if (!outbox_take_fd(w, c->to) || !line_take(w, line, job_mail_format(line, sizeof line, &mail)))
+    return 0;
   for (; *recipients; recipients++)
   {
     job_rcpt rcpt = { .number = number, .address = field(*recipients), .parameters = field("") };
@@ -126,24 +127,25 @@ static int mailbox_ok(char const *mailbox)
   return smtp_mailbox_scan(mailbox, strlen(mailbox), SMTP_PATH_UTF8, &path);
 }
 
-enum hand_result hand_take(work *w, int input, char const *sender, char const *const *recipients, char const **what)
+enum commandline_result commandline_take(outbox *w, int input, char const *sender,
+                                         char const *const *recipients, char const **what)
 {
   copy c = { .in_header = 1, .line_begins = 1 };
   char const *const *r;
-  enum hand_result result;
+  enum commandline_result result;
   if (!strcmp(sender, "<>")) sender = "";
   *what = sender;
-  if (*sender && !mailbox_ok(sender)) return HAND_BAD_ADDRESS;
+  if (*sender && !mailbox_ok(sender)) return COMMANDLINE_BAD_ADDRESS;
   for (r = recipients; *r; r++)
   {
     *what = *r;
-    if (!mailbox_ok(*r)) return HAND_BAD_ADDRESS;
+    if (!mailbox_ok(*r)) return COMMANDLINE_BAD_ADDRESS;
   }
   *what = "make room for the message";
   c.to = memfd_create("message", MFD_CLOEXEC);
-  if (c.to == -1) return HAND_ERROR;
+  if (c.to == -1) return COMMANDLINE_ERROR;
   result = message_copy(&c, input, what);
-  if (result != HAND_OK) return result;
+  if (result != COMMANDLINE_OK) return result;
   *what = "take the message";
-  return job_make(w, &c, sender, recipients) ? HAND_OK : HAND_ERROR;
+  return job_make(w, &c, sender, recipients) ? COMMANDLINE_OK : COMMANDLINE_ERROR;
 }

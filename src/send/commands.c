@@ -1,4 +1,4 @@
-#include "send/envelope.h"
+#include "send/commands.h"
 
 #include <string.h>
 
@@ -24,7 +24,7 @@ static unsigned int parameter_needs(smtp_parameter const *p)
 }
 
 /* Pass on what the peer knows.  Returns 1 when BODY was among it. */
-static int parameters_put(wire *w, char const *parameters, unsigned int extensions)
+static int parameters_put(channel *w, char const *parameters, unsigned int extensions)
 {
   size_t len = strlen(parameters);
   smtp_parameter p;
@@ -33,47 +33,49 @@ static int parameters_put(wire *w, char const *parameters, unsigned int extensio
   {
     if (!(parameter_needs(&p) & extensions)) continue;
     if (smtp_parameter_is(&p, "BODY")) body = 1;
-    wire_puts(w, " ");
-    wire_put(w, p.key, p.keylen);
+    channel_puts(w, " ");
+    channel_put(w, p.key, p.keylen);
     if (!p.value) continue;
-    wire_puts(w, "=");
-    wire_put(w, p.value, p.valuelen);
+    channel_puts(w, "=");
+    channel_put(w, p.value, p.valuelen);
   }
   return body;
 }
 
-uint64_t envelope_size(work_job const *job, unsigned int extensions)
+uint64_t commands_size(outbox_job const *job, unsigned int extensions)
 {
   int add = (job->flags & JOB_UNENDED) && !(extensions & SMTP_EXT_CHUNKING);
   return job->length + (add ? 2 : 0);
 }
 
 /* SIZE and SMTPUTF8 are ours to say, whatever the client said: they are about this message as it is now. */
-void envelope_mail(wire *w, work_job const *job, unsigned int extensions)
+void commands_mail(channel *w, outbox_job const *job, unsigned int extensions)
 {
   char number[TEXT_NUMBER_MAX];
   int body;
-  wire_puts(w, "MAIL FROM:<");
-  wire_puts(w, work_string(job, job->sender));
-  wire_puts(w, ">");
+  channel_puts(w, "MAIL FROM:<");
+  channel_puts(w, outbox_string(job, job->sender));
+  channel_puts(w, ">");
   if (extensions & SMTP_EXT_SIZE)
   {
-    wire_puts(w, " SIZE=");
-    wire_puts(w, text_number(number, envelope_size(job, extensions)));
+    channel_puts(w, " SIZE=");
+    channel_puts(w, text_number(number, commands_size(job, extensions)));
   }
-  body = parameters_put(w, work_string(job, job->parameters), extensions);
-  if (!body && (job->flags & JOB_8BIT) && (extensions & SMTP_EXT_8BITMIME)) wire_puts(w, " BODY=8BITMIME");
-  if (job->flags & JOB_UTF8) wire_puts(w, " SMTPUTF8");
-  wire_puts(w, "\r\n");
+  body = parameters_put(w, outbox_string(job, job->parameters), extensions);
+  if (!body && (job->flags & JOB_8BIT) && (extensions & SMTP_EXT_8BITMIME))
+    channel_puts(w, " BODY=8BITMIME");
+  if (job->flags & JOB_UTF8) channel_puts(w, " SMTPUTF8");
+  channel_puts(w, "\r\n");
 }
 
-void envelope_rcpt(wire *w, work_job const *job, work_rcpt const *rcpt, unsigned int extensions)
+void commands_rcpt(channel *w, outbox_job const *job, outbox_rcpt const *rcpt,
+                   unsigned int extensions)
 {
-  wire_puts(w, "RCPT TO:<");
-  wire_puts(w, work_string(job, rcpt->address));
-  wire_puts(w, ">");
-  parameters_put(w, work_string(job, rcpt->parameters), extensions);
-  wire_puts(w, "\r\n");
+  channel_puts(w, "RCPT TO:<");
+  channel_puts(w, outbox_string(job, rcpt->address));
+  channel_puts(w, ">");
+  parameters_put(w, outbox_string(job, rcpt->parameters), extensions);
+  channel_puts(w, "\r\n");
 }
 
 /* Is a word among those parted by commas? */
@@ -90,9 +92,9 @@ static int among(char const *s, size_t len, char const *word)
   }
 }
 
-int envelope_success_wanted(work_job const *job, work_rcpt const *rcpt)
+int commands_success_wanted(outbox_job const *job, outbox_rcpt const *rcpt)
 {
-  char const *parameters = work_string(job, rcpt->parameters);
+  char const *parameters = outbox_string(job, rcpt->parameters);
   size_t len = strlen(parameters);
   smtp_parameter p;
   while (smtp_parameter_next(&parameters, &len, &p) == 1)
@@ -100,10 +102,10 @@ int envelope_success_wanted(work_job const *job, work_rcpt const *rcpt)
   return 0;
 }
 
-void envelope_bdat(wire *w, work_job const *job)
+void commands_bdat(channel *w, outbox_job const *job)
 {
   char number[TEXT_NUMBER_MAX];
-  wire_puts(w, "BDAT ");
-  wire_puts(w, text_number(number, job->length));
-  wire_puts(w, " LAST\r\n");
+  channel_puts(w, "BDAT ");
+  channel_puts(w, text_number(number, job->length));
+  channel_puts(w, " LAST\r\n");
 }

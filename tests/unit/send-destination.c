@@ -1,4 +1,4 @@
-#include "send/site.h"
+#include "send/destination.h"
 
 #include <string.h>
 
@@ -7,46 +7,46 @@
 #include "check.h"
 #include "base/log.h"
 
-char const *PROG = "send-site";
+char const *PROG = "send-destination";
 
-static site s;
+static destination s;
 
 static int scans(char const *line)
 {
-  site_init(&s);
-  return site_scan(&s, line, strlen(line));
+  destination_init(&s);
+  return destination_scan(&s, line, strlen(line));
 }
 
 /* Host, port and whether its MX are asked for. */
-static int site_is(char const *line, char const *host, unsigned int port, int exchangers)
+static int destination_is(char const *line, char const *host, unsigned int port, int exchangers)
 {
   return scans(line) && !strcmp(s.host, host) && s.port == port && s.exchangers == exchangers;
 }
 
 static int address_is(char const *text, char const *address, unsigned int port)
 {
-  site_address a;
-  char out[SITE_ADDRESS_MAX];
-  return site_address_scan(&a, text, strlen(text))
-    && !strcmp(site_address_format(out, &a), address) && site_address_port(&a) == port;
+  destination_address a;
+  char out[DESTINATION_ADDRESS_MAX];
+  return destination_address_scan(&a, text, strlen(text))
+    && !strcmp(destination_address_format(out, &a), address) && destination_address_port(&a) == port;
 }
 
 static int address_wrong(char const *text)
 {
-  site_address a;
-  return !site_address_scan(&a, text, strlen(text));
+  destination_address a;
+  return !destination_address_scan(&a, text, strlen(text));
 }
 
 int main(void)
 {
-  CHECK("domain", site_is("customer.tld", "customer.tld", 25, 1));
-  CHECK("domain folded", site_is("Customer.TLD.:26", "customer.tld", 26, 1));
-  CHECK("host", site_is("[mail.customer.tld]", "mail.customer.tld", 25, 0));
-  CHECK("host and port", site_is("[mail.customer.tld]:2525", "mail.customer.tld", 2525, 0));
-  CHECK("IPv4", site_is("[192.0.2.1]:25", "192.0.2.1", 25, 0));
-  CHECK("IPv6", site_is("[2001:DB8::1]:25", "2001:db8::1", 25, 0));
-  CHECK("IPv6 literal", site_is("[IPv6:2001:db8::1]", "2001:db8::1", 25, 0));
-  CHECK("IPv4 mapped into IPv6", site_is("[::ffff:192.0.2.1]:25", "192.0.2.1", 25, 0));
+  CHECK("domain", destination_is("customer.tld", "customer.tld", 25, 1));
+  CHECK("domain folded", destination_is("Customer.TLD.:26", "customer.tld", 26, 1));
+  CHECK("host", destination_is("[mail.customer.tld]", "mail.customer.tld", 25, 0));
+  CHECK("host and port", destination_is("[mail.customer.tld]:2525", "mail.customer.tld", 2525, 0));
+  CHECK("IPv4", destination_is("[192.0.2.1]:25", "192.0.2.1", 25, 0));
+  CHECK("IPv6", destination_is("[2001:DB8::1]:25", "2001:db8::1", 25, 0));
+  CHECK("IPv6 literal", destination_is("[IPv6:2001:db8::1]", "2001:db8::1", 25, 0));
+  CHECK("IPv4 mapped into IPv6", destination_is("[::ffff:192.0.2.1]:25", "192.0.2.1", 25, 0));
   CHECK("no host", !scans("[]:25") && !scans(":25") && !scans(""));
   CHECK("not closed", !scans("[192.0.2.1:25"));
   CHECK("after the bracket", !scans("[192.0.2.1]x") && !scans("[192.0.2.1]:") && !scans("[192.0.2.1]:x"));
@@ -56,11 +56,11 @@ int main(void)
 
   CHECK("me", scans("a.tld me=relay.example tls=may") && !strcmp(s.me, "relay.example"));
   CHECK("nothing set", scans("a.tld listen= nameserver=") && !s.listen.size && !s.nameserver.size);
-  CHECK("nameserver", scans("a.tld nameserver=[::1]:53") && site_address_port(&s.nameserver) == 53);
+  CHECK("nameserver", scans("a.tld nameserver=[::1]:53") && destination_address_port(&s.nameserver) == 53);
   CHECK("not an address", !scans("a.tld nameserver=x:53"));
   CHECK("timeouts", scans("a.tld timeouts=1,2,3,4,5,6,7,8,9") && s.timeout_s[0] == 1 && s.timeout_s[8] == 9);
   CHECK("one timeout for all", scans("a.tld timeouts=7") && s.timeout_s[0] == 7 && s.timeout_s[8] == 7);
-  CHECK("default timeouts", scans("a.tld") && s.timeout_s[SITE_TIMEOUT_DATADONE] == 600);
+  CHECK("default timeouts", scans("a.tld") && s.timeout_s[DESTINATION_TIMEOUT_DATADONE] == 600);
   CHECK("timeouts that make no sense", !scans("a.tld timeouts=0") && !scans("a.tld timeouts=1,,2") && !scans("a.tld timeouts=x"));
   CHECK("time to find the host", scans("a.tld timeouts=7 lookup=5") && s.lookup_s == 5 && scans("a.tld timeouts=7") && s.lookup_s == 30);
   CHECK("time to reach it", scans("a.tld reach=5") && s.reach_s == 5 && scans("a.tld timeouts=7") && s.reach_s == 120);

@@ -1,4 +1,4 @@
-#include "send/wire.h"
+#include "send/channel.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,9 +10,9 @@
 #include "check.h"
 #include "base/log.h"
 
-char const *PROG = "send-wire";
+char const *PROG = "send-channel";
 
-static wire w;
+static channel w;
 static int peer;
 static char got[400000];
 
@@ -20,13 +20,13 @@ static void pair(void)
 {
   int s[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, s) == -1) exit(111);
-  wire_init(&w, s[0]);
+  channel_init(&w, s[0]);
   peer = s[1];
 }
 
 static void unpair(void)
 {
-  wire_close(&w);
+  channel_close(&w);
   close(peer);
 }
 
@@ -45,11 +45,11 @@ static size_t through(void)
   ssize_t n;
   do
   {
-    wire_ready(&w);
-    wire_write(&w, &sent);
+    channel_ready(&w);
+    channel_write(&w, &sent);
     while ((n = read(peer, got + len, sizeof got - len)) > 0) len += (size_t)n;
   }
-  while (wire_pending(&w));
+  while (channel_pending(&w));
   return len;
 }
 
@@ -62,7 +62,7 @@ static int line_is(char const *s)
 {
   char const *line;
   size_t len;
-  return wire_line(&w, &line, &len) && len == strlen(s) && !memcmp(line, s, len);
+  return channel_line(&w, &line, &len) && len == strlen(s) && !memcmp(line, s, len);
 }
 
 static void test_out(void)
@@ -72,28 +72,28 @@ static void test_out(void)
   int large;
   size_t i;
   pair();
-  CHECK("ready", wire_ready(&w) == WIRE_OK && !wire_pending(&w));
-  wire_puts(&w, "MAIL\r\n");
-  wire_put_file(&w, file, 0, 10, 1);
-  CHECK("content is read at once", wire_ready(&w) == WIRE_OK);
-  wire_puts(&w, "\r\n.\r\n");
+  CHECK("ready", channel_ready(&w) == CHANNEL_OK && !channel_pending(&w));
+  channel_puts(&w, "MAIL\r\n");
+  channel_put_file(&w, file, 0, 10, 1);
+  CHECK("content is read at once", channel_ready(&w) == CHANNEL_OK);
+  channel_puts(&w, "\r\n.\r\n");
   CHECK("dots are doubled", through_is("MAIL\r\n..a\r\n...b\r\nc\r\n.\r\n"));
-  wire_put_file(&w, file, 4, 4, 0);
+  channel_put_file(&w, file, 4, 4, 0);
   CHECK("a part, as it is", through_is("..b\r"));
-  wire_put_file(&w, file, 0, 0, 0);
-  CHECK("no content", !wire_pending(&w));
-  wire_put_file(&w, file, 0, 11, 0);
-  CHECK("too short a file", wire_ready(&w) == WIRE_FILE && errno == 0);
+  channel_put_file(&w, file, 0, 0, 0);
+  CHECK("no content", !channel_pending(&w));
+  channel_put_file(&w, file, 0, 11, 0);
+  CHECK("too short a file", channel_ready(&w) == CHANNEL_FILE && errno == 0);
   w.file = -1;
   w.out_len = w.out_pos = 0;
 
   for (i = 0; i < sizeof big; i++) big[i] = (char)('a' + i % 26);
   large = file_make(big, sizeof big);
-  wire_puts(&w, "BDAT\r\n");
-  wire_put_file(&w, large, 0, sizeof big, 0);
-  CHECK("more than the buffer must wait", wire_ready(&w) == WIRE_BLOCKED && wire_pending(&w));
+  channel_puts(&w, "BDAT\r\n");
+  channel_put_file(&w, large, 0, sizeof big, 0);
+  CHECK("more than the buffer must wait", channel_ready(&w) == CHANNEL_BLOCKED && channel_pending(&w));
   CHECK("large", through() == sizeof big + 6 && !memcmp(got, "BDAT\r\n", 6) && !memcmp(got + 6, big, sizeof big));
-  wire_put_file(&w, large, 0, sizeof big, 1);
+  channel_put_file(&w, large, 0, sizeof big, 1);
   CHECK("large, through the buffer", through() == sizeof big && !memcmp(got, big, sizeof big));
   close(file);
   close(large);
@@ -104,14 +104,14 @@ static void test_in(void)
 {
   static char text[5000];
   pair();
-  CHECK("nothing", wire_read(&w) == WIRE_BLOCKED && !line_is(""));
+  CHECK("nothing", channel_read(&w) == CHANNEL_BLOCKED && !line_is(""));
   if (write(peer, "250 a\r\n250 b\n25", 15) != 15) exit(111);
-  CHECK("read", wire_read(&w) == WIRE_OK && !wire_full(&w));
+  CHECK("read", channel_read(&w) == CHANNEL_OK && !channel_full(&w));
   CHECK("a line", line_is("250 a"));
   CHECK("LF alone", line_is("250 b"));
   CHECK("half a line", !line_is("25"));
   if (write(peer, "0 c\r\n", 5) != 5) exit(111);
-  CHECK("the other half", wire_read(&w) == WIRE_OK && line_is("250 c"));
+  CHECK("the other half", channel_read(&w) == CHANNEL_OK && line_is("250 c"));
   memset(text, 'x', sizeof text);
   memcpy(text + sizeof text - 7, "\n250 d\n", 7);
   if (write(peer, text, sizeof text) != (ssize_t)sizeof text) exit(111);
@@ -121,10 +121,10 @@ static void test_in(void)
     int cut = 0;
     int next = 0;
     int full = 0;
-    while (wire_read(&w) == WIRE_OK)
+    while (channel_read(&w) == CHANNEL_OK)
     {
-      full += wire_full(&w);
-      while (wire_line(&w, &line, &len))
+      full += channel_full(&w);
+      while (channel_line(&w, &line, &len))
         if (len == sizeof w.in && line[0] == 'x') cut++;
         else if (len == 5 && !memcmp(line, "250 d", 5)) next++;
     }
@@ -133,13 +133,13 @@ static void test_in(void)
     CHECK("and the next one is whole", next == 1);
   }
   close(peer);
-  CHECK("end", wire_read(&w) == WIRE_END);
-  wire_puts(&w, "QUIT\r\n");
+  CHECK("end", channel_read(&w) == CHANNEL_END);
+  channel_puts(&w, "QUIT\r\n");
   {
     size_t sent;
-    CHECK("broken", wire_write(&w, &sent) == WIRE_END && w.dead && !wire_pending(&w));
+    CHECK("broken", channel_write(&w, &sent) == CHANNEL_END && w.dead && !channel_pending(&w));
   }
-  wire_close(&w);
+  channel_close(&w);
 }
 
 int main(void)

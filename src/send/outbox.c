@@ -1,4 +1,4 @@
-#include "send/work.h"
+#include "send/outbox.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -10,18 +10,18 @@
 #define DROP_TIMES 4
 #define DROP_LASTED_LEAST 8
 
-void work_init(work *w)
+void outbox_init(outbox *w)
 {
-  w->begun_most = WORK_MAX;
+  w->begun_most = OUTBOX_MAX;
 }
 
-work_rcpt *work_rcptp(work_job const *job, size_t i)
+outbox_rcpt *outbox_rcptp(outbox_job const *job, size_t i)
 {
-  return (work_rcpt *)array_start(&job->rcpts) + i;
+  return (outbox_rcpt *)array_start(&job->rcpts) + i;
 }
 
 /* Keep a field as a string in the job's text, after a prefix; its offset, or -1 without memory. */
-static int string_keep(work_job *job, char const *prefix, job_field const *field, size_t *offset)
+static int string_keep(outbox_job *job, char const *prefix, job_field const *field, size_t *offset)
 {
   *offset = job->text.len;
   return stralloc_cats(&job->text, prefix)
@@ -30,14 +30,14 @@ static int string_keep(work_job *job, char const *prefix, job_field const *field
 }
 
 /* A space before the parameters makes them ready for a command line, and for smtp_parameter_next(). */
-static int parameters_keep(work_job *job, job_field const *field, size_t *offset)
+static int parameters_keep(outbox_job *job, job_field const *field, size_t *offset)
 {
   return string_keep(job, field->len ? " " : "", field, offset);
 }
 
 /* --- the list ----------------------------------------------------------------------- */
 
-static void list_append(work *w, work_job *job)
+static void list_append(outbox *w, outbox_job *job)
 {
   job->next = 0;
   if (w->last) w->last->next = job;
@@ -45,10 +45,10 @@ static void list_append(work *w, work_job *job)
   w->last = job;
 }
 
-static void list_remove(work *w, work_job *job)
+static void list_remove(outbox *w, outbox_job *job)
 {
-  work_job **p = &w->first;
-  work_job *before = 0;
+  outbox_job **p = &w->first;
+  outbox_job *before = 0;
   while (*p != job)
   {
     before = *p;
@@ -58,102 +58,104 @@ static void list_remove(work *w, work_job *job)
   if (w->last == job) w->last = before;
 }
 
-static work_job *slot_find(work *w)
+static outbox_job *slot_find(outbox *w)
 {
   size_t i;
-  for (i = 0; i < WORK_MAX; i++) if (w->slot[i].state == WORK_FREE) return &w->slot[i];
+  for (i = 0; i < OUTBOX_MAX; i++) if (w->slot[i].state == OUTBOX_FREE) return &w->slot[i];
   return 0;
 }
 
-static work_job *ready_from(work_job *job)
+static outbox_job *ready_from(outbox_job *job)
 {
-  while (job && job->state != WORK_READY) job = job->next;
+  while (job && job->state != OUTBOX_READY) job = job->next;
   return job;
 }
 
-work_job *work_ready(work const *w)
+outbox_job *outbox_ready(outbox const *w)
 {
   return ready_from(w->first);
 }
 
-work_job *work_ready_after(work_job const *job)
+outbox_job *outbox_ready_after(outbox_job const *job)
 {
   return ready_from(job->next);
 }
 
-int work_owed(work_job const *job)
+int outbox_owed(outbox_job const *job)
 {
   size_t i;
-  for (i = 0; i < job->rcpts_len; i++) if (work_rcptp(job, i)->state != WORK_SETTLED) return 1;
+  for (i = 0; i < job->rcpts_len; i++) if (outbox_rcptp(job, i)->state != OUTBOX_SETTLED) return 1;
   return 0;
 }
 
 /* --- on the wire, and not any more -------------------------------------------------- */
 
-void work_begin(work *w, work_job *job)
+void outbox_begin(outbox *w, outbox_job *job)
 {
-  job->state = WORK_BEGUN;
+  job->state = OUTBOX_BEGUN;
   job->begun_us = wallclock_us();
   w->begun++;
 }
 
-static void not_begun(work *w, work_job *job)
+static void not_begun(outbox *w, outbox_job *job)
 {
-  if (job->state == WORK_BEGUN) w->begun--;
+  if (job->state == OUTBOX_BEGUN) w->begun--;
 }
 
-int work_left_here(work_job const *job)
+int outbox_left_here(outbox_job const *job)
 {
   size_t i;
   for (i = 0; i < job->rcpts_len; i++)
   {
-    enum work_rcpt_state state = work_rcptp(job, i)->state;
-    if (state != WORK_SETTLED && state != WORK_ELSEWHERE) return 1;
+    enum outbox_rcpt_state state = outbox_rcptp(job, i)->state;
+    if (state != OUTBOX_SETTLED && state != OUTBOX_ELSEWHERE) return 1;
   }
   return 0;
 }
 
-void work_again(work *w, work_job *job)
+void outbox_again(outbox *w, outbox_job *job)
 {
-  int here = work_left_here(job);
+  int here = outbox_left_here(job);
   size_t i;
   for (i = 0; i < job->rcpts_len; i++)
   {
-    work_rcpt *rcpt = work_rcptp(job, i);
-    if (rcpt->state != WORK_SETTLED && !(here && rcpt->state == WORK_ELSEWHERE)) rcpt->state = WORK_OWED;
+    outbox_rcpt *rcpt = outbox_rcptp(job, i);
+    if (rcpt->state != OUTBOX_SETTLED && !(here && rcpt->state == OUTBOX_ELSEWHERE))
+      rcpt->state = OUTBOX_OWED;
   }
   not_begun(w, job);
-  job->state = WORK_READY;
-  job->step = WORK_MAIL;
+  job->state = OUTBOX_READY;
+  job->step = OUTBOX_MAIL;
   job->rcpt_next = job->rcpts_put = job->rcpts_asked = job->rcpts_accepted = 0;
   job->replies = 0;
   job->mail_answered = job->mail_refused = job->data_refused = job->data_wanted = 0;
 }
 
-void work_window_grow(work *w)
+void outbox_window_grow(outbox *w)
 {
   w->since_drop++;
-  if (w->begun_most == WORK_MAX) return;
+  if (w->begun_most == OUTBOX_MAX) return;
   if (w->since_drop > DROP_TIMES * w->lasted || !(w->since_drop % DROP_GROWS_EVERY)) w->begun_most++;
 }
 
-void work_window_narrow(work *w, size_t most)
+void outbox_window_narrow(outbox *w, size_t most)
 {
   w->begun_most = most < 1 ? 1 : most;
 }
 
-void work_window_drop(work *w)
+void outbox_window_drop(outbox *w)
 {
   size_t half = w->begun / 2;
   size_t worth = w->since_drop / DROP_GROWS_EVERY;
-  work_window_narrow(w, half < worth ? half : worth);
+  outbox_window_narrow(w, half < worth ? half : worth);
   w->lasted = w->since_drop > DROP_LASTED_LEAST ? w->since_drop : DROP_LASTED_LEAST;
   w->since_drop = 0;
 }
 
-int work_reason_keep(work_job *job, size_t rcpt, char const *code, char const *relay, char const *reason)
+int outbox_reason_keep(outbox_job *job, size_t rcpt, char const *code, char const *relay,
+                       char const *reason)
 {
-  work_rcpt *to = work_rcptp(job, rcpt);
+  outbox_rcpt *to = outbox_rcptp(job, rcpt);
   size_t before = job->text.len;
   size_t at_code, at_relay, at_reason;
   job_field const fields[] = { { code, strlen(code) }, { relay, strlen(relay) }, { reason, strlen(reason) } };
@@ -169,46 +171,47 @@ int work_reason_keep(work_job *job, size_t rcpt, char const *code, char const *r
   return 1;
 }
 
-void work_move_last(work *w, work_job *job)
+void outbox_move_last(outbox *w, outbox_job *job)
 {
   list_remove(w, job);
   list_append(w, job);
 }
 
-void work_forget(work *w, work_job *job)
+void outbox_forget(outbox *w, outbox_job *job)
 {
   list_remove(w, job);
   close(job->fd);
   not_begun(w, job);
-  job->state = WORK_FREE;
+  job->state = OUTBOX_FREE;
   w->held--;
 }
 
 /* --- the lines ---------------------------------------------------------------------- */
 
-int work_room(work const *w)
+int outbox_room(outbox const *w)
 {
-  return w->held <= WORK_WINDOW;
+  return w->held <= OUTBOX_WINDOW;
 }
 
-int work_take_fd(work *w, int fd)
+int outbox_take_fd(outbox *w, int fd)
 {
-  if (w->fds_len == WORK_FDS_MAX) return 0;
+  if (w->fds_len == OUTBOX_FDS_MAX) return 0;
   w->fds[w->fds_len++] = fd;
   return 1;
 }
 
-void work_drop_fds(work *w)
+void outbox_drop_fds(outbox *w)
 {
   while (w->fds_len) close(w->fds[--w->fds_len]);
 }
 
-static enum work_line mail_take(work *w, char const *s, size_t len)
+static enum outbox_line mail_take(outbox *w, char const *s, size_t len)
 {
   job_mail mail;
-  work_job *job = slot_find(w);
-  if (w->reading || !job || !w->fds_len || !job_mail_scan(s, len, &mail)) return WORK_LINE_SENSELESS;
-  if (!mail.id.len || mail.id.len > JOB_ID_MAX) return WORK_LINE_SENSELESS;
+  outbox_job *job = slot_find(w);
+  if (w->reading || !job || !w->fds_len || !job_mail_scan(s, len, &mail))
+    return OUTBOX_LINE_SENSELESS;
+  if (!mail.id.len || mail.id.len > JOB_ID_MAX) return OUTBOX_LINE_SENSELESS;
   memcpy(job->id, mail.id.s, mail.id.len);
   job->id[mail.id.len] = 0;
   job->arrival_us = mail.arrival_us;
@@ -224,53 +227,53 @@ static enum work_line mail_take(work *w, char const *s, size_t len)
   job->text.len = 0;
   job->rcpts_len = 0;
   if (!string_keep(job, "", &mail.sender, &job->sender)
-   || !parameters_keep(job, &mail.parameters, &job->parameters)) return WORK_LINE_NO_MEMORY;
+   || !parameters_keep(job, &mail.parameters, &job->parameters)) return OUTBOX_LINE_NO_MEMORY;
   job->fd = w->fds[0];
   memmove(w->fds, w->fds + 1, --w->fds_len * sizeof w->fds[0]);
-  job->state = WORK_READING;
+  job->state = OUTBOX_READING;
   w->reading = job;
   w->held++;
   list_append(w, job);
-  return WORK_LINE_OK;
+  return OUTBOX_LINE_OK;
 }
 
-static enum work_line rcpt_take(work_job *job, char const *s, size_t len)
+static enum outbox_line rcpt_take(outbox_job *job, char const *s, size_t len)
 {
   job_rcpt line;
-  work_rcpt *rcpt;
-  if (!job || !job_rcpt_scan(s, len, &line)) return WORK_LINE_SENSELESS;
+  outbox_rcpt *rcpt;
+  if (!job || !job_rcpt_scan(s, len, &line)) return OUTBOX_LINE_SENSELESS;
   rcpt = array_allocate(&job->rcpts, sizeof *rcpt, (int64_t)job->rcpts_len);
-  if (!rcpt) return WORK_LINE_NO_MEMORY;
+  if (!rcpt) return OUTBOX_LINE_NO_MEMORY;
   rcpt->number = line.number;
   rcpt->code = 0;
   if (!string_keep(job, "", &line.address, &rcpt->address)
-   || !parameters_keep(job, &line.parameters, &rcpt->parameters)) return WORK_LINE_NO_MEMORY;
-  rcpt->state = WORK_OWED;
+   || !parameters_keep(job, &line.parameters, &rcpt->parameters)) return OUTBOX_LINE_NO_MEMORY;
+  rcpt->state = OUTBOX_OWED;
   job->rcpts_len++;
-  return WORK_LINE_OK;
+  return OUTBOX_LINE_OK;
 }
 
-static enum work_line go_take(work *w)
+static enum outbox_line go_take(outbox *w)
 {
-  if (!w->reading || !w->reading->rcpts_len) return WORK_LINE_SENSELESS;
+  if (!w->reading || !w->reading->rcpts_len) return OUTBOX_LINE_SENSELESS;
   w->reading->handed_us = wallclock_us();
-  work_again(w, w->reading);
+  outbox_again(w, w->reading);
   w->reading = 0;
-  return WORK_LINE_OK;
+  return OUTBOX_LINE_OK;
 }
 
-static enum work_line alone_take(work *w)
+static enum outbox_line alone_take(outbox *w)
 {
-  if (w->reading || w->alone) return WORK_LINE_SENSELESS;
+  if (w->reading || w->alone) return OUTBOX_LINE_SENSELESS;
   w->alone = 1;
-  return WORK_LINE_OK;
+  return OUTBOX_LINE_OK;
 }
 
-enum work_line work_take(work *w, char const *s, size_t len)
+enum outbox_line outbox_take(outbox *w, char const *s, size_t len)
 {
   if (len > 5 && !memcmp(s, "mail ", 5)) return mail_take(w, s + 5, len - 5);
   if (len > 5 && !memcmp(s, "rcpt ", 5)) return rcpt_take(w->reading, s + 5, len - 5);
   if (len == 2 && !memcmp(s, "go", 2)) return go_take(w);
   if (len == 5 && !memcmp(s, "alone", 5)) return alone_take(w);
-  return WORK_LINE_SENSELESS;
+  return OUTBOX_LINE_SENSELESS;
 }

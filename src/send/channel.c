@@ -1,4 +1,4 @@
-#include "send/wire.h"
+#include "send/channel.h"
 
 #include <errno.h>
 #include <string.h>
@@ -9,11 +9,11 @@
 #include "smtp/content.h"
 
 /* From here on sendfile(2) is cheaper than to read and write; below, fewer packets count for more. */
-#define SENDFILE_MIN WIRE_OUT_MAX
+#define SENDFILE_MIN CHANNEL_OUT_MAX
 /* Between two looks at what the peer says. */
 #define SENDFILE_MAX 1048576
 
-void wire_init(wire *w, int fd)
+void channel_init(channel *w, int fd)
 {
   w->fd = fd;
   w->dead = 0;
@@ -23,26 +23,26 @@ void wire_init(wire *w, int fd)
   w->in_skip = 0;
 }
 
-void wire_close(wire *w)
+void channel_close(channel *w)
 {
   if (w->fd != -1) close(w->fd);
-  wire_init(w, -1);
+  channel_init(w, -1);
 }
 
 /* --- out ---------------------------------------------------------------------------- */
 
-void wire_put(wire *w, char const *s, size_t len)
+void channel_put(channel *w, char const *s, size_t len)
 {
   memcpy(w->out + w->out_len, s, len);
   w->out_len += len;
 }
 
-void wire_puts(wire *w, char const *s)
+void channel_puts(channel *w, char const *s)
 {
-  wire_put(w, s, strlen(s));
+  channel_put(w, s, strlen(s));
 }
 
-void wire_put_file(wire *w, int file, uint64_t offset, uint64_t len, int stuff)
+void channel_put_file(channel *w, int file, uint64_t offset, uint64_t len, int stuff)
 {
   w->file = len ? file : -1;
   w->file_pos = offset;
@@ -51,7 +51,7 @@ void wire_put_file(wire *w, int file, uint64_t offset, uint64_t len, int stuff)
   w->stuff_state = 0;
 }
 
-static void out_compact(wire *w)
+static void out_compact(channel *w)
 {
   if (!w->out_pos) return;
   memmove(w->out, w->out + w->out_pos, w->out_len - w->out_pos);
@@ -59,7 +59,7 @@ static void out_compact(wire *w)
   w->out_pos = 0;
 }
 
-static void file_advance(wire *w, size_t n)
+static void file_advance(channel *w, size_t n)
 {
   w->file_pos += n;
   w->file_left -= n;
@@ -67,53 +67,54 @@ static void file_advance(wire *w, size_t n)
 }
 
 /* Read a piece of content to the end of the buffer. */
-static enum wire_result file_read(wire *w)
+static enum channel_result file_read(channel *w)
 {
   char piece[16384];
   size_t room = (sizeof w->out - w->out_len) / (w->stuff ? 2 : 1);
   size_t max = room < sizeof piece ? room : sizeof piece;
   ssize_t n;
   if (max > w->file_left) max = (size_t)w->file_left;
-  if (!max) return WIRE_BLOCKED;
+  if (!max) return CHANNEL_BLOCKED;
   n = pread(w->file, w->stuff ? piece : w->out + w->out_len, max, (off_t)w->file_pos);
   if (n <= 0)
   {
     if (n == 0) errno = 0;
-    return WIRE_FILE;
+    return CHANNEL_FILE;
   }
   w->out_len += w->stuff ? smtp_content_stuff(w->out + w->out_len, piece, (size_t)n, &w->stuff_state) : (size_t)n;
   file_advance(w, (size_t)n);
-  return WIRE_OK;
+  return CHANNEL_OK;
 }
 
-static int file_sendable(wire const *w)
+static int file_sendable(channel const *w)
 {
   return w->file != -1 && !w->stuff && w->file_left >= SENDFILE_MIN;
 }
 
-enum wire_result wire_ready(wire *w)
+enum channel_result channel_ready(channel *w)
 {
-  if (w->dead) return WIRE_BLOCKED;
+  if (w->dead) return CHANNEL_BLOCKED;
   if (w->out_pos > sizeof w->out / 2) out_compact(w);
   while (w->file != -1 && !file_sendable(w))
   {
-    enum wire_result r = file_read(w);
-    if (r != WIRE_OK) return r;
+    enum channel_result r = file_read(w);
+    if (r != CHANNEL_OK) return r;
   }
-  return w->file == -1 && sizeof w->out - w->out_len >= WIRE_COMMAND_MAX ? WIRE_OK : WIRE_BLOCKED;
+  if (w->file != -1 || sizeof w->out - w->out_len < CHANNEL_COMMAND_MAX) return CHANNEL_BLOCKED;
+  return CHANNEL_OK;
 }
 
-int wire_pending(wire const *w)
+int channel_pending(channel const *w)
 {
   return !w->dead && (w->out_pos < w->out_len || w->file != -1);
 }
 
-int wire_file_pending(wire const *w)
+int channel_file_pending(channel const *w)
 {
   return !w->dead && w->file != -1;
 }
 
-static enum wire_result file_send(wire *w, size_t *sent)
+static enum channel_result file_send(channel *w, size_t *sent)
 {
   off_t pos = (off_t)w->file_pos;
   size_t max = w->file_left > SENDFILE_MAX ? SENDFILE_MAX : (size_t)w->file_left;
@@ -122,41 +123,41 @@ static enum wire_result file_send(wire *w, size_t *sent)
   {
     *sent = (size_t)n;
     file_advance(w, (size_t)n);
-    return WIRE_OK;
+    return CHANNEL_OK;
   }
   if (n == 0)
   {
     errno = 0;
-    return WIRE_FILE;
+    return CHANNEL_FILE;
   }
-  if (errno == EAGAIN || errno == EINTR) return WIRE_BLOCKED;
-  return errno == EIO || errno == EINVAL ? WIRE_FILE : WIRE_END;
+  if (errno == EAGAIN || errno == EINTR) return CHANNEL_BLOCKED;
+  return errno == EIO || errno == EINVAL ? CHANNEL_FILE : CHANNEL_END;
 }
 
-static enum wire_result buffer_send(wire *w, size_t *sent)
+static enum channel_result buffer_send(channel *w, size_t *sent)
 {
   int more = w->file != -1 ? MSG_MORE : 0;
   ssize_t n = send(w->fd, w->out + w->out_pos, w->out_len - w->out_pos, MSG_NOSIGNAL | more);
-  if (n == -1) return errno == EAGAIN || errno == EINTR ? WIRE_BLOCKED : WIRE_END;
+  if (n == -1) return errno == EAGAIN || errno == EINTR ? CHANNEL_BLOCKED : CHANNEL_END;
   *sent = (size_t)n;
   w->out_pos += (size_t)n;
   if (w->out_pos == w->out_len) w->out_pos = w->out_len = 0;
-  return WIRE_OK;
+  return CHANNEL_OK;
 }
 
-enum wire_result wire_write(wire *w, size_t *sent)
+enum channel_result channel_write(channel *w, size_t *sent)
 {
-  enum wire_result r;
+  enum channel_result r;
   *sent = 0;
-  if (!wire_pending(w)) return WIRE_BLOCKED;
+  if (!channel_pending(w)) return CHANNEL_BLOCKED;
   r = w->out_pos < w->out_len ? buffer_send(w, sent) : file_send(w, sent);
-  if (r == WIRE_END) w->dead = 1;
+  if (r == CHANNEL_END) w->dead = 1;
   return r;
 }
 
 /* --- in ----------------------------------------------------------------------------- */
 
-enum wire_result wire_read(wire *w)
+enum channel_result channel_read(channel *w)
 {
   ssize_t n;
   if (w->in_pos)
@@ -166,19 +167,19 @@ enum wire_result wire_read(wire *w)
     w->in_pos = 0;
   }
   n = recv(w->fd, w->in + w->in_len, sizeof w->in - w->in_len, 0);
-  if (n == -1) return errno == EAGAIN || errno == EINTR ? WIRE_BLOCKED : WIRE_END;
-  if (n == 0) return WIRE_END;
+  if (n == -1) return errno == EAGAIN || errno == EINTR ? CHANNEL_BLOCKED : CHANNEL_END;
+  if (n == 0) return CHANNEL_END;
   w->in_len += (size_t)n;
-  return WIRE_OK;
+  return CHANNEL_OK;
 }
 
-int wire_full(wire const *w)
+int channel_full(channel const *w)
 {
   return w->in_len == sizeof w->in;
 }
 
 /* A line that fills the buffer is cut there, and the rest of it passed over. */
-static int line_cut(wire *w, char const **line, size_t *len)
+static int line_cut(channel *w, char const **line, size_t *len)
 {
   if (w->in_pos || w->in_len < sizeof w->in) return 0;
   *line = w->in;
@@ -189,7 +190,7 @@ static int line_cut(wire *w, char const **line, size_t *len)
   return 1;
 }
 
-int wire_line(wire *w, char const **line, size_t *len)
+int channel_line(channel *w, char const **line, size_t *len)
 {
   for (;;)
   {
