@@ -2,9 +2,9 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <io.h>
 
 #include "smtp/content.h"
 
@@ -116,9 +116,8 @@ int channel_file_pending(channel const *w)
 
 static enum channel_result file_send(channel *w, size_t *sent)
 {
-  off_t pos = (off_t)w->file_pos;
   size_t max = w->file_left > SENDFILE_MAX ? SENDFILE_MAX : (size_t)w->file_left;
-  ssize_t n = sendfile(w->fd, w->file, &pos, max);
+  int64 n = io_sendfile(w->fd, w->file, w->file_pos, max);
   if (n > 0)
   {
     *sent = (size_t)n;
