@@ -59,7 +59,9 @@ object = $(patsubst %,$(O)/src/%.o,$(1))
 SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content smtp/parts smtp/reply smtp/header)
 BASE := $(call object,base/close base/instance base/log base/text base/duration base/wallclock) $(SMTP)
 JOB := $(call object,job/job job/journal job/nexthop job/socket)
-SEND := $(call object,send/connection send/transaction send/commands send/fit send/pipeline send/channel send/report send/outbox send/commandline send/host send/dnstcp send/candidates send/retry send/destination send/confine) $(JOB) $(BASE)
+SEND := $(call object,send/connection send/transaction send/commands send/fit send/pipeline send/channel \
+  send/report send/outbox send/commandline send/host send/dnstcp send/candidates send/retry send/destination \
+  send/confine) $(JOB) $(BASE)
 SCHED := $(call object,sched/moment sched/backoff sched/health)
 START := $(call object,start/program) $(BASE)
 CONF := $(call object,conf/conf conf/list conf/route job/job job/nexthop) $(START)
@@ -125,6 +127,7 @@ $(BIN)/etrn: $(call object,send/etrn job/job job/nexthop base/wire) $(BASE)
 $(SPAWNED:%=$(BIN)/%): LINKED := $(or $(STATIC),$(PIE))
 $(SKALIBS_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(SKALIBS) $(NAMES)
 $(OWFAT_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(OWFAT)
+$(PLAIN_PROGRAMS:%=$(BIN)/%): LIBRARIES :=
 
 $(PROGRAMS:%=$(BIN)/%):
 	@mkdir -p $(@D)
