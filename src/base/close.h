@@ -1,7 +1,7 @@
 #ifndef BASE_CLOSE_H
 #define BASE_CLOSE_H
 
-/* Closing what is not needed any more on the way out, with a result and an errno that are to stay. */
+/* Closing what is not needed any more while a result, and its errno, are to stay. */
 
 #include <dirent.h>
 

@@ -8,7 +8,7 @@
  */
 #define LOG_LINE_MAX 3000
 
-/* What the program is called in them: each program defines it.  It is the one of skalibs's strerr, too. */
+/* What the program is called in them: each program defines it.  skalibs's strerr uses it, too. */
 extern char const *PROG;
 
 /* The pieces are strings; the last one is NULL.  Writes it, behind all that was said for later. */

@@ -92,7 +92,8 @@ static int wire_wait(wire *w, int fd, short events)
   int r = poll(x, 2, left_ms(w->deadline_ms));
   w->busy = 0;
   if (r == -1 && errno != EINTR) return wire_over(w, WIRE_LOST);
-  if (r == 0 && wallclock_steady_ms() >= w->deadline_ms) return !step_over(w) || wire_over(w, WIRE_TIMEOUT);
+  if (r == 0 && wallclock_steady_ms() >= w->deadline_ms)
+    return !step_over(w) || wire_over(w, WIRE_TIMEOUT);
   if (x[0].revents) return wire_over(w, WIRE_STOPPED);
   return 1;
 }

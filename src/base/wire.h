@@ -90,8 +90,9 @@ extern void wire_taken(wire *w, size_t len);
 extern int wire_line_read(wire *w, wire_line *line);
 
 /*
- * The same of a server's reply: a line ends with LF, and has at most WIRE_REPLY_MAX octets; what is over that is passed
- * over.  s has room for so many.  What a server said before it took no more is read, too.
+ * The same of a server's reply: a line ends with LF, and has at most WIRE_REPLY_MAX octets; what is
+ * over that is passed over.  s has room for so many.  What a server said before it took no more is
+ * read, too.
  */
 #define WIRE_REPLY_MAX (SMTP_REPLY_LINE_MAX + 2)
 extern int wire_reply_read(wire *w, char *s, size_t *len);

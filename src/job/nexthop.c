@@ -28,5 +28,6 @@ enum nexthop_result nexthop_scan(nexthop *hop, char const *s, size_t len)
   if (rest == all_end) return NEXTHOP_OK;
   if (*rest != ':') return NEXTHOP_BAD_PORT;
   rest++;
-  return nexthop_port_scan(rest, (size_t)(all_end - rest), &hop->port) ? NEXTHOP_OK : NEXTHOP_BAD_PORT;
+  if (!nexthop_port_scan(rest, (size_t)(all_end - rest), &hop->port)) return NEXTHOP_BAD_PORT;
+  return NEXTHOP_OK;
 }

@@ -8,7 +8,7 @@
 
 typedef struct nexthop
 {
-  char const *host;  /* points into the text, without brackets; may be empty, or no host at all: nobody has looked */
+  char const *host;  /* points into the text, without brackets; may be empty, or no host's name */
   size_t hostlen;
   int bracketed;
   uint16_t port;     /* 0: not said */

@@ -42,7 +42,7 @@ enum { EXIT_ASKED = 0, EXIT_REFUSED = 100, EXIT_TEMPORARY = 111 };
 /* RFC 5321 section 4.5.3.1.4: 512 octets of command, less "ETRN " and CRLF. */
 #define NODE_MAX 505
 #define COMMAND_MAX (sizeof "ETRN " + NODE_MAX + sizeof "\r\n")
-/* So many commands wait for their replies at once: both sides' buffers hold them, whoever of us writes first. */
+/* So many commands wait for their replies at once: both sides' buffers hold them. */
 #define PIPELINED_MAX 50
 #define NAME_MAX_OCTETS (SMTP_DOMAIN_MAX + 2)
 
@@ -148,7 +148,8 @@ static int reply_read(talk *t)
   for (lines = 0; !reply.last; lines++)
   {
     if (!wire_reply_read(&t->wire, line, &len)) return no_reply(t, wire_why(&t->wire));
-    if (lines == SMTP_REPLY_LINES_MAX || !smtp_reply_scan(line, len, &reply)) return no_reply(t, "this is not SMTP");
+    if (lines == SMTP_REPLY_LINES_MAX || !smtp_reply_scan(line, len, &reply))
+      return no_reply(t, "this is not SMTP");
     if (lines) t->extensions |= smtp_extension_scan(reply.text, reply.textlen, &size);
     text_add(t, &used, &reply);
   }
@@ -162,7 +163,8 @@ static int reply_read(talk *t)
 static void command_put(talk *t, char const *verb, char const *argument)
 {
   char command[COMMAND_MAX];
-  wire_put(&t->wire, command, text_join(command, sizeof command, verb, *argument ? " " : "", argument, "\r\n"));
+  size_t len = text_join(command, sizeof command, verb, *argument ? " " : "", argument, "\r\n");
+  wire_put(&t->wire, command, len);
 }
 
 static void quit(talk *t)
@@ -365,7 +367,8 @@ static int target_scan(target *peer, char *word, unsigned long port)
 {
   nexthop hop;
   if (nexthop_scan(&hop, word, strlen(word)) != NEXTHOP_OK) return 0;
-  if (hop.bracketed && hop.hostlen > 5 && smtp_word_is(hop.host, 5, "IPV6:")) hop.host += 5, hop.hostlen -= 5;
+  if (hop.bracketed && hop.hostlen > 5 && smtp_word_is(hop.host, 5, "IPV6:"))
+    hop.host += 5, hop.hostlen -= 5;
   if (!hop.hostlen || hop.hostlen > NAME_MAX_OCTETS) return 0;
   memcpy(peer->name, hop.host, hop.hostlen);
   peer->name[hop.hostlen] = 0;

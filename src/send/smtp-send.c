@@ -54,7 +54,7 @@ char const *PROG = "smtp-send";
 
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 100, EXIT_DEFERRED = 111 };
 
-typedef struct delivery
+typedef struct courier
 {
   int by_hand;
   int destination_known;
@@ -76,7 +76,7 @@ typedef struct delivery
   report out;
   candidates to;
   connection line;
-} delivery;
+} courier;
 
 /* --- signals ---------------------------------------------------------------------------- */
 
@@ -125,7 +125,7 @@ static int signals_init(void)
 
 /* --- the way to the site ---------------------------------------------------------------- */
 
-static void delivery_down(delivery *a, char const *code, char const *text)
+static void courier_down(courier *a, char const *code, char const *text)
 {
   outbox_job *job;
   report_down(&a->out, code, text);
@@ -135,7 +135,7 @@ static void delivery_down(delivery *a, char const *code, char const *text)
   a->over = 1;
 }
 
-static void delivery_look_up(delivery *a)
+static void courier_look_up(courier *a)
 {
   enum host_outcome outcome;
   sigprocmask(SIG_UNBLOCK, &in_lookup, 0);
@@ -145,11 +145,11 @@ static void delivery_look_up(delivery *a)
   a->refused = outcome == HOST_NEVER;
   if (outcome == HOST_FOUND) return;
   log_line(a->to.hosts.text);
-  if (outcome == HOST_LATER) delivery_down(a, a->to.hosts.code, a->to.hosts.text);
+  if (outcome == HOST_LATER) courier_down(a, a->to.hosts.code, a->to.hosts.text);
 }
 
 /* There is no way to the site: nothing that comes for it will ever do better. */
-static void delivery_refuse(delivery *a)
+static void courier_refuse(courier *a)
 {
   outbox_job *job;
   while ((job = outbox_ready(&a->jobs)))
@@ -161,7 +161,7 @@ static void delivery_refuse(delivery *a)
 }
 
 /* The best host is ourselves; behind others, it is none. */
-static void delivery_ourselves(delivery *a)
+static void courier_ourselves(courier *a)
 {
   if (candidates_cut_short(&a->to)) return;
   a->refused = 1;
@@ -169,7 +169,7 @@ static void delivery_ourselves(delivery *a)
   log_line(a->to.hosts.text);
 }
 
-static void delivery_lost(delivery *a)
+static void courier_lost(courier *a)
 {
   char lied[SMTP_EXTENSIONS_MAX];
   candidates_answered(&a->to);
@@ -180,7 +180,7 @@ static void delivery_lost(delivery *a)
   report_without(&a->out, lied);
 }
 
-static void delivery_quit(delivery *a)
+static void courier_quit(courier *a)
 {
   candidates_answered(&a->to);
   retry_begun(&a->line);
@@ -188,41 +188,41 @@ static void delivery_quit(delivery *a)
   else report_lost(&a->out, 0);
 }
 
-static void delivery_connection_ended(delivery *a)
+static void courier_connection_ended(courier *a)
 {
   switch (a->line.end)
   {
-    case CONNECTION_END_LOST: delivery_lost(a); break;
-    case CONNECTION_END_OURSELVES: delivery_ourselves(a); break;
+    case CONNECTION_END_LOST: courier_lost(a); break;
+    case CONNECTION_END_OURSELVES: courier_ourselves(a); break;
     case CONNECTION_END_SITE:
       log_line(a->line.text);
       candidates_silence(&a->to);
       break;
-    default: delivery_quit(a); break;
+    default: courier_quit(a); break;
   }
   if (a->jobs_ended) a->over = 1;
 }
 
-static int delivery_connecting(delivery const *a)
+static int courier_connecting(courier const *a)
 {
   return !a->over && !a->refused && a->line.state == CONNECTION_ENDED && outbox_ready(&a->jobs);
 }
 
 /* Make connections, while there are messages and addresses for them. */
-static void delivery_connect(delivery *a)
+static void courier_connect(courier *a)
 {
-  while (delivery_connecting(a) && wallclock_steady_ms() >= a->pause_until_ms)
+  while (courier_connecting(a) && wallclock_steady_ms() >= a->pause_until_ms)
   {
     outbox_job *job = outbox_ready(&a->jobs);
     size_t at = candidates_late(&a->to) ? CANDIDATES_NONE : candidates_for(&a->to, job);
     if (at == CANDIDATES_NONE && job->tried) retry_give_up(&a->line, job);
-    else if (at == CANDIDATES_NONE) delivery_down(a, a->line.code, a->line.text);
+    else if (at == CANDIDATES_NONE) courier_down(a, a->line.code, a->line.text);
     else
     {
       a->to.at = at;
       candidates_begin(&a->to, a->where.reach_s);
       connection_begin(&a->line);
-      if (a->line.state == CONNECTION_ENDED) delivery_connection_ended(a);
+      if (a->line.state == CONNECTION_ENDED) courier_connection_ended(a);
     }
   }
 }
@@ -230,7 +230,7 @@ static void delivery_connect(delivery *a)
 /* --- patience ---------------------------------------------------------------------------- */
 
 /* What this connection does not get to, others can: all but the message it waits for, or is being made for. */
-static void jobs_hand_back(delivery *a, enum outbox_state state, outbox_job const *but)
+static void jobs_hand_back(courier *a, enum outbox_state state, outbox_job const *but)
 {
   outbox_job *job;
   outbox_job *next;
@@ -244,22 +244,22 @@ static void jobs_hand_back(delivery *a, enum outbox_state state, outbox_job cons
 }
 
 /* qmgr hands us nothing while we hold one message and are worth one. */
-static void delivery_impatient(delivery *a, int impatient)
+static void courier_impatient(courier *a, int impatient)
 {
   if (a->impatient == impatient) return;
   a->impatient = impatient;
   report_window(&a->out, impatient ? 1 : a->line.window);
 }
 
-static void delivery_patience(delivery *a)
+static void courier_patience(courier *a)
 {
   int64_t silent_ms = a->by_hand || a->jobs_ended || a->over ? 0 : connection_silent_ms(&a->line);
   if (silent_ms < PATIENCE_MS)
   {
-    if (a->line.state == CONNECTION_OPEN) delivery_impatient(a, 0);
+    if (a->line.state == CONNECTION_OPEN) courier_impatient(a, 0);
     return;
   }
-  delivery_impatient(a, 1);
+  courier_impatient(a, 1);
   jobs_hand_back(a, OUTBOX_READY, a->jobs.begun ? 0 : outbox_ready(&a->jobs));
   if (silent_ms < PATIENCE_SENT_MS || a->jobs.begun < 2 || !connection_sealable(&a->line)) return;
   connection_seal(&a->line);
@@ -267,7 +267,7 @@ static void delivery_patience(delivery *a)
 }
 
 /* Milliseconds until it should be looked at again; -1: never. */
-static int64_t patience_left_ms(delivery *a)
+static int64_t patience_left_ms(courier *a)
 {
   int64_t silent_ms = a->by_hand || a->jobs_ended ? 0 : connection_silent_ms(&a->line);
   if (a->line.unsent) return UNSENT_LOOK_MS;
@@ -285,7 +285,7 @@ static int line_clean(char const *s, size_t len)
   return 1;
 }
 
-static enum outbox_line line_take(delivery *a, char const *s, size_t len)
+static enum outbox_line line_take(courier *a, char const *s, size_t len)
 {
   if (!line_clean(s, len)) return OUTBOX_LINE_SENSELESS;
   if (a->destination_known) return outbox_take(&a->jobs, s, len);
@@ -296,7 +296,7 @@ static enum outbox_line line_take(delivery *a, char const *s, size_t len)
 }
 
 /* Let go of what has not been begun: its locks are wanted by the next qmgr. */
-static void jobs_drop(delivery *a)
+static void jobs_drop(courier *a)
 {
   outbox_job *job;
   outbox_job *next;
@@ -310,7 +310,7 @@ static void jobs_drop(delivery *a)
 }
 
 /* No more jobs; those that are on the wire are finished. */
-static void jobs_end(delivery *a, int64_t ms)
+static void jobs_end(courier *a, int64_t ms)
 {
   a->jobs_ended = 1;
   if (a->line.state == CONNECTION_ENDED) a->over = 1;
@@ -318,7 +318,7 @@ static void jobs_end(delivery *a, int64_t ms)
   if (!a->by_hand) jobs_drop(a);
 }
 
-static void line_refuse(delivery *a, enum outbox_line why, char const *line)
+static void line_refuse(courier *a, enum outbox_line why, char const *line)
 {
   if (why == OUTBOX_LINE_NO_MEMORY)
   {
@@ -333,7 +333,7 @@ static void line_refuse(delivery *a, enum outbox_line why, char const *line)
   jobs_end(a, STOP_MS);
 }
 
-static void lines_take(delivery *a)
+static void lines_take(courier *a)
 {
   char *s = a->in;
   char *end;
@@ -350,7 +350,7 @@ static void lines_take(delivery *a)
     line_refuse(a, OUTBOX_LINE_SENSELESS, "longer than any");
 }
 
-static void jobs_receive(delivery *a)
+static void jobs_receive(courier *a)
 {
   int fds[JOB_FDS_MAX];
   size_t fds_len, i;
@@ -371,32 +371,32 @@ static void jobs_receive(delivery *a)
   lines_take(a);
 }
 
-static int jobs_wanted(delivery const *a)
+static int jobs_wanted(courier const *a)
 {
   return !a->by_hand && !a->jobs_ended && outbox_room(&a->jobs);
 }
 
 /* --- the loop ---------------------------------------------------------------------------- */
 
-static void delivery_act(delivery *a)
+static void courier_act(courier *a)
 {
   if (a->by_hand && !a->jobs.held) jobs_end(a, STOP_MS);
-  if (!a->jobs_ended && !a->looked_up && outbox_ready(&a->jobs)) delivery_look_up(a);
+  if (!a->jobs_ended && !a->looked_up && outbox_ready(&a->jobs)) courier_look_up(a);
   candidates_forget_silent(&a->to);
-  delivery_connect(a);
-  if (a->refused) delivery_refuse(a);
+  courier_connect(a);
+  if (a->refused) courier_refuse(a);
 }
 
-static void connection_act(delivery *a, short revents)
+static void connection_act(courier *a, short revents)
 {
   if (a->line.state == CONNECTION_ENDED) return;
   connection_step(&a->line, revents);
-  if (a->line.state == CONNECTION_ENDED) delivery_connection_ended(a);
+  if (a->line.state == CONNECTION_ENDED) courier_connection_ended(a);
 }
 
-static int time_left_ms(delivery *a)
+static int time_left_ms(courier *a)
 {
-  int64_t deadline = delivery_connecting(a) ? a->pause_until_ms : connection_deadline(&a->line);
+  int64_t deadline = courier_connecting(a) ? a->pause_until_ms : connection_deadline(&a->line);
   int64_t patience_ms = patience_left_ms(a);
   int64_t ms = deadline - wallclock_steady_ms();
   if (deadline == -1) return -1;
@@ -406,7 +406,7 @@ static int time_left_ms(delivery *a)
 
 enum wait_for { WAIT_JOBS, WAIT_CONNECTION, WAIT_SIGTERM, WAIT_ALL };
 
-static void delivery_wait(delivery *a, struct pollfd p[WAIT_ALL])
+static void courier_wait(courier *a, struct pollfd p[WAIT_ALL])
 {
   p[WAIT_JOBS] = (struct pollfd){ .fd = jobs_wanted(a) ? 0 : -1, .events = POLLIN };
   p[WAIT_SIGTERM] = (struct pollfd){ .fd = a->terminated ? -1 : a->sigterm_fd, .events = POLLIN };
@@ -416,13 +416,13 @@ static void delivery_wait(delivery *a, struct pollfd p[WAIT_ALL])
 }
 
 /* Before the first word of a stranger.  Where the kernel cannot do that, mail goes as well: whoever runs it is told. */
-static void delivery_confine(delivery *a)
+static void courier_confine(courier *a)
 {
   host_resolver_open(&a->resolver);
   if (!confine()) log_line("warning: unable to confine myself, see smtp-send(8): ", strerror(errno));
 }
 
-static void delivery_run(delivery *a)
+static void courier_run(courier *a)
 {
   struct pollfd p[WAIT_ALL] = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 } };
   for (;;)
@@ -433,18 +433,18 @@ static void delivery_run(delivery *a)
       jobs_end(a, TERM_MS);
     }
     else if (p[WAIT_JOBS].revents) jobs_receive(a);
-    delivery_act(a);
+    courier_act(a);
     connection_act(a, p[WAIT_CONNECTION].revents);
-    delivery_act(a);
-    delivery_patience(a);
+    courier_act(a);
+    courier_patience(a);
     report_flush(&a->out);
     if (a->out.gone && !a->jobs_ended) jobs_end(a, STOP_MS);
     if (a->over) return;
-    delivery_wait(a, p);
+    courier_wait(a, p);
   }
 }
 
-static void delivery_init(delivery *a, int by_hand)
+static void courier_init(courier *a, int by_hand)
 {
   a->by_hand = by_hand;
   destination_init(&a->where);
@@ -513,42 +513,42 @@ static void message_take(outbox *jobs, char const *sender, char const *const *re
 }
 
 /* What was neither sent nor refused, after a connection that had begun well. */
-static void report_left(delivery *a)
+static void report_left(courier *a)
 {
   outbox_job *job;
   for (job = a->jobs.first; job; job = job->next)
     report_rest(&a->out, job, JOB_DEFERRED, "4.4.2", a->line.text[0] ? a->line.text : "ended before all was sent");
 }
 
-static int run_by_hand(delivery *a, int argc, char *const *argv)
+static int run_by_hand(courier *a, int argc, char *const *argv)
 {
   int first = options_read(&a->where, argc, argv);
   if (argc - first < 3) die_usage();
   argv += first;
   if (!destination_nexthop_scan(&a->where, argv[0], strlen(argv[0]))) die_usage();
   message_take(&a->jobs, argv[1], (char const *const *)(argv + 2));
-  delivery_confine(a);
-  delivery_run(a);
+  courier_confine(a);
+  courier_run(a);
   report_left(a);
   report_flush(&a->out);
   return a->out.any_failed ? EXIT_FAILED : a->out.any_deferred ? EXIT_DEFERRED : EXIT_DONE;
 }
 
-static int run_for_qmgr(delivery *a)
+static int run_for_qmgr(courier *a)
 {
   struct timeval wait = { .tv_sec = REPORT_WAIT_S };
   setsockopt(0, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
   alone_watch();
-  delivery_confine(a);
-  delivery_run(a);
+  courier_confine(a);
+  courier_run(a);
   return a->status;
 }
 
 int main(int argc, char **argv)
 {
-  static delivery a;
+  static courier a;
   int by_hand = argc > 1;
-  delivery_init(&a, by_hand);
+  courier_init(&a, by_hand);
   a.sigterm_fd = signals_init();
   return by_hand ? run_by_hand(&a, argc, argv) : run_for_qmgr(&a);
 }
