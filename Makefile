@@ -57,16 +57,20 @@ FIRST := $(if $(filter check check-% demo bench,$(MAKECMDGOALS)),deps)
 object = $(patsubst %,$(O)/src/%.o,$(1))
 
 SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content smtp/parts smtp/reply smtp/header)
-JOB := $(call object,job/job job/socket)
-SEND := $(call object,send/session send/transaction send/envelope send/fit send/expected send/wire send/report send/work send/hand send/host send/dnstcp send/way send/retry send/site send/text send/clock send/confine) $(JOB) $(SMTP)
+BASE := $(call object,base/close base/instance base/log base/text base/duration base/wallclock) $(SMTP)
+JOB := $(call object,job/job job/journal job/nexthop job/socket)
+SEND := $(call object,send/connection send/transaction send/commands send/fit send/pipeline send/channel \
+  send/report send/outbox send/commandline send/host send/dnstcp send/candidates send/retry send/destination \
+  send/confine) $(JOB) $(BASE)
 SCHED := $(call object,sched/moment sched/backoff sched/health sched/array sched/row sched/timer sched/cuts sched/limit \
-  sched/quota sched/known sched/state sched/site sched/connection sched/domain sched/attempt sched/pass sched/turn sched/sched)
-BASE := $(call object,base/instance base/program base/log base/duration base/wallclock)
-CONF := $(call object,conf/conf conf/list conf/route) $(BASE) $(SMTP)
+  sched/quota sched/known sched/state sched/site sched/connection sched/domain sched/attempt sched/pass sched/turn \
+  sched/sched)
+START := $(call object,start/program) $(BASE)
+CONF := $(call object,conf/conf conf/list conf/route job/job job/nexthop) $(START)
 QUEUE := $(call object,queue/id queue/queuedir queue/message queue/room queue/trace) $(JOB) $(CONF)
 FLUSH := $(call object,flush/flush flush/reserve flush/trigger) $(QUEUE)
 ACT := $(call object,act/operation queue/ids) $(FLUSH)
-FACE := $(call object,compat/list compat/beside compat/options compat/ask compat/client base/wire queue/id) $(BASE) $(SMTP)
+FACE := $(call object,compat/list compat/beside compat/options compat/ask compat/client base/wire queue/id) $(START)
 LOGS := $(call object,log/logsource log/logentry log/logstamp log/logjson log/logwords log/loglater \
   queue/id)
 
@@ -80,8 +84,9 @@ SPAWNED := smtpd-etrn smtp-send bounce-put
 SKALIBS_PROGRAMS := smtpd-etrn qmgr bounce-put qmgr-trigger flush-record flush-run flush-rebuild \
   queue-put queue-list queue-cat queue-del queue-hold queue-release queue-requeue queue-shape site-list queue-check \
   conf-check conf-cdb sluice-init sluice-log $(FACES)
-OWFAT_PROGRAMS := smtp-send etrn
-PROGRAMS := $(SKALIBS_PROGRAMS) $(OWFAT_PROGRAMS)
+OWFAT_PROGRAMS := smtp-send
+PLAIN_PROGRAMS := etrn
+PROGRAMS := $(SKALIBS_PROGRAMS) $(OWFAT_PROGRAMS) $(PLAIN_PROGRAMS)
 
 all: $(PROGRAMS:%=$(BIN)/%)
 
@@ -120,15 +125,16 @@ $(BIN)/conf-check: $(call object,conf/conf-check) $(CONF)
 $(BIN)/conf-cdb: $(call object,conf/conf-cdb) $(CONF)
 $(BIN)/sluice-init: $(call object,admin/sluice-init admin/maker admin/service admin/users \
   admin/renew check/findings check/check-layout check/layout print/out) $(FLUSH)
-$(BIN)/sluice-log: $(call object,log/sluice-log) $(LOGS) $(BASE) $(SMTP)
+$(BIN)/sluice-log: $(call object,log/sluice-log) $(LOGS) $(START)
 $(BIN)/smtp-send: $(call object,send/smtp-send) $(SEND)
-$(BIN)/etrn: $(call object,send/etrn send/wire send/text send/clock) $(SMTP)
+$(BIN)/etrn: $(call object,send/etrn job/job job/nexthop base/wire) $(BASE)
 
 # -----------------------------------------------------------------------------------
 
 $(SPAWNED:%=$(BIN)/%): LINKED := $(or $(STATIC),$(PIE))
 $(SKALIBS_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(SKALIBS) $(NAMES)
 $(OWFAT_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(OWFAT)
+$(PLAIN_PROGRAMS:%=$(BIN)/%): LIBRARIES :=
 
 $(PROGRAMS:%=$(BIN)/%):
 	@mkdir -p $(@D)
@@ -166,6 +172,7 @@ SINK := $(O)/tests/sink/smtp-sink
 $(filter-out $(UNIT_SEND),$(UNIT)): $(O)/%: $(O)/%.o $(FLUSH)
 	$(LINK) -o $@ $^ $(SKALIBS) $(NAMES)
 
+$(O)/tests/unit/wire: $(call object,base/wire)
 $(O)/tests/unit/clients: $(call object,smtpd/clients smtpd/peer)
 $(patsubst %,$(O)/tests/unit/%,backoff health timer cuts quota): $(SCHED)
 $(O)/tests/unit/quota: $(call object,qmgr/sender)

@@ -310,7 +310,7 @@ testIpv6() {
 # was full of before.
 testServerNeverStopsTalking() {
   slow flood flood
-  traced -D -f -o /dev/null -e inject=recvfrom:retval=2050:when=3+ "$BIN/etrn" -t 2 "127.0.0.1:$SLOWPORT" a 2>"$T/err" &
+  traced -D -f -o /dev/null -e inject=read:retval=2050:when=3+ "$BIN/etrn" -t 2 "127.0.0.1:$SLOWPORT" a 2>"$T/err" &
   client=$!
   assertTrue 'the time is up' "wait_for 20 gone $client"
   assertEquals "etrn: fatal: 127.0.0.1:$SLOWPORT: no greeting: timed out" "$(cat "$T/err")"

@@ -1245,7 +1245,7 @@ testByHand() {
   assertEquals failed 100 $?
 }
 
-# A server that says more than can be read: by strace, each read but the first fills the buffer (wire.h) with what it was
+# A server that says more than can be read: by strace, each read but the first fills the buffer (channel.h) with what it was
 # full of before.
 # flood_send OPTION...: by hand; sets flooded, its process id.
 flood_send() {

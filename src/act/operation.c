@@ -8,12 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/program.h"
 #include "base/wallclock.h"
 #include "conf/conf.h"
 #include "flush/flush.h"
 #include "flush/trigger.h"
 #include "queue/trace.h"
+#include "start/program.h"
 
 /* --- hints ---------------------------------------------------------------------------------- */
 

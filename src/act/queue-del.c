@@ -5,9 +5,9 @@
 
 #include <skalibs/strerr.h>
 
-#include "base/program.h"
-#include "queue/ids.h"
 #include "act/selection.h"
+#include "queue/ids.h"
+#include "start/program.h"
 
 #define USAGE "queue-del [-C dir] [-a [-y] | id... | -]"
 

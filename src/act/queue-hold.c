@@ -2,8 +2,8 @@
 
 #include <sys/stat.h>
 
-#include "base/program.h"
 #include "act/selection.h"
+#include "start/program.h"
 
 #define USAGE "queue-hold [-C dir] [-a | id... | -]"
 

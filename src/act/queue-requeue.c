@@ -5,9 +5,9 @@
 
 #include <skalibs/strerr.h>
 
-#include "base/program.h"
-#include "conf/conf.h"
 #include "act/selection.h"
+#include "conf/conf.h"
+#include "start/program.h"
 
 #define USAGE "queue-requeue [-C dir] [-a | id... | -]"
 

@@ -13,8 +13,8 @@
 
 #include "admin/service.h"
 #include "admin/users.h"
-#include "base/program.h"
 #include "check/check.h"
+#include "start/program.h"
 
 /* --- service/ ------------------------------------------------------------------------------- */
 

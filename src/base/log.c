@@ -5,8 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <skalibs/strerr.h>
-
+#include "base/text.h"
 #include "smtp/reply.h"
 
 /* What was said and is not written.  There is one stderr. */
@@ -16,21 +15,11 @@ static struct
   char text[PIPE_BUF];
 } waiting;
 
-/* Append as much of s as there is room for, an LF to come not forgotten. */
-static size_t line_add(char *line, size_t len, char const *s)
-{
-  size_t n = strlen(s), room = LOG_LINE_MAX - 1 - len;
-  if (n > room) n = room;
-  memcpy(line + len, s, n);
-  return len + n;
-}
-
-/* Returns its length. */
+/* Returns its length; the LF has the place of the string's end. */
 static size_t line_make(char line[LOG_LINE_MAX], char const *const *pieces)
 {
-  size_t len = line_add(line, 0, PROG);
-  len = line_add(line, len, ": ");
-  while (*pieces) len = line_add(line, len, *pieces++);
+  size_t len = text_join(line, LOG_LINE_MAX, PROG, ": ");
+  len += text_join_all(line + len, LOG_LINE_MAX - len, pieces);
   smtp_text_clean(line, len);
   line[len++] = '\n';
   return len;

@@ -3,11 +3,13 @@
 
 /*
  * Log lines on stderr, whole lines in each write(2), in the words of mail operators' tools:
- * "PROG: piece piece...\n", PROG being skalibs's.  Every piece is taken as remote text and
- * cleaned (smtp_text_clean() does the same for programs without skalibs).  A line over
- * LOG_LINE_MAX octets is cut.
+ * "PROG: piece piece...\n".  Every piece is taken as remote text and cleaned, see smtp_text_clean().
+ * A line over LOG_LINE_MAX octets is cut.
  */
 #define LOG_LINE_MAX 3000
+
+/* What the program is called in them: each program defines it.  skalibs's strerr uses it, too. */
+extern char const *PROG;
 
 /* The pieces are strings; the last one is NULL.  Writes it, behind all that was said for later. */
 extern void log_pieces(char const *const *pieces);

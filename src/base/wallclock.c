@@ -6,7 +6,7 @@ static uint64_t clock_us(clockid_t clock)
 {
   struct timespec now;
   if (clock_gettime(clock, &now) == -1 || now.tv_sec < 0) return 0;
-  return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+  return (uint64_t)now.tv_sec * SECOND_US + (uint64_t)now.tv_nsec / 1000;
 }
 
 uint64_t wallclock_us(void)
@@ -17,6 +17,11 @@ uint64_t wallclock_us(void)
 uint64_t wallclock_steady_us(void)
 {
   return clock_us(CLOCK_MONOTONIC);
+}
+
+int64_t wallclock_steady_ms(void)
+{
+  return (int64_t)(wallclock_steady_us() / 1000);
 }
 
 /* A number with leading zeros. */
@@ -43,7 +48,7 @@ size_t wallclock_date(char *out, uint64_t us)
   static char const days[7][6] = { "Sun, ", "Mon, ", "Tue, ", "Wed, ", "Thu, ", "Fri, ", "Sat, " };
   static char const months[12][6] = { " Jan ", " Feb ", " Mar ", " Apr ", " May ", " Jun ",
                                       " Jul ", " Aug ", " Sep ", " Oct ", " Nov ", " Dec " };
-  time_t seconds = (time_t)(us / 1000000);
+  time_t seconds = (time_t)(us / SECOND_US);
   struct tm utc;
   char *p = out;
   if (!gmtime_r(&seconds, &utc)) utc = (struct tm){ .tm_mday = 1, .tm_year = 70, .tm_wday = 4 };

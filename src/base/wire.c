@@ -1,55 +1,61 @@
 #include "base/wire.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
-#include <skalibs/allreadwrite.h>
-#include <skalibs/djbunix.h>
-#include <skalibs/error.h>
-#include <skalibs/iopause.h>
+#include <unistd.h>
+
+#include "base/wallclock.h"
 
 #define CLOSE_S 1
 /* Reads in a row without a wait, before the clock and the order to stop are looked at all the same. */
 #define BUSY_READS 16
 
+static int nonblocking(int fd)
+{
+  int flags = fcntl(fd, F_GETFL);
+  return flags != -1 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) != -1;
+}
+
 int wire_init(wire *w, int in, int out, int stop)
 {
   w->state = WIRE_OPEN;
+  w->in_fd = in;
+  w->out_fd = out;
   w->stop = stop;
   w->hurried = 0;
   w->busy = 0;
-  buffer_init(&w->in, &buffer_read, in, w->in_store, sizeof w->in_store);
-  buffer_init(&w->out, &buffer_write, out, w->out_store, sizeof w->out_store);
-  return ndelay_on(in) == 0 && ndelay_on(out) == 0;
+  w->skip = 0;
+  w->in_pos = w->in_len = w->out_pos = w->out_len = 0;
+  return nonblocking(in) && nonblocking(out);
 }
 
 /* The next wait lasts no longer than a tenth of the step where somebody is to be asked then. */
-static void step_divide(wire *w)
+static void step_divide(wire *w, int64_t now_ms)
 {
-  w->deadline = w->end;
-  if (!w->hurried) return;
-  tain_addsec_g(&w->deadline, (int)w->tenth_s);
-  if (tain_less(&w->end, &w->deadline)) w->deadline = w->end;
+  int64_t tenth_ms = now_ms + (int64_t)w->tenth_s * 1000;
+  w->deadline_ms = w->hurried && tenth_ms < w->end_ms ? tenth_ms : w->end_ms;
 }
 
-static void step_begin(wire *w, unsigned int seconds)
+static void step_begin(wire *w, int64_t now_ms, int64_t end_ms, unsigned int seconds)
 {
+  w->end_ms = end_ms;
   w->tenth_s = (seconds + 9) / 10;
-  step_divide(w);
+  step_divide(w, now_ms);
 }
 
-/* The clock is read here, not in the waits alone: a peer that never makes us wait moves on, too. */
 void wire_step(wire *w, unsigned int seconds)
 {
-  tain_now_g();
-  tain_addsec_g(&w->end, (int)seconds);
-  step_begin(w, seconds);
+  int64_t now_ms = wallclock_steady_ms();
+  step_begin(w, now_ms, now_ms + (int64_t)seconds * 1000, seconds);
 }
 
-void wire_step_on(wire *w, tain const *end, unsigned int seconds)
+void wire_step_on(wire *w, int64_t end_ms, unsigned int seconds)
 {
-  tain_now_g();
-  w->end = *end;
-  step_begin(w, seconds);
+  step_begin(w, wallclock_steady_ms(), end_ms, seconds);
 }
 
 void wire_hurry(wire *w, int (*hurried)(void *data), void *data)
@@ -67,35 +73,47 @@ static int wire_over(wire *w, enum wire_state state)
 /* A deadline has passed: is it the step's, or are we in a hurry?  Else the next tenth begins. */
 static int step_over(wire *w)
 {
-  if (!tain_less(&w->deadline, &w->end) || (*w->hurried)(w->data)) return 1;
-  step_divide(w);
+  if (w->deadline_ms >= w->end_ms || (*w->hurried)(w->data)) return 1;
+  step_divide(w, wallclock_steady_ms());
   return 0;
+}
+
+/* For poll(2), which knows no longer time than some weeks: it may be over before the deadline. */
+static int left_ms(int64_t deadline_ms)
+{
+  int64_t left = deadline_ms - wallclock_steady_ms();
+  return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 
 /* Wait until fd (-1: nothing at all) is ready for events, or may be.  1; 0 with the state changed. */
 static int wire_wait(wire *w, int fd, short events)
 {
-  iopause_fd x[2] =
-  {
-    { .fd = w->stop, .events = IOPAUSE_READ, .revents = 0 },
-    { .fd = fd, .events = events, .revents = 0 }
-  };
-  int r = iopause_g(x, fd == -1 ? 1 : 2, &w->deadline);
+  struct pollfd x[2] = { { .fd = w->stop, .events = POLLIN }, { .fd = fd, .events = events } };
+  int r = poll(x, 2, left_ms(w->deadline_ms));
   w->busy = 0;
   if (r == -1 && errno != EINTR) return wire_over(w, WIRE_LOST);
-  if (r == 0) return !step_over(w) || wire_over(w, WIRE_TIMEOUT);
+  if (r == 0 && wallclock_steady_ms() >= w->deadline_ms)
+    return !step_over(w) || wire_over(w, WIRE_TIMEOUT);
   if (x[0].revents) return wire_over(w, WIRE_STOPPED);
   return 1;
 }
 
+static int blocked(void)
+{
+  return errno == EAGAIN || errno == EWOULDBLOCK;
+}
+
 int wire_flush(wire *w)
 {
-  while (!buffer_isempty(&w->out))
+  while (w->out_pos < w->out_len)
   {
-    if (buffer_flush(&w->out)) break;
-    if (!error_isagain(errno)) return wire_over(w, WIRE_LOST);
-    if (!wire_wait(w, buffer_fd(&w->out), IOPAUSE_WRITE)) return 0;
+    ssize_t n = write(w->out_fd, w->out + w->out_pos, w->out_len - w->out_pos);
+    if (n >= 0) w->out_pos += (size_t)n;
+    else if (errno == EINTR) continue;
+    else if (!blocked()) return wire_over(w, WIRE_LOST);
+    else if (!wire_wait(w, w->out_fd, POLLOUT)) return 0;
   }
+  w->out_pos = w->out_len = 0;
   return 1;
 }
 
@@ -103,7 +121,10 @@ int wire_put(wire *w, char const *s, size_t len)
 {
   for (;;)
   {
-    size_t n = buffer_putnoflush(&w->out, s, len);
+    size_t room = sizeof w->out - w->out_len;
+    size_t n = len < room ? len : room;
+    memcpy(w->out + w->out_len, s, n);
+    w->out_len += n;
     s += n;
     len -= n;
     if (!len) return 1;
@@ -114,39 +135,46 @@ int wire_put(wire *w, char const *s, size_t len)
 /* Whoever always has more to say would keep us from both.  1; 0 with the state changed. */
 static int wire_look_up(wire *w)
 {
-  iopause_fd x = { .fd = w->stop, .events = IOPAUSE_READ, .revents = 0 };
+  struct pollfd x = { .fd = w->stop, .events = POLLIN };
   if (++w->busy < BUSY_READS) return 1;
   w->busy = 0;
-  tain_now_g();
-  if (!tain_less(&STAMP, &w->deadline)) return wire_over(w, WIRE_TIMEOUT);
-  return iopause_g(&x, 1, &STAMP) < 1 ? 1 : wire_over(w, WIRE_STOPPED);
+  if (wallclock_steady_ms() >= w->deadline_ms) return wire_over(w, WIRE_TIMEOUT);
+  return poll(&x, 1, 0) < 1 || wire_over(w, WIRE_STOPPED);
+}
+
+/* Read once into the buffer, which is empty.  What read(2) says. */
+static ssize_t wire_receive(wire *w)
+{
+  ssize_t n;
+  do n = read(w->in_fd, w->in, sizeof w->in);
+  while (n == -1 && errno == EINTR);
+  w->in_pos = 0;
+  w->in_len = n > 0 ? (size_t)n : 0;
+  return n;
 }
 
 int wire_fill(wire *w)
 {
-  ssize_t r = 0;
-  if (!buffer_isempty(&w->in)) return 1;
+  ssize_t n;
+  if (w->in_pos < w->in_len) return 1;
   if (!wire_flush(w) || !wire_look_up(w)) return 0;
-  while (!r)
+  while ((n = wire_receive(w)) <= 0)
   {
-    r = sanitize_read(buffer_fill(&w->in));
-    if (r == -1) return wire_over(w, WIRE_LOST);
-    if (!r && !wire_wait(w, buffer_fd(&w->in), IOPAUSE_READ)) return 0;
+    if (n == 0 || !blocked()) return wire_over(w, WIRE_LOST);
+    if (!wire_wait(w, w->in_fd, POLLIN)) return 0;
   }
   return 1;
 }
 
 char const *wire_peek(wire *w, size_t *len)
 {
-  struct iovec v[2];
-  buffer_rpeek(&w->in, v);
-  *len = v[0].iov_len;
-  return v[0].iov_base;
+  *len = w->in_len - w->in_pos;
+  return w->in + w->in_pos;
 }
 
 void wire_taken(wire *w, size_t len)
 {
-  buffer_rseek(&w->in, len);
+  w->in_pos += len;
 }
 
 /* Take one octet more.  1 when it ends the line. */
@@ -175,6 +203,50 @@ int wire_line_read(wire *w, wire_line *line)
     wire_taken(w, i);
   }
   if (!line->faults) line->len -= 2;
+  return 1;
+}
+
+/* Like wire_fill(), and what was said by a server that takes nothing more. */
+static int reply_fill(wire *w)
+{
+  return wire_fill(w) || (w->state == WIRE_LOST && wire_receive(w) > 0);
+}
+
+/* Pass over the rest of a line, as far as it is there. */
+static void reply_skip(wire *w)
+{
+  size_t len;
+  char const *s = wire_peek(w, &len), *lf = memchr(s, '\n', len);
+  w->skip = !lf;
+  wire_taken(w, lf ? (size_t)(lf - s) + 1 : len);
+}
+
+/* Take what there is of a line.  1 when it ends, or is cut. */
+static int reply_take(wire *w, char *out, size_t *len)
+{
+  size_t n, most = WIRE_REPLY_MAX - *len;
+  char const *s = wire_peek(w, &n), *lf;
+  if (n > most) n = most;
+  lf = memchr(s, '\n', n);
+  if (lf) n = (size_t)(lf - s);
+  memcpy(out + *len, s, n);
+  *len += n;
+  wire_taken(w, n + !!lf);
+  w->skip = *len == WIRE_REPLY_MAX;
+  return lf || w->skip;
+}
+
+int wire_reply_read(wire *w, char *s, size_t *len)
+{
+  int ended = 0;
+  *len = 0;
+  while (!ended)
+  {
+    if (!reply_fill(w)) return 0;
+    if (w->skip) reply_skip(w);
+    else ended = reply_take(w, s, len);
+  }
+  if (!w->skip && *len && s[*len - 1] == '\r') --*len;
   return 1;
 }
 
@@ -208,5 +280,5 @@ int wire_drop(wire *w)
 
 void wire_close(wire *w)
 {
-  if (wire_drop(w) && shutdown(buffer_fd(&w->out), SHUT_WR) == 0) wire_drain(w);
+  if (wire_drop(w) && shutdown(w->out_fd, SHUT_WR) == 0) wire_drain(w);
 }

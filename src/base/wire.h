@@ -12,10 +12,10 @@
  */
 
 #include <stddef.h>
-#include <skalibs/buffer.h>
-#include <skalibs/tai.h>
+#include <stdint.h>
 
 #include "smtp/command.h"
+#include "smtp/reply.h"
 
 #define WIRE_IN_MAX 16384
 #define WIRE_OUT_MAX 4096
@@ -25,17 +25,22 @@ enum wire_state { WIRE_OPEN, WIRE_LOST, WIRE_TIMEOUT, WIRE_STOPPED };
 typedef struct wire
 {
   enum wire_state state;
+  int in_fd;
+  int out_fd;
   int stop;               /* readable when we are told to stop; -1: nobody can tell us */
-  tain end;               /* of the present step */
-  tain deadline;          /* the same, or the end of a tenth of it */
+  int64_t end_ms;         /* of the present step (wallclock_steady_ms) */
+  int64_t deadline_ms;    /* the same, or the end of a tenth of it */
   unsigned int tenth_s;   /* of it */
   int (*hurried)(void *data); /* NULL: a step is not divided */
   void *data;
   unsigned int busy;      /* reads since we last waited */
-  buffer in;
-  buffer out;
-  char in_store[WIRE_IN_MAX + 1];
-  char out_store[WIRE_OUT_MAX + 1];
+  int skip;               /* the rest of a reply's line that is too long is passed over */
+  size_t in_pos;
+  size_t in_len;
+  size_t out_pos;
+  size_t out_len;
+  char in[WIRE_IN_MAX];
+  char out[WIRE_OUT_MAX];
 } wire;
 
 /* A line of the client's, without its CRLF. */
@@ -59,7 +64,7 @@ extern int wire_init(wire *w, int in, int out, int stop);
 extern void wire_step(wire *w, unsigned int seconds);
 
 /* One goes on that began before: it has to be over at this moment, and was to take so many seconds. */
-extern void wire_step_on(wire *w, tain const *end, unsigned int seconds);
+extern void wire_step_on(wire *w, int64_t end_ms, unsigned int seconds);
 
 /*
  * From the next step on, we are not always as patient as that: while the peer keeps us waiting, hurried() is asked
@@ -76,13 +81,21 @@ extern int wire_flush(wire *w);
 /* Have something in the input buffer: what is there already, or what the peer sends next. */
 extern int wire_fill(wire *w);
 
-/* What is in the input buffer, as far as it lies in one piece; of what wire_fill() found, never empty. */
+/* What is in the input buffer; of what wire_fill() found, never empty. */
 extern char const *wire_peek(wire *w, size_t *len);
 /* So much of it was used. */
 extern void wire_taken(wire *w, size_t len);
 
 /* Read up to the next CRLF, however long that takes within the step. */
 extern int wire_line_read(wire *w, wire_line *line);
+
+/*
+ * The same of a server's reply: a line ends with LF, and has at most WIRE_REPLY_MAX octets; what is
+ * over that is passed over.  s has room for so many.  What a server said before it took no more is
+ * read, too.
+ */
+#define WIRE_REPLY_MAX (SMTP_REPLY_LINE_MAX + 2)
+extern int wire_reply_read(wire *w, char *s, size_t *len);
 
 /* Give the peer what is queued, then do nothing for a while. */
 extern int wire_pause(wire *w, unsigned int seconds);

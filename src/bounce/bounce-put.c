@@ -12,12 +12,12 @@
 #include <skalibs/strerr.h>
 
 #include "base/log.h"
-#include "base/program.h"
 #include "base/wallclock.h"
 #include "bounce/bounce-internal.h"
 #include "conf/conf.h"
 #include "flush/trigger.h"
 #include "queue/ids.h"
+#include "start/program.h"
 
 #define USAGE "bounce-put [-C dir] [id...]"
 #define dieusage() strerr_dieusage(100, USAGE)

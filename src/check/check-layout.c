@@ -11,8 +11,8 @@
 #include <skalibs/strerr.h>
 
 #include "base/instance.h"
-#include "base/program.h"
 #include "check/layout.h"
+#include "start/program.h"
 
 /* The file below the instance that says whether it has users of its own. */
 #define ENV "service/qmgr/env"

@@ -7,7 +7,7 @@
 #include <skalibs/djbunix.h>
 #include <skalibs/strerr.h>
 
-#include "base/program.h"
+#include "start/program.h"
 
 /* --- findings --------------------------------------------------------------------------- */
 

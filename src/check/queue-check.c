@@ -14,9 +14,9 @@
 #include <skalibs/types.h>
 
 #include "base/log.h"
-#include "base/program.h"
 #include "base/wallclock.h"
 #include "flush/trigger.h"
+#include "start/program.h"
 
 #define USAGE "queue-check [-C dir] [-n] [-v]"
 #define dieusage() strerr_dieusage(100, USAGE)

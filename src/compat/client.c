@@ -12,7 +12,6 @@
 #include <skalibs/sig.h>
 #include <skalibs/stralloc.h>
 #include <skalibs/strerr.h>
-#include <skalibs/tai.h>
 #include <skalibs/types.h>
 
 #include "base/log.h"
@@ -116,7 +115,6 @@ static void me_read(client *c)
 void client_greet(client *c)
 {
   sig_ignore(SIGPIPE);
-  if (!tain_now_set_stopwatch_g()) strerr_diefusys(EX_OSERR, "read the clock");
   if (!wire_init(&c->wire, c->fd, c->fd, -1)) client_die(c, strerror(errno));
   if (reply_read(c, REPLY_S) != 220) client_die(c, c->reply);
   me_read(c);

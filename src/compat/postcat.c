@@ -15,11 +15,11 @@
 
 #include "base/instance.h"
 #include "base/log.h"
-#include "base/program.h"
 #include "queue/message.h"
 #include "smtp/command.h"
 #include "smtp/header.h"
 #include "smtp/reply.h"
+#include "start/program.h"
 
 #define USAGE "postcat [-bdehnoqv] [-c dir] [file...]"
 /* All that this one and the other know of trouble. */

@@ -14,13 +14,13 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
+#include "act/operation.h"
 #include "base/instance.h"
 #include "base/log.h"
-#include "base/program.h"
 #include "compat/beside.h"
 #include "conf/conf.h"
 #include "queue/ids.h"
-#include "act/operation.h"
+#include "start/program.h"
 
 #define USAGE "usage: postsuper [-psSv] [-c dir] [-C dir] [-d id] [-e id] [-f id] [-h id] [-H id] [-r id] [queue...]"
 

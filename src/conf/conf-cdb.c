@@ -15,8 +15,8 @@
 #include <skalibs/strerr.h>
 
 #include "base/log.h"
-#include "base/program.h"
 #include "conf/conf-internal.h"
+#include "start/program.h"
 
 #define USAGE "conf-cdb [-C dir] name..."
 #define dieusage() strerr_dieusage(100, USAGE)

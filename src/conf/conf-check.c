@@ -13,8 +13,8 @@
 #include <skalibs/types.h>
 
 #include "base/log.h"
-#include "base/program.h"
 #include "conf/conf-internal.h"
+#include "start/program.h"
 
 #define USAGE "conf-check [-C dir] [-v] [name...]"
 #define dieusage() strerr_dieusage(100, USAGE)

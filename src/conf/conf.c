@@ -9,6 +9,7 @@
 #include <skalibs/allreadwrite.h>
 #include <skalibs/types.h>
 
+#include "base/close.h"
 #include "base/duration.h"
 #include "base/instance.h"
 #include "base/log.h"
@@ -125,14 +126,12 @@ int conf_file_read(int conf, conf_setting const *setting, stralloc *text)
 {
   size_t max = setting->kind >= CONF_LIST ? CONF_LIST_FILE_MAX : CONF_VALUE_FILE_MAX;
   int fd = openat(conf, setting->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  int r, e;
+  int r;
   if (fd == -1 && errno == ENOENT && file_missing(conf, setting->name)) return 0;
   if (fd == -1) return conf_say_system(setting->name), -1;
   why[0] = 0;
   r = regular_read(fd, max, text);
-  e = errno;
-  close(fd);
-  errno = e;
+  close_keep(fd);
   if (r) return 1;
   if (why[0]) conf_say_where(setting->name, 0);
   else conf_say_system(setting->name);

@@ -14,6 +14,7 @@
 
 #include <skalibs/types.h>
 
+#include "base/close.h"
 #include "smtp/domain.h"
 #include "smtp/path.h"
 
@@ -139,9 +140,7 @@ static int cdb_marked(conf_list const *list)
 static int cdb_open(conf_list *list, int fd)
 {
   int r = cdb_init_fromfd(&list->map, fd);
-  int e = errno;
-  close(fd);
-  errno = e;
+  close_keep(fd);
   if (!r) return cdb_complain(list->setting->name, errno == ENOMEM ? "out of memory" : "damaged");
   list->form = CONF_LIST_CDB;
   if (cdb_marked(list)) return 1;

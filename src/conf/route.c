@@ -9,22 +9,13 @@
 #include <skalibs/types.h>
 
 #include "base/duration.h"
+#include "job/nexthop.h"
 #include "smtp/domain.h"
 #include "smtp/reply.h"
 
 /* --- hosts and ports ------------------------------------------------------------------ */
 
 #define SMTP_PORT 25
-
-/* A port, 1 to 65535, all of s. */
-static int port_scan(char const *s, size_t len, unsigned int *port)
-{
-  char text[6];
-  if (!len || len >= sizeof text) return 0;
-  memcpy(text, s, len);
-  text[len] = 0;
-  return uint0_scan(text, port) && *port && *port <= 65535;
-}
 
 /* An IP address in its normal form.  1, 0 when it is none, -1 with errno. */
 static int address_fold(stralloc *out, char const *s, size_t len)
@@ -56,31 +47,43 @@ static int host_fold(stralloc *out, char const *s, size_t len)
   return errno == EINVAL ? conf_say("neither host name nor IP address", s, len) : 0;
 }
 
+/* A bare IPv6 address: its last colon parts no port from it. */
+static enum nexthop_result endpoint_scan(nexthop *hop, char const *s, size_t len)
+{
+  char const *colon = memchr(s, ':', len), *end = s + len;
+  if (!len || *s == '[' || !colon || !memchr(colon + 1, ':', (size_t)(end - colon - 1)))
+    return nexthop_scan(hop, s, len);
+  *hop = (nexthop){ .host = s, .hostlen = len };
+  return NEXTHOP_OK;
+}
+
+/* For IPv6 in brackets.  1, or 0 with conf_say(); all is what it stands in. */
+static int endpoint_address_fold(stralloc *out, nexthop const *hop, char const *all, size_t alllen)
+{
+  int r = address_fold(out, hop->host, hop->hostlen);
+  int six = r > 0 && memchr(out->s, ':', out->len);
+  if (!r) return conf_say("not an IP address", all, alllen);
+  if (r == -1) return 0;
+  if (!six) return !hop->bracketed || conf_say("brackets are for IPv6", all, alllen);
+  return stralloc_insertb(out, 0, "[", 1) && stralloc_append(out, ']');
+}
+
+static int endpoint_any(nexthop const *hop)
+{
+  return !hop->bracketed && (!hop->hostlen || (hop->hostlen == 1 && *hop->host == '0'));
+}
+
 int conf_endpoint_fold(stralloc *out, char const *s, size_t len, int any, unsigned int port)
 {
-  char const *all = s, *p;
-  size_t alllen = len;
-  int bracketed = len && *s == '[', r;
-  char const *end = bracketed ? memchr(s, ']', len) : memrchr(s, ':', len);
-  if (bracketed && !end) return conf_say("no closing bracket", all, alllen);
-  /* a bare IPv6 address: its last colon parts no port from it */
-  if (!bracketed && end && memchr(s, ':', (size_t)(end - s))) end = 0;
-  p = end ? end + bracketed : s + len;
-  if (p != s + len && (*p != ':' || !port_scan(p + 1, len - (size_t)(p + 1 - s), &port)))
-    return conf_say("not ADDRESS:PORT", all, alllen);
-  if (!port) return conf_say("no port", all, alllen);
-  if (bracketed) s++, len = (size_t)(end - s);
-  else len = (size_t)(p - s);
-  if (any && !bracketed && (!len || (len == 1 && *s == '0'))) r = stralloc_copys(out, "[::]");
-  else
-  {
-    r = address_fold(out, s, len);
-    if (!r) return conf_say("not an IP address", all, alllen);
-    if (r > 0 && bracketed && !memchr(out->s, ':', out->len)) return conf_say("brackets are for IPv6", all, alllen);
-    if (r > 0 && memchr(out->s, ':', out->len))
-      r = stralloc_insertb(out, 0, "[", 1) && stralloc_append(out, ']');
-  }
-  if (r <= 0 || !port_append(out, port) || !stralloc_0(out)) return 0;
+  nexthop hop;
+  enum nexthop_result r = endpoint_scan(&hop, s, len);
+  int good;
+  if (r == NEXTHOP_UNCLOSED) return conf_say("no closing bracket", s, len);
+  if (r != NEXTHOP_OK) return conf_say("not ADDRESS:PORT", s, len);
+  if (hop.port) port = hop.port;
+  if (!port) return conf_say("no port", s, len);
+  good = any && endpoint_any(&hop) ? stralloc_copys(out, "[::]") : endpoint_address_fold(out, &hop, s, len);
+  if (!good || !port_append(out, port) || !stralloc_0(out)) return 0;
   out->len--;
   return 1;
 }
@@ -90,31 +93,27 @@ int conf_endpoint_fold(stralloc *out, char const *s, size_t len, int any, unsign
 /* A site is the name of a file. */
 #define SITE_MAX 255
 
+static int site_host_fold(stralloc *out, nexthop const *hop)
+{
+  if (hop->bracketed)
+    return host_fold(out, hop->host, hop->hostlen)
+      && stralloc_insertb(out, 0, "[", 1) && stralloc_append(out, ']');
+  if (conf_domain_fold(out, hop->host, hop->hostlen)) return 1;
+  if (errno != EINVAL) return 0;
+  return conf_say("not a domain name (an address stands in brackets)", hop->host, hop->hostlen);
+}
+
 /* "[HOST]" and "[HOST]:25" are one site, so are "DOMAIN" and "DOMAIN:25". */
 static int site_fold(stralloc *out, char const *s, size_t len)
 {
-  char const *all = s, *end;
-  size_t alllen = len, hostlen;
-  unsigned int port = SMTP_PORT;
-  int bracketed = len && *s == '[', r;
-  end = bracketed ? memchr(s, ']', len) : memchr(s, ':', len);
-  if (bracketed && !end) return conf_say("no closing bracket", all, alllen);
-  if (!end) end = s + len;
-  hostlen = (size_t)(end - s) - (size_t)bracketed;
-  if (bracketed) s++, end++;
-  len = alllen - (size_t)(end - all);
-  if (len && (*end != ':' || !port_scan(end + 1, len - 1, &port)))
-    return conf_say("not [HOST]:PORT, [HOST], DOMAIN, DOMAIN:PORT", all, alllen);
-  if (bracketed) r = host_fold(out, s, hostlen);
-  else
-  {
-    r = conf_domain_fold(out, s, hostlen);
-    if (!r && errno == EINVAL) return conf_say("not a domain name (an address stands in brackets)", s, hostlen);
-  }
-  if (!r) return 0;
-  if (bracketed && (!stralloc_insertb(out, 0, "[", 1) || !stralloc_append(out, ']'))) return 0;
-  if ((bracketed || port != SMTP_PORT) && !port_append(out, port)) return 0;
-  return out->len <= SITE_MAX ? 1 : conf_say("next hop too long", all, alllen);
+  nexthop hop;
+  enum nexthop_result r = nexthop_scan(&hop, s, len);
+  if (r == NEXTHOP_UNCLOSED) return conf_say("no closing bracket", s, len);
+  if (r != NEXTHOP_OK) return conf_say("not [HOST]:PORT, [HOST], DOMAIN, DOMAIN:PORT", s, len);
+  if (!site_host_fold(out, &hop)) return 0;
+  if (!hop.port) hop.port = SMTP_PORT;
+  if ((hop.bracketed || hop.port != SMTP_PORT) && !port_append(out, hop.port)) return 0;
+  return out->len <= SITE_MAX ? 1 : conf_say("next hop too long", s, len);
 }
 
 int conf_site_ok(char const *site, size_t len)

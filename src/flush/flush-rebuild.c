@@ -25,12 +25,12 @@
 
 #include "base/duration.h"
 #include "base/log.h"
-#include "base/program.h"
 #include "flush/flush.h"
 #include "flush/lists.h"
 #include "flush/trigger.h"
 #include "flush/unlisted.h"
 #include "queue/message.h"
+#include "start/program.h"
 
 #define USAGE "flush-rebuild [-C dir] [-t | -e time [-p pid]]"
 #define dieusage() strerr_dieusage(100, USAGE)

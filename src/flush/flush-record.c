@@ -9,9 +9,9 @@
 #include <skalibs/stralloc.h>
 #include <skalibs/strerr.h>
 
-#include "base/program.h"
 #include "conf/conf.h"
 #include "flush/flush.h"
+#include "start/program.h"
 
 #define USAGE "flush-record [-C dir] domain [id...]"
 #define dieusage() strerr_dieusage(100, USAGE)

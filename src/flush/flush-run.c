@@ -15,11 +15,11 @@
 #include <skalibs/types.h>
 
 #include "base/duration.h"
-#include "base/program.h"
 #include "base/wallclock.h"
 #include "flush/flush.h"
 #include "flush/trigger.h"
 #include "flush/watch.h"
+#include "start/program.h"
 
 #define USAGE "flush-run [-C dir] [-n | -w [-t time]] -a | -i id... | domain... | @domain... | #queue... | -"
 #define dieusage() strerr_dieusage(100, USAGE)
@@ -312,7 +312,7 @@ static int waits(watch const *w)
 static enum ending watch_on(watch *w, uint64_t limit_s)
 {
   progress p = { .shown = isatty(2) };
-  uint64_t now = wallclock_steady_us(), end = limit_s ? now + limit_s * 1000000 : UINT64_MAX, listened = now;
+  uint64_t now = wallclock_steady_us(), end = limit_s ? now + limit_s * SECOND_US : UINT64_MAX, listened = now;
   enum ending ending = ENDING_OVER;
   unsigned int quiet = 0;
   while (waits(w) && quiet < POLLS_OVER)

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/close.h"
 #include "flush/reserve.h"
 #include "flush/trigger.h"
 #include "queue/queuedir.h"
@@ -47,13 +48,6 @@ static int asked_path(char out[PATH_LEN], char const *name)
   memcpy(out, "asked/", 6);
   memcpy(out + 6, name, len + 1);
   return 1;
-}
-
-static void close_keep(int fd)
-{
-  int e = errno;
-  close(fd);
-  errno = e;
 }
 
 /* --- what is no list ------------------------------------------------------------------ */
@@ -634,13 +628,6 @@ static DIR *directory_open(int queue, char const *directory)
   return dir;
 }
 
-static void directory_close(DIR *dir)
-{
-  int e = errno;
-  closedir(dir);
-  errno = e;
-}
-
 static int each(walk const *w, DIR *dir)
 {
   struct dirent const *entry;
@@ -666,7 +653,7 @@ int flush_walker_next(flush_walker *walker, int (*fn)(char const *name, void *da
   };
   struct dirent const *entry = entry_next(walker->dir);
   if (entry) return entry_see(&w, walker->dir, entry), 1;
-  directory_close(walker->dir);
+  closedir_keep(walker->dir);
   walker->dir = 0;
   return errno ? -1 : 0;
 }
@@ -704,7 +691,7 @@ int flush_walk(int queue, char const *directory, int (*fn)(char const *name, voi
   int r;
   if (!dir) return -1;
   r = each(&w, dir);
-  directory_close(dir);
+  closedir_keep(dir);
   return r;
 }
 

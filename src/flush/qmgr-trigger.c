@@ -2,8 +2,8 @@
 
 #include <skalibs/strerr.h>
 
-#include "base/program.h"
 #include "flush/trigger.h"
+#include "start/program.h"
 
 #define USAGE "qmgr-trigger [-C dir] word [argument]"
 #define dieusage() strerr_dieusage(100, USAGE)

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/close.h"
 #include "flush/flush.h"
 #include "queue/queuedir.h"
 
@@ -23,13 +24,6 @@ typedef struct reserve
   size_t len;
   char text[RESERVE_LEN + 1];
 } reserve;
-
-static void close_keep(int fd)
-{
-  int e = errno;
-  close(fd);
-  errno = e;
-}
 
 /* --- making it --------------------------------------------------------------------------- */
 

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/close.h"
+
 static char const trigger[] = "trigger";
 static char const deeds[] = "deeds";
 
@@ -14,13 +16,14 @@ static char const deeds[] = "deeds";
 static int fifo_open(int queue, char const *fifo, int flags)
 {
   struct stat st;
-  int fd = openat(queue, fifo, flags | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC), e;
+  int fd = openat(queue, fifo, flags | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
   if (fd == -1) return -1;
-  if (fstat(fd, &st) == -1) e = errno;
-  else if (S_ISFIFO(st.st_mode)) return fd;
-  else e = EINVAL;
-  close(fd);
-  errno = e;
+  if (fstat(fd, &st) == 0)
+  {
+    if (S_ISFIFO(st.st_mode)) return fd;
+    errno = EINVAL;
+  }
+  close_keep(fd);
   return -1;
 }
 
@@ -95,10 +98,8 @@ int trigger_say(int queue, int *fd, char const *word, char const *argument)
 
 void trigger_close(int *fd)
 {
-  int e = errno;
-  if (*fd != -1) close(*fd);
+  if (*fd != -1) close_keep(*fd);
   *fd = -1;
-  errno = e;
 }
 
 /* The reader may go between our open and our write, and a FIFO knows no MSG_NOSIGNAL. */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/close.h"
 #include "flush/flush.h"
 
 int unlisted_owes(int queue, char const *id, char const *domain, message *m, enum queue_place *place)
@@ -47,15 +48,13 @@ static int list_read(comparison *x, int fd)
 /* Both lists as they are at one moment: no id is missed on its way between them.  1, or 0 with errno. */
 static int lists_read(comparison *x)
 {
-  int fds[2], ok = 1, i, e;
+  int fds[2], ok = 1, i;
   if (!flush_open(x->queue, x->domain, fds)) return 0;
   for (i = 0; i < 2; i++)
     if (fds[i] != -1)
     {
       ok = ok && list_read(x, fds[i]);
-      e = errno;
-      close(fds[i]);
-      errno = e;
+      close_keep(fds[i]);
     }
   return ok;
 }

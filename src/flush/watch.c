@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/close.h"
 #include "flush/flush.h"
 #include "smtp/domain.h"
 #include "smtp/reply.h"
@@ -37,11 +38,7 @@ static int message_find(watch *w, char const *id, int *fd, enum queue_place *pla
   *fd = queuedir_open_message(w->queue, id, O_RDONLY, place);
   if (*fd == -1) return 0;
   if (message_read(&w->message, *fd)) return 1;
-  {
-    int e = errno;
-    close(*fd);
-    errno = e;
-  }
+  close_keep(*fd);
   return 0;
 }
 
@@ -243,16 +240,14 @@ static int list_messages(watch *w, int fd)
 
 static int gate_messages(watch *w, char const *domain)
 {
-  int fds[2], ok = 1, i, e;
+  int fds[2], ok = 1, i;
   w->where = domain;
   if (!flush_open(w->queue, domain, fds)) return 0;
   for (i = 0; i < 2; i++)
     if (fds[i] != -1)
     {
       ok = ok && list_messages(w, fds[i]);
-      e = errno;
-      close(fds[i]);
-      errno = e;
+      close_keep(fds[i]);
     }
   return ok;
 }

@@ -11,12 +11,12 @@
 #include <skalibs/stralloc.h>
 #include <skalibs/strerr.h>
 
-#include "base/program.h"
 #include "base/wallclock.h"
+#include "list/history.h"
 #include "queue/ids.h"
 #include "queue/message.h"
 #include "smtp/reply.h"
-#include "list/history.h"
+#include "start/program.h"
 
 #define USAGE "queue-cat [-C dir] [-e] [-b] [-H] [-B] [-J] [-r] [id... | -]"
 #define dieusage() strerr_dieusage(100, USAGE)

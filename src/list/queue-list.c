@@ -11,13 +11,13 @@
 #include <skalibs/stralloc.h>
 #include <skalibs/strerr.h>
 
-#include "base/program.h"
 #include "base/wallclock.h"
 #include "conf/conf.h"
-#include "queue/ids.h"
-#include "queue/message.h"
 #include "list/filter.h"
 #include "list/queue-list-internal.h"
+#include "queue/ids.h"
+#include "queue/message.h"
+#include "start/program.h"
 
 #define USAGE "queue-list [-C dir] [-1 | -j] [-s sender] [-r recipient] [-d domain] [-o age] [-z size] " \
   "[-q new | cur | hold | active] [id... | -]"

@@ -12,10 +12,10 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
-#include "base/program.h"
 #include "base/wallclock.h"
-#include "queue/message.h"
 #include "list/queue-shape-internal.h"
+#include "queue/message.h"
+#include "start/program.h"
 
 #define USAGE "queue-shape [-C dir] [-s] [-b buckets] [-t minutes] [-l] [-n rows] [-w columns] [part...] " \
   "| queue-shape [-C dir] -m"

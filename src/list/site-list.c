@@ -11,13 +11,13 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
-#include "base/program.h"
 #include "base/wallclock.h"
 #include "conf/conf.h"
 #include "flush/flush.h"
 #include "flush/names.h"
-#include "print/out.h"
 #include "list/sites.h"
+#include "print/out.h"
+#include "start/program.h"
 
 #define USAGE "site-list [-C dir] [-1 | -j | -w [-t seconds]] [site...]"
 #define dieusage() strerr_dieusage(100, USAGE)

@@ -20,12 +20,12 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
-#include "base/program.h"
-#include "smtp/chars.h"
-#include "smtp/reply.h"
 #include "log/loglater.h"
 #include "log/logsource.h"
 #include "log/logwords.h"
+#include "smtp/chars.h"
+#include "smtp/reply.h"
+#include "start/program.h"
 
 #define USAGE "sluice-log [-r] [-u] [-h host] [-n name] [-t seconds] [file | dir ...]"
 #define dieusage() strerr_dieusage(100, USAGE)

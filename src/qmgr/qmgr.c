@@ -19,7 +19,6 @@
 
 #include "base/instance.h"
 #include "base/log.h"
-#include "base/program.h"
 #include "flush/trigger.h"
 #include "qmgr/clock.h"
 #include "qmgr/expiry.h"
@@ -27,6 +26,7 @@
 #include "qmgr/orders.h"
 #include "qmgr/outcome.h"
 #include "qmgr/requests.h"
+#include "start/program.h"
 
 #define USAGE "qmgr [-C DIR] [-d FD]"
 #define dieusage() strerr_dieusage(100, USAGE)

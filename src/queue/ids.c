@@ -6,8 +6,8 @@
 #include <skalibs/strerr.h>
 
 #include "base/log.h"
-#include "base/program.h"
 #include "smtp/chars.h"
+#include "start/program.h"
 
 int ids_scan(char id[ID_LEN + 1], char const *s, size_t len)
 {

@@ -4,11 +4,12 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 #include <skalibs/allreadwrite.h>
 
+#include "base/close.h"
 #include "base/wallclock.h"
+#include "job/journal.h"
 #include "smtp/chars.h"
 #include "smtp/domain.h"
 
@@ -108,9 +109,9 @@ static int path_put(stralloc *out, char const *address, size_t len)
 static int arrival_put(stralloc *out, uint64_t us)
 {
   char text[10 + 1 + 6];
-  number_put(text, 10, us / 1000000);
+  number_put(text, 10, us / SECOND_US);
   text[10] = '.';
-  number_put(text + 11, 6, us % 1000000);
+  number_put(text + 11, 6, us % SECOND_US);
   return stralloc_cats(out, "arrival ") && stralloc_catb(out, text, sizeof text) && stralloc_catb(out, "\n", 1);
 }
 
@@ -280,12 +281,10 @@ static int sync_retry(int fd)
 /* Sync new/ itself.  Who may add to it but not list it cannot open it: then the whole file system is synced. */
 static int directory_sync(int queue)
 {
-  int fd = openat(queue, "new", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), good, e;
+  int fd = openat(queue, "new", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), good;
   if (fd == -1) return errno == EACCES && syncfs(queue) == 0;
   good = sync_retry(fd);
-  e = errno;
-  close(fd);
-  errno = e;
+  close_keep(fd);
   return good;
 }
 
@@ -394,7 +393,7 @@ static int arrival_get(message *m, cursor *c)
   if (!line_next(c, &s, &len) || len != wordlen + 10 + 1 + 6 || memcmp(s, word, wordlen)) return 0;
   if (!number_get(s + wordlen, 10, &seconds) || s[wordlen + 10] != '.') return 0;
   if (!number_get(s + wordlen + 11, 6, &us)) return 0;
-  m->arrival_us = seconds * 1000000 + us;
+  m->arrival_us = seconds * SECOND_US + us;
   return 1;
 }
 
@@ -668,18 +667,6 @@ int message_any_untold(message const *m)
 
 /* --- journal and locks ------------------------------------------------------------------ */
 
-/* Does the file end in the middle of a line?  1, 0, -1 with errno.  Its offset stays: an agent shares it. */
-static int torn(int fd)
-{
-  struct stat st;
-  char last;
-  ssize_t r;
-  if (fstat(fd, &st) == -1) return -1;
-  if (!st.st_size) return 0;
-  r = read_at(fd, &last, 1, (uint64_t)st.st_size - 1);
-  return r == 1 ? last != '\n' : (int)r;
-}
-
 int message_mend(message *m, int fd)
 {
   if (!m->torn) return 1;
@@ -689,34 +676,18 @@ int message_mend(message *m, int fd)
   return 1;
 }
 
-/* Whole lines, in one writev(2), behind an LF where the last one was torn. */
-static int journal_append(int fd, char const *lines, size_t len)
-{
-  int begin = torn(fd);
-  struct iovec pieces[2] = {
-    { .iov_base = "\n", .iov_len = begin == 1 }, { .iov_base = (char *)lines, .iov_len = len }
-  };
-  ssize_t r;
-  if (begin == -1) return 0;
-  if (begin) len++;
-  do r = writev(fd, pieces, 2);
-  while (r == -1 && errno == EINTR);
-  if (r >= 0 && (size_t)r < len) errno = ENOSPC; /* torn: the next line sees to it */
-  return r == (ssize_t)len;
-}
-
 int message_journal(int fd, uint64_t time_us, job_result const *result)
 {
   char line[JOB_LINE_MAX];
   size_t len = job_journal_format(line, sizeof line, time_us, result);
-  if (len) return journal_append(fd, line, len);
+  if (len) return journal_append(fd, 0, line, len);
   errno = EMSGSIZE;
   return 0;
 }
 
 int message_journal_notices(int fd, char const *lines, size_t len)
 {
-  return journal_append(fd, lines, len);
+  return journal_append(fd, 0, lines, len);
 }
 
 /* Octets from start on, len 0: all of them. */

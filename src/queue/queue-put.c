@@ -13,7 +13,6 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
-#include "base/program.h"
 #include "conf/conf.h"
 #include "flush/trigger.h"
 #include "queue/message.h"
@@ -22,6 +21,7 @@
 #include "smtp/content.h"
 #include "smtp/domain.h"
 #include "smtp/path.h"
+#include "start/program.h"
 
 #define USAGE "queue-put [-C dir] [-f sender] [-r] recipient..."
 #define dieusage() strerr_dieusage(100, USAGE)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <skalibs/stralloc.h>
 
+#include "base/close.h"
 #include "base/wallclock.h"
 
 static char const *const place_names[] =
@@ -45,11 +46,12 @@ static void slice_path(char out[QUEUE_PATH_MAX], char const *id)
 static int regular_file(int fd)
 {
   struct stat st;
-  int e = EINVAL;
-  if (fstat(fd, &st) == -1) e = errno;
-  else if (S_ISREG(st.st_mode)) return fd;
-  close(fd);
-  errno = e;
+  if (fstat(fd, &st) == 0)
+  {
+    if (S_ISREG(st.st_mode)) return fd;
+    errno = EINVAL;
+  }
+  close_keep(fd);
   return -1;
 }
 
@@ -268,22 +270,16 @@ static DIR *directory_open(int queue, char const *path)
 {
   int fd = openat(queue, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   DIR *dir;
-  int e;
   if (fd == -1) return 0;
   dir = fdopendir(fd);
-  if (dir) return dir;
-  e = errno;
-  close(fd);
-  errno = e;
-  return 0;
+  if (!dir) close_keep(fd);
+  return dir;
 }
 
 /* The end of a walk that came to this result: errno stays. */
 static int directory_done(DIR *dir, int result)
 {
-  int e = errno;
-  closedir(dir);
-  errno = e;
+  closedir_keep(dir);
   return result;
 }
 

@@ -10,6 +10,7 @@
 #include <skalibs/djbunix.h>
 #include <skalibs/types.h>
 
+#include "base/close.h"
 #include "conf/conf.h"
 #include "queue/queuedir.h"
 #include "smtp/reply.h"
@@ -121,7 +122,7 @@ static int line_read(int fd, sitefile *file)
 int sitefile_read(int queue, char const *site, sitefile *file)
 {
   char path[PATH_LEN];
-  int fd, ok, e;
+  int fd, ok;
   unsaid(file);
   if (!sitefile_name_ok(site)) return errno = EINVAL, 0;
   stpcpy(stpcpy(path, "site/"), site);
@@ -129,10 +130,8 @@ int sitefile_read(int queue, char const *site, sitefile *file)
   if (fd == -1) return 0;
   ok = line_read(fd, file);
   if (ok && !line_scan(file)) ok = 0, errno = EINVAL;
-  e = errno;
-  fd_close(fd);
+  close_keep(fd);
   if (!ok) unsaid(file);
-  errno = e;
   return ok;
 }
 
@@ -148,18 +147,14 @@ static int each(DIR *dir, int (*fn)(char const *site, void *data), void *data)
 
 int sitefile_each(int queue, int (*fn)(char const *site, void *data), void *data)
 {
-  int fd = openat(queue, "site", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r, e;
+  int fd = openat(queue, "site", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r;
   DIR *dir = fd == -1 ? 0 : fdopendir(fd);
   if (!dir)
   {
-    e = errno;
-    if (fd != -1) fd_close(fd);
-    errno = e;
+    if (fd != -1) close_keep(fd);
     return -1;
   }
   r = each(dir, fn, data);
-  e = errno;
-  closedir(dir);
-  errno = e;
+  closedir_keep(dir);
   return r;
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "send/clock.h"
+#include "base/wallclock.h"
 
 /* Octets of a message's length before it. */
 #define LENGTH_LEN 2
@@ -20,7 +20,7 @@ static int wait_for(int fd, short events, int64_t deadline_ms)
   struct pollfd p = { .fd = fd, .events = events };
   for (;;)
   {
-    int64_t left_ms = deadline_ms - clock_ms();
+    int64_t left_ms = deadline_ms - wallclock_steady_ms();
     int r;
     if (left_ms <= 0) return 0;
     r = poll(&p, 1, left_ms < 1000 ? (int)left_ms : 1000);

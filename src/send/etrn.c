@@ -16,26 +16,34 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <ndelay.h>
-#include <scan.h>
 
-#include "send/clock.h"
-#include "send/text.h"
-#include "send/wire.h"
+#include "base/close.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/wallclock.h"
+#include "base/wire.h"
+#include "job/job.h"
+#include "job/nexthop.h"
 #include "smtp/chars.h"
 #include "smtp/domain.h"
 #include "smtp/reply.h"
+
+char const *PROG = "etrn";
 
 #define USAGE "usage: etrn [-H name] [-p port] [-t seconds] host[:port][,host[:port]]... node..."
 
 enum { EXIT_ASKED = 0, EXIT_REFUSED = 100, EXIT_TEMPORARY = 111 };
 
+#define PORT_SMTP 25
 #define TIMEOUT_S 120
 #define TIMEOUT_MAX_S 86400
 /* For the answer to QUIT, on which nothing depends. */
 #define QUIT_MS 5000
 /* RFC 5321 section 4.5.3.1.4: 512 octets of command, less "ETRN " and CRLF. */
 #define NODE_MAX 505
+#define COMMAND_MAX (sizeof "ETRN " + NODE_MAX + sizeof "\r\n")
+/* So many commands wait for their replies at once: both sides' buffers hold them. */
+#define PIPELINED_MAX 50
 #define NAME_MAX_OCTETS (SMTP_DOMAIN_MAX + 2)
 
 /* A host to ask, and how it ended. */
@@ -47,13 +55,13 @@ typedef struct target
   pid_t pid;
 } target;
 
-typedef struct request
+typedef struct etrn_request
 {
   char const *helo;                  /* NULL: our host name or address */
-  char const *port;
+  unsigned long port;                /* where none is said */
   unsigned long timeout_s;
   char *const *nodes;                /* ends with NULL */
-} request;
+} etrn_request;
 
 /* A conversation with one host. */
 typedef struct talk
@@ -61,7 +69,7 @@ typedef struct talk
   target const *peer;
   int64_t deadline_ms;
   int status;
-  wire line;
+  wire wire;
 
   unsigned int code;                 /* the last reply: its code, its text in one line, */
   char text[SMTP_REPLY_LINE_MAX];
@@ -72,21 +80,9 @@ typedef struct talk
 
 /* --- words ------------------------------------------------------------------------------ */
 
-static void complain_all(char const *const *words)
-{
-  char line[TEXT_LINE_MAX];
-  size_t len = text_join(line, sizeof line, "etrn: ");
-  len += text_join_all(line + len, sizeof line - len - 1, words);
-  smtp_text_clean(line, len);
-  line[len++] = '\n';
-  /* Nobody is left to tell. */
-  if (write(2, line, len) == -1) return;
-}
-#define complain(...) complain_all((char const *const []){ __VA_ARGS__, 0 })
-
 static void die_usage(void)
 {
-  complain(USAGE);
+  log_line(USAGE);
   exit(EXIT_REFUSED);
 }
 
@@ -111,37 +107,22 @@ static int socket_wait(int fd, int events, int64_t deadline_ms)
   int r;
   do
   {
-    int64_t left = deadline_ms - clock_ms();
+    int64_t left = deadline_ms - wallclock_steady_ms();
     if (left <= 0) return 0;
     r = poll(&p, 1, (int)left);
   } while (r == -1 && errno == EINTR);
   return r != 0;
 }
 
-/* The next line of a reply; writes what can be written meanwhile.  1, or 0 with why. */
-static int line_read(talk *t, char const **s, size_t *len)
+static char const *wire_why(wire const *w)
 {
-  size_t sent;
-  while (!wire_line(&t->line, s, len))
-  {
-    enum wire_result r;
-    int events;
-    wire_write(&t->line, &sent);
-    events = wire_pending(&t->line) ? POLLIN | POLLOUT : POLLIN;
-    r = wire_read(&t->line);
-    if (r == WIRE_END)
-    {
-      t->why = "connection closed";
-      return 0;
-    }
-    /* The clock is read each time: a peer that never makes us wait has no more of it. */
-    if (clock_ms() >= t->deadline_ms || (r == WIRE_BLOCKED && !socket_wait(t->line.fd, events, t->deadline_ms)))
-    {
-      t->why = "timed out";
-      return 0;
-    }
-  }
-  return 1;
+  return w->state == WIRE_TIMEOUT ? "timed out" : "connection closed";
+}
+
+static int no_reply(talk *t, char const *why)
+{
+  t->why = why;
+  return 0;
 }
 
 /* Add a line of the reply to what came before, as far as there is room. */
@@ -159,19 +140,16 @@ static void text_add(talk *t, size_t *used, smtp_reply_line const *reply)
 static int reply_read(talk *t)
 {
   smtp_reply_line reply = { .last = 0 };
-  char const *s;
+  char line[WIRE_REPLY_MAX];
   size_t len, used = 0;
   unsigned long long size;
   int lines;
   t->extensions = 0;
   for (lines = 0; !reply.last; lines++)
   {
-    if (!line_read(t, &s, &len)) return 0;
-    if (lines == SMTP_REPLY_LINES_MAX || !smtp_reply_scan(s, len, &reply))
-    {
-      t->why = "this is not SMTP";
-      return 0;
-    }
+    if (!wire_reply_read(&t->wire, line, &len)) return no_reply(t, wire_why(&t->wire));
+    if (lines == SMTP_REPLY_LINES_MAX || !smtp_reply_scan(line, len, &reply))
+      return no_reply(t, "this is not SMTP");
     if (lines) t->extensions |= smtp_extension_scan(reply.text, reply.textlen, &size);
     text_add(t, &used, &reply);
   }
@@ -181,19 +159,18 @@ static int reply_read(talk *t)
   return 1;
 }
 
-/* What ends with CRLF goes out with the next read. */
+/* It goes out with the next read; whether it cannot is seen there, too. */
 static void command_put(talk *t, char const *verb, char const *argument)
 {
-  wire_puts(&t->line, verb);
-  if (*argument) wire_puts(&t->line, " ");
-  wire_puts(&t->line, argument);
-  wire_puts(&t->line, "\r\n");
+  char command[COMMAND_MAX];
+  size_t len = text_join(command, sizeof command, verb, *argument ? " " : "", argument, "\r\n");
+  wire_put(&t->wire, command, len);
 }
 
 static void quit(talk *t)
 {
-  int64_t soon = clock_ms() + QUIT_MS;
-  if (soon < t->deadline_ms) t->deadline_ms = soon;
+  int64_t soon = wallclock_steady_ms() + QUIT_MS;
+  if (soon < t->deadline_ms) wire_step_on(&t->wire, soon, QUIT_MS / 1000);
   command_put(t, "QUIT", "");
   reply_read(t);
 }
@@ -203,7 +180,7 @@ static void quit(talk *t)
 /* There is no reply. */
 static void die_silent(talk const *t, char const *what, char const *argument)
 {
-  complain("fatal: ", t->peer->word, ": no ", what, argument, ": ", t->why);
+  log_line("fatal: ", t->peer->word, ": no ", what, argument, ": ", t->why);
   _exit(EXIT_TEMPORARY);
 }
 
@@ -211,7 +188,7 @@ static void die_silent(talk const *t, char const *what, char const *argument)
 static void die_reply(talk *t, char const *what)
 {
   char code[TEXT_NUMBER_MAX];
-  complain("fatal: ", t->peer->word, ": ", what, ": ", text_number(code, t->code), " ", t->text);
+  log_line("fatal: ", t->peer->word, ": ", what, ": ", text_number(code, t->code), " ", t->text);
   t->status = status_join(t->status, reply_status(t->code));
   quit(t);
   _exit(t->status);
@@ -222,11 +199,10 @@ static void die_reply(talk *t, char const *what)
 /* Connect to one address.  A non-blocking socket, or -1 with errno. */
 static int address_connect(struct addrinfo const *a, int64_t deadline_ms)
 {
-  int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
+  int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
   int e = 0;
   socklen_t size = sizeof e;
   if (fd == -1) return -1;
-  ndelay_on(fd);
   if (connect(fd, a->ai_addr, a->ai_addrlen) == -1)
   {
     if (errno != EINPROGRESS) e = errno;
@@ -234,8 +210,8 @@ static int address_connect(struct addrinfo const *a, int64_t deadline_ms)
     else getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &size);
   }
   if (!e) return fd;
-  close(fd);
   errno = e;
+  close_keep(fd);
   return -1;
 }
 
@@ -244,12 +220,12 @@ static struct addrinfo *addresses_find(talk *t)
   struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found;
   int r = getaddrinfo(t->peer->name, t->peer->port, &hints, &found);
   if (!r) return found;
-  complain("fatal: ", t->peer->word, ": unable to find: ", r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r));
+  log_line("fatal: ", t->peer->word, ": unable to find: ", r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r));
   _exit(r == EAI_NONAME ? EXIT_REFUSED : EXIT_TEMPORARY);
 }
 
 /* Try one address after the other; each has its share of the time that is left. */
-static void host_connect(talk *t)
+static void host_connect(talk *t, unsigned long timeout_s)
 {
   struct addrinfo *addresses = addresses_find(t), *a;
   int64_t left = 0;
@@ -257,16 +233,17 @@ static void host_connect(talk *t)
   for (a = addresses; a; a = a->ai_next) left++;
   for (a = addresses; a && fd == -1; a = a->ai_next, left--)
   {
-    int64_t now = clock_ms();
+    int64_t now = wallclock_steady_ms();
     fd = address_connect(a, now + (t->deadline_ms - now) / left);
   }
   if (fd == -1)
   {
-    complain("fatal: ", t->peer->word, ": unable to connect: ", strerror(errno));
+    log_line("fatal: ", t->peer->word, ": unable to connect: ", strerror(errno));
     _exit(EXIT_TEMPORARY);
   }
   freeaddrinfo(addresses);
-  wire_init(&t->line, fd);
+  wire_init(&t->wire, fd, fd, -1);
+  wire_step_on(&t->wire, t->deadline_ms, (unsigned int)timeout_s);
 }
 
 /* --- the conversation ------------------------------------------------------------------- */
@@ -278,7 +255,7 @@ static void helo_find(talk const *t, char *out, size_t max)
   socklen_t size = sizeof self;
   char address[NI_MAXHOST];
   if (gethostname(out, max) == 0 && memchr(out, 0, max) && strchr(out, '.') && smtp_domain_ok(out, strlen(out))) return;
-  if (getsockname(t->line.fd, (struct sockaddr *)&self, &size) == -1
+  if (getsockname(t->wire.in_fd, (struct sockaddr *)&self, &size) == -1
       || getnameinfo((struct sockaddr *)&self, size, address, sizeof address, 0, 0, NI_NUMERICHOST))
     text_join(address, sizeof address, "127.0.0.1");
   address[strcspn(address, "%")] = 0; /* the interface, which is nothing to anyone else */
@@ -299,7 +276,7 @@ static void greet(talk *t, char const *helo)
   if (!reply_read(t)) die_silent(t, "answer to EHLO", "");
   if (t->code != 250) die_reply(t, "answer to EHLO");
   if (t->extensions & SMTP_EXT_ETRN) return;
-  complain("fatal: ", t->peer->word, ": does not offer ETRN");
+  log_line("fatal: ", t->peer->word, ": does not offer ETRN");
   quit(t);
   _exit(EXIT_REFUSED);
 }
@@ -307,22 +284,21 @@ static void greet(talk *t, char const *helo)
 /* A line on standard output, whole: other hosts' lines come between at any time. */
 static void answer_print(talk *t, char const *node)
 {
-  char line[TEXT_LINE_MAX], code[TEXT_NUMBER_MAX];
+  char line[LOG_LINE_MAX], code[TEXT_NUMBER_MAX];
   size_t len = text_join(line, sizeof line - 1, t->peer->word, " ", node, " ", text_number(code, t->code), " ", t->text);
   line[len++] = '\n';
   if (write(1, line, len) == (ssize_t)len) return;
-  complain("fatal: unable to write: ", strerror(errno));
+  log_line("fatal: unable to write: ", strerror(errno));
   _exit(EXIT_TEMPORARY);
 }
 
 static void nodes_ask(talk *t, char *const *nodes)
 {
-  unsigned int pipelining = t->extensions & SMTP_EXT_PIPELINING;
+  ptrdiff_t most = t->extensions & SMTP_EXT_PIPELINING ? PIPELINED_MAX : 1;
   char *const *said = nodes, *const *heard = nodes;
   for (; *heard; heard++)
   {
-    while (*said && (pipelining || said == heard) && wire_ready(&t->line) == WIRE_OK)
-      command_put(t, "ETRN", *said++);
+    while (*said && said - heard < most) command_put(t, "ETRN", *said++);
     if (!reply_read(t)) die_silent(t, "answer to ETRN ", *heard);
     answer_print(t, *heard);
     t->status = status_join(t->status, reply_status(t->code));
@@ -330,13 +306,14 @@ static void nodes_ask(talk *t, char *const *nodes)
   }
 }
 
-static int host_ask(target const *peer, request const *asked)
+static int host_ask(target const *peer, etrn_request const *asked)
 {
   static talk t;
   t.peer = peer;
-  t.deadline_ms = clock_ms() + (int64_t)asked->timeout_s * 1000;
+  t.deadline_ms = wallclock_steady_ms() + (int64_t)asked->timeout_s * 1000;
   alarm((unsigned int)asked->timeout_s + 1);
-  host_connect(&t);
+  signal(SIGPIPE, SIG_IGN);
+  host_connect(&t, asked->timeout_s);
   greet(&t, asked->helo);
   nodes_ask(&t, asked->nodes);
   quit(&t);
@@ -345,7 +322,7 @@ static int host_ask(target const *peer, request const *asked)
 
 /* --- all hosts -------------------------------------------------------------------------- */
 
-static void target_start(target *peer, request const *asked)
+static void target_start(target *peer, etrn_request const *asked)
 {
   pid_t parent = getpid();
   peer->pid = fork();
@@ -355,7 +332,7 @@ static void target_start(target *peer, request const *asked)
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     _exit(getppid() == parent ? host_ask(peer, asked) : EXIT_TEMPORARY);
   }
-  if (peer->pid == -1) complain("fatal: ", peer->word, ": unable to fork: ", strerror(errno));
+  if (peer->pid == -1) log_line("fatal: ", peer->word, ": unable to fork: ", strerror(errno));
 }
 
 static int target_status(target const *peer)
@@ -368,8 +345,8 @@ static int target_status(target const *peer)
   while (r == -1 && errno == EINTR);
   if (r == -1) return EXIT_TEMPORARY;
   if (WIFEXITED(wstat)) return WEXITSTATUS(wstat);
-  if (WTERMSIG(wstat) == SIGALRM) complain("fatal: ", peer->word, ": timed out");
-  else complain("fatal: ", peer->word, ": killed by signal ", text_number(number, (uint64_t)WTERMSIG(wstat)));
+  if (WTERMSIG(wstat) == SIGALRM) log_line("fatal: ", peer->word, ": timed out");
+  else log_line("fatal: ", peer->word, ": killed by signal ", text_number(number, (uint64_t)WTERMSIG(wstat)));
   return EXIT_TEMPORARY;
 }
 
@@ -378,38 +355,26 @@ static int target_status(target const *peer)
 /* A decimal number from 1 to max, and nothing after it. */
 static int number_ok(char const *s, unsigned long max, unsigned long *number)
 {
-  size_t n = scan_ulong(s, number);
-  return n && !s[n] && *number && *number <= max;
-}
-
-static int port_set(target *peer, char const *s)
-{
-  unsigned long number;
-  if (!number_ok(s, 65535, &number)) return 0;
-  text_number(peer->port, number);
+  job_field const field = { s, strlen(s) };
+  uint64_t n;
+  if (!job_field_number(&field, &n) || !n || n > max) return 0;
+  *number = (unsigned long)n;
   return 1;
 }
 
-/* "[ADDRESS]" or a name, and perhaps ":PORT". */
-static int target_scan(target *peer, char *word, char const *port)
+/* "[ADDRESS]" or a name, and perhaps ":PORT"; port is the one where none is said. */
+static int target_scan(target *peer, char *word, unsigned long port)
 {
-  size_t len = *word == '[' ? strcspn(word, "]") : strcspn(word, ":");
-  char const *rest = word + len;
-  char const *name = word;
-  if (*word == '[')
-  {
-    if (!*rest++) return 0;
-    name++;
-    len--;
-    if (len > 5 && smtp_word_is(name, 5, "IPV6:")) name += 5, len -= 5;
-  }
-  if (!len || len > NAME_MAX_OCTETS) return 0;
-  memcpy(peer->name, name, len);
-  peer->name[len] = 0;
+  nexthop hop;
+  if (nexthop_scan(&hop, word, strlen(word)) != NEXTHOP_OK) return 0;
+  if (hop.bracketed && hop.hostlen > 5 && smtp_word_is(hop.host, 5, "IPV6:"))
+    hop.host += 5, hop.hostlen -= 5;
+  if (!hop.hostlen || hop.hostlen > NAME_MAX_OCTETS) return 0;
+  memcpy(peer->name, hop.host, hop.hostlen);
+  peer->name[hop.hostlen] = 0;
   peer->word = word;
-  if (*rest == ':') port = rest + 1;
-  else if (*rest) return 0;
-  return port_set(peer, port);
+  text_number(peer->port, hop.port ? hop.port : port);
+  return 1;
 }
 
 /* What may follow "ETRN ": a domain, perhaps with '@' before it, or '#' and a name. */
@@ -430,15 +395,14 @@ static int helo_ok(char const *name)
   return smtp_domain_ok(name, strlen(name)) || smtp_literal_ok(name, strlen(name));
 }
 
-static int options_read(int argc, char *const *argv, request *asked)
+static int options_read(int argc, char *const *argv, etrn_request *asked)
 {
-  unsigned long number;
   int c;
   opterr = 0;
   while ((c = getopt(argc, argv, "+H:p:t:")) != -1)
   {
     int good = c == 'H' ? helo_ok(asked->helo = optarg)
-      : c == 'p' ? number_ok(asked->port = optarg, 65535, &number)
+      : c == 'p' ? number_ok(optarg, 65535, &asked->port)
       : c == 't' ? number_ok(optarg, TIMEOUT_MAX_S, &asked->timeout_s)
       : 0;
     if (!good) die_usage();
@@ -447,7 +411,7 @@ static int options_read(int argc, char *const *argv, request *asked)
 }
 
 /* Takes the list of hosts apart where it stands. */
-static size_t targets_read(target **peers, char *list, char const *port)
+static size_t targets_read(target **peers, char *list, unsigned long port)
 {
   size_t count = 1, i;
   char *s;
@@ -455,7 +419,7 @@ static size_t targets_read(target **peers, char *list, char const *port)
   *peers = calloc(count, sizeof **peers);
   if (!*peers)
   {
-    complain("fatal: out of memory");
+    log_line("fatal: out of memory");
     exit(EXIT_TEMPORARY);
   }
   for (i = 0; i < count; i++)
@@ -464,7 +428,7 @@ static size_t targets_read(target **peers, char *list, char const *port)
     list += strcspn(list, ",");
     *list++ = 0;
     if (target_scan(&(*peers)[i], word, port)) continue;
-    complain("fatal: not a host: ", *word ? word : "(nothing)");
+    log_line("fatal: not a host: ", *word ? word : "(nothing)");
     exit(EXIT_REFUSED);
   }
   return count;
@@ -472,7 +436,7 @@ static size_t targets_read(target **peers, char *list, char const *port)
 
 int main(int argc, char **argv)
 {
-  request asked = { .port = "25", .timeout_s = TIMEOUT_S };
+  etrn_request asked = { .port = PORT_SMTP, .timeout_s = TIMEOUT_S };
   target *peers;
   size_t count, i;
   int status = EXIT_ASKED;
@@ -483,7 +447,7 @@ int main(int argc, char **argv)
   for (i = 0; asked.nodes[i]; i++)
     if (!node_ok(asked.nodes[i]))
     {
-      complain("fatal: not a domain: ", asked.nodes[i]);
+      log_line("fatal: not a domain: ", asked.nodes[i]);
       return EXIT_REFUSED;
     }
   count = targets_read(&peers, argv[0], asked.port);

@@ -13,7 +13,7 @@ static unsigned int job_flags(unsigned int seen)
     | (seen & SMTP_CONTENT_UNENDED ? JOB_UNENDED : 0u);
 }
 
-int fit_read(work_job *job)
+int fit_read(outbox_job *job)
 {
   static char piece[PIECE];
   smtp_content content = { 0 };

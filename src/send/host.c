@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "send/clock.h"
+#include "base/text.h"
+#include "base/wallclock.h"
 #include "send/dnstcp.h"
-#include "send/text.h"
 
 /* Aliases that are followed one after the other; resolvers allow about as many. */
 #define ALIASES_MAX 8
@@ -55,7 +55,7 @@ typedef struct finder
   struct sockaddr_in6 nameserver6; /* the resolver points here, and frees what it points to: see resolver_close */
   int64_t deadline_ms;     /* of all look-ups (clock_ms) */
   int64_t turn_ms;         /* of those for the present name */
-  site const *where;
+  destination const *where;
   struct ifaddrs *interfaces;
   host_list *list;
   int unfit;               /* an address was left out that mail does not go to */
@@ -67,7 +67,7 @@ typedef struct finder
 
 /* --- the resolver ------------------------------------------------------------------- */
 
-static void resolver_ask_at(finder *f, site_address const *server)
+static void resolver_ask_at(finder *f, destination_address const *server)
 {
   res_state r = f->resolver;
   r->nscount = 1;
@@ -145,7 +145,7 @@ static enum answer resolver_error(finder const *f)
  */
 static void turn_begin(finder *f, size_t names)
 {
-  int64_t now = clock_ms();
+  int64_t now = wallclock_steady_ms();
   int64_t share = (f->deadline_ms - now) / (int64_t)names;
   int64_t most = (int64_t)f->servers * HOST_WAIT_S * 1000;
   if (share > most) share = most;
@@ -156,7 +156,7 @@ static void turn_begin(finder *f, size_t names)
 /* Seconds to wait for a server, while so many can still be asked; 0: the turn is over. */
 static int turn_wait_s(finder const *f, int servers)
 {
-  int64_t left = (f->turn_ms - clock_ms() + SECOND_SHORT_MS) / 1000;
+  int64_t left = (f->turn_ms - wallclock_steady_ms() + SECOND_SHORT_MS) / 1000;
   int64_t share = left / servers;
   if (left < 1) return 0;
   return share < 1 ? 1 : share > HOST_WAIT_S ? HOST_WAIT_S : (int)share;
@@ -198,7 +198,7 @@ static int tcp_ask(finder *f, char const *name, ns_type type, int wait_s, enum a
   int len = res_nmkquery(f->resolver, ns_o_query, name, ns_c_in, (int)type, 0, 0, 0, question, sizeof question);
   *why = ANSWER_LATER;
   if (len == -1 || !wait_s) return -1;
-  len = dnstcp_ask(server, server_len, question, (size_t)len, f->answer, clock_ms() + (int64_t)wait_s * 1000);
+  len = dnstcp_ask(server, server_len, question, (size_t)len, f->answer, wallclock_steady_ms() + (int64_t)wait_s * 1000);
   if (len != -1) *why = answer_status(f);
   return *why == ANSWER_DATA ? len : -1;
 }
@@ -332,7 +332,7 @@ static enum leads leads6(struct in6_addr const *six)
   return embedded(six, &four) ? leads4(four) : LEADS_AWAY;
 }
 
-static enum leads address_leads(site_address const *address)
+static enum leads address_leads(destination_address const *address)
 {
   return address->socket.ss_family == AF_INET
     ? leads4(ntohl(((struct sockaddr_in const *)&address->socket)->sin_addr.s_addr))
@@ -370,15 +370,15 @@ static int interface_is(finder *f, struct sockaddr const *address)
   return 0;
 }
 
-static int our_port(finder const *f, site_address const *address)
+static int our_port(finder const *f, destination_address const *address)
 {
-  site_address const *listen = &f->where->listen;
-  return listen->size && site_address_port(listen) == site_address_port(address);
+  destination_address const *listen = &f->where->listen;
+  return listen->size && destination_address_port(listen) == destination_address_port(address);
 }
 
-static int ourselves_is(finder *f, site_address const *address)
+static int ourselves_is(finder *f, destination_address const *address)
 {
-  site_address const *listen = &f->where->listen;
+  destination_address const *listen = &f->where->listen;
   struct sockaddr const *asked = (struct sockaddr const *)&address->socket;
   if (!our_port(f, address)) return 0;
   if (wildcard_is(&address->socket)) return 1; /* whoever connects there comes to this very host */
@@ -393,7 +393,7 @@ typedef struct address_set
   finder *finder;
   int ourselves;   /* one of all that there are is */
   size_t count;
-  site_address address[NAME_ADDRESSES_MAX];
+  destination_address address[NAME_ADDRESSES_MAX];
 } address_set;
 
 static void address_set_init(address_set *set, finder *f)
@@ -403,7 +403,7 @@ static void address_set_init(address_set *set, finder *f)
   set->count = 0;
 }
 
-static void address_set_add(address_set *set, site_address const *address)
+static void address_set_add(address_set *set, destination_address const *address)
 {
   if (ourselves_is(set->finder, address)) set->ourselves = 1;
   else if (set->count < NAME_ADDRESSES_MAX) set->address[set->count++] = *address;
@@ -412,28 +412,28 @@ static void address_set_add(address_set *set, site_address const *address)
 /* 0: the text is no IP address. */
 static int address_set_literal(address_set *set, char const *text)
 {
-  site_address address;
-  if (!site_address_make(&address, text, set->finder->where->port)) return 0;
+  destination_address address;
+  if (!destination_address_make(&address, text, set->finder->where->port)) return 0;
   address_set_add(set, &address);
   return 1;
 }
 
 /* The address behind a translator, or a tunnel, is ours: what goes there comes back. */
-static int ourselves_behind(finder *f, site_address const *address)
+static int ourselves_behind(finder *f, destination_address const *address)
 {
-  site_address behind = { .size = sizeof(struct sockaddr_in) };
+  destination_address behind = { .size = sizeof(struct sockaddr_in) };
   struct sockaddr_in *four = (struct sockaddr_in *)&behind.socket;
   uint32_t octets;
   if (address->socket.ss_family != AF_INET6) return 0;
   if (!embedded(&((struct sockaddr_in6 const *)&address->socket)->sin6_addr, &octets)) return 0;
   four->sin_family = AF_INET;
-  four->sin_port = htons(site_address_port(address));
+  four->sin_port = htons(destination_address_port(address));
   four->sin_addr.s_addr = htonl(octets);
   return ourselves_is(f, &behind);
 }
 
 /* 127.0.0.0/8 but its first, where services listen that mean to serve this host alone. */
-static int spare_loopback(site_address const *address)
+static int spare_loopback(destination_address const *address)
 {
   uint32_t octets;
   if (address->socket.ss_family != AF_INET) return 0;
@@ -442,12 +442,13 @@ static int spare_loopback(site_address const *address)
 }
 
 /* A name server on this host, at a port of its own: a lab's. */
-static int lab(site_address const *nameserver)
+static int lab(destination_address const *nameserver)
 {
-  return nameserver->size && address_leads(nameserver) == LEADS_HERE && site_address_port(nameserver) != PORT_DNS;
+  return nameserver->size && address_leads(nameserver) == LEADS_HERE
+    && destination_address_port(nameserver) != PORT_DNS;
 }
 
-static int loopback_taken(site const *where, site_address const *address)
+static int loopback_taken(destination const *where, destination_address const *address)
 {
   if (where->loopbackdns != -1) return where->loopbackdns;
   return lab(&where->nameserver) && spare_loopback(address);
@@ -457,7 +458,7 @@ static int loopback_taken(site const *where, site_address const *address)
  * An address that the DNS has for a name, which may be anybody's to say.  What leads to this very host is ourselves at
  * our own port, and at any other a server that was not asked for by those who run it.
  */
-static void address_set_offer(address_set *set, site_address const *address)
+static void address_set_offer(address_set *set, destination_address const *address)
 {
   finder *f = set->finder;
   enum leads leads = address_leads(address);
@@ -469,20 +470,21 @@ static void address_set_offer(address_set *set, site_address const *address)
 
 static void address_set_offer_literal(address_set *set, char const *text)
 {
-  site_address address;
-  if (site_address_make(&address, text, set->finder->where->port)) address_set_offer(set, &address);
+  destination_address address;
+  if (destination_address_make(&address, text, set->finder->where->port))
+    address_set_offer(set, &address);
 }
 
 static void address_take(void *data, ns_msg *message, ns_rr *record)
 {
   address_set *set = data;
   ns_type type = ns_rr_type(*record);
-  char text[SITE_ADDRESS_MAX];
-  site_address address;
+  char text[DESTINATION_ADDRESS_MAX];
+  destination_address address;
   (void)message;
   if (ns_rr_rdlen(*record) != (type == ns_t_a ? 4 : 16)) return;
   if (!inet_ntop(type == ns_t_a ? AF_INET : AF_INET6, ns_rr_rdata(*record), text, sizeof text)) return;
-  if (!site_address_make(&address, text, set->finder->where->port)) return;
+  if (!destination_address_make(&address, text, set->finder->where->port)) return;
   address_set_offer(set, &address);
 }
 
@@ -510,7 +512,7 @@ static void addresses_find(finder *f, char const *name, address_set *first, addr
 
 /* --- the list ----------------------------------------------------------------------- */
 
-static void list_add(host_list *list, char const *name, site_address const *address)
+static void list_add(host_list *list, char const *name, destination_address const *address)
 {
   host_address *a;
   if (list->count == HOST_ADDRESSES_MAX) return;
@@ -539,7 +541,7 @@ static enum host_outcome list_refuse(host_list *list, enum host_outcome outcome,
   return outcome;
 }
 
-void host_loops_back(host_list *list, site const *where)
+void host_loops_back(host_list *list, destination const *where)
 {
   text_join(list->text, sizeof list->text, "mail for ", where->host, " loops back to myself");
   list->count = 0;
@@ -707,7 +709,7 @@ static enum host_outcome host_try(finder *f)
   return f->where->exchangers && !localhost_is(f->where->host) ? host_exchangers(f) : host_alone(f);
 }
 
-enum host_outcome host_find(host_list *list, site const *where, host_resolver *resolver)
+enum host_outcome host_find(host_list *list, destination const *where, host_resolver *resolver)
 {
   _Alignas(HEADER) unsigned char answer[DNSTCP_ANSWER_MAX];
   finder f;
@@ -717,8 +719,8 @@ enum host_outcome host_find(host_list *list, site const *where, host_resolver *r
   f.answer = answer;
   f.where = where;
   f.list = list;
-  f.deadline_ms = clock_ms() + (int64_t)where->lookup_s * 1000;
-  srand((unsigned int)clock_us());
+  f.deadline_ms = wallclock_steady_ms() + (int64_t)where->lookup_s * 1000;
+  srand((unsigned int)wallclock_us());
   if (!resolver_take(&f, resolver)) return list_refuse(list, HOST_LATER, "4.3.0", "resolver does not start", "");
   do outcome = host_try(&f);
   while (f.doubt && outcome == HOST_LATER && --tries);

@@ -7,7 +7,7 @@
 #include <resolv.h>
 
 #include "job/job.h"
-#include "send/site.h"
+#include "send/destination.h"
 #include "smtp/domain.h"
 
 /* Addresses that are tried for one site. */
@@ -16,7 +16,7 @@
 typedef struct host_address
 {
   char name[SMTP_DOMAIN_MAX + 1];
-  site_address address;
+  destination_address address;
 } host_address;
 
 /*
@@ -49,29 +49,32 @@ typedef struct host_resolver
 extern void host_resolver_open(host_resolver *resolver);
 
 /*
- * Find the addresses of a site, within site->lookup_s seconds however many names and name servers are mute; what is
- * known by then is used.  Each name has a turn, in which every server is waited for HOST_WAIT_S at the most, less
- * where there are many; where nothing is found and some were not answered for, all of it is done again, HOST_TRIES
- * times in all.  An answer that does not fit over UDP is asked for over TCP, as long as over UDP.
+ * Find the addresses of a site, within where->lookup_s seconds however many names and name servers
+ * are mute; what is known by then is used.  Each name has a turn, in which every server is waited
+ * for HOST_WAIT_S at the most, less where there are many; where nothing is found and some were not
+ * answered for, all of it is done again, HOST_TRIES times in all.  An answer that does not fit over
+ * UDP is asked for over TCP, as long as over UDP.
  *
- * The MX are sorted by preference, equal ones shuffled.  Where one of them is ourselves
- * (site->me, or the address site->listen; a wildcard there stands for the addresses of our
- * interfaces), it and all that are no better are left out (RFC 5321 section 5.1).
- * Of what the DNS has, loopback addresses, 0.0.0.0 and ::, and whatever is translated to them, lead to this very
- * host: to ourselves at the port of site->listen, and to nobody at any other, but for loopback addresses where
- * site->loopbackdns is 1; where it is -1, and the name server that is asked is on this host, at a port other than
- * 53, for those of 127.0.0.0/8 but 127.0.0.1.  Addresses of one link, multicast and reserved ones are left out.
- * Where nothing else is found: HOST_NEVER by MX, HOST_LATER for a host that was named in brackets, whose DNS those
- * who run us can see to.
- * "localhost" and what is below it is the loopback, without a question (RFC 6761 section 6.3); in brackets it is
- * taken, like an address in brackets.
+ * The MX are sorted by preference, equal ones shuffled.  Where one of them is ourselves (where->me,
+ * or the address where->listen; a wildcard there stands for the addresses of our interfaces), it
+ * and all that are no better are left out (RFC 5321 section 5.1).
+ * Of what the DNS has, loopback addresses, 0.0.0.0 and ::, and whatever is translated to them, lead
+ * to this very host: to ourselves at the port of where->listen, and to nobody at any other, but for
+ * loopback addresses where where->loopbackdns is 1; where it is -1, and the name server that is
+ * asked is on this host, at a port other than 53, for those of 127.0.0.0/8 but 127.0.0.1.
+ * Addresses of one link, multicast and reserved ones are left out.
+ * Where nothing else is found: HOST_NEVER by MX, HOST_LATER for a host that was named in brackets,
+ * whose DNS those who run us can see to.
+ * "localhost" and what is below it is the loopback, without a question (RFC 6761 section 6.3); in
+ * brackets it is taken, like an address in brackets.
  */
 #define HOST_WAIT_S 3
 #define HOST_TRIES 3
 /* resolver  was opened; it is closed here */
-extern enum host_outcome host_find(host_list *list, site const *where, host_resolver *resolver);
+extern enum host_outcome host_find(host_list *list, destination const *where,
+                                   host_resolver *resolver);
 
 /* The host turned out to be ourselves, by what it says: there is none, HOST_NEVER. */
-extern void host_loops_back(host_list *list, site const *where);
+extern void host_loops_back(host_list *list, destination const *where);
 
 #endif

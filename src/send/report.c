@@ -2,11 +2,12 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "send/clock.h"
-#include "send/text.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/wallclock.h"
+#include "job/journal.h"
 #include "smtp/reply.h"
 
 void report_init(report *r, int fd, int by_hand)
@@ -39,7 +40,7 @@ static ssize_t out_write(report *r, char const *s, size_t len)
 void report_flush(report *r)
 {
   size_t done = 0;
-  text_log_flush(); /* first: qmgr's "removed" comes behind it */
+  log_flush(); /* first: qmgr's "removed" comes behind it */
   while (!r->gone && done < r->out.len)
   {
     ssize_t n = out_write(r, r->out.s + done, r->out.len - done);
@@ -51,30 +52,12 @@ void report_flush(report *r)
 
 /* --- the journal -------------------------------------------------------------------- */
 
-/*
- * Was the last line torn, by a full disk or a crash?  Then it needs its LF, or ours would become
- * a part of it and count for nothing.
- */
-static int journal_torn(work_job const *job)
+static void journal_write(outbox_job const *job, uint64_t now_us, job_result const *result)
 {
-  uint64_t begin = job->offset + job->length;
-  struct stat st;
-  char last;
-  if (fstat(job->fd, &st) == -1 || (uint64_t)st.st_size <= begin) return 0;
-  return pread(job->fd, &last, 1, st.st_size - 1) == 1 && last != '\n';
-}
-
-static void journal_write(work_job const *job, uint64_t now_us, job_result const *result)
-{
-  char line[1 + JOB_LINE_MAX] = "\n";
-  size_t len = job_journal_format(line + 1, sizeof line - 1, now_us, result);
-  int torn = journal_torn(job);
-  char const *begin = torn ? line : line + 1;
-  ssize_t n;
-  if (torn) len++;
-  n = write(job->fd, begin, len);
-  if (n == (ssize_t)len) return;
-  text_log(job->id, ": unable to write to the journal: ", n == -1 ? strerror(errno) : "short write");
+  char line[JOB_LINE_MAX];
+  size_t len = job_journal_format(line, sizeof line, now_us, result);
+  if (journal_append(job->fd, job->offset + job->length, line, len)) return;
+  log_line(job->id, ": unable to write to the journal: ", strerror(errno));
 }
 
 /* --- the log ------------------------------------------------------------------------ */
@@ -97,9 +80,9 @@ typedef struct delays
   char transmit[TEXT_SECONDS_MAX];
 } delays;
 
-static void delays_make(delays *d, report const *r, work_job const *job, uint64_t now_us)
+static void delays_make(delays *d, report const *r, outbox_job const *job, uint64_t now_us)
 {
-  uint64_t begun = job->state == WORK_BEGUN ? job->begun_us : now_us;
+  uint64_t begun = job->state == OUTBOX_BEGUN ? job->begun_us : now_us;
   uint64_t open = r->open_us ? r->open_us : now_us;
   uint64_t set_up = r->connect_us ? since(r->connect_us > job->handed_us ? r->connect_us : job->handed_us, open) : 0;
   uint64_t here = since(job->handed_us, begun);
@@ -110,21 +93,22 @@ static void delays_make(delays *d, report const *r, work_job const *job, uint64_
   text_seconds(d->transmit, since(begun, now_us));
 }
 
-static void result_log(report const *r, work_job const *job, char const *address, uint64_t now_us,
+static void result_log(report const *r, outbox_job const *job, char const *address, uint64_t now_us,
                        enum job_status status, char const *relay, char const *code, char const *text)
 {
   static char const *const words[] =
     { [JOB_SENT] = "sent", [JOB_DEFERRED] = "deferred", [JOB_FAILED] = "bounced", [JOB_RELAYED] = "sent" };
   delays d;
   delays_make(&d, r, job, now_us);
-  text_log_later(job->id, ": to=<", address, ">, relay=", relay, ", delay=", d.total,
+  log_later(job->id, ": to=<", address, ">, relay=", relay, ", delay=", d.total,
                  ", delays=", d.before, "/", d.here, "/", d.connect, "/", d.transmit,
                  ", dsn=", code, ", status=", words[status], " (", text, ")");
 }
 
 /* --- results ------------------------------------------------------------------------ */
 
-static void result_tell(report *r, work_job const *job, char const *address, job_result const *result)
+static void result_tell(report *r, outbox_job const *job, char const *address,
+                        job_result const *result)
 {
   char line[JOB_LINE_MAX];
   size_t len = job_result_format(line, sizeof line, result);
@@ -139,12 +123,12 @@ static void result_tell(report *r, work_job const *job, char const *address, job
   else out_line(r, "rcpt ", job->id, " ", text);
 }
 
-void report_rcpt_at(report *r, work_job *job, size_t rcpt, enum job_status status,
+void report_rcpt_at(report *r, outbox_job *job, size_t rcpt, enum job_status status,
                     char const *relay, char const *code, char const *text)
 {
-  work_rcpt *to = work_rcptp(job, rcpt);
-  char const *address = work_string(job, to->address);
-  uint64_t now_us = clock_us();
+  outbox_rcpt *to = outbox_rcptp(job, rcpt);
+  char const *address = outbox_string(job, to->address);
+  uint64_t now_us = wallclock_us();
   char clean[JOB_TEXT_MAX];
   job_result result = { .recipient = to->number, .status = status };
   size_t len = text_join(clean, sizeof clean, text);
@@ -154,7 +138,7 @@ void report_rcpt_at(report *r, work_job *job, size_t rcpt, enum job_status statu
   result.relay = (job_field){ relay, strlen(relay) };
   result.text = (job_field){ clean, len };
 
-  to->state = WORK_SETTLED;
+  to->state = OUTBOX_SETTLED;
   if (status == JOB_DEFERRED) r->any_deferred = 1;
   if (status == JOB_FAILED) r->any_failed = 1;
   journal_write(job, now_us, &result);
@@ -162,47 +146,51 @@ void report_rcpt_at(report *r, work_job *job, size_t rcpt, enum job_status statu
   result_log(r, job, address, now_us, status, relay, code, clean);
 }
 
-void report_rcpt(report *r, work_job *job, size_t rcpt, enum job_status status, char const *code, char const *text)
+void report_rcpt(report *r, outbox_job *job, size_t rcpt, enum job_status status, char const *code,
+                 char const *text)
 {
   report_rcpt_at(r, job, rcpt, status, r->relay, code, text);
 }
 
-void report_rest(report *r, work_job *job, enum job_status status, char const *code, char const *text)
+void report_rest(report *r, outbox_job *job, enum job_status status, char const *code,
+                 char const *text)
 {
   size_t i;
   for (i = 0; i < job->rcpts_len; i++)
-    if (work_rcptp(job, i)->state != WORK_SETTLED) report_rcpt(r, job, i, status, code, text);
+    if (outbox_rcptp(job, i)->state != OUTBOX_SETTLED) report_rcpt(r, job, i, status, code, text);
 }
 
-void report_untried(report *r, work_job const *job, char const *code, char const *text)
+void report_untried(report *r, outbox_job const *job, char const *code, char const *text)
 {
   char clean[JOB_TEXT_MAX];
-  uint64_t now_us = clock_us();
+  uint64_t now_us = wallclock_us();
   size_t i;
   smtp_text_clean(clean, text_join(clean, sizeof clean, text));
   for (i = 0; i < job->rcpts_len; i++)
-    if (work_rcptp(job, i)->state != WORK_SETTLED)
-      result_log(r, job, work_string(job, work_rcptp(job, i)->address), now_us, JOB_DEFERRED, r->relay, code, clean);
+    if (outbox_rcptp(job, i)->state != OUTBOX_SETTLED)
+      result_log(r, job, outbox_string(job, outbox_rcptp(job, i)->address), now_us, JOB_DEFERRED,
+                 r->relay, code, clean);
 }
 
-void report_done(report *r, work_job const *job)
+void report_done(report *r, outbox_job const *job)
 {
   if (!r->by_hand) out_line(r, "done ", job->id);
 }
 
 /* One of its recipients tells it from another job of the same message. */
-static void out_came(report *r, char const *word, work_job const *job)
+static void out_came(report *r, char const *word, outbox_job const *job)
 {
   char number[TEXT_NUMBER_MAX];
-  if (!r->by_hand) out_line(r, word, job->id, " ", text_number(number, work_rcptp(job, 0)->number));
+  if (!r->by_hand)
+    out_line(r, word, job->id, " ", text_number(number, outbox_rcptp(job, 0)->number));
 }
 
-void report_cut(report *r, work_job const *job)
+void report_cut(report *r, outbox_job const *job)
 {
   out_came(r, "cut ", job);
 }
 
-void report_back(report *r, work_job const *job)
+void report_back(report *r, outbox_job const *job)
 {
   out_came(r, "back ", job);
 }

@@ -7,7 +7,7 @@
 #include <stralloc.h>
 
 #include "job/job.h"
-#include "send/work.h"
+#include "send/outbox.h"
 #include "smtp/domain.h"
 
 /* Room for "host[address]:port". */
@@ -29,23 +29,24 @@ typedef struct report
 extern void report_init(report *r, int fd, int by_hand);
 
 /* A recipient's result; settles it.  text is cleaned. */
-extern void report_rcpt(report *r, work_job *job, size_t rcpt, enum job_status status,
+extern void report_rcpt(report *r, outbox_job *job, size_t rcpt, enum job_status status,
                         char const *code, char const *text);
 
 /* The same of a recipient that was tried at another server, relay, before. */
-extern void report_rcpt_at(report *r, work_job *job, size_t rcpt, enum job_status status,
+extern void report_rcpt_at(report *r, outbox_job *job, size_t rcpt, enum job_status status,
                            char const *relay, char const *code, char const *text);
 
 /* The same for all of a job's recipients that are not settled. */
-extern void report_rest(report *r, work_job *job, enum job_status status, char const *code, char const *text);
+extern void report_rest(report *r, outbox_job *job, enum job_status status, char const *code,
+                        char const *text);
 
 /* The same for the log alone: they were not tried, and are owed as before. */
-extern void report_untried(report *r, work_job const *job, char const *code, char const *text);
+extern void report_untried(report *r, outbox_job const *job, char const *code, char const *text);
 
 /* No more about this job; the connection ended with it; it was not tried. */
-extern void report_done(report *r, work_job const *job);
-extern void report_cut(report *r, work_job const *job);
-extern void report_back(report *r, work_job const *job);
+extern void report_done(report *r, outbox_job const *job);
+extern void report_cut(report *r, outbox_job const *job);
+extern void report_back(report *r, outbox_job const *job);
 
 /* More messages than these are not worth being here at once; before report_up(). */
 extern void report_window(report *r, size_t messages);

@@ -2,43 +2,45 @@
 
 #include <string.h>
 
+#include "base/log.h"
+#include "base/text.h"
 #include "send/report.h"
-#include "send/text.h"
 
-void retry_give_up(session *s, work_job *job)
+void retry_give_up(connection *s, outbox_job *job)
 {
   int cut = job->cut;
   size_t i;
   for (i = 0; i < job->rcpts_len; i++)
   {
-    work_rcpt const *rcpt = work_rcptp(job, i);
-    if (rcpt->state == WORK_SETTLED) continue;
+    outbox_rcpt const *rcpt = outbox_rcptp(job, i);
+    if (rcpt->state == OUTBOX_SETTLED) continue;
     if (rcpt->code)
-      report_rcpt_at(s->out, job, i, JOB_DEFERRED, work_string(job, rcpt->relay), work_string(job, rcpt->code),
-                     work_string(job, rcpt->reason));
+      report_rcpt_at(s->out, job, i, JOB_DEFERRED, outbox_string(job, rcpt->relay),
+                     outbox_string(job, rcpt->code),
+                     outbox_string(job, rcpt->reason));
     else report_rcpt(s->out, job, i, JOB_DEFERRED, s->code, s->text);
   }
   if (cut) report_cut(s->out, job);
   else report_done(s->out, job);
-  work_forget(s->jobs, job);
+  outbox_forget(s->jobs, job);
 }
 
-void retry_begun(session *s)
+void retry_begun(connection *s)
 {
-  work_job *job;
-  work_job *next;
+  outbox_job *job;
+  outbox_job *next;
   for (job = s->jobs->first; job; job = next)
   {
     next = job->next;
     job->progress = 0;
-    if (job->state != WORK_BEGUN) continue;
-    if (work_owed(job))
+    if (job->state != OUTBOX_BEGUN) continue;
+    if (outbox_owed(job))
     {
-      way_again(s->way, s->jobs, job);
+      candidates_again(s->candidates, s->jobs, job);
       continue;
     }
     report_done(s->out, job);
-    work_forget(s->jobs, job);
+    outbox_forget(s->jobs, job);
   }
 }
 
@@ -46,7 +48,7 @@ void retry_begun(session *s)
 
 typedef struct loss
 {
-  work_job *head;   /* whose turn it was, or would have been; NULL: nobody's, or it needs no more of us */
+  outbox_job *head;  /* whose turn it was, or would be; NULL: nobody's, or it needs no more of us */
   int taken;        /* its MAIL had been accepted */
   int further;      /* it got further, or all will do better the next time: nobody is to blame */
   int vain;         /* the connection settled nothing */
@@ -57,9 +59,9 @@ typedef struct loss
  * 421 to a RCPT after others were accepted: those are enough for one transaction (RFC 5321 section 4.5.3.1.10).
  * Where some were settled, the rest goes on as well.
  */
-static int got_further(session const *s, work_job *job)
+static int got_further(connection const *s, outbox_job *job)
 {
-  if (s->loss == SESSION_LOSS_REFUSED && s->lost_at == EXPECTED_RCPT && job->rcpts_accepted)
+  if (s->loss == CONNECTION_LOSS_REFUSED && s->lost_at == PIPELINE_RCPT && job->rcpts_accepted)
   {
     job->rcpts_most = job->rcpts_accepted;
     return 1;
@@ -67,30 +69,31 @@ static int got_further(session const *s, work_job *job)
   return job->progress;
 }
 
-static loss loss_of(session const *s)
+static loss loss_of(connection const *s)
 {
-  work_job *head = s->head ? s->head : work_ready(s->jobs);
+  outbox_job *head = s->head ? s->head : outbox_ready(s->jobs);
   loss l = { .vain = !s->settled && !s->carried_out, .begun = s->jobs->begun };
-  if (head && work_owed(head)) l.head = head;
+  if (head && outbox_owed(head)) l.head = head;
   l.taken = l.head && l.head->mail_answered && !l.head->mail_refused;
-  l.further = s->loss == SESSION_LOSS_LIED || (l.head && got_further(s, l.head));
+  l.further = s->loss == CONNECTION_LOSS_LIED || (l.head && got_further(s, l.head));
   return l;
 }
 
 /* --- the message whose turn it was -------------------------------------------------------- */
 
-static void reason_keep(session *s, work_job *job)
+static void reason_keep(connection *s, outbox_job *job)
 {
   size_t i;
   for (i = 0; i < job->rcpts_len; i++)
-    if (work_rcptp(job, i)->state != WORK_SETTLED) work_reason_keep(job, i, s->code, s->out->relay, s->text);
+    if (outbox_rcptp(job, i)->state != OUTBOX_SETTLED)
+      outbox_reason_keep(job, i, s->code, s->out->relay, s->text);
 }
 
 /*
  * Is it the message that ends connections at its MAIL?  A server that takes so many and no more does that to any message;
  * one that had taken none may mean this one, and the others go first.  When it comes to the same again, it does.
  */
-static int meant(work_job *job, int vain)
+static int meant(outbox_job *job, int vain)
 {
   int known = job->struck || job->alone;
   if (vain) job->struck = 1;
@@ -98,15 +101,15 @@ static int meant(work_job *job, int vain)
 }
 
 /* It did not go here: to another address, or behind the others, or not now.  1 where an address is left for it. */
-static int head_lost(session *s, loss const *l)
+static int head_lost(connection *s, loss const *l)
 {
-  work_job *job = l->head;
+  outbox_job *job = l->head;
   reason_keep(s, job);
-  way_tried(s->way, job);
+  candidates_tried(s->candidates, job);
   job->cut = 1;
-  if (way_for(s->way, job) != WAY_NONE)
+  if (candidates_for(s->candidates, job) != CANDIDATES_NONE)
   {
-    text_log_later(job->id, ": ", s->text);
+    log_later(job->id, ": ", s->text);
     return 1;
   }
   if (l->taken || meant(job, l->vain))
@@ -114,9 +117,9 @@ static int head_lost(session *s, loss const *l)
     retry_give_up(s, job);
     return 0;
   }
-  text_log_later(s->text);
-  way_untried(s->way, job);
-  work_move_last(s->jobs, job);
+  log_later(s->text);
+  candidates_untried(s->candidates, job);
+  outbox_move_last(s->jobs, job);
   return 0;
 }
 
@@ -126,18 +129,18 @@ static int head_lost(session *s, loss const *l)
  * What the site is to be judged by.  Not a connection with so many on the wire when it just ended that they may have been
  * too much for the link.
  */
-static int counts(session const *s, loss const *l)
+static int counts(connection const *s, loss const *l)
 {
-  return l->vain && !l->further && (l->begun < 2 || s->loss != SESSION_LOSS_CLOSED);
+  return l->vain && !l->further && (l->begun < 2 || s->loss != CONNECTION_LOSS_CLOSED);
 }
 
-static void window_narrow(session const *s, loss const *l)
+static void window_narrow(connection const *s, loss const *l)
 {
-  if (s->loss == SESSION_LOSS_CLOSED) work_window_drop(s->jobs);
-  else work_window_narrow(s->jobs, l->vain ? 1 : l->begun / 2);
+  if (s->loss == CONNECTION_LOSS_CLOSED) outbox_window_drop(s->jobs);
+  else outbox_window_narrow(s->jobs, l->vain ? 1 : l->begun / 2);
 }
 
-int retry_lost(session *s, way *to)
+int retry_lost(connection *s, candidates *to)
 {
   loss l = loss_of(s);
   int vain = counts(s, &l);
@@ -146,11 +149,11 @@ int retry_lost(session *s, way *to)
   text_join(id, sizeof id, l.head ? l.head->id : "-");
   window_narrow(s, &l);
   retry_begun(s);
-  if (vain) way_in_vain(to);
-  else if (!l.vain) way_settled(to);
+  if (vain) candidates_in_vain(to);
+  else if (!l.vain) candidates_settled(to);
   if (l.head && !l.further) elsewhere = head_lost(s, &l);
-  else if (!l.further) text_log_later(s->text);
+  else if (!l.further) log_later(s->text);
   if (vain && !elsewhere) report_vain(s->out, id, s->code, s->text);
-  else report_lost(s->out, s->loss == SESSION_LOSS_CLOSED);
+  else report_lost(s->out, s->loss == CONNECTION_LOSS_CLOSED);
   return !vain || elsewhere;
 }

@@ -9,15 +9,18 @@
  * the others first.  All others go again, over the next connection.
  */
 
-#include "send/session.h"
+#include "send/connection.h"
 
-/* The session has ended with SESSION_END_LOST.  1; 0 where that is a word about the site: it was all in vain. */
-extern int retry_lost(session *s, way *to);
+/*
+ * The connection has ended with CONNECTION_END_LOST.  1; 0 where that is a word about the site: it
+ * was all in vain.
+ */
+extern int retry_lost(connection *s, candidates *to);
 
-/* The session has ended otherwise: what was begun is done, or goes again. */
-extern void retry_begun(session *s);
+/* The connection has ended otherwise: what was begun is done, or goes again. */
+extern void retry_begun(connection *s);
 
 /* There is no address left for this message: it is deferred, for the reason it was not taken, and forgotten. */
-extern void retry_give_up(session *s, work_job *job);
+extern void retry_give_up(connection *s, outbox_job *job);
 
 #endif

@@ -2,7 +2,7 @@
  * smtp-send: one SMTP connection to one site.
  *
  * From qmgr it is given messages over a socket (job.h), as descriptors; by hand, one message on
- * standard input.  A poll loop over two descriptors, the job socket and the session's.
+ * standard input.  A poll loop over two descriptors, the job socket and the connection's.
  */
 
 #include <errno.h>
@@ -17,18 +17,21 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "base/log.h"
+#include "base/text.h"
+#include "base/wallclock.h"
 #include "job/job.h"
-#include "send/clock.h"
+#include "send/candidates.h"
+#include "send/commandline.h"
 #include "send/confine.h"
-#include "send/hand.h"
+#include "send/connection.h"
+#include "send/destination.h"
 #include "send/host.h"
+#include "send/outbox.h"
 #include "send/report.h"
 #include "send/retry.h"
-#include "send/session.h"
-#include "send/site.h"
-#include "send/text.h"
-#include "send/way.h"
-#include "send/work.h"
+
+char const *PROG = "smtp-send";
 
 #define USAGE "smtp-send [-L] [-n NAMESERVER] [-H NAME] [-t TIMEOUTS] [-w EXTENSIONS] NEXTHOP SENDER RECIPIENT..."
 
@@ -51,10 +54,10 @@
 
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 100, EXIT_DEFERRED = 111 };
 
-typedef struct agent
+typedef struct courier
 {
   int by_hand;
-  int site_known;
+  int destination_known;
   int looked_up;
   int refused;            /* mail cannot go there: to.hosts.code and .text say why */
   unsigned int in_vain;   /* connections in a row that settled nothing */
@@ -67,13 +70,13 @@ typedef struct agent
   int status;             /* to exit with */
   size_t in_len;
   char in[2 * JOB_LINE_MAX];
-  site where;
+  destination where;
   host_resolver resolver;
-  work jobs;
+  outbox jobs;
   report out;
-  way to;
-  session line;
-} agent;
+  candidates to;
+  connection line;
+} courier;
 
 /* --- signals ---------------------------------------------------------------------------- */
 
@@ -122,17 +125,17 @@ static int signals_init(void)
 
 /* --- the way to the site ---------------------------------------------------------------- */
 
-static void agent_down(agent *a, char const *code, char const *text)
+static void courier_down(courier *a, char const *code, char const *text)
 {
-  work_job *job;
+  outbox_job *job;
   report_down(&a->out, code, text);
   for (job = a->jobs.first; job; job = job->next)
     if (a->by_hand) report_rest(&a->out, job, JOB_DEFERRED, code, text);
-    else if (job->state == WORK_READY) report_untried(&a->out, job, code, text);
+    else if (job->state == OUTBOX_READY) report_untried(&a->out, job, code, text);
   a->over = 1;
 }
 
-static void agent_look_up(agent *a)
+static void courier_look_up(courier *a)
 {
   enum host_outcome outcome;
   sigprocmask(SIG_UNBLOCK, &in_lookup, 0);
@@ -141,85 +144,85 @@ static void agent_look_up(agent *a)
   a->looked_up = 1;
   a->refused = outcome == HOST_NEVER;
   if (outcome == HOST_FOUND) return;
-  text_log(a->to.hosts.text);
-  if (outcome == HOST_LATER) agent_down(a, a->to.hosts.code, a->to.hosts.text);
+  log_line(a->to.hosts.text);
+  if (outcome == HOST_LATER) courier_down(a, a->to.hosts.code, a->to.hosts.text);
 }
 
 /* There is no way to the site: nothing that comes for it will ever do better. */
-static void agent_refuse(agent *a)
+static void courier_refuse(courier *a)
 {
-  work_job *job;
-  while ((job = work_ready(&a->jobs)))
+  outbox_job *job;
+  while ((job = outbox_ready(&a->jobs)))
   {
     report_rest(&a->out, job, JOB_FAILED, a->to.hosts.code, a->to.hosts.text);
     report_done(&a->out, job);
-    work_forget(&a->jobs, job);
+    outbox_forget(&a->jobs, job);
   }
 }
 
 /* The best host is ourselves; behind others, it is none. */
-static void agent_ourselves(agent *a)
+static void courier_ourselves(courier *a)
 {
-  if (way_cut_short(&a->to)) return;
+  if (candidates_cut_short(&a->to)) return;
   a->refused = 1;
   host_loops_back(&a->to.hosts, &a->where);
-  text_log(a->to.hosts.text);
+  log_line(a->to.hosts.text);
 }
 
-static void agent_lost(agent *a)
+static void courier_lost(courier *a)
 {
   char lied[SMTP_EXTENSIONS_MAX];
-  way_answered(&a->to);
+  candidates_answered(&a->to);
   a->in_vain = retry_lost(&a->line, &a->to) ? 0 : a->in_vain + 1;
-  a->pause_until_ms = clock_ms() + (a->in_vain > 1 ? PAUSE_MS : 0);
+  a->pause_until_ms = wallclock_steady_ms() + (a->in_vain > 1 ? PAUSE_MS : 0);
   if (!smtp_extensions_format(lied, a->line.lied)) return;
   a->where.without |= a->line.lied;
   report_without(&a->out, lied);
 }
 
-static void agent_quit(agent *a)
+static void courier_quit(courier *a)
 {
-  way_answered(&a->to);
+  candidates_answered(&a->to);
   retry_begun(&a->line);
-  if (!work_ready(&a->jobs)) a->over = 1;
+  if (!outbox_ready(&a->jobs)) a->over = 1;
   else report_lost(&a->out, 0);
 }
 
-static void agent_session_ended(agent *a)
+static void courier_connection_ended(courier *a)
 {
   switch (a->line.end)
   {
-    case SESSION_END_LOST: agent_lost(a); break;
-    case SESSION_END_OURSELVES: agent_ourselves(a); break;
-    case SESSION_END_SITE:
-      text_log(a->line.text);
-      way_silence(&a->to);
+    case CONNECTION_END_LOST: courier_lost(a); break;
+    case CONNECTION_END_OURSELVES: courier_ourselves(a); break;
+    case CONNECTION_END_SITE:
+      log_line(a->line.text);
+      candidates_silence(&a->to);
       break;
-    default: agent_quit(a); break;
+    default: courier_quit(a); break;
   }
   if (a->jobs_ended) a->over = 1;
 }
 
-static int agent_connecting(agent const *a)
+static int courier_connecting(courier const *a)
 {
-  return !a->over && !a->refused && a->line.state == SESSION_ENDED && work_ready(&a->jobs);
+  return !a->over && !a->refused && a->line.state == CONNECTION_ENDED && outbox_ready(&a->jobs);
 }
 
 /* Make connections, while there are messages and addresses for them. */
-static void agent_connect(agent *a)
+static void courier_connect(courier *a)
 {
-  while (agent_connecting(a) && clock_ms() >= a->pause_until_ms)
+  while (courier_connecting(a) && wallclock_steady_ms() >= a->pause_until_ms)
   {
-    work_job *job = work_ready(&a->jobs);
-    size_t at = way_late(&a->to) ? WAY_NONE : way_for(&a->to, job);
-    if (at == WAY_NONE && job->tried) retry_give_up(&a->line, job);
-    else if (at == WAY_NONE) agent_down(a, a->line.code, a->line.text);
+    outbox_job *job = outbox_ready(&a->jobs);
+    size_t at = candidates_late(&a->to) ? CANDIDATES_NONE : candidates_for(&a->to, job);
+    if (at == CANDIDATES_NONE && job->tried) retry_give_up(&a->line, job);
+    else if (at == CANDIDATES_NONE) courier_down(a, a->line.code, a->line.text);
     else
     {
       a->to.at = at;
-      way_begin(&a->to, a->where.reach_s);
-      session_begin(&a->line);
-      if (a->line.state == SESSION_ENDED) agent_session_ended(a);
+      candidates_begin(&a->to, a->where.reach_s);
+      connection_begin(&a->line);
+      if (a->line.state == CONNECTION_ENDED) courier_connection_ended(a);
     }
   }
 }
@@ -227,46 +230,46 @@ static void agent_connect(agent *a)
 /* --- patience ---------------------------------------------------------------------------- */
 
 /* What this connection does not get to, others can: all but the message it waits for, or is being made for. */
-static void jobs_hand_back(agent *a, enum work_state state, work_job const *but)
+static void jobs_hand_back(courier *a, enum outbox_state state, outbox_job const *but)
 {
-  work_job *job;
-  work_job *next;
+  outbox_job *job;
+  outbox_job *next;
   for (job = a->jobs.first; job; job = next)
   {
     next = job->next;
     if (job->state != state || job == but) continue;
     report_back(&a->out, job);
-    work_forget(&a->jobs, job);
+    outbox_forget(&a->jobs, job);
   }
 }
 
 /* qmgr hands us nothing while we hold one message and are worth one. */
-static void agent_impatient(agent *a, int impatient)
+static void courier_impatient(courier *a, int impatient)
 {
   if (a->impatient == impatient) return;
   a->impatient = impatient;
   report_window(&a->out, impatient ? 1 : a->line.window);
 }
 
-static void agent_patience(agent *a)
+static void courier_patience(courier *a)
 {
-  int64_t silent_ms = a->by_hand || a->jobs_ended || a->over ? 0 : session_silent_ms(&a->line);
+  int64_t silent_ms = a->by_hand || a->jobs_ended || a->over ? 0 : connection_silent_ms(&a->line);
   if (silent_ms < PATIENCE_MS)
   {
-    if (a->line.state == SESSION_OPEN) agent_impatient(a, 0);
+    if (a->line.state == CONNECTION_OPEN) courier_impatient(a, 0);
     return;
   }
-  agent_impatient(a, 1);
-  jobs_hand_back(a, WORK_READY, a->jobs.begun ? 0 : work_ready(&a->jobs));
-  if (silent_ms < PATIENCE_SENT_MS || a->jobs.begun < 2 || !session_sealable(&a->line)) return;
-  session_seal(&a->line);
-  jobs_hand_back(a, WORK_BEGUN, session_head(&a->line));
+  courier_impatient(a, 1);
+  jobs_hand_back(a, OUTBOX_READY, a->jobs.begun ? 0 : outbox_ready(&a->jobs));
+  if (silent_ms < PATIENCE_SENT_MS || a->jobs.begun < 2 || !connection_sealable(&a->line)) return;
+  connection_seal(&a->line);
+  jobs_hand_back(a, OUTBOX_BEGUN, connection_head(&a->line));
 }
 
 /* Milliseconds until it should be looked at again; -1: never. */
-static int64_t patience_left_ms(agent *a)
+static int64_t patience_left_ms(courier *a)
 {
-  int64_t silent_ms = a->by_hand || a->jobs_ended ? 0 : session_silent_ms(&a->line);
+  int64_t silent_ms = a->by_hand || a->jobs_ended ? 0 : connection_silent_ms(&a->line);
   if (a->line.unsent) return UNSENT_LOOK_MS;
   if (!silent_ms) return a->jobs.held ? PATIENCE_MS : -1;
   if (silent_ms < PATIENCE_MS) return PATIENCE_MS - silent_ms;
@@ -282,77 +285,79 @@ static int line_clean(char const *s, size_t len)
   return 1;
 }
 
-static enum work_line line_take(agent *a, char const *s, size_t len)
+static enum outbox_line line_take(courier *a, char const *s, size_t len)
 {
-  if (!line_clean(s, len)) return WORK_LINE_SENSELESS;
-  if (a->site_known) return work_take(&a->jobs, s, len);
-  if (len < 5 || memcmp(s, "site ", 5) || !site_scan(&a->where, s + 5, len - 5)) return WORK_LINE_SENSELESS;
-  a->site_known = 1;
-  return WORK_LINE_OK;
+  if (!line_clean(s, len)) return OUTBOX_LINE_SENSELESS;
+  if (a->destination_known) return outbox_take(&a->jobs, s, len);
+  if (len < 5 || memcmp(s, "site ", 5) || !destination_scan(&a->where, s + 5, len - 5))
+    return OUTBOX_LINE_SENSELESS;
+  a->destination_known = 1;
+  return OUTBOX_LINE_OK;
 }
 
 /* Let go of what has not been begun: its locks are wanted by the next qmgr. */
-static void jobs_drop(agent *a)
+static void jobs_drop(courier *a)
 {
-  work_job *job;
-  work_job *next;
+  outbox_job *job;
+  outbox_job *next;
   for (job = a->jobs.first; job; job = next)
   {
     next = job->next;
-    if (job->state != WORK_BEGUN) work_forget(&a->jobs, job);
+    if (job->state != OUTBOX_BEGUN) outbox_forget(&a->jobs, job);
   }
-  work_drop_fds(&a->jobs);
+  outbox_drop_fds(&a->jobs);
   a->jobs.reading = 0;
 }
 
 /* No more jobs; those that are on the wire are finished. */
-static void jobs_end(agent *a, int64_t ms)
+static void jobs_end(courier *a, int64_t ms)
 {
   a->jobs_ended = 1;
-  if (a->line.state == SESSION_ENDED) a->over = 1;
-  else session_stop(&a->line, ms);
+  if (a->line.state == CONNECTION_ENDED) a->over = 1;
+  else connection_stop(&a->line, ms);
   if (!a->by_hand) jobs_drop(a);
 }
 
-static void line_refuse(agent *a, enum work_line why, char const *line)
+static void line_refuse(courier *a, enum outbox_line why, char const *line)
 {
-  if (why == WORK_LINE_NO_MEMORY)
+  if (why == OUTBOX_LINE_NO_MEMORY)
   {
-    text_log("fatal: unable to take a job: ", strerror(ENOMEM));
+    log_line("fatal: unable to take a job: ", strerror(ENOMEM));
     a->status = EXIT_DEFERRED;
   }
   else
   {
-    text_log("fatal: job line makes no sense: ", line);
+    log_line("fatal: job line makes no sense: ", line);
     a->status = EXIT_FAILED;
   }
   jobs_end(a, STOP_MS);
 }
 
-static void lines_take(agent *a)
+static void lines_take(courier *a)
 {
   char *s = a->in;
   char *end;
   while (!a->jobs_ended && (end = memchr(s, '\n', a->in_len - (size_t)(s - a->in))))
   {
-    enum work_line r = line_take(a, s, (size_t)(end - s));
+    enum outbox_line r = line_take(a, s, (size_t)(end - s));
     *end = 0;
-    if (r != WORK_LINE_OK) line_refuse(a, r, s);
+    if (r != OUTBOX_LINE_OK) line_refuse(a, r, s);
     s = end + 1;
   }
   a->in_len -= (size_t)(s - a->in);
   memmove(a->in, s, a->in_len);
-  if (a->in_len >= JOB_LINE_MAX && !a->jobs_ended) line_refuse(a, WORK_LINE_SENSELESS, "longer than any");
+  if (a->in_len >= JOB_LINE_MAX && !a->jobs_ended)
+    line_refuse(a, OUTBOX_LINE_SENSELESS, "longer than any");
 }
 
-static void jobs_receive(agent *a)
+static void jobs_receive(courier *a)
 {
   int fds[JOB_FDS_MAX];
   size_t fds_len, i;
   ssize_t n = job_receive(0, a->in + a->in_len, sizeof a->in - a->in_len, fds, &fds_len);
   if (n == -1 && (errno == EINTR || errno == EAGAIN)) return;
   for (i = 0; i < fds_len; i++)
-    if (!work_take_fd(&a->jobs, fds[i]))
+    if (!outbox_take_fd(&a->jobs, fds[i]))
     {
       close(fds[i]);
       n = 0;
@@ -366,58 +371,58 @@ static void jobs_receive(agent *a)
   lines_take(a);
 }
 
-static int jobs_wanted(agent const *a)
+static int jobs_wanted(courier const *a)
 {
-  return !a->by_hand && !a->jobs_ended && work_room(&a->jobs);
+  return !a->by_hand && !a->jobs_ended && outbox_room(&a->jobs);
 }
 
 /* --- the loop ---------------------------------------------------------------------------- */
 
-static void agent_act(agent *a)
+static void courier_act(courier *a)
 {
   if (a->by_hand && !a->jobs.held) jobs_end(a, STOP_MS);
-  if (!a->jobs_ended && !a->looked_up && work_ready(&a->jobs)) agent_look_up(a);
-  way_forget_silent(&a->to);
-  agent_connect(a);
-  if (a->refused) agent_refuse(a);
+  if (!a->jobs_ended && !a->looked_up && outbox_ready(&a->jobs)) courier_look_up(a);
+  candidates_forget_silent(&a->to);
+  courier_connect(a);
+  if (a->refused) courier_refuse(a);
 }
 
-static void session_act(agent *a, short revents)
+static void connection_act(courier *a, short revents)
 {
-  if (a->line.state == SESSION_ENDED) return;
-  session_step(&a->line, revents);
-  if (a->line.state == SESSION_ENDED) agent_session_ended(a);
+  if (a->line.state == CONNECTION_ENDED) return;
+  connection_step(&a->line, revents);
+  if (a->line.state == CONNECTION_ENDED) courier_connection_ended(a);
 }
 
-static int time_left_ms(agent *a)
+static int time_left_ms(courier *a)
 {
-  int64_t deadline = agent_connecting(a) ? a->pause_until_ms : session_deadline(&a->line);
+  int64_t deadline = courier_connecting(a) ? a->pause_until_ms : connection_deadline(&a->line);
   int64_t patience_ms = patience_left_ms(a);
-  int64_t ms = deadline - clock_ms();
+  int64_t ms = deadline - wallclock_steady_ms();
   if (deadline == -1) return -1;
   if (patience_ms != -1 && patience_ms < ms) ms = patience_ms;
   return ms < 0 ? 0 : ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
-enum wait_for { WAIT_JOBS, WAIT_SESSION, WAIT_SIGTERM, WAIT_ALL };
+enum wait_for { WAIT_JOBS, WAIT_CONNECTION, WAIT_SIGTERM, WAIT_ALL };
 
-static void agent_wait(agent *a, struct pollfd p[WAIT_ALL])
+static void courier_wait(courier *a, struct pollfd p[WAIT_ALL])
 {
   p[WAIT_JOBS] = (struct pollfd){ .fd = jobs_wanted(a) ? 0 : -1, .events = POLLIN };
   p[WAIT_SIGTERM] = (struct pollfd){ .fd = a->terminated ? -1 : a->sigterm_fd, .events = POLLIN };
-  session_poll(&a->line, &p[WAIT_SESSION]);
+  connection_poll(&a->line, &p[WAIT_CONNECTION]);
   if (poll(p, WAIT_ALL, time_left_ms(a)) == -1)
-    p[WAIT_JOBS].revents = p[WAIT_SESSION].revents = p[WAIT_SIGTERM].revents = 0;
+    p[WAIT_JOBS].revents = p[WAIT_CONNECTION].revents = p[WAIT_SIGTERM].revents = 0;
 }
 
 /* Before the first word of a stranger.  Where the kernel cannot do that, mail goes as well: whoever runs it is told. */
-static void agent_confine(agent *a)
+static void courier_confine(courier *a)
 {
   host_resolver_open(&a->resolver);
-  if (!confine()) text_log("warning: unable to confine myself, see smtp-send(8): ", strerror(errno));
+  if (!confine()) log_line("warning: unable to confine myself, see smtp-send(8): ", strerror(errno));
 }
 
-static void agent_run(agent *a)
+static void courier_run(courier *a)
 {
   struct pollfd p[WAIT_ALL] = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 } };
   for (;;)
@@ -428,47 +433,48 @@ static void agent_run(agent *a)
       jobs_end(a, TERM_MS);
     }
     else if (p[WAIT_JOBS].revents) jobs_receive(a);
-    agent_act(a);
-    session_act(a, p[WAIT_SESSION].revents);
-    agent_act(a);
-    agent_patience(a);
+    courier_act(a);
+    connection_act(a, p[WAIT_CONNECTION].revents);
+    courier_act(a);
+    courier_patience(a);
     report_flush(&a->out);
     if (a->out.gone && !a->jobs_ended) jobs_end(a, STOP_MS);
     if (a->over) return;
-    agent_wait(a, p);
+    courier_wait(a, p);
   }
 }
 
-static void agent_init(agent *a, int by_hand)
+static void courier_init(courier *a, int by_hand)
 {
   a->by_hand = by_hand;
-  site_init(&a->where);
-  work_init(&a->jobs);
+  destination_init(&a->where);
+  outbox_init(&a->jobs);
   report_init(&a->out, by_hand ? 1 : 0, by_hand);
-  session_init(&a->line, &a->where, &a->to, &a->jobs, &a->out);
+  connection_init(&a->line, &a->where, &a->to, &a->jobs, &a->out);
 }
 
 /* --- by hand ----------------------------------------------------------------------------- */
 
 static void die_usage(void)
 {
-  text_log("usage: ", USAGE);
+  log_line("usage: ", USAGE);
   exit(EXIT_FAILED);
 }
 
-static int option_set(site *where, char const *key, char const *value)
+static int option_set(destination *where, char const *key, char const *value)
 {
   char word[512];
   size_t len = text_join(word, sizeof word, key, "=", value);
-  return *value && len < sizeof word - 1 && site_option_scan(where, word, len);
+  return *value && len < sizeof word - 1 && destination_option_scan(where, word, len);
 }
 
-static int nameserver_set(site *where, char const *value)
+static int nameserver_set(destination *where, char const *value)
 {
-  return site_address_make(&where->nameserver, value, 53) || option_set(where, "nameserver", value);
+  return destination_address_make(&where->nameserver, value, 53)
+    || option_set(where, "nameserver", value);
 }
 
-static int options_read(site *where, int argc, char *const *argv)
+static int options_read(destination *where, int argc, char *const *argv)
 {
   int c;
   opterr = 0;
@@ -485,64 +491,64 @@ static int options_read(site *where, int argc, char *const *argv)
   return optind;
 }
 
-static void message_take(work *jobs, char const *sender, char const *const *recipients)
+static void message_take(outbox *jobs, char const *sender, char const *const *recipients)
 {
   char const *what;
-  switch (hand_take(jobs, 0, sender, recipients, &what))
+  switch (commandline_take(jobs, 0, sender, recipients, &what))
   {
-    case HAND_OK: return;
-    case HAND_BAD_ADDRESS:
-      text_log("fatal: not a mailbox: ", what);
+    case COMMANDLINE_OK: return;
+    case COMMANDLINE_BAD_ADDRESS:
+      log_line("fatal: not a mailbox: ", what);
       exit(EXIT_FAILED);
-    case HAND_BARE_CR:
-      text_log("fatal: message holds a CR that ends no line");
+    case COMMANDLINE_BARE_CR:
+      log_line("fatal: message holds a CR that ends no line");
       exit(EXIT_FAILED);
-    case HAND_NUL:
-      text_log("fatal: message holds a NUL");
+    case COMMANDLINE_NUL:
+      log_line("fatal: message holds a NUL");
       exit(EXIT_FAILED);
-    case HAND_ERROR:
-      text_log("fatal: unable to ", what, ": ", strerror(errno));
+    case COMMANDLINE_ERROR:
+      log_line("fatal: unable to ", what, ": ", strerror(errno));
       exit(EXIT_DEFERRED);
   }
 }
 
 /* What was neither sent nor refused, after a connection that had begun well. */
-static void report_left(agent *a)
+static void report_left(courier *a)
 {
-  work_job *job;
+  outbox_job *job;
   for (job = a->jobs.first; job; job = job->next)
     report_rest(&a->out, job, JOB_DEFERRED, "4.4.2", a->line.text[0] ? a->line.text : "ended before all was sent");
 }
 
-static int run_by_hand(agent *a, int argc, char *const *argv)
+static int run_by_hand(courier *a, int argc, char *const *argv)
 {
   int first = options_read(&a->where, argc, argv);
   if (argc - first < 3) die_usage();
   argv += first;
-  if (!site_nexthop_scan(&a->where, argv[0], strlen(argv[0]))) die_usage();
+  if (!destination_nexthop_scan(&a->where, argv[0], strlen(argv[0]))) die_usage();
   message_take(&a->jobs, argv[1], (char const *const *)(argv + 2));
-  agent_confine(a);
-  agent_run(a);
+  courier_confine(a);
+  courier_run(a);
   report_left(a);
   report_flush(&a->out);
   return a->out.any_failed ? EXIT_FAILED : a->out.any_deferred ? EXIT_DEFERRED : EXIT_DONE;
 }
 
-static int run_for_qmgr(agent *a)
+static int run_for_qmgr(courier *a)
 {
   struct timeval wait = { .tv_sec = REPORT_WAIT_S };
   setsockopt(0, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
   alone_watch();
-  agent_confine(a);
-  agent_run(a);
+  courier_confine(a);
+  courier_run(a);
   return a->status;
 }
 
 int main(int argc, char **argv)
 {
-  static agent a;
+  static courier a;
   int by_hand = argc > 1;
-  agent_init(&a, by_hand);
+  courier_init(&a, by_hand);
   a.sigterm_fd = signals_init();
   return by_hand ? run_by_hand(&a, argc, argv) : run_for_qmgr(&a);
 }

@@ -129,30 +129,25 @@ static int fsyncdir_read(session *s)
 static void pace_begin(session *s)
 {
   unsigned int receive_s = s->timeout[CONF_TIMEOUT_RECEIVE];
-  tain_now_g();
-  tain_addsec_g(&s->pace_end, (int)receive_s);
-  if (tain_less(&s->message_end, &s->pace_end)) s->pace_end = s->message_end;
-  wire_step_on(&s->wire, &s->pace_end, receive_s);
+  s->pace_end_ms = wallclock_steady_ms() + (int64_t)receive_s * 1000;
+  if (s->message_end_ms < s->pace_end_ms) s->pace_end_ms = s->message_end_ms;
+  wire_step_on(&s->wire, s->pace_end_ms, receive_s);
   s->pace = s->tenth = 0;
 }
 
 /* The time for a message begins. */
 static void message_pace_begin(session *s)
 {
-  tain_now_g();
-  tain_copynow(&s->came_since);
-  tain_addsec_g(&s->message_end, (int)s->timeout[CONF_TIMEOUT_MESSAGE]);
+  s->came_since_ms = wallclock_steady_ms();
+  s->message_end_ms = s->came_since_ms + (int64_t)s->timeout[CONF_TIMEOUT_MESSAGE] * 1000;
   s->came = 0;
   pace_begin(s);
 }
 
 int receive_slow(session const *s)
 {
-  tain tenth, took;
-  tain_addsec(&tenth, &s->came_since, (int)s->timeout[CONF_TIMEOUT_MESSAGE] / 10);
-  if (tain_future(&tenth)) return 0;
-  tain_sub(&took, &STAMP, &s->came_since);
-  return s->came / RECEIVE_RATE_LEAST < tai_sec(tain_secp(&took));
+  uint64_t took_s = (uint64_t)(wallclock_steady_ms() - s->came_since_ms) / 1000;
+  return took_s >= s->timeout[CONF_TIMEOUT_MESSAGE] / 10 && s->came / RECEIVE_RATE_LEAST < took_s;
 }
 
 /* 1, s->fault saying whether there is a message to be written; 0: the session is over. */
@@ -345,7 +340,7 @@ static int chunk_read(session *s, uint64_t left, int refused)
   size_t len;
   if (refused && !s->chunk_refused) message_pace_begin(s);
   else if (refused) pace_begin(s);
-  else wire_step_on(&s->wire, &s->pace_end, s->timeout[CONF_TIMEOUT_RECEIVE]);
+  else wire_step_on(&s->wire, s->pace_end_ms, s->timeout[CONF_TIMEOUT_RECEIVE]);
   while (left)
   {
     char const *in = content_peek(s, &len);

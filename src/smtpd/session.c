@@ -1,20 +1,21 @@
 #include "smtpd/smtpd-internal.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <skalibs/djbunix.h>
-#include <skalibs/iopause.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
 #include "base/instance.h"
 #include "base/log.h"
-#include "base/program.h"
+#include "base/wallclock.h"
 #include "smtp/chars.h"
 #include "smtp/reply.h"
 #include "smtpd/clients.h"
+#include "start/program.h"
 
 /* So much of what is no SMTP is logged. */
 #define FOREIGN_SHOWN 100
@@ -66,8 +67,7 @@ void session_forgive(session *s)
 {
   s->errors = s->junk = s->rcpts_over = 0;
   s->fruitful = 1;
-  tain_now_g();
-  tain_copynow(&s->since);
+  s->since_ms = wallclock_steady_ms();
 }
 
 /* Looked up nowhere, a client has no name. */
@@ -384,10 +384,9 @@ static int hurried(void *data)
  */
 static int outstayed(session *s)
 {
-  tain end;
+  int64_t end_ms = s->since_ms + (int64_t)s->timeout[CONF_TIMEOUT_COMMAND] * 1000;
   if (s->content == CONTENT_CHUNKS) return 0;
-  tain_addsec(&end, &s->since, (int)s->timeout[CONF_TIMEOUT_COMMAND]);
-  if (tain_future(&end) || !clients_many(&s->seat)) return 0;
+  if (wallclock_steady_ms() < end_ms || !clients_many(&s->seat)) return 0;
   s->wire.state = WIRE_TIMEOUT;
   return 1;
 }
@@ -398,8 +397,8 @@ static void command_step(session *s)
   unsigned int command_s = s->timeout[CONF_TIMEOUT_COMMAND];
   s->tenth = 0;
   wire_step(&s->wire, command_s);
-  if (s->content == CONTENT_CHUNKS && tain_less(&s->pace_end, &s->wire.end))
-    wire_step_on(&s->wire, &s->pace_end, command_s);
+  if (s->content == CONTENT_CHUNKS && s->pace_end_ms < s->wire.end_ms)
+    wire_step_on(&s->wire, s->pace_end_ms, command_s);
 }
 
 static int session_talk(session *s)
@@ -441,15 +440,14 @@ static int session_begin(session *s, char const *instance)
   s->subdomains = UINT64_MAX;
   s->writer.fd = -1;
   s->verb = "CONNECT";
-  tain_now_g();
-  tain_copynow(&s->since);
+  s->since_ms = wallclock_steady_ms();
   if (!strings_empty(s)) return session_broken(s);
   s->instance = instance_open(instance);
   if (s->instance == -1 || fstat(s->instance, &st) == -1) return instance_missing(s, instance);
   program_become(s->instance);
   s->conf = conf_open(s->instance);
   if (s->conf == -1 || !conf_me(s->conf, &s->me) || !conf_timeouts(s->conf, s->timeout)) return session_broken(s);
-  s->policy = (policy){ .conf = s->conf, .socket = buffer_fd(&s->wire.in), .client = &s->client,
+  s->policy = (policy){ .conf = s->conf, .socket = s->wire.in_fd, .client = &s->client,
                          .owner = st.st_uid, .me = s->me.s };
   return 1;
 }
@@ -608,15 +606,11 @@ static unsigned int linger_ms(session const *s)
 static void session_linger(session const *s)
 {
   unsigned int ms = s->counted ? linger_ms(s) : 0;
-  iopause_fd x = { .fd = s->stop, .events = IOPAUSE_READ };
-  tain deadline;
+  struct pollfd x = { .fd = s->stop, .events = POLLIN };
   if (!ms) return;
   fd_close(0);
   fd_close(1);
-  tain_now_g();
-  tain_from_millisecs(&deadline, (int)ms);
-  tain_add_g(&deadline, &deadline);
-  iopause_g(&x, 1, &deadline);
+  poll(&x, 1, (int)ms);
 }
 
 /* Who is told that there are too many connections has a line of its own, or none. */

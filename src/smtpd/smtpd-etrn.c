@@ -13,11 +13,10 @@
 #include <skalibs/sgetopt.h>
 #include <skalibs/sig.h>
 #include <skalibs/strerr.h>
-#include <skalibs/tai.h>
 #include <skalibs/types.h>
 
 #include "base/instance.h"
-#include "base/program.h"
+#include "start/program.h"
 
 #define USAGE "smtpd-etrn [-C DIR]"
 #define dieusage() strerr_die(100, "usage: ", USAGE)
@@ -83,7 +82,6 @@ int main(int argc, char const *const *argv)
   log_init();
   log_name();
   umask(007);
-  if (!tain_now_set_stopwatch_g()) strerr_diefusys(111, "read the clock");
   s.stop = stop_init();
   if (!peer_read(&s.client, 0)) strerr_diefusys(111, "tell who the client is");
   if (!wire_init(&s.wire, 0, 1, s.stop)) strerr_diefusys(111, "use descriptors 0 and 1");

@@ -126,7 +126,7 @@ typedef struct session
   int counted;                /* the client has one of the places that its kind may have */
   unsigned int places;        /* that may be */
   int fruitful;               /* something came of it: a message taken, a flush asked for */
-  tain since;                 /* when it began, or was forgiven last */
+  int64_t since_ms;           /* when it began, or was forgiven last */
   char const *verb;           /* where we are, for the log */
   char who[SESSION_WHO_MAX];  /* the client, for the log */
   session_count counts[SMTP_UNKNOWN + 1]; /* by verb */
@@ -151,11 +151,11 @@ typedef struct session
   uint64_t octets;
   uint64_t unlooked;          /* of these, and of the envelope, since the disk was looked at */
   size_t pace;                /* octets that came since the time for the next 64 KiB began */
-  tain pace_end;              /* when it ends */
+  int64_t pace_end_ms;        /* when it ends */
   size_t tenth;               /* octets that came within the present tenth of it */
   uint64_t came;              /* octets that came of the message */
-  tain came_since;            /* when that began */
-  tain message_end;           /* when it has to be over */
+  int64_t came_since_ms;      /* when that began */
+  int64_t message_end_ms;     /* when it has to be over */
   message_writer writer;      /* large, and not touched before there is content */
 
   stralloc domain;            /* the recipient or node in hand; strings */

@@ -1,0 +1,654 @@
+#include "send/connection-internal.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "base/wallclock.h"
+#include "smtp/reply.h"
+
+/* A slow link is no dead one: this much in each "data block" timeout is enough. */
+#define BLOCK_OCTETS 16384
+/*
+ * What a message takes at a server, next to its round trips; and how long others may wait, at their
+ * connection, for that.
+ */
+#define SERVER_MS 5
+#define WORTH_MS 80
+/* Descriptors that are no message's. */
+#define DESCRIPTORS_OWN 16
+/*
+ * Reads and writes in one step, before the clock and SIGTERM are looked at: a peer can keep us busy
+ * with either.
+ */
+#define STEP_TURNS 16
+/* A peer that was told QUIT is owed no long wait for its goodbye. */
+#define QUIT_WAIT_MS 2000
+
+/* How each step is called in log lines (Postfix's words), and how long it may take. */
+static struct step
+{
+  char const *during;   /* "lost connection with HOST while ..." */
+  char const *command;  /* "in reply to ..." */
+  enum destination_timeout timeout;
+} const steps[] =
+{
+  [PIPELINE_GREETING] = { "receiving the initial server greeting", "",
+                          DESTINATION_TIMEOUT_GREETING },
+  [PIPELINE_EHLO] = { "performing the EHLO handshake", "EHLO", DESTINATION_TIMEOUT_HELO },
+  [PIPELINE_HELO] = { "performing the HELO handshake", "HELO", DESTINATION_TIMEOUT_HELO },
+  [PIPELINE_MAIL] = { "sending MAIL FROM", "MAIL FROM", DESTINATION_TIMEOUT_MAIL },
+  [PIPELINE_RCPT] = { "sending RCPT TO", "RCPT TO", DESTINATION_TIMEOUT_RCPT },
+  [PIPELINE_DATA] = { "sending DATA command", "DATA", DESTINATION_TIMEOUT_DATAINIT },
+  [PIPELINE_CONTENT] = { "sending end of data -- message may be sent more than once", "end of DATA",
+                         DESTINATION_TIMEOUT_DATADONE },
+  [PIPELINE_BDAT] = { "sending BDAT -- message may be sent more than once", "BDAT",
+                      DESTINATION_TIMEOUT_DATADONE },
+  [PIPELINE_RSET] = { "sending RSET", "RSET", DESTINATION_TIMEOUT_MAIL },
+  [PIPELINE_QUIT] = { "sending QUIT", "QUIT", DESTINATION_TIMEOUT_QUIT },
+  [PIPELINE_NOTHING] = { "sending message body", "", DESTINATION_TIMEOUT_DATABLOCK },
+};
+
+char const *connection_command(enum pipeline_kind kind)
+{
+  return steps[kind].command;
+}
+
+static void step_begins(connection *s)
+{
+  s->since_ms = wallclock_steady_ms();
+  s->since_sent = 0;
+}
+
+/* --- the end -------------------------------------------------------------------------- */
+
+void connection_job_close(connection *s, outbox_job *job)
+{
+  report_done(s->out, job);
+  outbox_forget(s->jobs, job);
+}
+
+static void connection_end(connection *s, enum connection_end end)
+{
+  channel_close(&s->channel);
+  s->state = CONNECTION_ENDED;
+  s->end = end;
+  s->writing = 0;
+}
+
+outbox_job *connection_head(connection const *s)
+{
+  outbox_job *job = pipeline_job(&s->owed);
+  return job ? job : s->writing;
+}
+
+static enum pipeline_kind kind_at_present(connection const *s)
+{
+  pipeline_reply const *e = pipeline_head(&s->owed);
+  if (!e || (e->kind == PIPELINE_BDAT && channel_pending(&s->channel))) return PIPELINE_NOTHING;
+  return e->kind;
+}
+
+/* End with s->text as the reason.  Whose turn it was, connection_step()'s caller has to judge. */
+static void connection_fail(connection *s, char const *code)
+{
+  s->code = code;
+  s->head = connection_head(s);
+  s->lost_at = kind_at_present(s);
+  if (s->state == CONNECTION_QUITTING) connection_end(s, CONNECTION_END_QUIT);
+  else connection_end(s, s->state == CONNECTION_OPEN ? CONNECTION_END_LOST : CONNECTION_END_SITE);
+}
+
+static char const *words_at_present(connection const *s)
+{
+  return steps[kind_at_present(s)].during;
+}
+
+static void connection_lost(connection *s)
+{
+  if (s->state == CONNECTION_QUITTING
+   || !(pipeline_head(&s->owed) || s->writing || outbox_ready(s->jobs)))
+  {
+    connection_end(s, CONNECTION_END_QUIT);
+    return;
+  }
+  s->loss = CONNECTION_LOSS_CLOSED;
+  text_join(s->text, sizeof s->text, JOB_TEXT_LOST, s->peer, " while ", words_at_present(s));
+  connection_fail(s, "4.4.2");
+}
+
+static void connect_failed(connection *s, char const *why)
+{
+  text_join(s->text, sizeof s->text, "connect to ", s->out->relay, ": ", why);
+  connection_fail(s, "4.4.1");
+}
+
+static void timed_out(connection *s)
+{
+  if (s->state == CONNECTION_CONNECTING) connect_failed(s, strerror(ETIMEDOUT));
+  else if (s->state == CONNECTION_QUITTING) connection_end(s, CONNECTION_END_QUIT);
+  else
+  {
+    s->loss = CONNECTION_LOSS_SILENT;
+    text_join(s->text, sizeof s->text, JOB_TEXT_SILENT, s->peer, " timed out while ",
+              words_at_present(s));
+    connection_fail(s, "4.4.2");
+  }
+}
+
+char const *connection_code(char out[SMTP_STATUS_MAX], connection const *s, char class)
+{
+  text_join(out, SMTP_STATUS_MAX, s->reply.status);
+  out[0] = class;
+  return out;
+}
+
+int connection_reply_positive(connection const *s)
+{
+  return s->reply.code / 100 == 2;
+}
+
+void connection_break_off(connection *s)
+{
+  s->loss = CONNECTION_LOSS_LIED;
+  connection_end(s, CONNECTION_END_LOST);
+}
+
+/*
+ * The connection was refused: what that means for the message whose turn it was, is another
+ * question.
+ */
+static void connection_refused(connection *s, enum pipeline_kind kind)
+{
+  char const *command = connection_command(kind);
+  if (s->reply.code == 421) s->loss = CONNECTION_LOSS_REFUSED;
+  if (kind == PIPELINE_GREETING)
+    text_join(s->text, sizeof s->text, "host ", s->peer, " refused to talk to me: ", s->reply.text);
+  else if (!*command)
+    text_join(s->text, sizeof s->text, "host ", s->peer, JOB_TEXT_SAID, s->reply.text);
+  else
+    text_join(s->text, sizeof s->text, "host ", s->peer, JOB_TEXT_SAID, s->reply.text,
+              " (in reply to ", command, " command)");
+  connection_fail(s, connection_code(s->code_text, s, '4'));
+}
+
+/* --- writing -------------------------------------------------------------------------- */
+
+int connection_expect(connection *s, enum pipeline_kind kind, outbox_job *job, size_t rcpt)
+{
+  pipeline_reply entry = { kind, job, rcpt };
+  if (!pipeline_head(&s->owed)) step_begins(s);
+  if (!pipeline_push(&s->owed, &entry))
+  {
+    text_join(s->text, sizeof s->text, "out of memory");
+    connection_fail(s, "4.3.0");
+    return 0;
+  }
+  if (job) job->replies++;
+  return 1;
+}
+
+/* Put commands while they may be put. */
+static void connection_fill(connection *s)
+{
+  enum channel_result r;
+  do r = s->state == CONNECTION_OPEN && !s->broken ? channel_ready(&s->channel) : CHANNEL_BLOCKED;
+  while (r == CHANNEL_OK && transaction_write(s));
+  if (r == CHANNEL_FILE) transaction_break(s);
+}
+
+static void progress(connection *s, size_t sent)
+{
+  if (sent) s->moved_ms = wallclock_steady_ms();
+  s->since_sent += sent;
+  if (s->since_sent >= BLOCK_OCTETS || !channel_pending(&s->channel)) step_begins(s);
+}
+
+/* What is left then waits to go out, or cannot be put yet: connection_fill() is last. */
+static void connection_write(connection *s)
+{
+  unsigned int turns = STEP_TURNS;
+  for (;;)
+  {
+    enum channel_result r;
+    size_t sent;
+    connection_fill(s);
+    if (s->state == CONNECTION_ENDED || !turns--) return;
+    r = channel_write(&s->channel, &sent);
+    if (r == CHANNEL_FILE) transaction_break(s);
+    if (r != CHANNEL_OK) return; /* a broken connection is found out by reading it to its end */
+    progress(s, sent);
+  }
+}
+
+/* --- greeting and EHLO ----------------------------------------------------------------- */
+
+static void hello_write(connection *s, enum pipeline_kind kind)
+{
+  channel_puts(&s->channel, steps[kind].command);
+  channel_puts(&s->channel, " ");
+  channel_puts(&s->channel, s->where->me);
+  channel_puts(&s->channel, "\r\n");
+  s->hello_ms = wallclock_steady_ms();
+  connection_expect(s, kind, 0, 0);
+}
+
+/* Each message brings a descriptor. */
+static int64_t window_most(void)
+{
+  long files = sysconf(_SC_OPEN_MAX);
+  if (files == -1 || files > OUTBOX_WINDOW + DESCRIPTORS_OWN) return OUTBOX_WINDOW;
+  return files - DESCRIPTORS_OWN;
+}
+
+/*
+ * How many messages are worth being here at once: those that go within WORTH_MS and two round trips,
+ * for in that time no other connection would be ready; and as many again, so that none is missing.
+ * Over a long link that is many where nothing waits for a reply, and next to none where each message
+ * takes round trips of its own.
+ */
+static size_t window_worth(connection const *s)
+{
+  int64_t most = window_most();
+  int pipelining = (s->extensions & SMTP_EXT_PIPELINING) != 0;
+  int64_t trips = !pipelining ? 4 : !(s->extensions & SMTP_EXT_CHUNKING);
+  int64_t trip_ms = wallclock_steady_ms() - s->hello_ms;
+  int64_t worth = 2 * (WORTH_MS + 2 * trip_ms) / (trips * trip_ms + SERVER_MS);
+  if (worth > most) worth = most;
+  return worth < 1 ? 1 : (size_t)worth;
+}
+
+static void connection_opens(connection *s)
+{
+  s->state = CONNECTION_OPEN;
+  s->out->open_us = wallclock_us();
+  s->window = window_worth(s);
+  report_window(s->out, s->window);
+  report_up(s->out, s->reply.text);
+}
+
+/*
+ * Does the MX call itself what we call ourselves?  Then mail for it would only come back (RFC 5321
+ * section 6.3).
+ */
+static int peer_is_us(connection const *s)
+{
+  char const *name = s->reply.text + 4;
+  size_t len = s->reply.len > 4 ? strcspn(name, " ") : 0;
+  return s->where->exchangers && len && len == strlen(s->where->me)
+    && !strncasecmp(name, s->where->me, len);
+}
+
+static void end_at_ourselves(connection *s)
+{
+  s->code = "4.4.6";
+  text_join(s->text, sizeof s->text, "host ", s->peer, " goes by our own name");
+  connection_end(s, CONNECTION_END_OURSELVES);
+}
+
+static void hello_replied(connection *s, enum pipeline_kind kind)
+{
+  if (connection_reply_positive(s) && peer_is_us(s)) end_at_ourselves(s);
+  else if (connection_reply_positive(s)) connection_opens(s);
+  else if (kind == PIPELINE_EHLO && s->reply.code / 100 == 5)
+  {
+    s->extensions = 0;
+    hello_write(s, PIPELINE_HELO);
+  }
+  else connection_refused(s, kind);
+}
+
+static void greeting_replied(connection *s)
+{
+  if (connection_reply_positive(s) && peer_is_us(s)) end_at_ourselves(s);
+  else if (connection_reply_positive(s)) hello_write(s, PIPELINE_EHLO);
+  else connection_refused(s, PIPELINE_GREETING);
+}
+
+/* --- reading --------------------------------------------------------------------------- */
+
+static void nonsense(connection *s, char const *line, size_t len)
+{
+  char said[200];
+  size_t n = len < sizeof said - 1 ? len : sizeof said - 1;
+  memcpy(said, line, n);
+  said[n] = 0;
+  smtp_text_clean(said, n);
+  text_join(s->text, sizeof s->text, "host ", s->peer, JOB_TEXT_NONSENSE, said);
+  connection_fail(s, "4.5.0");
+}
+
+/*
+ * Nobody can have taken what was not sent: what is left of it would be read for other commands, and
+ * its replies shifted.
+ */
+static int too_early(connection const *s, pipeline_reply const *head)
+{
+  return (head->kind == PIPELINE_BDAT || head->kind == PIPELINE_CONTENT)
+    && head->job == s->begun_last
+    && channel_file_pending(&s->channel) && connection_reply_positive(s);
+}
+
+static void reply_take(connection *s)
+{
+  pipeline_reply const *head = pipeline_head(&s->owed);
+  pipeline_reply e;
+  if (!head)
+  {
+    /* Out of turn: 421 before it closes, or nonsense.  Nobody is harmed: nothing is unanswered. */
+    connection_refused(s, PIPELINE_NOTHING);
+    return;
+  }
+  if (s->reply.code == 421 && head->kind != PIPELINE_QUIT)
+  {
+    connection_refused(s, head->kind);
+    return;
+  }
+  if (too_early(s, head))
+  {
+    nonsense(s, s->reply.text, s->reply.len);
+    return;
+  }
+  e = pipeline_pop(&s->owed);
+  if (e.job) e.job->replies--;
+  step_begins(s);
+  switch (e.kind)
+  {
+    case PIPELINE_GREETING: greeting_replied(s); break;
+    case PIPELINE_EHLO: case PIPELINE_HELO: hello_replied(s, e.kind); break;
+    case PIPELINE_RSET: if (!connection_reply_positive(s)) connection_refused(s, e.kind); break;
+    case PIPELINE_QUIT: connection_end(s, CONNECTION_END_QUIT); break;
+    default: transaction_replied(s, &e); break;
+  }
+}
+
+static void reply_begin(connection *s)
+{
+  s->reply.lines = 0;
+  s->reply.len = 0;
+  s->reply.text[0] = 0;
+}
+
+static void reply_add(connection *s, char const *line, size_t len, smtp_reply_line const *parsed)
+{
+  connection_reply *reply = &s->reply;
+  size_t room = sizeof reply->text - 1 - reply->len;
+  if (reply->len && room)
+  {
+    reply->text[reply->len++] = ' ';
+    room--;
+  }
+  if (len > room) len = room;
+  memcpy(reply->text + reply->len, line, len);
+  reply->len += len;
+  smtp_text_clean(reply->text, reply->len);
+  reply->text[reply->len] = 0;
+  reply->code = parsed->code;
+  smtp_status_scan(reply->status, parsed->code, parsed->text, parsed->textlen);
+}
+
+static void extension_take(connection *s, smtp_reply_line const *line)
+{
+  unsigned long long size = s->size_max;
+  unsigned int offered = smtp_extension_scan(line->text, line->textlen, &size) & ~s->where->without;
+  if (offered & SMTP_EXT_SIZE) s->size_max = size;
+  s->extensions |= offered;
+}
+
+static void line_take(connection *s, char const *line, size_t len)
+{
+  smtp_reply_line parsed;
+  pipeline_reply const *e = pipeline_head(&s->owed);
+  if (!smtp_reply_scan(line, len, &parsed) || s->reply.lines == SMTP_REPLY_LINES_MAX)
+  {
+    nonsense(s, line, len);
+    return;
+  }
+  if (e && e->kind == PIPELINE_EHLO && s->reply.lines) extension_take(s, &parsed);
+  reply_add(s, line, len, &parsed);
+  s->reply.lines++;
+  if (!parsed.last) return;
+  reply_take(s);
+  reply_begin(s);
+}
+
+/* The only thing left on the wire is a message that cannot be ended, or what nobody waits for. */
+static int nothing_to_wait_for(connection const *s)
+{
+  pipeline_reply const *e = pipeline_head(&s->owed);
+  return (s->broken && (!e || e->job == s->broken)) || (s->sealed && !e && !s->writing);
+}
+
+static void lines_take(connection *s)
+{
+  char const *line;
+  size_t len;
+  while (s->state != CONNECTION_ENDED && !nothing_to_wait_for(s)
+   && channel_line(&s->channel, &line, &len))
+    line_take(s, line, len);
+}
+
+/* Once, and again only where the buffer was too small for all there is. */
+static void connection_read(connection *s)
+{
+  unsigned int turns = STEP_TURNS;
+  enum channel_result r;
+  do
+  {
+    r = channel_read(&s->channel);
+    if (r == CHANNEL_OK)
+    {
+      s->moved_ms = wallclock_steady_ms();
+      lines_take(s);
+    }
+    else if (r == CHANNEL_END) connection_lost(s);
+  }
+  while (s->state != CONNECTION_ENDED && r == CHANNEL_OK && channel_full(&s->channel) && --turns);
+}
+
+/* --- the connection -------------------------------------------------------------------- */
+
+void connection_init(connection *s, destination const *where, candidates const *to, outbox *jobs,
+                     report *out)
+{
+  memset(s, 0, offsetof(connection, channel));
+  s->where = where;
+  s->candidates = to;
+  s->jobs = jobs;
+  s->out = out;
+  s->state = CONNECTION_ENDED;
+  channel_init(&s->channel, -1);
+}
+
+static void names_make(connection *s, host_address const *to)
+{
+  char address[DESTINATION_ADDRESS_MAX];
+  char port[TEXT_NUMBER_MAX];
+  destination_address_format(address, &to->address);
+  text_join(s->peer, sizeof s->peer, to->name, "[", address, "]");
+  text_join(s->out->relay, sizeof s->out->relay, s->peer, ":",
+            text_number(port, destination_address_port(&to->address)));
+}
+
+void connection_begin(connection *s)
+{
+  host_address const *to = &s->candidates->hosts.address[s->candidates->at];
+  int one = 1;
+  pipeline owed = s->owed;
+  connection_init(s, s->where, s->candidates, s->jobs, s->out);
+  s->owed = owed;
+  pipeline_clear(&s->owed);
+  s->state = CONNECTION_CONNECTING;
+  s->stop_ms = -1;
+  s->out->connect_us = wallclock_us();
+  s->out->open_us = 0;
+  names_make(s, to);
+  reply_begin(s);
+  step_begins(s);
+  s->moved_ms = s->since_ms;
+  s->until_ms = candidates_until_ms(s->candidates, 0);
+  s->channel.fd = socket(to->address.socket.ss_family,
+                         SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (s->channel.fd == -1)
+  {
+    connect_failed(s, strerror(errno));
+    return;
+  }
+  /* Everything is written in pieces as large as can be: nothing is gained by waiting for more. */
+  setsockopt(s->channel.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  if (connect(s->channel.fd, (struct sockaddr const *)&to->address.socket, to->address.size) == -1
+   && errno != EINPROGRESS)
+    connect_failed(s, strerror(errno));
+}
+
+static void connect_finish(connection *s)
+{
+  int error = 0;
+  socklen_t len = sizeof error;
+  if (getsockopt(s->channel.fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1) error = errno;
+  if (error)
+  {
+    connect_failed(s, strerror(error));
+    return;
+  }
+  s->state = CONNECTION_GREETING;
+  s->until_ms = candidates_until_ms(s->candidates, 1);
+  connection_expect(s, PIPELINE_GREETING, 0, 0);
+}
+
+/* It has not answered EHLO yet. */
+static int reaching(connection const *s)
+{
+  return s->state == CONNECTION_CONNECTING || s->state == CONNECTION_GREETING;
+}
+
+/* --- stopping, waiting ------------------------------------------------------------------ */
+
+void connection_stop(connection *s, int64_t ms)
+{
+  int64_t at = wallclock_steady_ms() + ms;
+  if (!s->stopping || at < s->stop_ms) s->stop_ms = at;
+  s->stopping = 1;
+}
+
+static void quit_write(connection *s)
+{
+  s->state = CONNECTION_QUITTING;
+  channel_puts(&s->channel, "QUIT\r\n");
+  connection_expect(s, PIPELINE_QUIT, 0, 0);
+}
+
+static int quit_wanted(connection const *s)
+{
+  return s->state != CONNECTION_ENDED
+    && (s->stopping || (s->state == CONNECTION_OPEN && transaction_none_here(s)));
+}
+
+/*
+ * QUIT once nothing is on the wire; do not wait, when stopping, for a peer that has not even said
+ * hello.
+ */
+static void quit_continue(connection *s)
+{
+  if (s->stopping && reaching(s)) connection_end(s, CONNECTION_END_QUIT);
+  else if (s->state == CONNECTION_OPEN && !pipeline_head(&s->owed) && !s->writing) quit_write(s);
+}
+
+static int64_t step_deadline(connection const *s)
+{
+  enum destination_timeout which = s->state == CONNECTION_CONNECTING ? DESTINATION_TIMEOUT_CONNECT
+    : channel_pending(&s->channel) ? DESTINATION_TIMEOUT_DATABLOCK
+    : steps[kind_at_present(s)].timeout;
+  int64_t ms = (int64_t)s->where->timeout_s[which] * 1000;
+  if (s->state == CONNECTION_QUITTING && ms > QUIT_WAIT_MS) ms = QUIT_WAIT_MS;
+  if (reaching(s) && s->until_ms < s->since_ms + ms) return s->until_ms;
+  return s->since_ms + ms;
+}
+
+static int resting(connection const *s)
+{
+  return s->state == CONNECTION_OPEN && !pipeline_head(&s->owed) && !channel_pending(&s->channel)
+    && !s->writing;
+}
+
+int64_t connection_deadline(connection const *s)
+{
+  int64_t deadline;
+  if (s->state == CONNECTION_ENDED) return -1;
+  if (resting(s)) return s->stopping ? 0 : -1;
+  deadline = step_deadline(s);
+  if (!s->stopping || s->state == CONNECTION_QUITTING || s->stop_ms >= deadline) return deadline;
+  return s->stop_ms;
+}
+
+void connection_poll(connection const *s, struct pollfd *p)
+{
+  p->fd = s->channel.fd;
+  p->revents = 0;
+  if (s->state == CONNECTION_CONNECTING) p->events = POLLOUT;
+  else p->events = (short)(POLLIN | (channel_pending(&s->channel) ? POLLOUT : 0));
+}
+
+/* --- silence ------------------------------------------------------------------------------ */
+
+static int waiting(connection const *s)
+{
+  return reaching(s) || (s->state == CONNECTION_OPEN && !resting(s));
+}
+
+int64_t connection_silent_ms(connection *s)
+{
+  int unsent = 0;
+  if (!waiting(s)) return 0;
+  if (s->state != CONNECTION_CONNECTING && ioctl(s->channel.fd, TIOCOUTQ, &unsent) == 0
+   && unsent != s->unsent)
+    s->moved_ms = wallclock_steady_ms();
+  s->unsent = unsent;
+  return wallclock_steady_ms() - s->moved_ms;
+}
+
+int connection_sealable(connection const *s)
+{
+  return s->state == CONNECTION_OPEN && !s->sealed && !channel_pending(&s->channel)
+    && connection_head(s);
+}
+
+void connection_seal(connection *s)
+{
+  outbox_job const *head = connection_head(s);
+  s->sealed = 1;
+  pipeline_end_with(&s->owed, head);
+  if (s->writing != head) s->writing = 0;
+}
+
+/* --- time ---------------------------------------------------------------------------------- */
+
+static void deadline_check(connection *s)
+{
+  int64_t deadline = connection_deadline(s);
+  if (deadline == -1 || wallclock_steady_ms() < deadline) return;
+  if (s->stopping && s->stop_ms <= deadline && s->state != CONNECTION_QUITTING)
+    connection_end(s, CONNECTION_END_QUIT);
+  else timed_out(s);
+}
+
+void connection_step(connection *s, short revents)
+{
+  if (s->state == CONNECTION_CONNECTING && revents) connect_finish(s);
+  if (s->state != CONNECTION_CONNECTING && s->state != CONNECTION_ENDED)
+  {
+    if (revents & (POLLIN | POLLHUP | POLLERR)) connection_read(s);
+    if (s->state != CONNECTION_ENDED) connection_write(s);
+  }
+  if (quit_wanted(s)) quit_continue(s);
+  if (s->state == CONNECTION_QUITTING) connection_write(s);
+  if (s->state != CONNECTION_ENDED && nothing_to_wait_for(s))
+    connection_end(s, CONNECTION_END_QUIT);
+  if (s->state != CONNECTION_ENDED) deadline_check(s);
+}

@@ -1,0 +1,158 @@
+#ifndef SEND_CONNECTION_H
+#define SEND_CONNECTION_H
+
+/*
+ * One SMTP connection to one address, client's side (RFC 5321), shaped for long links.
+ *
+ * Commands are written as early as the peer's extensions allow, and every command written puts
+ * an entry into the list of expected replies; replies are taken in that order.  Writing and
+ * reading know of each other only through that list and the jobs' fields.
+ *
+ *   CHUNKING and PIPELINING  MAIL RCPT... BDAT LAST and content, of message after message,
+ *                            nothing waits for anything; RSET parts those whose end is not known
+ *   PIPELINING               MAIL RCPT... DATA in one go; after 354 the content, its last dot
+ *                            together with the next message's MAIL RCPT... DATA
+ *   neither                  a command, its reply, the next command
+ *
+ * The caller polls: connection_poll(), then connection_step() with what poll(2) said.
+ */
+
+#include <poll.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/wallclock.h"
+#include "job/job.h"
+#include "send/candidates.h"
+#include "send/channel.h"
+#include "send/destination.h"
+#include "send/host.h"
+#include "send/outbox.h"
+#include "send/pipeline.h"
+#include "send/report.h"
+
+/* What may be unanswered at once: it is sent again when the link drops. */
+#define CONNECTION_WINDOW_OCTETS 1048576
+/* A message over this is not sent by BDAT before one recipient at least is accepted. */
+#define CONNECTION_BLIND_OCTETS 1048576
+
+enum connection_state
+{
+  CONNECTION_CONNECTING,
+  CONNECTION_GREETING,   /* until the EHLO or HELO is answered */
+  CONNECTION_OPEN,       /* mail can go */
+  CONNECTION_QUITTING,
+  CONNECTION_ENDED
+};
+
+enum connection_end
+{
+  CONNECTION_END_NONE,
+  CONNECTION_END_QUIT,      /* nothing went wrong, or the peer closed when nothing was owed */
+  CONNECTION_END_SITE,      /* unreachable, or not as far as EHLO: code and text say why */
+  CONNECTION_END_OURSELVES, /* the peer goes by our own name: code and text say so */
+  CONNECTION_END_LOST       /* it was open: refused any more, lost, silent, or nonsense: the same */
+};
+
+/* How a connection was lost. */
+enum connection_loss
+{
+  CONNECTION_LOSS_SAID,    /* the server said something that ends it: nonsense, no to RSET */
+  CONNECTION_LOSS_CLOSED,  /* it ended without a word: the server, or the link */
+  CONNECTION_LOSS_SILENT,
+  CONNECTION_LOSS_REFUSED, /* the server closed it with 421 */
+  CONNECTION_LOSS_LIED     /* the server does not know what it offered, see lied */
+};
+
+/* A reply while its lines come in. */
+typedef struct connection_reply
+{
+  unsigned int code;
+  unsigned int lines;
+  char status[SMTP_STATUS_MAX]; /* of the last line */
+  size_t len;
+  char text[JOB_TEXT_MAX];      /* all lines, codes included, a space between them */
+} connection_reply;
+
+typedef struct connection
+{
+  enum connection_state state;
+  enum connection_end end;
+  char const *code;             /* why it ended, strings */
+  char code_text[SMTP_STATUS_MAX];
+  char text[JOB_TEXT_MAX];
+  /* with CONNECTION_END_LOST: the message whose turn it was, or NULL; all begun is as it was then */
+  outbox_job *head;
+  enum connection_loss loss;
+  enum pipeline_kind lost_at;   /* the reply that came next */
+  size_t carried_out;           /* messages that were answered to their end */
+  size_t settled;               /* recipients that were sent to or refused for good */
+
+  destination const *where;
+  candidates const *candidates;
+  outbox *jobs;
+  report *out;
+  char peer[REPORT_RELAY_MAX];  /* "host[address]" */
+
+  int64_t hello_ms;             /* when EHLO was said */
+  size_t window;                /* messages worth being here at once, as reported */
+  unsigned int extensions;      /* smtp_extension */
+  unsigned int lied;            /* of them: those that turned out not to work */
+  unsigned long long size_max;  /* 0: not said */
+
+  pipeline owed;                /* the replies that must come next */
+  outbox_job *writing;          /* begun, and not all of its commands are written, or NULL */
+  outbox_job *begun_last;
+  outbox_job *broken;           /* its content cannot be read: the connection ends with it */
+  int transaction;              /* the peer may have one open: RSET before the next MAIL */
+  uint64_t unanswered;          /* octets of content */
+
+  int sealed;                   /* see connection_seal() */
+  int stopping;                 /* begin no more messages */
+  int64_t stop_ms;              /* give up then */
+  int64_t until_ms;             /* the site is to have answered EHLO by then */
+  int64_t since_ms;             /* when the present step began */
+  int64_t moved_ms;             /* when anything went last, either way */
+  int unsent;                   /* octets the kernel had not got through then */
+  size_t since_sent;            /* octets that went since */
+
+  connection_reply reply;
+  channel channel;
+} connection;
+
+extern void connection_init(connection *s, destination const *where, candidates const *candidates,
+                            outbox *jobs, report *out);
+
+/* Begin to connect to the present address of the way.  Look at s->state afterwards: it may have ended already. */
+extern void connection_begin(connection *s);
+
+/* What to wait for, and until when (wallclock_steady_ms(), -1 for ever). */
+extern void connection_poll(connection const *s, struct pollfd *p);
+extern int64_t connection_deadline(connection const *s);
+
+/* Do what can be done now; revents of poll(2), 0 when only the time or the jobs have changed. */
+extern void connection_step(connection *s, short revents);
+
+/*
+ * Begin no more messages, finish what is on the wire within ms, then QUIT.
+ * A later call can only make it sooner.
+ */
+extern void connection_stop(connection *s, int64_t ms);
+
+/*
+ * For how long has nothing moved, while something should?  Octets that the kernel still sends count as moving:
+ * a link may be slow.  0 where nothing is waited for.
+ */
+extern int64_t connection_silent_ms(connection *s);
+
+/* The message whose reply comes next, or NULL. */
+extern outbox_job *connection_head(connection const *s);
+
+/*
+ * Wait for the head's replies, and then for nothing more: what is on the wire behind it is another connection's from
+ * now on, and this one ends with the head.  Only where all that was put has gone out.
+ */
+extern int connection_sealable(connection const *s);
+extern void connection_seal(connection *s);
+
+#endif

@@ -1,0 +1,211 @@
+#include "send/destination.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "job/job.h"
+#include "job/nexthop.h"
+#include "smtp/reply.h"
+
+#define PORT_SMTP 25
+#define LOOKUP_S 30
+#define REACH_S 120
+/* As much as anybody waits, and more. */
+#define SECONDS_MAX 1000000
+
+void destination_init(destination *out)
+{
+  static unsigned int const seconds[DESTINATION_TIMEOUTS] =
+    { 30, 300, 300, 300, 300, 120, 180, 600, 30 };
+  memset(out, 0, sizeof *out);
+  out->port = PORT_SMTP;
+  out->loopbackdns = -1;
+  memcpy(out->timeout_s, seconds, sizeof seconds);
+  out->lookup_s = LOOKUP_S;
+  out->reach_s = REACH_S;
+  if (gethostname(out->me, sizeof out->me - 1) == -1 || !out->me[0]) strcpy(out->me, "localhost");
+}
+
+/* --- addresses ---------------------------------------------------------------------- */
+
+static void address_set4(destination_address *out, struct in_addr address, uint16_t port)
+{
+  struct sockaddr_in *v4 = (struct sockaddr_in *)&out->socket;
+  v4->sin_family = AF_INET;
+  v4->sin_addr = address;
+  v4->sin_port = htons(port);
+  out->size = sizeof *v4;
+}
+
+static void address_set6(destination_address *out, struct in6_addr const *address, uint16_t port)
+{
+  struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&out->socket;
+  v6->sin6_family = AF_INET6;
+  v6->sin6_addr = *address;
+  v6->sin6_port = htons(port);
+  out->size = sizeof *v6;
+}
+
+int destination_address_make(destination_address *out, char const *text, uint16_t port)
+{
+  struct in_addr four;
+  struct in6_addr six;
+  memset(out, 0, sizeof *out);
+  if (!strncasecmp(text, "IPv6:", 5)) text += 5;
+  if (inet_pton(AF_INET6, text, &six) == 1)
+  {
+    if (!IN6_IS_ADDR_V4MAPPED(&six))
+    {
+      address_set6(out, &six, port);
+      return 1;
+    }
+    memcpy(&four, six.s6_addr + 12, sizeof four);
+  }
+  else if (inet_pton(AF_INET, text, &four) != 1) return 0;
+  address_set4(out, four, port);
+  return 1;
+}
+
+char const *destination_address_format(char out[DESTINATION_ADDRESS_MAX],
+                                       destination_address const *address)
+{
+  int family = address->socket.ss_family;
+  void const *octets = family == AF_INET
+    ? (void const *)&((struct sockaddr_in const *)&address->socket)->sin_addr
+    : (void const *)&((struct sockaddr_in6 const *)&address->socket)->sin6_addr;
+  if (!inet_ntop(family, octets, out, DESTINATION_ADDRESS_MAX)) out[0] = 0;
+  return out;
+}
+
+uint16_t destination_address_port(destination_address const *address)
+{
+  return ntohs(address->socket.ss_family == AF_INET
+    ? ((struct sockaddr_in const *)&address->socket)->sin_port
+    : ((struct sockaddr_in6 const *)&address->socket)->sin6_port);
+}
+
+/* --- pieces of text ----------------------------------------------------------------- */
+
+static int number_scan(char const *s, size_t len, uint64_t max, uint64_t *number)
+{
+  job_field field = { s, len };
+  return job_field_number(&field, number) && *number <= max;
+}
+
+static int string_copy(char *out, size_t max, char const *s, size_t len)
+{
+  if (!len || len >= max) return 0;
+  memcpy(out, s, len);
+  out[len] = 0;
+  return 1;
+}
+
+int destination_address_scan(destination_address *out, char const *s, size_t len)
+{
+  char text[DESTINATION_ADDRESS_MAX];
+  uint16_t port;
+  char const *colon = memrchr(s, ':', len);
+  size_t hostlen;
+  if (!colon) return 0;
+  hostlen = (size_t)(colon - s);
+  if (!nexthop_port_scan(colon + 1, len - hostlen - 1, &port)) return 0;
+  if (hostlen > 2 && s[0] == '[' && s[hostlen - 1] == ']') { s++; hostlen -= 2; }
+  return string_copy(text, sizeof text, s, hostlen) && destination_address_make(out, text, port);
+}
+
+/* --- the site line ------------------------------------------------------------------ */
+
+/* An IP address in brackets, or a host name; "IPv6:" is left out of what is kept. */
+static int host_take(destination *out, char const *s, size_t len)
+{
+  destination_address address;
+  if (!string_copy(out->host, sizeof out->host, s, len)) return 0;
+  if (!out->exchangers && destination_address_make(&address, out->host, out->port))
+  {
+    destination_address_format(out->host, &address);
+    return 1;
+  }
+  len = smtp_domain_fold(out->host, out->host, len);
+  out->host[len] = 0;
+  return smtp_domain_ok(out->host, len);
+}
+
+int destination_nexthop_scan(destination *out, char const *s, size_t len)
+{
+  nexthop hop;
+  if (nexthop_scan(&hop, s, len) != NEXTHOP_OK) return 0;
+  out->exchangers = !hop.bracketed;
+  if (hop.port) out->port = hop.port;
+  return host_take(out, hop.host, hop.hostlen);
+}
+
+static int seconds_scan(unsigned int *out, char const *s, size_t len)
+{
+  uint64_t seconds;
+  if (!number_scan(s, len, SECONDS_MAX, &seconds) || !seconds) return 0;
+  *out = (unsigned int)seconds;
+  return 1;
+}
+
+/* Numbers parted by commas; where there are fewer, the last holds for the rest. */
+static int timeouts_scan(unsigned int timeout_s[DESTINATION_TIMEOUTS], char const *s, size_t len)
+{
+  size_t i;
+  for (i = 0; i < DESTINATION_TIMEOUTS; i++)
+  {
+    char const *comma = memchr(s, ',', len);
+    size_t n = comma ? (size_t)(comma - s) : len;
+    if (!seconds_scan(&timeout_s[i], s, n)) return 0;
+    if (!comma) break;
+    s += n + 1;
+    len -= n + 1;
+  }
+  while (++i < DESTINATION_TIMEOUTS) timeout_s[i] = timeout_s[i - 1];
+  return 1;
+}
+
+static int extensions_scan(unsigned int *out, char const *s, size_t len)
+{
+  *out = smtp_extensions_scan(s, len);
+  return *out != 0;
+}
+
+static int switch_scan(int *out, char const *s, size_t len)
+{
+  uint64_t on;
+  if (!number_scan(s, len, 1, &on)) return 0;
+  *out = (int)on;
+  return 1;
+}
+
+int destination_option_scan(destination *out, char const *s, size_t len)
+{
+  char const *equals = memchr(s, '=', len);
+  job_field key = { s, equals ? (size_t)(equals - s) : len };
+  char const *value = equals ? equals + 1 : s + len;
+  size_t valuelen = (size_t)(s + len - value);
+  if (!valuelen) return 1; /* a setting that is empty is none */
+  if (job_field_is(&key, "me")) return string_copy(out->me, sizeof out->me, value, valuelen);
+  if (job_field_is(&key, "listen")) return destination_address_scan(&out->listen, value, valuelen);
+  if (job_field_is(&key, "nameserver"))
+    return destination_address_scan(&out->nameserver, value, valuelen);
+  if (job_field_is(&key, "timeouts")) return timeouts_scan(out->timeout_s, value, valuelen);
+  if (job_field_is(&key, "without")) return extensions_scan(&out->without, value, valuelen);
+  if (job_field_is(&key, "loopbackdns")) return switch_scan(&out->loopbackdns, value, valuelen);
+  if (job_field_is(&key, "lookup")) return seconds_scan(&out->lookup_s, value, valuelen);
+  if (job_field_is(&key, "reach")) return seconds_scan(&out->reach_s, value, valuelen);
+  return 1;
+}
+
+int destination_scan(destination *out, char const *s, size_t len)
+{
+  job_field field;
+  if (!job_field_next(&s, &len, &field) || !destination_nexthop_scan(out, field.s, field.len))
+    return 0;
+  while (job_field_next(&s, &len, &field))
+    if (!destination_option_scan(out, field.s, field.len)) return 0;
+  return 1;
+}

@@ -1,0 +1,72 @@
+#ifndef SEND_DESTINATION_H
+#define SEND_DESTINATION_H
+
+/* Where to send, and how: the "site" line of job.h, taken apart. */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "smtp/domain.h"
+
+/* In the order of the site line's timeouts=; RFC 5321 section 4.5.3.2 but for the first. */
+enum destination_timeout
+{
+  DESTINATION_TIMEOUT_CONNECT, DESTINATION_TIMEOUT_GREETING, DESTINATION_TIMEOUT_HELO,
+  DESTINATION_TIMEOUT_MAIL, DESTINATION_TIMEOUT_RCPT, DESTINATION_TIMEOUT_DATAINIT,
+  DESTINATION_TIMEOUT_DATABLOCK, DESTINATION_TIMEOUT_DATADONE,
+  DESTINATION_TIMEOUT_QUIT,
+  DESTINATION_TIMEOUTS
+};
+
+/* An address and port; size 0 where there is none. */
+typedef struct destination_address
+{
+  socklen_t size;
+  struct sockaddr_storage socket;
+} destination_address;
+
+typedef struct destination
+{
+  char host[SMTP_DOMAIN_MAX + 1];  /* a domain, or an IP address in text */
+  int exchangers;                  /* 1: the MX of host; 0: host itself ("[HOST]") */
+  uint16_t port;
+  char me[SMTP_DOMAIN_MAX + 1];
+  destination_address listen;
+  destination_address nameserver;
+  unsigned int timeout_s[DESTINATION_TIMEOUTS];
+  unsigned int lookup_s;           /* for finding the host, all in all */
+  int loopbackdns;                 /* loopback addresses are taken from the DNS; -1: those of a lab */
+  unsigned int reach_s;            /* until it has answered EHLO, all addresses together */
+  unsigned int without;            /* extensions that are not used though they are offered (smtp_extension) */
+} destination;
+
+/* All defaults: our own host name, port 25, the RFC's timeouts, half a minute for finding the host, two for reaching it. */
+extern void destination_init(destination *out);
+
+/* The next hop, as job/nexthop.h has it.  1, or 0 when it is none. */
+extern int destination_nexthop_scan(destination *out, char const *s, size_t len);
+
+/* One word KEY=VALUE.  A key that is not known is passed over.  0: the value makes no sense. */
+extern int destination_option_scan(destination *out, char const *s, size_t len);
+
+/* What follows "site " in the line.  1 or 0. */
+extern int destination_scan(destination *out, char const *s, size_t len);
+
+/* "192.0.2.1:25", "[2001:db8::1]:25" or "2001:db8::1:25": the last colon parts the port.  1 or 0. */
+extern int destination_address_scan(destination_address *out, char const *s, size_t len);
+
+/*
+ * An IP address in text, with or without "IPv6:" before it, and a port.  1 or 0.
+ * An IPv4 address that is mapped into IPv6 (::ffff:0:0/96) becomes that IPv4 address, which a connection goes to.
+ */
+extern int destination_address_make(destination_address *out, char const *text, uint16_t port);
+
+/* The IP address in text. */
+#define DESTINATION_ADDRESS_MAX 48
+extern char const *destination_address_format(char out[DESTINATION_ADDRESS_MAX],
+                                              destination_address const *address);
+
+extern uint16_t destination_address_port(destination_address const *address);
+
+#endif

@@ -1,0 +1,79 @@
+#include "send/destination.h"
+
+#include <string.h>
+
+#include "smtp/reply.h"
+
+#include "check.h"
+#include "base/log.h"
+
+char const *PROG = "send-destination";
+
+static destination s;
+
+static int scans(char const *line)
+{
+  destination_init(&s);
+  return destination_scan(&s, line, strlen(line));
+}
+
+/* Host, port and whether its MX are asked for. */
+static int destination_is(char const *line, char const *host, unsigned int port, int exchangers)
+{
+  return scans(line) && !strcmp(s.host, host) && s.port == port && s.exchangers == exchangers;
+}
+
+static int address_is(char const *text, char const *address, unsigned int port)
+{
+  destination_address a;
+  char out[DESTINATION_ADDRESS_MAX];
+  return destination_address_scan(&a, text, strlen(text))
+    && !strcmp(destination_address_format(out, &a), address) && destination_address_port(&a) == port;
+}
+
+static int address_wrong(char const *text)
+{
+  destination_address a;
+  return !destination_address_scan(&a, text, strlen(text));
+}
+
+int main(void)
+{
+  CHECK("domain", destination_is("customer.tld", "customer.tld", 25, 1));
+  CHECK("domain folded", destination_is("Customer.TLD.:26", "customer.tld", 26, 1));
+  CHECK("host", destination_is("[mail.customer.tld]", "mail.customer.tld", 25, 0));
+  CHECK("host and port", destination_is("[mail.customer.tld]:2525", "mail.customer.tld", 2525, 0));
+  CHECK("IPv4", destination_is("[192.0.2.1]:25", "192.0.2.1", 25, 0));
+  CHECK("IPv6", destination_is("[2001:DB8::1]:25", "2001:db8::1", 25, 0));
+  CHECK("IPv6 literal", destination_is("[IPv6:2001:db8::1]", "2001:db8::1", 25, 0));
+  CHECK("IPv4 mapped into IPv6", destination_is("[::ffff:192.0.2.1]:25", "192.0.2.1", 25, 0));
+  CHECK("no host", !scans("[]:25") && !scans(":25") && !scans(""));
+  CHECK("not closed", !scans("[192.0.2.1:25"));
+  CHECK("after the bracket", !scans("[192.0.2.1]x") && !scans("[192.0.2.1]:") && !scans("[192.0.2.1]:x"));
+  CHECK("port 0 and beyond", !scans("a.tld:0") && !scans("a.tld:65536") && scans("a.tld:65535"));
+  CHECK("an address has no MX", !scans("192.0.2.1"));
+  CHECK("not a domain", !scans("a..b") && !scans("[-a]"));
+
+  CHECK("me", scans("a.tld me=relay.example tls=may") && !strcmp(s.me, "relay.example"));
+  CHECK("nothing set", scans("a.tld listen= nameserver=") && !s.listen.size && !s.nameserver.size);
+  CHECK("nameserver", scans("a.tld nameserver=[::1]:53") && destination_address_port(&s.nameserver) == 53);
+  CHECK("not an address", !scans("a.tld nameserver=x:53"));
+  CHECK("timeouts", scans("a.tld timeouts=1,2,3,4,5,6,7,8,9") && s.timeout_s[0] == 1 && s.timeout_s[8] == 9);
+  CHECK("one timeout for all", scans("a.tld timeouts=7") && s.timeout_s[0] == 7 && s.timeout_s[8] == 7);
+  CHECK("default timeouts", scans("a.tld") && s.timeout_s[DESTINATION_TIMEOUT_DATADONE] == 600);
+  CHECK("timeouts that make no sense", !scans("a.tld timeouts=0") && !scans("a.tld timeouts=1,,2") && !scans("a.tld timeouts=x"));
+  CHECK("time to find the host", scans("a.tld timeouts=7 lookup=5") && s.lookup_s == 5 && scans("a.tld timeouts=7") && s.lookup_s == 30);
+  CHECK("time to reach it", scans("a.tld reach=5") && s.reach_s == 5 && scans("a.tld timeouts=7") && s.reach_s == 120);
+  CHECK("no time to reach it", !scans("a.tld reach=0") && !scans("a.tld reach=x"));
+  CHECK("no time to find the host", !scans("a.tld lookup=0") && !scans("a.tld lookup=1,2") && !scans("a.tld lookup=1000001"));
+  CHECK("without extensions", scans("a.tld without=PIPELINING,chunking") && s.without == (SMTP_EXT_PIPELINING | SMTP_EXT_CHUNKING));
+  CHECK("nothing to go without", scans("a.tld") && !s.without);
+  CHECK("without what is none", !scans("a.tld without=PIPELINING,TELEPATHY"));
+
+  CHECK("address IPv4", address_is("192.0.2.1:25", "192.0.2.1", 25));
+  CHECK("address IPv6", address_is("[::1]:25", "::1", 25));
+  CHECK("address IPv6 bare", address_is("2001:db8::1:25", "2001:db8::1", 25));
+  CHECK("address IPv4 mapped into IPv6", address_is("[::FFFF:c000:201]:25", "192.0.2.1", 25));
+  CHECK("addresses that are none", address_wrong("192.0.2.1") && address_wrong("192.0.2.256:25") && address_wrong(":25"));
+  return CHECK_END();
+}
