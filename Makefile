@@ -87,8 +87,8 @@ $(BIN)/smtpd-etrn: $(call object,smtpd/smtpd-etrn smtpd/session smtpd/envelope s
   smtpd/policy smtpd/peer smtpd/clients base/wire) $(FLUSH)
 $(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/settings qmgr/clock qmgr/timer qmgr/cuts qmgr/crowd qmgr/site qmgr/gate qmgr/deliver \
   qmgr/agent qmgr/notice qmgr/totals qmgr/intake qmgr/idle flush/sitefile) $(SCHED) $(FLUSH)
-$(BIN)/bounce-put: $(call object,bounce/bounce-put bounce/subject bounce/way bounce/notice bounce/prose bounce/report \
-  bounce/returned bounce/lines bounce/quoted bounce/fields flush/sitefile queue/ids) $(FLUSH)
+$(BIN)/bounce-put: $(call object,bounce/bounce-put bounce/subject bounce/way bounce/compose bounce/notice bounce/prose \
+  bounce/report bounce/returned bounce/lines bounce/quoted bounce/fields flush/sitefile queue/ids) $(FLUSH)
 $(BIN)/qmgr-trigger: $(call object,flush/qmgr-trigger) $(FLUSH)
 $(BIN)/flush-record: $(call object,flush/flush-record) $(FLUSH)
 $(BIN)/flush-run: $(call object,flush/flush-run flush/watch flush/names flush/sitefile) $(FLUSH)
