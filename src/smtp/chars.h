@@ -4,6 +4,7 @@
 /* Characters as the grammar sees them: ASCII whatever the locale, and UTF-8 as RFC 3629 has it. */
 
 #include <stddef.h>
+#include <stdint.h>
 
 static inline int smtp_digit(char c)
 {
@@ -42,5 +43,11 @@ extern int smtp_word_is(char const *s, size_t len, char const *word);
  * terminals act on these).  0 when there is none.
  */
 extern size_t smtp_utf8_scan(char const *s, size_t len);
+
+/* How many digits s begins with. */
+extern size_t smtp_digits(char const *s, size_t len);
+
+/* A decimal number that is all of s.  1; 0 when it is none, or does not fit. */
+extern int smtp_number_scan(char const *s, size_t len, uint64_t *number);
 
 #endif

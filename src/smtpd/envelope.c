@@ -8,13 +8,13 @@
 
 /* What only conf/lenient makes an argument: so it is read when it is needed.  1, or 0: session_broken(). */
 static int argument_read(session *s, smtp_argument *argument, enum smtp_argument_verdict *verdict,
-                         smtp_command const *command, char const *keyword, int flags)
+                         smtp_command const *command, int flags)
 {
   flags |= SMTP_PATH_UTF8;
-  *verdict = smtp_argument_scan(argument, command, keyword, flags);
+  *verdict = smtp_argument_scan(argument, command, flags);
   if (*verdict != SMTP_ARGUMENT_PATH) return 1;
   if (s->lenient == -1 && !conf_switch(s->conf, "lenient", &s->lenient)) return session_broken(s);
-  if (s->lenient) *verdict = smtp_argument_scan(argument, command, keyword, flags | SMTP_PATH_LENIENT);
+  if (s->lenient) *verdict = smtp_argument_scan(argument, command, flags | SMTP_PATH_LENIENT);
   return 1;
 }
 
@@ -87,7 +87,7 @@ int envelope_mail(session *s, smtp_command const *command)
 
   if (!*s->helo) return session_refuse(s, "503 5.5.1 Error: send HELO or EHLO first");
   if (s->mail) return session_refuse(s, "503 5.5.1 Error: nested MAIL command");
-  if (!argument_read(s, &argument, &argued, command, "FROM:", SMTP_PATH_NULL)) return 0;
+  if (!argument_read(s, &argument, &argued, command, SMTP_PATH_NULL)) return 0;
   switch (argued)
   {
     case SMTP_ARGUMENT_SYNTAX: return session_refuse(s, "501 5.5.4 Syntax: MAIL FROM:<address>");
@@ -220,7 +220,7 @@ int envelope_rcpt(session *s, smtp_command const *command)
   if (!s->mail) return session_refuse(s, "503 5.5.1 Error: need MAIL command");
   if (s->content != CONTENT_NONE) return session_refuse(s, "503 5.5.1 Error: RCPT after BDAT");
   s->rcpt_tried = 1;
-  if (!argument_read(s, &argument, &argued, command, "TO:", SMTP_PATH_BARELOCAL)) return 0;
+  if (!argument_read(s, &argument, &argued, command, SMTP_PATH_BARELOCAL)) return 0;
   switch (argued)
   {
     case SMTP_ARGUMENT_SYNTAX: return session_refuse(s, "501 5.5.4 Syntax: RCPT TO:<address>");
