@@ -1,10 +1,11 @@
-#include "smtpd/smtpd-internal.h"
+#include "smtpd/envelope.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "smtp/domain.h"
 #include "smtpd/clients.h"
+#include "smtpd/parameters.h"
 
 /* What only conf/lenient makes an argument: so it is read when it is needed.  1, or 0: session_broken(). */
 static int argument_read(session *s, smtp_argument *argument, enum smtp_argument_verdict *verdict,

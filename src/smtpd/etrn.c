@@ -1,4 +1,4 @@
-#include "smtpd/smtpd-internal.h"
+#include "smtpd/etrn.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,9 @@
-#include "smtpd/smtpd-internal.h"
+#include "smtpd/parameters.h"
 
 #include <skalibs/bytestr.h>
 
 #include "smtp/chars.h"
+#include "smtp/command.h"
 
 #define PARAMETERS_MAX 8
 /* RFC 3461 sections 4.4 and 4.2; octets. */

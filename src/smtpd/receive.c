@@ -1,4 +1,4 @@
-#include "smtpd/smtpd-internal.h"
+#include "smtpd/receive.h"
 
 #include <errno.h>
 #include <string.h>
