@@ -171,7 +171,7 @@ static int notice_make(bouncer *b, enum job_event event)
   n->bouncebytes = b->bouncebytes;
   n->way = &b->way;
   if (!journal_reserve(b, event) || !compose_notice(n, &b->writer, b->way.queue, b->fsyncdir)) return 0;
-  trigger_hint(b->way.queue, "new", b->writer.id);
+  trigger_hint(b->way.queue, TRIGGER_NEW, b->writer.id);
   notice_log(b, event);
   answer_notice(b, job_event_name(event));
   return 1;

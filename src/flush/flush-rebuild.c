@@ -325,7 +325,7 @@ static void make_anew(int queue, int fd)
   install_all(&r);
   if (r.unread) strerr_dief(111, "some messages could not be read: the lists lack them");
   boot_write(fd, boot);
-  trigger_hint(queue, "scan", "");
+  trigger_hint(queue, TRIGGER_SCAN, "");
   say(&r);
   rebuild_free(&r);
 }
@@ -346,7 +346,7 @@ static void list_record(rebuild *r, char const *domain, list const *l)
       return;
     }
     log_line(id, ": was in no list of ", domain);
-    trigger_hint(r->queue, "recorded", id);
+    trigger_hint(r->queue, TRIGGER_RECORDED, id);
   }
 }
 

@@ -563,7 +563,7 @@ int flush_asked_make(int queue, char const *name)
 int flush_ask(int queue, char const *name)
 {
   int made = flush_asked_make(queue, name), e = errno;
-  if (made || e != EINVAL) trigger_hint(queue, "flush", name);
+  if (made || e != EINVAL) trigger_hint(queue, TRIGGER_FLUSH, name);
   errno = e;
   return made;
 }

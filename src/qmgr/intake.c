@@ -58,12 +58,9 @@ static void new_message(qmgr *q, char const *id, size_t *rcpts)
  * only its hint left: make the file again.  One that came while an earlier one is under way
  * found its file: take it up once more.
  */
-static void asked_anew(qmgr *q, char const *s, size_t len)
+static void asked_anew(qmgr *q, char const *name)
 {
-  char name[TRIGGER_LINE_MAX];
   gate *g;
-  memcpy(name, s, len);
-  name[len] = 0;
   flush_asked_make(q->queue, name);
   g = tree_find(&q->gates, name);
   if (g) g->asked = 0;
@@ -76,53 +73,28 @@ static int hinted_add(intake *in, char const *name, size_t len)
 }
 
 /* A flush comes after whatever was accepted before it: new/ is read first. */
-static void hint_flush(qmgr *q, char const *name, size_t len)
+static void hint_flush(qmgr *q, trigger_line const *line)
 {
   q->intake.look_new = 1;
-  if (!flush_asked_ok(name, len)) return;
-  asked_anew(q, name, len);
-  if (!hinted_add(&q->intake, name, len)) q->intake.look_asked = 1;
+  if (!flush_asked_ok(line->argument, line->len)) return;
+  asked_anew(q, line->argument);
+  if (!hinted_add(&q->intake, line->argument, line->len)) q->intake.look_asked = 1;
 }
 
-/* What an operator, or flush-rebuild, did to a message, by the hint's word. */
-typedef struct deed
+/* What an operator, or flush-rebuild, did to a message. */
+static struct { char const *log; void (*then)(qmgr *q, char const *id); } const deeds[] =
 {
-  char const *word;
-  char const *log;
-  void (*then)(qmgr *q, char const *id);
-} deed;
-
-static deed const deeds[] =
-{
-  { "deleted ", ": removed", 0 },
-  { "held ", ": placed on hold", 0 },
-  { "released ", ": released from hold", &deliver_released },
-  { "recorded ", ": was in no list", &deliver_released },
-  { "requeued ", ": requeued", 0 }
+  [TRIGGER_DELETED] = { ": removed", 0 },
+  [TRIGGER_HELD] = { ": placed on hold", 0 },
+  [TRIGGER_RELEASED] = { ": released from hold", &deliver_released },
+  [TRIGGER_RECORDED] = { ": was in no list", &deliver_released },
+  [TRIGGER_REQUEUED] = { ": requeued", 0 }
 };
 
-/* Is it "WORD ID"?  The id is a string then. */
-static int hint_is(char const *line, size_t len, char const *word, char id[ID_LEN + 1])
+static void hint_deed(qmgr *q, trigger_line const *line)
 {
-  size_t wordlen = strlen(word);
-  if (len != wordlen + ID_LEN || memcmp(line, word, wordlen) || !id_ok(line + wordlen, ID_LEN)) return 0;
-  memcpy(id, line + wordlen, ID_LEN);
-  id[ID_LEN] = 0;
-  return 1;
-}
-
-static int hint_deed(qmgr *q, char const *line, size_t len)
-{
-  char id[ID_LEN + 1];
-  size_t i;
-  for (i = 0; i < sizeof deeds / sizeof *deeds; i++)
-  {
-    if (!hint_is(line, len, deeds[i].word, id)) continue;
-    log_later(id, deeds[i].log);
-    if (deeds[i].then) deeds[i].then(q, id);
-    return 1;
-  }
-  return 0;
+  log_later(line->argument, deeds[line->word].log);
+  if (deeds[line->word].then) deeds[line->word].then(q, line->argument);
 }
 
 /* New messages are left to the look through new/ once there is too much to do for each of them. */
@@ -132,23 +104,25 @@ static void hint_new(qmgr *q, char const *id, size_t *rcpts)
   else q->intake.look_new = 1;
 }
 
-static void hint(qmgr *q, char const *line, size_t len, size_t *rcpts)
+/* Of deeds nothing is believed that came another way. */
+static void hint(qmgr *q, trigger_line const *line, int from_deeds, size_t *rcpts)
 {
-  char id[ID_LEN + 1];
-  if (hint_is(line, len, "new ", id)) hint_new(q, id, rcpts);
-  else if (len > 6 && len < TRIGGER_LINE_MAX && !memcmp(line, "flush ", 6)) hint_flush(q, line + 6, len - 6);
+  if (from_deeds && trigger_deed(line->word)) hint_deed(q, line);
+  else if (line->word == TRIGGER_NEW) hint_new(q, line->argument, rcpts);
+  else if (line->word == TRIGGER_FLUSH) hint_flush(q, line);
   else intake_look(q);
 }
 
 static void hints_split(qmgr *q, hints *h)
 {
   size_t from = 0, rcpts = 0;
+  trigger_line line;
   char *end;
   while ((end = memchr(h->line + from, '\n', h->len - from)))
   {
     size_t to = (size_t)(end - h->line);
-    if (!h->deeds || !hint_deed(q, h->line + from, to - from))
-      hint(q, h->line + from, to - from, &rcpts);
+    trigger_scan(&line, h->line + from, to - from);
+    hint(q, &line, h->deeds, &rcpts);
     from = to + 1;
   }
   deliver_new_end(q);

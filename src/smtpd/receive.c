@@ -224,7 +224,7 @@ static void content_log(session const *s)
 static int content_queued(session *s)
 {
   session_forgive(s);
-  trigger_say(s->queue, &s->trigger, "new", s->writer.id);
+  trigger_say(s->queue, &s->trigger, TRIGGER_NEW, s->writer.id);
   return session_reply(s, "250 2.0.0 Ok: queued as ", s->writer.id);
 }
 

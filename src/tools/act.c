@@ -20,7 +20,7 @@
 #define HINT_STEP_MS 10u
 
 /* A hint that is lost does no harm, but qmgr's log should have what was done. */
-static void hint(act *a, char const *word, char const *id)
+static void hint(act *a, enum trigger_word word, char const *id)
 {
   int *fd = trigger_deed(word) ? &a->deeds : &a->trigger;
   while (trigger_say_nosignal(a->queue, fd, word, id) == 0 && *fd != -1 && a->hint_ms)
@@ -93,7 +93,7 @@ static int unfinished(act const *a, char const *id)
 static int taken_in_soon(act *a, char const *id, enum queue_place place)
 {
   if (place != QUEUE_NEW || errno != EPERM) return 0;
-  hint(a, "new", id);
+  hint(a, TRIGGER_NEW, id);
   poll(0, 0, TAKEN_IN_MS);
   errno = EPERM;
   return 1;
@@ -139,7 +139,7 @@ static int done_with(act *a, found const *f)
 
 static enum act_result finish(act *a, found const *f)
 {
-  if (queuedir_remove(a->queue, f->id, f->place) == 0) hint(a, "deleted", f->id);
+  if (queuedir_remove(a->queue, f->id, f->place) == 0) hint(a, TRIGGER_DELETED, f->id);
   else if (errno != ENOENT) return ACT_TROUBLE;
   return ACT_GONE;
 }
@@ -153,7 +153,7 @@ static enum act_result delete_step(act *a, found *f)
 enum act_result act_delete(act *a, char const *id)
 {
   enum act_result result = look(a, id, &delete_step);
-  if (result == ACT_DONE || result == ACT_DONE_SENDING) hint(a, "deleted", id);
+  if (result == ACT_DONE || result == ACT_DONE_SENDING) hint(a, TRIGGER_DELETED, id);
   return result;
 }
 
@@ -196,7 +196,7 @@ static enum act_result hold_step(act *a, found *f)
 enum act_result act_hold(act *a, char const *id)
 {
   enum act_result result = look(a, id, &hold_step);
-  if (result == ACT_DONE || result == ACT_DONE_SENDING) hint(a, "held", id);
+  if (result == ACT_DONE || result == ACT_DONE_SENDING) hint(a, TRIGGER_HELD, id);
   return result;
 }
 
@@ -214,7 +214,7 @@ static enum act_result release_step(act *a, found *f)
 enum act_result act_release(act *a, char const *id)
 {
   enum act_result result = look(a, id, &release_step);
-  if (result == ACT_DONE) hint(a, "released", id);
+  if (result == ACT_DONE) hint(a, TRIGGER_RELEASED, id);
   return result;
 }
 
@@ -398,8 +398,8 @@ enum act_result act_requeue(act *a, char const *id)
 {
   enum act_result result = look(a, id, &requeue_step);
   if (result != ACT_DONE) return result;
-  hint(a, "requeued", id);
-  hint(a, "new", a->writer.id);
+  hint(a, TRIGGER_REQUEUED, id);
+  hint(a, TRIGGER_NEW, a->writer.id);
   return result;
 }
 
@@ -435,7 +435,7 @@ static enum act_result expire_step(act *a, found *f)
 enum act_result act_expire(act *a, char const *id)
 {
   enum act_result result = look(a, id, &expire_step);
-  if (result == ACT_DONE) hint(a, "scan", "");
+  if (result == ACT_DONE) hint(a, TRIGGER_SCAN, "");
   return result;
 }
 
