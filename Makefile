@@ -62,7 +62,8 @@ SEND := $(call object,send/session send/transaction send/envelope send/fit send/
 SCHED := $(call object,sched/moment sched/backoff sched/health)
 BASE := $(call object,base/instance base/program base/log base/duration base/wallclock)
 CONF := $(call object,conf/say conf/file conf/fold conf/address conf/syntax conf/conf conf/list conf/route conf/check) $(BASE) $(SMTP)
-QUEUE := $(call object,queue/id queue/queuedir queue/message queue/room queue/trace) $(JOB) $(CONF)
+QUEUE := $(call object,queue/id queue/queuedir queue/message queue/room queue/trace \
+  queue/totals) $(JOB) $(CONF)
 FLUSH := $(call object,flush/flush flush/reserve flush/trigger) $(QUEUE)
 ACT := $(call object,tools/act queue/ids) $(FLUSH)
 FACE := $(call object,compat/list compat/beside compat/options compat/ask compat/client base/wire queue/id) $(BASE) $(SMTP)
