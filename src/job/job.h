@@ -176,6 +176,18 @@ extern size_t job_result_format(char *out, size_t max, job_result const *result)
 #define JOB_TEXT_NONSENSE " does not speak SMTP: "
 extern int job_text_cut(char const *text);
 
+/*
+ * The result of a recipient that is given up: its text is WHY, and behind it what the last attempt
+ * came to, where that is known and there is room for it.
+ *   text    room for it, in use as long as the result is
+ *   why     one of these
+ *   reason  the text of the last result, a string; "" for none
+ */
+#define JOB_TEXT_EXPIRED "delivery time expired"
+#define JOB_TEXT_GIVEN_UP "message is administratively expired"
+extern void job_result_expire(job_result *result, uint64_t recipient, char text[JOB_TEXT_MAX],
+                              char const *why, char const *reason);
+
 /* "sent", "deferred", "failed", "relayed". */
 extern char const *job_status_name(enum job_status status);
 

@@ -574,15 +574,10 @@ static int expire_recipient(qmgr *q, char const *id, int fd, size_t n)
   message_recipient const *r = message_rcptp(&q->message, n);
   char const *reason = message_string(&q->message, r->reason);
   char text[JOB_TEXT_MAX];
-  job_result result = {
-    .recipient = n, .status = JOB_FAILED, .code = { "5.4.7", 5 }, .relay = { "none", 4 },
-    .text = { text, 0 }
-  };
-  stpcpy(text, "delivery time expired");
-  if (*reason && strlen(reason) < JOB_TEXT_MAX - 40) stpcpy(stpcpy(text + strlen(text), "; last: "), reason);
-  result.text.len = strlen(text);
+  job_result result;
+  job_result_expire(&result, n, text, JOB_TEXT_EXPIRED, reason);
   if (!message_journal(fd, q->now_us, &result)) return 0;
-  recipient_log(q, id, message_string(&q->message, r->address), "5.4.7", "expired", text);
+  recipient_log(q, id, message_string(&q->message, r->address), result.code.s, "expired", text);
   totals_count(q, JOB_FAILED);
   return 1;
 }

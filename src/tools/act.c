@@ -405,18 +405,12 @@ enum act_result act_requeue(act *a, char const *id)
 
 /* --- expire --------------------------------------------------------------------------------------- */
 
-#define EXPIRED "message is administratively expired"
-#define EXPIRED_LAST EXPIRED "; last: "
-
 static int give_up(act *a, int fd, size_t n)
 {
   char const *reason = message_string(&a->message, message_rcptp(&a->message, n)->reason);
-  char text[JOB_TEXT_MAX] = EXPIRED;
-  job_result result = {
-    .recipient = n, .status = JOB_FAILED, .code = { "5.4.7", 5 }, .relay = { "none", 4 }, .text = { text, 0 }
-  };
-  if (*reason && strlen(reason) < sizeof text - sizeof EXPIRED_LAST) stpcpy(stpcpy(text, EXPIRED_LAST), reason);
-  result.text.len = strlen(text);
+  char text[JOB_TEXT_MAX];
+  job_result result;
+  job_result_expire(&result, n, text, JOB_TEXT_GIVEN_UP, reason);
   return message_journal(fd, wallclock_us(), &result);
 }
 
