@@ -491,8 +491,7 @@ void deliver_told(qmgr *q, char const *id)
 
 static int owed_behind(message const *m, size_t n, gate const *g)
 {
-  message_recipient const *r = message_rcptp(m, n);
-  return !r->settled && !strcmp(message_string(m, r->domain), g->name);
+  return message_rcpt_owed(m, n, g->name);
 }
 
 static int warned(message_recipient const *r)

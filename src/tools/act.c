@@ -157,19 +157,6 @@ enum act_result act_delete(act *a, char const *id)
   return result;
 }
 
-/* Is it the first recipient of its domain that is owed? */
-static int first_owed(message const *m, size_t n)
-{
-  message_recipient const *r = message_rcptp(m, n);
-  size_t i;
-  for (i = 0; i < n; i++)
-  {
-    message_recipient const *earlier = message_rcptp(m, i);
-    if (!earlier->settled && !strcmp(message_string(m, earlier->domain), message_string(m, r->domain))) return 0;
-  }
-  return !r->settled;
-}
-
 /* A message in new/ may be in no list yet.  What it owes is recorded before it is put aside: it will be found there. */
 static enum act_result record(act *a, found const *f)
 {
@@ -177,7 +164,8 @@ static enum act_result record(act *a, found const *f)
   size_t n;
   if (!message_read(&a->message, f->fd)) return errno == EBADMSG ? ACT_CORRUPT : ACT_TROUBLE;
   for (n = 0; n < message_rcpts(m); n++)
-    if (first_owed(m, n) && !flush_record(a->queue, message_string(m, message_rcptp(m, n)->domain), f->id, 1))
+    if (message_rcpt_first(m, n)
+     && !flush_record(a->queue, message_string(m, message_rcptp(m, n)->domain), f->id, 1))
       return ACT_TROUBLE;
   return ACT_DONE;
 }
