@@ -56,7 +56,8 @@ FIRST := $(if $(filter check check-% demo bench,$(MAKECMDGOALS)),deps)
 
 object = $(patsubst %,$(O)/src/%.o,$(1))
 
-SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content smtp/parts smtp/reply smtp/header)
+SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content smtp/parts \
+  smtp/reply smtp/header smtp/timeout)
 JOB := $(call object,job/job job/socket)
 SEND := $(call object,send/session send/transaction send/envelope send/fit send/expected send/wire send/report send/work send/hand send/host send/dnstcp send/way send/retry send/site send/text send/clock send/confine) $(JOB) $(SMTP)
 SCHED := $(call object,sched/moment sched/backoff sched/health)

@@ -203,6 +203,17 @@ testSettings() {
   done <"$T/settings"
 }
 
+# Every time that can be set, with its default; and no others.
+testTimeouts() {
+  "$BIN/conf-check" -C "$I" -v timeouts | sort >"$T/times"
+  rendered src/conf/sluice-conf.5 DESCRIPTION | awk '
+    function seconds(t) { return t * (t ~ /m$/ ? 60 : t ~ /d$/ ? 86400 : 1) }
+    /^   [A-Z]/ { inside = $1 == "Timeouts"; next }
+    inside && $2 ~ /^[0-9]+[smd]$/ { print $1, seconds($2) }' | sort >"$T/said"
+  assertTrue 'times' "[ -s $T/times ]"
+  assertEquals "$(cat "$T/times")" "$(cat "$T/said")"
+}
+
 # --- texts ------------------------------------------------------------------------------
 
 testInstallNamesEveryPackage() {

@@ -25,7 +25,7 @@
 extern conf_setting const conf_settings[];
 extern size_t const conf_settings_count;
 
-/* The name of an enum conf_timeout in conf/timeouts. */
+/* The name of an enum smtp_timeout or conf_timeout in conf/timeouts. */
 extern char const *conf_timeout_name(unsigned int which);
 
 /* NULL: there is no such setting. */

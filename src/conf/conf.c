@@ -80,29 +80,31 @@ static int concurrency_scan(char const *s, size_t len, conf_concurrency *concurr
   return concurrency->site <= concurrency->total ? 1 : conf_say("PERSITE is over TOTAL", all, alllen);
 }
 
-/* The names in the file, and RFC 5321 section 4.5.3.2's times where it has them. */
-static struct { char const *name; unsigned int seconds; } const timeouts[CONF_TIMEOUTS] =
+/* Those that are not of every SMTP client, by their names in the file. */
+static smtp_timeout_kind const own_timeouts[CONF_TIMEOUTS - SMTP_TIMEOUTS] =
 {
-  [CONF_TIMEOUT_CONNECT] = { "connect", 30 },
-  [CONF_TIMEOUT_GREETING] = { "greeting", 300 },
-  [CONF_TIMEOUT_HELO] = { "helo", 300 },
-  [CONF_TIMEOUT_MAIL] = { "mail", 300 },
-  [CONF_TIMEOUT_RCPT] = { "rcpt", 300 },
-  [CONF_TIMEOUT_DATAINIT] = { "datainit", 120 },
-  [CONF_TIMEOUT_DATABLOCK] = { "datablock", 180 },
-  [CONF_TIMEOUT_DATADONE] = { "datadone", 600 },
-  [CONF_TIMEOUT_QUIT] = { "quit", 30 },
-  [CONF_TIMEOUT_LOOKUP] = { "lookup", 30 },
-  [CONF_TIMEOUT_REACH] = { "reach", 120 },
-  [CONF_TIMEOUT_COMMAND] = { "command", 300 },
-  [CONF_TIMEOUT_RECEIVE] = { "receive", 300 },
-  [CONF_TIMEOUT_MESSAGE] = { "message", 86400 }
+  [CONF_TIMEOUT_LOOKUP - SMTP_TIMEOUTS] = { "lookup", SMTP_LOOKUP_S },
+  [CONF_TIMEOUT_REACH - SMTP_TIMEOUTS] = { "reach", SMTP_REACH_S },
+  [CONF_TIMEOUT_COMMAND - SMTP_TIMEOUTS] = { "command", 300 },
+  [CONF_TIMEOUT_RECEIVE - SMTP_TIMEOUTS] = { "receive", 300 },
+  [CONF_TIMEOUT_MESSAGE - SMTP_TIMEOUTS] = { "message", 86400 }
 };
 #define TIMEOUT_MAX_S 86400
 
+static smtp_timeout_kind const *timeout_kind(unsigned int which)
+{
+  return which < SMTP_TIMEOUTS ? smtp_timeouts + which : own_timeouts + (which - SMTP_TIMEOUTS);
+}
+
 char const *conf_timeout_name(unsigned int which)
 {
-  return timeouts[which].name;
+  return timeout_kind(which)->name;
+}
+
+static int timeout_is(unsigned int which, conf_word const *name)
+{
+  char const *s = conf_timeout_name(which);
+  return strlen(s) == name->len && !memcmp(s, name->s, name->len);
 }
 
 static int timeout_scan(char const *s, size_t len, unsigned int *which, unsigned int *seconds)
@@ -113,8 +115,7 @@ static int timeout_scan(char const *s, size_t len, unsigned int *which, unsigned
   uint64_t n;
   if (!conf_word_next(&s, &len, &name) || !conf_word_next(&s, &len, &value) || len)
     return conf_say("not NAME TIME", all, alllen);
-  for (*which = 0; *which < CONF_TIMEOUTS; ++*which)
-    if (strlen(timeouts[*which].name) == name.len && !memcmp(timeouts[*which].name, name.s, name.len)) break;
+  for (*which = 0; *which < CONF_TIMEOUTS && !timeout_is(*which, &name);) ++*which;
   if (*which == CONF_TIMEOUTS) return conf_say("unknown timeout", name.s, name.len);
   if (!period_scan(value.s, value.len, &n)) return 0;
   if (n > TIMEOUT_MAX_S) return conf_say("over a day", value.s, value.len);
@@ -512,7 +513,7 @@ int conf_timeouts(int conf, unsigned int seconds[CONF_TIMEOUTS])
   size_t pos = 0;
   unsigned int which, value;
   int r;
-  for (which = 0; which < CONF_TIMEOUTS; which++) seconds[which] = timeouts[which].seconds;
+  for (which = 0; which < CONF_TIMEOUTS; which++) seconds[which] = timeout_kind(which)->seconds;
   r = conf_file_read(conf, setting, &text);
   while (r > 0 && (r = conf_line_next(setting, &text, &pos, &line)) > 0)
   {

@@ -15,8 +15,7 @@
  *        me=NAME                     for EHLO, and to know ourselves among the MX
  *        listen=ADDRESS:PORT         where our own server listens: never send there
  *        nameserver=ADDRESS:PORT     ask this DNS server, not those of resolv.conf
- *        timeouts=C,G,H,M,R,I,B,D,Q  seconds: connect, greeting, helo, mail, rcpt, data
- *                                    init, data block, data done, quit
+ *        timeouts=SECONDS[,SECONDS]...  for each step, in the order of smtp/timeout.h
  *        without=WORD[,WORD]...      as if the site did not offer these extensions (smtp_extensions_scan)
  *        lookup=SECONDS              for finding the host, all in all; where it is not said, 30
  *        loopbackdns=1               loopback addresses are taken from the DNS; 0: they are not; where it is not said, a

@@ -30,20 +30,22 @@ static struct step
 {
   char const *during;   /* "lost connection with HOST while ..." */
   char const *command;  /* "in reply to ..." */
-  enum site_timeout timeout;
+  enum smtp_timeout timeout;
 } const steps[] =
 {
-  [EXPECTED_GREETING] = { "receiving the initial server greeting", "", SITE_TIMEOUT_GREETING },
-  [EXPECTED_EHLO] = { "performing the EHLO handshake", "EHLO", SITE_TIMEOUT_HELO },
-  [EXPECTED_HELO] = { "performing the HELO handshake", "HELO", SITE_TIMEOUT_HELO },
-  [EXPECTED_MAIL] = { "sending MAIL FROM", "MAIL FROM", SITE_TIMEOUT_MAIL },
-  [EXPECTED_RCPT] = { "sending RCPT TO", "RCPT TO", SITE_TIMEOUT_RCPT },
-  [EXPECTED_DATA] = { "sending DATA command", "DATA", SITE_TIMEOUT_DATAINIT },
-  [EXPECTED_CONTENT] = { "sending end of data -- message may be sent more than once", "end of DATA", SITE_TIMEOUT_DATADONE },
-  [EXPECTED_BDAT] = { "sending BDAT -- message may be sent more than once", "BDAT", SITE_TIMEOUT_DATADONE },
-  [EXPECTED_RSET] = { "sending RSET", "RSET", SITE_TIMEOUT_MAIL },
-  [EXPECTED_QUIT] = { "sending QUIT", "QUIT", SITE_TIMEOUT_QUIT },
-  [EXPECTED_NOTHING] = { "sending message body", "", SITE_TIMEOUT_DATABLOCK },
+  [EXPECTED_GREETING] = { "receiving the initial server greeting", "", SMTP_TIMEOUT_GREETING },
+  [EXPECTED_EHLO] = { "performing the EHLO handshake", "EHLO", SMTP_TIMEOUT_HELO },
+  [EXPECTED_HELO] = { "performing the HELO handshake", "HELO", SMTP_TIMEOUT_HELO },
+  [EXPECTED_MAIL] = { "sending MAIL FROM", "MAIL FROM", SMTP_TIMEOUT_MAIL },
+  [EXPECTED_RCPT] = { "sending RCPT TO", "RCPT TO", SMTP_TIMEOUT_RCPT },
+  [EXPECTED_DATA] = { "sending DATA command", "DATA", SMTP_TIMEOUT_DATAINIT },
+  [EXPECTED_CONTENT] = { "sending end of data -- message may be sent more than once",
+    "end of DATA", SMTP_TIMEOUT_DATADONE },
+  [EXPECTED_BDAT] = { "sending BDAT -- message may be sent more than once",
+    "BDAT", SMTP_TIMEOUT_DATADONE },
+  [EXPECTED_RSET] = { "sending RSET", "RSET", SMTP_TIMEOUT_MAIL },
+  [EXPECTED_QUIT] = { "sending QUIT", "QUIT", SMTP_TIMEOUT_QUIT },
+  [EXPECTED_NOTHING] = { "sending message body", "", SMTP_TIMEOUT_DATABLOCK },
 };
 
 char const *session_command(enum expected_kind kind)
@@ -529,8 +531,8 @@ static void quit_continue(session *s)
 
 static int64_t step_deadline(session const *s)
 {
-  enum site_timeout which = s->state == SESSION_CONNECTING ? SITE_TIMEOUT_CONNECT
-    : wire_pending(&s->wire) ? SITE_TIMEOUT_DATABLOCK
+  enum smtp_timeout which = s->state == SESSION_CONNECTING ? SMTP_TIMEOUT_CONNECT
+    : wire_pending(&s->wire) ? SMTP_TIMEOUT_DATABLOCK
     : steps[kind_at_present(s)].timeout;
   int64_t ms = (int64_t)s->where->timeout_s[which] * 1000;
   if (s->state == SESSION_QUITTING && ms > QUIT_WAIT_MS) ms = QUIT_WAIT_MS;

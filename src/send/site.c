@@ -10,20 +10,16 @@
 #include "smtp/reply.h"
 
 #define PORT_SMTP 25
-#define LOOKUP_S 30
-#define REACH_S 120
-/* As much as anybody waits, and more. */
-#define SECONDS_MAX 1000000
 
 void site_init(site *out)
 {
-  static unsigned int const seconds[SITE_TIMEOUTS] = { 30, 300, 300, 300, 300, 120, 180, 600, 30 };
+  size_t i;
   memset(out, 0, sizeof *out);
   out->port = PORT_SMTP;
   out->loopbackdns = -1;
-  memcpy(out->timeout_s, seconds, sizeof seconds);
-  out->lookup_s = LOOKUP_S;
-  out->reach_s = REACH_S;
+  for (i = 0; i < SMTP_TIMEOUTS; i++) out->timeout_s[i] = smtp_timeouts[i].seconds;
+  out->lookup_s = SMTP_LOOKUP_S;
+  out->reach_s = SMTP_REACH_S;
   if (gethostname(out->me, sizeof out->me - 1) == -1 || !out->me[0]) strcpy(out->me, "localhost");
 }
 
@@ -156,31 +152,6 @@ int site_nexthop_scan(site *out, char const *s, size_t len)
   return host_take(out, s, hostlen);
 }
 
-static int seconds_scan(unsigned int *out, char const *s, size_t len)
-{
-  uint64_t seconds;
-  if (!number_scan(s, len, SECONDS_MAX, &seconds) || !seconds) return 0;
-  *out = (unsigned int)seconds;
-  return 1;
-}
-
-/* Numbers parted by commas; where there are fewer, the last holds for the rest. */
-static int timeouts_scan(unsigned int timeout_s[SITE_TIMEOUTS], char const *s, size_t len)
-{
-  size_t i;
-  for (i = 0; i < SITE_TIMEOUTS; i++)
-  {
-    char const *comma = memchr(s, ',', len);
-    size_t n = comma ? (size_t)(comma - s) : len;
-    if (!seconds_scan(&timeout_s[i], s, n)) return 0;
-    if (!comma) break;
-    s += n + 1;
-    len -= n + 1;
-  }
-  while (++i < SITE_TIMEOUTS) timeout_s[i] = timeout_s[i - 1];
-  return 1;
-}
-
 static int extensions_scan(unsigned int *out, char const *s, size_t len)
 {
   *out = smtp_extensions_scan(s, len);
@@ -205,11 +176,11 @@ int site_option_scan(site *out, char const *s, size_t len)
   if (job_field_is(&key, "me")) return string_copy(out->me, sizeof out->me, value, valuelen);
   if (job_field_is(&key, "listen")) return site_address_scan(&out->listen, value, valuelen);
   if (job_field_is(&key, "nameserver")) return site_address_scan(&out->nameserver, value, valuelen);
-  if (job_field_is(&key, "timeouts")) return timeouts_scan(out->timeout_s, value, valuelen);
+  if (job_field_is(&key, "timeouts")) return smtp_timeouts_scan(out->timeout_s, value, valuelen);
   if (job_field_is(&key, "without")) return extensions_scan(&out->without, value, valuelen);
   if (job_field_is(&key, "loopbackdns")) return switch_scan(&out->loopbackdns, value, valuelen);
-  if (job_field_is(&key, "lookup")) return seconds_scan(&out->lookup_s, value, valuelen);
-  if (job_field_is(&key, "reach")) return seconds_scan(&out->reach_s, value, valuelen);
+  if (job_field_is(&key, "lookup")) return smtp_timeout_scan(&out->lookup_s, value, valuelen);
+  if (job_field_is(&key, "reach")) return smtp_timeout_scan(&out->reach_s, value, valuelen);
   return 1;
 }
 

@@ -8,15 +8,7 @@
 #include <sys/socket.h>
 
 #include "smtp/domain.h"
-
-/* In the order of the site line's timeouts=; RFC 5321 section 4.5.3.2 but for the first. */
-enum site_timeout
-{
-  SITE_TIMEOUT_CONNECT, SITE_TIMEOUT_GREETING, SITE_TIMEOUT_HELO, SITE_TIMEOUT_MAIL,
-  SITE_TIMEOUT_RCPT, SITE_TIMEOUT_DATAINIT, SITE_TIMEOUT_DATABLOCK, SITE_TIMEOUT_DATADONE,
-  SITE_TIMEOUT_QUIT,
-  SITE_TIMEOUTS
-};
+#include "smtp/timeout.h"
 
 /* An address and port; size 0 where there is none. */
 typedef struct site_address
@@ -33,7 +25,7 @@ typedef struct site
   char me[SMTP_DOMAIN_MAX + 1];
   site_address listen;
   site_address nameserver;
-  unsigned int timeout_s[SITE_TIMEOUTS];
+  unsigned int timeout_s[SMTP_TIMEOUTS];
   unsigned int lookup_s;           /* for finding the host, all in all */
   int loopbackdns;                 /* loopback addresses are taken from the DNS; -1: those of a lab */
   unsigned int reach_s;            /* until it has answered EHLO, all addresses together */
