@@ -166,12 +166,15 @@ extern int job_result_scan(char const *s, size_t len, job_result *result);
 extern size_t job_result_format(char *out, size_t max, job_result const *result);
 
 /*
- * Did the connection end in the middle of the message, says the text (a string) of a result: lost, silent, closed by
- * 421, or nonsense?  These are the words that an agent has for it.
+ * Did the connection end in the middle of the message, says the text (a string) of a result: lost,
+ * silent, closed by 421, or nonsense?  These are the words that an agent has for it; of a reply,
+ * "host NAME said: REPLY (in reply to ... command)".
  */
 #define JOB_TEXT_LOST "lost connection with "
 #define JOB_TEXT_SILENT "conversation with "
 #define JOB_TEXT_SAID " said: "
+#define JOB_TEXT_IN_REPLY " (in reply to "
+#define JOB_TEXT_COMMAND " command)"
 #define JOB_TEXT_NONSENSE " does not speak SMTP: "
 extern int job_text_cut(char const *text);
 

@@ -160,7 +160,8 @@ static void connection_refused(session *s, enum expected_kind kind)
   else if (!*command)
     text_join(s->text, sizeof s->text, "host ", s->peer, JOB_TEXT_SAID, s->reply.text);
   else
-    text_join(s->text, sizeof s->text, "host ", s->peer, JOB_TEXT_SAID, s->reply.text, " (in reply to ", command, " command)");
+    text_join(s->text, sizeof s->text, "host ", s->peer, JOB_TEXT_SAID, s->reply.text,
+              JOB_TEXT_IN_REPLY, command, JOB_TEXT_COMMAND);
   session_fail(s, session_code(s->code_text, s, '4'));
 }
 

@@ -245,7 +245,8 @@ static void refusal_report(session *s, work_job *job, size_t rcpt, enum expected
   char code[SMTP_STATUS_MAX];
   int forever = s->reply.code / 100 == 5 && !(kind == EXPECTED_RCPT && s->reply.code == 552);
   session_code(code, s, forever ? '5' : '4');
-  text_join(text, sizeof text, "host ", s->peer, JOB_TEXT_SAID, s->reply.text, " (in reply to ", session_command(kind), " command)");
+  text_join(text, sizeof text, "host ", s->peer, JOB_TEXT_SAID, s->reply.text,
+            JOB_TEXT_IN_REPLY, session_command(kind), JOB_TEXT_COMMAND);
   if (!forever && rcpt_elsewhere(s, job, rcpt, code, text)) return;
   rcpt_settle(s, job, rcpt, forever ? JOB_FAILED : JOB_DEFERRED, code, text);
 }
