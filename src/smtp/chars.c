@@ -1,5 +1,12 @@
 #include "smtp/chars.h"
 
+#include <string.h>
+
+int smtp_atext(char c)
+{
+  return smtp_letter(c) || smtp_digit(c) || (c && strchr("!#$%&'*+-/=?^_`{|}~", c));
+}
+
 int smtp_word_is(char const *s, size_t len, char const *word)
 {
   size_t i;

@@ -28,6 +28,9 @@ static inline int smtp_visible(char c)
   return c > ' ' && c <= '~';
 }
 
+/* What an atom is made of, ASCII alone (RFC 5321 section 4.1.2, RFC 5322 section 3.2.3). */
+extern int smtp_atext(char c);
+
 /* An octet over 127. */
 static inline int smtp_high(char c)
 {
