@@ -21,11 +21,11 @@ enum { FAULT_NONE, FAULT_SIZE, FAULT_BARE, FAULT_NUL, FAULT_HOPS, FAULT_FULL, FA
 /* In words that log analysers know. */
 static char const *const fault_replies[] =
 {
-  [FAULT_SIZE] = "552 5.3.4 Message size exceeds fixed limit",
+  [FAULT_SIZE] = SESSION_SAYS_TOO_LARGE,
   [FAULT_BARE] = "550 5.5.2 <DATA>: Data command rejected: bare <CR> or <LF> received",
   [FAULT_NUL] = "550 5.5.2 <DATA>: Data command rejected: NUL received",
   [FAULT_HOPS] = "554 5.4.6 <DATA>: Data command rejected: too many hops",
-  [FAULT_FULL] = "452 4.3.1 Insufficient system storage",
+  [FAULT_FULL] = SESSION_SAYS_NO_ROOM,
   [FAULT_QUEUE] = "451 4.3.0 <DATA>: Data command rejected: queue file write error"
 };
 
@@ -267,7 +267,7 @@ static void content_taken(session *s, size_t len)
 /* Why there cannot be content now; NULL: there can. */
 static char const *content_refusal(session const *s)
 {
-  if (!s->mail) return "503 5.5.1 Error: need MAIL command";
+  if (!s->mail) return SESSION_SAYS_NO_MAIL;
   if (s->nrcpts) return 0;
   return s->rcpt_tried ? "554 5.5.1 Error: no valid recipients" : "503 5.5.1 Error: need RCPT command";
 }

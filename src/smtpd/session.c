@@ -8,6 +8,14 @@
 #include "base/log.h"
 #include "smtp/reply.h"
 
+/* Commands that get nothing done, until the session is forgiven; then each is an error. */
+#define SESSION_JUNK_MAX 100
+/* Lines about refusals and requests in the log; the others are counted. */
+#define SESSION_LINES_MAX 100
+/* After so many errors, each one more costs the client time. */
+#define SESSION_ERRORS_SOFT 10
+#define SESSION_TARPIT_S 1
+
 /* --- replies --- */
 
 static void reply_build(session *s, char const *const *text)

@@ -25,21 +25,14 @@
 
 /* Room for what a client calls itself: a domain name or a literal, and the terminator. */
 #define SESSION_HELO_MAX 256
-/* Recipients of one message: RFC 5321 section 4.5.3.1.8 asks for 100 at least. */
-#define SESSION_RCPTS_MAX 1000
-/*
- * So many more, until the session is forgiven, are answered that they are too many; then each is an
- * error.
- */
-#define SESSION_RCPTS_OVER 1000
-/* Commands that get nothing done, until the session is forgiven; then each is an error. */
-#define SESSION_JUNK_MAX 100
-/* Lines about refusals and requests in the log; the others are counted. */
-#define SESSION_LINES_MAX 100
-/* After so many errors, each one more costs the client time; after so many, the connection. */
-#define SESSION_ERRORS_SOFT 10
+/* After so many errors the connection ends. */
 #define SESSION_ERRORS_HARD 20
-#define SESSION_TARPIT_S 1
+
+/* Replies of several verbs. */
+#define SESSION_SAYS_UNGREETED "503 5.5.1 Error: send HELO or EHLO first"
+#define SESSION_SAYS_NO_MAIL "503 5.5.1 Error: need MAIL command"
+#define SESSION_SAYS_TOO_LARGE "552 5.3.4 Message size exceeds fixed limit"
+#define SESSION_SAYS_NO_ROOM "452 4.3.1 Insufficient system storage"
 
 enum session_end
 {
@@ -93,7 +86,7 @@ typedef struct session
   stralloc subdomains_names;  /* those, each a string */
   unsigned int errors;
   unsigned int junk;          /* commands that got nothing done */
-  unsigned int rcpts_over;    /* recipients beyond SESSION_RCPTS_MAX, or beyond conf/subdomains */
+  unsigned int rcpts_over;    /* recipients beyond those of a message, or beyond conf/subdomains */
   unsigned int lines;         /* in the log, of SESSION_LINES_MAX */
   uint64_t unlogged;          /* lines that were too many */
   int stop;                   /* readable when we are told to stop */
