@@ -212,6 +212,10 @@ testTimeouts() {
     inside && $2 ~ /^[0-9]+[smd]$/ { print $1, seconds($2) }' | sort >"$T/said"
   assertTrue 'times' "[ -s $T/times ]"
   assertEquals "$(cat "$T/times")" "$(cat "$T/said")"
+  # those of a dialogue, which come first
+  all=$("$BIN/conf-check" -C "$I" -v timeouts |
+    awk '/^lookup/ { exit } { printf "%s%s", comma, $2; comma = "," }')
+  assertContains "$(cat src/send/smtp-send.8)" "The default is $all."
 }
 
 # --- texts ------------------------------------------------------------------------------
