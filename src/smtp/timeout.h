@@ -31,7 +31,7 @@ typedef struct smtp_timeout_kind
 
 extern smtp_timeout_kind const smtp_timeouts[SMTP_TIMEOUTS];
 
-/* What RFC 5321 has no word for: finding a host, and all addresses of it until the reply to EHLO. */
+/* Not in RFC 5321: finding a host, and all addresses of it until the reply to EHLO. */
 #define SMTP_LOOKUP_S 30
 #define SMTP_REACH_S 120
 
