@@ -56,7 +56,8 @@ FIRST := $(if $(filter check check-% demo bench,$(MAKECMDGOALS)),deps)
 
 object = $(patsubst %,$(O)/src/%.o,$(1))
 
-SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content smtp/parts smtp/reply smtp/header)
+SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content smtp/parts \
+  smtp/reply smtp/header smtp/timeout)
 BASE := $(call object,base/close base/instance base/log base/text base/duration base/wallclock) $(SMTP)
 JOB := $(call object,job/job job/journal job/nexthop job/socket)
 SEND := $(call object,send/connection send/transaction send/commands send/fit send/pipeline send/channel \
@@ -66,8 +67,10 @@ SCHED := $(call object,sched/moment sched/backoff sched/health sched/array sched
   sched/quota sched/known sched/state sched/site sched/connection sched/domain sched/attempt sched/pass sched/turn \
   sched/sched)
 START := $(call object,start/program) $(BASE)
-CONF := $(call object,conf/conf conf/list conf/route job/job job/nexthop) $(START)
-QUEUE := $(call object,queue/id queue/queuedir queue/message queue/room queue/trace) $(JOB) $(CONF)
+CONF := $(call object,conf/say conf/file conf/fold conf/address conf/syntax conf/conf conf/list \
+  conf/route conf/check job/job job/nexthop) $(START)
+QUEUE := $(call object,queue/id queue/queuedir queue/message queue/room queue/trace \
+  queue/totals) $(JOB) $(CONF)
 FLUSH := $(call object,flush/flush flush/reserve flush/trigger) $(QUEUE)
 ACT := $(call object,act/operation queue/ids) $(FLUSH)
 FACE := $(call object,compat/list compat/beside compat/options compat/ask compat/client base/wire queue/id) $(START)
@@ -90,13 +93,13 @@ PROGRAMS := $(SKALIBS_PROGRAMS) $(OWFAT_PROGRAMS) $(PLAIN_PROGRAMS)
 
 all: $(PROGRAMS:%=$(BIN)/%)
 
-$(BIN)/smtpd-etrn: $(call object,smtpd/smtpd-etrn smtpd/session smtpd/envelope smtpd/parameters smtpd/receive smtpd/etrn \
-  smtpd/policy smtpd/peer smtpd/clients base/wire) $(FLUSH)
+$(BIN)/smtpd-etrn: $(call object,smtpd/smtpd-etrn smtpd/dialogue smtpd/verb smtpd/session smtpd/envelope \
+  smtpd/parameters smtpd/receive smtpd/etrn smtpd/policy smtpd/peer smtpd/clients base/wire) $(FLUSH)
 $(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/intake qmgr/orders qmgr/delivery qmgr/listed qmgr/arrivals qmgr/outcome \
   qmgr/expiry qmgr/requests qmgr/messages qmgr/lists qmgr/agents qmgr/hops qmgr/job qmgr/active qmgr/sender qmgr/notices \
   qmgr/totals qmgr/clock qmgr/core qmgr/settings qmgr/names queue/sitefile) $(SCHED) $(FLUSH)
-$(BIN)/bounce-put: $(call object,bounce/bounce-put bounce/subject bounce/way bounce/notice bounce/prose bounce/report \
-  bounce/returned bounce/lines bounce/quoted bounce/fields queue/sitefile queue/ids) $(FLUSH)
+$(BIN)/bounce-put: $(call object,bounce/bounce-put bounce/subject bounce/way bounce/compose bounce/notice bounce/prose \
+  bounce/report bounce/returned bounce/lines bounce/quoted bounce/fields queue/sitefile queue/ids) $(FLUSH)
 $(BIN)/qmgr-trigger: $(call object,flush/qmgr-trigger) $(FLUSH)
 $(BIN)/flush-record: $(call object,flush/flush-record) $(FLUSH)
 $(BIN)/flush-run: $(call object,flush/flush-run flush/watch flush/names queue/sitefile) $(FLUSH)

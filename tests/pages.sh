@@ -203,6 +203,21 @@ testSettings() {
   done <"$T/settings"
 }
 
+# Every time that can be set, with its default; and no others.
+testTimeouts() {
+  "$BIN/conf-check" -C "$I" -v timeouts | sort >"$T/times"
+  rendered src/conf/sluice-conf.5 DESCRIPTION | awk '
+    function seconds(t) { return t * (t ~ /m$/ ? 60 : t ~ /d$/ ? 86400 : 1) }
+    /^   [A-Z]/ { inside = $1 == "Timeouts"; next }
+    inside && $2 ~ /^[0-9]+[smd]$/ { print $1, seconds($2) }' | sort >"$T/said"
+  assertTrue 'times' "[ -s $T/times ]"
+  assertEquals "$(cat "$T/times")" "$(cat "$T/said")"
+  # those of a dialogue, which come first
+  all=$("$BIN/conf-check" -C "$I" -v timeouts |
+    awk '/^lookup/ { exit } { printf "%s%s", comma, $2; comma = "," }')
+  assertContains "$(cat src/send/smtp-send.8)" "The default is $all."
+}
+
 # --- the source -------------------------------------------------------------------------
 
 # The folders of src, and what the files of each may include: the arrows of src/README.

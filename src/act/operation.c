@@ -20,7 +20,7 @@
 #define HINT_STEP_MS 10u
 
 /* Tell qmgr what was done.  A lost hint does no harm, but its line would be missing in the log. */
-static void qmgr_hint(operation *op, char const *word, char const *id)
+static void qmgr_hint(operation *op, enum trigger_word word, char const *id)
 {
   int *fd = trigger_deed(word) ? &op->deeds : &op->trigger;
   while (trigger_say_nosignal(op->queue, fd, word, id) == 0 && *fd != -1 && op->hint_ms)
@@ -95,7 +95,7 @@ static int unfinished(operation const *op, char const *id)
 static int taken_in_soon(operation *op, char const *id, enum queue_place place)
 {
   if (place != QUEUE_NEW || errno != EPERM) return 0;
-  qmgr_hint(op, "new", id);
+  qmgr_hint(op, TRIGGER_NEW, id);
   poll(0, 0, TAKEN_IN_MS);
   errno = EPERM;
   return 1;
@@ -149,7 +149,7 @@ static int done_with(operation *op, found const *f)
 
 static enum operation_result finish(operation *op, found const *f)
 {
-  if (queuedir_remove(op->queue, f->id, f->place) == 0) qmgr_hint(op, "deleted", f->id);
+  if (queuedir_remove(op->queue, f->id, f->place) == 0) qmgr_hint(op, TRIGGER_DELETED, f->id);
   else if (errno != ENOENT) return OPERATION_TROUBLE;
   return OPERATION_GONE;
 }
@@ -169,22 +169,8 @@ static enum operation_result delete_step(operation *op, found *f)
 enum operation_result operation_delete(operation *op, char const *id)
 {
   enum operation_result result = message_look(op, id, &delete_step);
-  if (result == OPERATION_DONE || result == OPERATION_DONE_SENDING) qmgr_hint(op, "deleted", id);
+  if (result == OPERATION_DONE || result == OPERATION_DONE_SENDING) qmgr_hint(op, TRIGGER_DELETED, id);
   return result;
-}
-
-/* Is recipient n owed, and the first of its domain that is? */
-static int first_owed(message const *m, size_t n)
-{
-  message_recipient const *r = message_rcptp(m, n);
-  char const *domain = message_string(m, r->domain);
-  size_t i;
-  for (i = 0; i < n; i++)
-  {
-    message_recipient const *earlier = message_rcptp(m, i);
-    if (!earlier->settled && !strcmp(message_string(m, earlier->domain), domain)) return 0;
-  }
-  return !r->settled;
 }
 
 /*
@@ -197,7 +183,7 @@ static enum operation_result owed_record(operation *op, found const *f)
   size_t n;
   if (!message_read(&op->message, f->fd)) return unreadable();
   for (n = 0; n < message_rcpts(m); n++)
-    if (first_owed(m, n)
+    if (message_rcpt_first(m, n)
      && !flush_record(op->queue, message_string(m, message_rcptp(m, n)->domain), f->id, 1))
       return OPERATION_TROUBLE;
   return OPERATION_DONE;
@@ -217,7 +203,7 @@ static enum operation_result hold_step(operation *op, found *f)
 enum operation_result operation_hold(operation *op, char const *id)
 {
   enum operation_result result = message_look(op, id, &hold_step);
-  if (result == OPERATION_DONE || result == OPERATION_DONE_SENDING) qmgr_hint(op, "held", id);
+  if (result == OPERATION_DONE || result == OPERATION_DONE_SENDING) qmgr_hint(op, TRIGGER_HELD, id);
   return result;
 }
 
@@ -236,7 +222,7 @@ static enum operation_result release_step(operation *op, found *f)
 enum operation_result operation_release(operation *op, char const *id)
 {
   enum operation_result result = message_look(op, id, &release_step);
-  if (result == OPERATION_DONE) qmgr_hint(op, "released", id);
+  if (result == OPERATION_DONE) qmgr_hint(op, TRIGGER_RELEASED, id);
   return result;
 }
 
@@ -428,27 +414,19 @@ enum operation_result operation_requeue(operation *op, char const *id)
 {
   enum operation_result result = message_look(op, id, &requeue_step);
   if (result != OPERATION_DONE) return result;
-  qmgr_hint(op, "requeued", id);
-  qmgr_hint(op, "new", op->writer.id);
+  qmgr_hint(op, TRIGGER_REQUEUED, id);
+  qmgr_hint(op, TRIGGER_NEW, op->writer.id);
   return result;
 }
 
 /* --- expire --------------------------------------------------------------------------- */
 
-#define EXPIRED "message is administratively expired"
-#define EXPIRED_LAST EXPIRED "; last: "
-
 static int give_up(operation *op, int fd, size_t n)
 {
   char const *reason = message_string(&op->message, message_rcptp(&op->message, n)->reason);
-  char text[JOB_TEXT_MAX] = EXPIRED;
-  job_result result = {
-    .recipient = n, .status = JOB_FAILED, .code = { "5.4.7", 5 }, .relay = { "none", 4 },
-    .text = { text, 0 }
-  };
-  if (*reason && strlen(reason) < sizeof text - sizeof EXPIRED_LAST)
-    stpcpy(stpcpy(text, EXPIRED_LAST), reason);
-  result.text.len = strlen(text);
+  char text[JOB_TEXT_MAX];
+  job_result result;
+  job_result_expire(&result, n, text, JOB_TEXT_GIVEN_UP, reason);
   return message_journal(fd, wallclock_us(), &result);
 }
 
@@ -469,7 +447,7 @@ static enum operation_result expire_step(operation *op, found *f)
 enum operation_result operation_expire(operation *op, char const *id)
 {
   enum operation_result result = message_look(op, id, &expire_step);
-  if (result == OPERATION_DONE) qmgr_hint(op, "scan", "");
+  if (result == OPERATION_DONE) qmgr_hint(op, TRIGGER_SCAN, "");
   return result;
 }
 

@@ -13,7 +13,10 @@
 
 #include "base/log.h"
 #include "base/wallclock.h"
-#include "bounce/bounce-internal.h"
+#include "bounce/compose.h"
+#include "bounce/notice.h"
+#include "bounce/subject.h"
+#include "bounce/way.h"
 #include "conf/conf.h"
 #include "flush/trigger.h"
 #include "queue/ids.h"
@@ -167,8 +170,8 @@ static int notice_make(bouncer *b, enum job_event event)
   n->postmaster = b->postmaster.s;
   n->bouncebytes = b->bouncebytes;
   n->way = &b->way;
-  if (!journal_reserve(b, event) || !notice_write(n, &b->writer, b->way.queue, b->fsyncdir)) return 0;
-  trigger_hint(b->way.queue, "new", b->writer.id);
+  if (!journal_reserve(b, event) || !compose_notice(n, &b->writer, b->way.queue, b->fsyncdir)) return 0;
+  trigger_hint(b->way.queue, TRIGGER_NEW, b->writer.id);
   notice_log(b, event);
   answer_notice(b, job_event_name(event));
   return 1;

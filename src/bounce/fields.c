@@ -302,7 +302,7 @@ char const *fields_status(char const *code, enum job_event event)
 /* Take " (in reply to COMMAND command)" away from the end of a reply that is quoted. */
 static void quotation_end(job_field *reply)
 {
-  static char const begin[] = " (in reply to ", end[] = " command)";
+  static char const begin[] = JOB_TEXT_IN_REPLY, end[] = JOB_TEXT_COMMAND;
   size_t const beginlen = sizeof begin - 1, endlen = sizeof end - 1;
   size_t at;
   if (reply->len < beginlen + endlen || memcmp(reply->s + reply->len - endlen, end, endlen)) return;
@@ -316,7 +316,7 @@ static void quotation_end(job_field *reply)
 
 int fields_reply(job_field *reply, char const *text)
 {
-  static char const said[] = " said: ";
+  static char const said[] = JOB_TEXT_SAID;
   char const *quoted = !strncmp(text, "host ", 5) ? strstr(text, said) : 0;
   smtp_reply_line line;
   reply->s = quoted ? quoted + sizeof said - 1 : text;

@@ -1,7 +1,9 @@
-#include "bounce/bounce-internal.h"
+#include "bounce/lines.h"
 
 #include <errno.h>
 #include <string.h>
+
+#include "bounce/fields.h"
 
 /* A line is filled up to here, where words allow it. */
 #define LINE_FULL 76

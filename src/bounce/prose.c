@@ -1,4 +1,4 @@
-#include "bounce/bounce-internal.h"
+#include "bounce/prose.h"
 
 #include <string.h>
 

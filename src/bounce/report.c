@@ -1,8 +1,9 @@
-#include "bounce/bounce-internal.h"
+#include "bounce/report.h"
 
 #include <string.h>
 
 #include "base/wallclock.h"
+#include "bounce/fields.h"
 
 /* What a field's second line, and those after it, begin with. */
 #define INDENT " "

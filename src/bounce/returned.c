@@ -1,9 +1,10 @@
-#include "bounce/bounce-internal.h"
+#include "bounce/returned.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "bounce/fields.h"
 #include "smtp/domain.h"
 
 #define PIECE_LEN 65536

@@ -1,4 +1,4 @@
-#include "bounce/bounce-internal.h"
+#include "bounce/subject.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,6 +8,7 @@
 #include <skalibs/djbunix.h>
 
 #include "base/wallclock.h"
+#include "bounce/fields.h"
 #include "conf/conf.h"
 #include "smtp/path.h"
 

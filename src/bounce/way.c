@@ -1,4 +1,4 @@
-#include "bounce/bounce-internal.h"
+#include "bounce/way.h"
 
 #include <string.h>
 

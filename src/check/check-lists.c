@@ -11,8 +11,8 @@
 #include "base/log.h"
 #include "flush/flush.h"
 #include "flush/names.h"
-#include "queue/sitefile.h"
 #include "flush/unlisted.h"
+#include "queue/sitefile.h"
 
 /* --- names ---------------------------------------------------------------------------------- */
 
@@ -215,9 +215,9 @@ static int domain_note(char const *name, void *data)
 static void lists_count(check *c)
 {
   names domains = NAMES_ZERO;
+  char const *directory;
   size_t n;
-  if (flush_each(c->queue, "flush", domain_note, &domains) != 1
-   || flush_each(c->queue, "claim", domain_note, &domains) != 1)
+  if (flush_domains_each(c->queue, domain_note, &domains, &directory) != 1)
     check_trouble(c, "flush");
   names_sort(&domains);
   for (n = 0; n < names_len(&domains); n++) list_count(c, names_get(&domains, n));

@@ -85,7 +85,7 @@ int main(int argc, char const *const *argv)
   check_lists(&c);
   check_suspects(&c);
 
-  if (c.mended) trigger_hint(c.queue, "scan", "");
+  if (c.mended) trigger_hint(c.queue, TRIGGER_SCAN, "");
   say(&c);
   check_free(&c);
   return code_of(&c);

@@ -1,252 +1,13 @@
 #include "conf/conf-internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <skalibs/allreadwrite.h>
 #include <skalibs/types.h>
 
-#include "base/close.h"
 #include "base/duration.h"
-#include "base/instance.h"
-#include "base/log.h"
 #include "smtp/path.h"
-
-/* --- saying why ------------------------------------------------------------------------ */
-
-static char why[1024];
-
-char const *conf_why(void)
-{
-  return why;
-}
-
-int conf_exit_code(void)
-{
-  return errno == EINVAL ? 102 : 111;
-}
-
-/* Append a string to why[]; what has no room is left out. */
-static void why_add(char const *s)
-{
-  size_t len = strlen(why), n = strlen(s), room = sizeof why - 1 - len;
-  if (n > room) n = room;
-  memcpy(why + len, s, n);
-  why[len + n] = 0;
-}
-
-int conf_say(char const *what, char const *text, size_t len)
-{
-  char clean[200];
-  why[0] = 0;
-  why_add(what);
-  if (text)
-  {
-    why_add(": ");
-    why_add(log_clean(clean, sizeof clean, text, len));
-  }
-  errno = EINVAL;
-  return 0;
-}
-
-int conf_say_where(char const *name, unsigned int line)
-{
-  char said[sizeof why], number[UINT_FMT];
-  memcpy(said, why, sizeof said);
-  why[0] = 0;
-  why_add("conf/");
-  why_add(name);
-  if (line)
-  {
-    number[uint_fmt(number, line)] = 0;
-    why_add(": line ");
-    why_add(number);
-  }
-  why_add(": ");
-  why_add(said);
-  return 0;
-}
-
-int conf_say_system(char const *name)
-{
-  int e = errno;
-  conf_say(strerror(e), 0, 0);
-  errno = e;
-  return conf_say_where(name, 0);
-}
-
-/* --- reading --------------------------------------------------------------------------- */
-
-int conf_open(int instance)
-{
-  int fd = instance_openat(instance, "conf");
-  int e = errno;
-  if (fd >= 0) return fd;
-  conf_say("unable to open conf", strerror(e), strlen(strerror(e)));
-  errno = e;
-  return -1;
-}
-
-/* All of a regular file up to its limit, from a descriptor. */
-static int regular_read(int fd, size_t max, stralloc *text)
-{
-  struct stat st;
-  size_t size, n;
-  if (fstat(fd, &st) == -1) return 0;
-  if (!S_ISREG(st.st_mode)) return conf_say("not a regular file", 0, 0);
-  if ((uint64_t)st.st_size > max) return conf_say("file too large", 0, 0);
-  size = (size_t)st.st_size;
-  text->len = 0;
-  if (!stralloc_ready(text, size + 1)) return 0;
-  errno = 0;
-  n = allread(fd, text->s, size + 1);
-  if (n <= size && errno && errno != EPIPE) return 0; /* EPIPE, or nothing: the end */
-  if (n != size)
-  {
-    errno = EAGAIN; /* it changed under our eyes: whoever writes it is not done */
-    return 0;
-  }
-  text->len = size;
-  return 1;
-}
-
-/* A symbolic link to nowhere is no missing file: somebody meant to set something. */
-static int file_missing(int conf, char const *name)
-{
-  struct stat st;
-  int r = fstatat(conf, name, &st, AT_SYMLINK_NOFOLLOW) == -1 && errno == ENOENT;
-  errno = ENOENT;
-  return r;
-}
-
-int conf_file_read(int conf, conf_setting const *setting, stralloc *text)
-{
-  size_t max = setting->kind >= CONF_LIST ? CONF_LIST_FILE_MAX : CONF_VALUE_FILE_MAX;
-  int fd = openat(conf, setting->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  int r;
-  if (fd == -1 && errno == ENOENT && file_missing(conf, setting->name)) return 0;
-  if (fd == -1) return conf_say_system(setting->name), -1;
-  why[0] = 0;
-  r = regular_read(fd, max, text);
-  close_keep(fd);
-  if (r) return 1;
-  if (why[0]) conf_say_where(setting->name, 0);
-  else conf_say_system(setting->name);
-  return -1;
-}
-
-static int is_space(char c)
-{
-  return c == ' ' || c == '\t';
-}
-
-/* Where the comment begins, or len. */
-static size_t line_comment(char const *s, size_t len)
-{
-  char const *p = s;
-  while ((p = memchr(p, '#', len - (size_t)(p - s))))
-  {
-    if (p == s || is_space(p[-1])) return (size_t)(p - s);
-    p++;
-  }
-  return len;
-}
-
-/* A control character in s?  A tab is white space. */
-static int line_clean(char const *s, size_t len)
-{
-  size_t i = 0;
-  for (; i < len; i++)
-    if (((unsigned char)s[i] < 32 && s[i] != '\t') || s[i] == 127) return 0;
-  return 1;
-}
-
-int conf_line_next(conf_setting const *setting, stralloc const *text, size_t *pos, conf_line *line)
-{
-  size_t max = setting->kind >= CONF_LIST ? CONF_LINE_MAX : CONF_VALUE_MAX;
-  while (*pos < text->len)
-  {
-    char const *s = text->s + *pos;
-    char const *lf = memchr(s, '\n', text->len - *pos);
-    size_t len = lf ? (size_t)(lf - s) : text->len - *pos;
-    *pos += len + 1;
-    line->number++;
-    if (len && s[len - 1] == '\r') len--; /* edited elsewhere */
-    len = line_comment(s, len);
-    while (len && is_space(*s)) s++, len--;
-    while (len && is_space(s[len - 1])) len--;
-    if (!len) continue;
-    if (len > max) conf_say("line too long", 0, 0);
-    else if (!line_clean(s, len)) conf_say("control character", s, len);
-    else
-    {
-      line->s = s;
-      line->len = len;
-      return 1;
-    }
-    conf_say_where(setting->name, line->number);
-    return -1;
-  }
-  return 0;
-}
-
-int conf_word_next(char const **s, size_t *len, conf_word *word)
-{
-  size_t n = 0;
-  while (n < *len && !is_space((*s)[n])) n++;
-  word->s = *s;
-  word->len = n;
-  while (n < *len && is_space((*s)[n])) n++;
-  *s += n;
-  *len -= n;
-  return !!word->len;
-}
-
-int conf_lines_check(conf_setting const *setting, stralloc const *text, size_t *entries,
-                     void (*tell)(void *data), void *data)
-{
-  conf_line line = { .number = 0 };
-  size_t pos = 0;
-  int good = 1, r;
-  *entries = 0;
-  while ((r = conf_line_next(setting, text, &pos, &line)))
-  {
-    ++*entries;
-    if (r > 0 && (*setting->check)(line.s, line.len)) continue;
-    if (r > 0 && errno == EINVAL) conf_say_where(setting->name, line.number);
-    else if (r > 0) conf_say_system(setting->name);
-    (*tell)(data);
-    good = 0;
-  }
-  if (good && setting->check == &conf_check_route) good = conf_routes_twice(setting, text, tell, data);
-  return good;
-}
-
-int conf_value_read(int conf, conf_setting const *setting, stralloc *text, conf_line *line)
-{
-  conf_line more = { .number = 0 };
-  size_t pos = 0;
-  int r = conf_file_read(conf, setting, text);
-  if (r < 0) return 0;
-  *line = (conf_line){ .s = setting->fallback, .len = strlen(setting->fallback) };
-  if (!r) return 1;
-  r = conf_line_next(setting, text, &pos, line);
-  if (r < 0) return 0;
-  if (!r)
-  {
-    conf_say("no value", 0, 0);
-    return conf_say_where(setting->name, 0);
-  }
-  more.number = line->number;
-  r = conf_line_next(setting, text, &pos, &more);
-  if (r < 0) return 0;
-  if (!r) return 1;
-  conf_say("more than one value", more.s, more.len);
-  return conf_say_where(setting->name, more.number);
-}
 
 /* --- words to values ------------------------------------------------------------------------ */
 
@@ -319,29 +80,31 @@ static int concurrency_scan(char const *s, size_t len, conf_concurrency *concurr
   return concurrency->site <= concurrency->total ? 1 : conf_say("PERSITE is over TOTAL", all, alllen);
 }
 
-/* The names in the file, and RFC 5321 section 4.5.3.2's times where it has them. */
-static struct { char const *name; unsigned int seconds; } const timeouts[CONF_TIMEOUTS] =
+/* Those that are not of every SMTP client, by their names in the file. */
+static smtp_timeout_kind const own_timeouts[CONF_TIMEOUTS - SMTP_TIMEOUTS] =
 {
-  [CONF_TIMEOUT_CONNECT] = { "connect", 30 },
-  [CONF_TIMEOUT_GREETING] = { "greeting", 300 },
-  [CONF_TIMEOUT_HELO] = { "helo", 300 },
-  [CONF_TIMEOUT_MAIL] = { "mail", 300 },
-  [CONF_TIMEOUT_RCPT] = { "rcpt", 300 },
-  [CONF_TIMEOUT_DATAINIT] = { "datainit", 120 },
-  [CONF_TIMEOUT_DATABLOCK] = { "datablock", 180 },
-  [CONF_TIMEOUT_DATADONE] = { "datadone", 600 },
-  [CONF_TIMEOUT_QUIT] = { "quit", 30 },
-  [CONF_TIMEOUT_LOOKUP] = { "lookup", 30 },
-  [CONF_TIMEOUT_REACH] = { "reach", 120 },
-  [CONF_TIMEOUT_COMMAND] = { "command", 300 },
-  [CONF_TIMEOUT_RECEIVE] = { "receive", 300 },
-  [CONF_TIMEOUT_MESSAGE] = { "message", 86400 }
+  [CONF_TIMEOUT_LOOKUP - SMTP_TIMEOUTS] = { "lookup", SMTP_LOOKUP_S },
+  [CONF_TIMEOUT_REACH - SMTP_TIMEOUTS] = { "reach", SMTP_REACH_S },
+  [CONF_TIMEOUT_COMMAND - SMTP_TIMEOUTS] = { "command", 300 },
+  [CONF_TIMEOUT_RECEIVE - SMTP_TIMEOUTS] = { "receive", 300 },
+  [CONF_TIMEOUT_MESSAGE - SMTP_TIMEOUTS] = { "message", 86400 }
 };
 #define TIMEOUT_MAX_S 86400
 
+static smtp_timeout_kind const *timeout_kind(unsigned int which)
+{
+  return which < SMTP_TIMEOUTS ? smtp_timeouts + which : own_timeouts + (which - SMTP_TIMEOUTS);
+}
+
 char const *conf_timeout_name(unsigned int which)
 {
-  return timeouts[which].name;
+  return timeout_kind(which)->name;
+}
+
+static int timeout_is(unsigned int which, conf_word const *name)
+{
+  char const *s = conf_timeout_name(which);
+  return strlen(s) == name->len && !memcmp(s, name->s, name->len);
 }
 
 static int timeout_scan(char const *s, size_t len, unsigned int *which, unsigned int *seconds)
@@ -352,8 +115,7 @@ static int timeout_scan(char const *s, size_t len, unsigned int *which, unsigned
   uint64_t n;
   if (!conf_word_next(&s, &len, &name) || !conf_word_next(&s, &len, &value) || len)
     return conf_say("not NAME TIME", all, alllen);
-  for (*which = 0; *which < CONF_TIMEOUTS; ++*which)
-    if (strlen(timeouts[*which].name) == name.len && !memcmp(timeouts[*which].name, name.s, name.len)) break;
+  for (*which = 0; *which < CONF_TIMEOUTS && !timeout_is(*which, &name);) ++*which;
   if (*which == CONF_TIMEOUTS) return conf_say("unknown timeout", name.s, name.len);
   if (!period_scan(value.s, value.len, &n)) return 0;
   if (n > TIMEOUT_MAX_S) return conf_say("over a day", value.s, value.len);
@@ -751,7 +513,7 @@ int conf_timeouts(int conf, unsigned int seconds[CONF_TIMEOUTS])
   size_t pos = 0;
   unsigned int which, value;
   int r;
-  for (which = 0; which < CONF_TIMEOUTS; which++) seconds[which] = timeouts[which].seconds;
+  for (which = 0; which < CONF_TIMEOUTS; which++) seconds[which] = timeout_kind(which)->seconds;
   r = conf_file_read(conf, setting, &text);
   while (r > 0 && (r = conf_line_next(setting, &text, &pos, &line)) > 0)
   {

@@ -22,6 +22,8 @@
 #include <skalibs/genalloc.h>
 #include <skalibs/stralloc.h>
 
+#include "smtp/timeout.h"
+
 /* Why the last reader failed, a string: "conf/backoff: line 1: MIN is over MAX". */
 extern char const *conf_why(void);
 
@@ -108,13 +110,10 @@ extern int conf_concurrencyincoming(int conf, uint64_t *connections);
 #define CONF_SUBDOMAINS_MAX 10000
 extern int conf_subdomains(int conf, uint64_t *names);
 
-/* timeouts: lines "NAME DURATION"; the defaults are those of RFC 5321 section 4.5.3.2. */
+/* timeouts: lines "NAME DURATION"; first those of enum smtp_timeout, then these. */
 enum conf_timeout
 {
-  CONF_TIMEOUT_CONNECT, CONF_TIMEOUT_GREETING, CONF_TIMEOUT_HELO, CONF_TIMEOUT_MAIL,
-  CONF_TIMEOUT_RCPT, CONF_TIMEOUT_DATAINIT, CONF_TIMEOUT_DATABLOCK, CONF_TIMEOUT_DATADONE,
-  CONF_TIMEOUT_QUIT,
-  CONF_TIMEOUT_LOOKUP,   /* finding a host, all in all */
+  CONF_TIMEOUT_LOOKUP = SMTP_TIMEOUTS, /* finding a host, all in all */
   CONF_TIMEOUT_REACH,    /* from the first connection to the reply to EHLO, all addresses of a site together */
   CONF_TIMEOUT_COMMAND,  /* our own server: the wait for a command */
   CONF_TIMEOUT_RECEIVE,  /* our own server: the wait for 64 KiB of content */

@@ -1,12 +1,9 @@
 #include "conf/conf-internal.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <idn2.h>
 #include <pwd.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -16,70 +13,6 @@
 
 #include "base/close.h"
 #include "smtp/domain.h"
-#include "smtp/path.h"
-
-/* --- domains ------------------------------------------------------------------------- */
-
-/* More octets than any name with U-labels that comes to 253 as A-labels. */
-#define UTF8_DOMAIN_MAX 1024
-
-/* U-labels to A-labels, as a look-up is made (RFC 5891 section 5).  1, or 0 with errno. */
-static int domain_to_ascii(stralloc *out, char const *domain, size_t len)
-{
-  char utf8[UTF8_DOMAIN_MAX + 1];
-  uint8_t *ascii;
-  int r;
-  if (len > UTF8_DOMAIN_MAX || memchr(domain, 0, len))
-  {
-    errno = EINVAL;
-    return 0;
-  }
-  memcpy(utf8, domain, len);
-  utf8[len] = 0;
-  r = idn2_lookup_u8((uint8_t const *)utf8, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
-  errno = r == IDN2_MALLOC ? ENOMEM : EINVAL; /* its own calls leave others */
-  if (r != IDN2_OK) return 0;
-  r = stralloc_copys(out, (char const *)ascii);
-  free(ascii);
-  return r;
-}
-
-int conf_domain_fold(stralloc *out, char const *domain, size_t len)
-{
-  if (smtp_domain_utf8(domain, len))
-  {
-    if (!domain_to_ascii(out, domain, len)) return 0;
-  }
-  else
-  {
-    /* one more than the longest name: for its trailing dot */
-    errno = EINVAL;
-    if (len > SMTP_DOMAIN_MAX + 1) return 0;
-    if (!stralloc_copyb(out, domain, len)) return 0;
-  }
-  out->len = smtp_domain_fold(out->s, out->s, out->len);
-  errno = EINVAL;
-  if (!smtp_domain_ok(out->s, out->len)) return 0;
-  if (!stralloc_0(out)) return 0;
-  out->len--;
-  return 1;
-}
-
-int conf_pattern_fold(stralloc *out, char const *s, size_t len)
-{
-  int below = len > 1 && *s == '.';
-  if (!conf_domain_fold(out, s + below, len - (size_t)below))
-    return errno == EINVAL ? conf_say("not a domain name", s, len) : 0;
-  return !below || stralloc_insertb(out, 0, ".", 1);
-}
-
-int conf_check_pattern(char const *s, size_t len)
-{
-  stralloc folded = STRALLOC_ZERO;
-  int r = conf_pattern_fold(&folded, s, len);
-  stralloc_free(&folded);
-  return r;
-}
 
 /* --- opening a list -------------------------------------------------------------------- */
 
@@ -323,74 +256,6 @@ int conf_flushdomain(int conf, char const *domain, size_t len, int *yes)
 
 /* --- lists of clients ---------------------------------------------------------------------- */
 
-#define MAPPED_BITS 96
-static unsigned char const mapped_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-
-static int address_mapped(conf_address const *address)
-{
-  return !memcmp(address->octets, mapped_prefix, sizeof mapped_prefix);
-}
-
-int conf_address_scan(char const *s, conf_address *address)
-{
-  memcpy(address->octets, mapped_prefix, sizeof mapped_prefix);
-  return inet_pton(AF_INET, s, address->octets + sizeof mapped_prefix) == 1
-    || inet_pton(AF_INET6, s, address->octets) == 1;
-}
-
-typedef struct network
-{
-  conf_address address;
-  unsigned int bits; /* of the 128 of the address */
-} network;
-
-static int network_has(network const *net, conf_address const *address)
-{
-  unsigned int octets = net->bits / 8, rest = net->bits % 8;
-  unsigned int differ;
-  /* ::/0 is all of IPv6, not of IPv4 as well */
-  if (address_mapped(&net->address) != address_mapped(address)) return 0;
-  if (memcmp(net->address.octets, address->octets, octets)) return 0;
-  if (!rest) return 1;
-  differ = (unsigned int)net->address.octets[octets] ^ address->octets[octets];
-  return !(differ >> (8 - rest));
-}
-
-/* Is everything behind the prefix zero? */
-static int network_ok(network const *net)
-{
-  unsigned int bit = net->bits;
-  for (; bit < 128; bit++)
-    if (net->address.octets[bit / 8] >> (7 - bit % 8) & 1) return 0;
-  return 1;
-}
-
-/* ADDRESS or ADDRESS/BITS. */
-static int network_scan(network *net, char const *s, size_t len)
-{
-  char text[INET6_ADDRSTRLEN + 5];
-  char *slash;
-  unsigned int most;
-  if (len >= sizeof text) return conf_say("not an address", s, len);
-  memcpy(text, s, len);
-  text[len] = 0;
-  slash = strchr(text, '/');
-  if (slash) *slash = 0;
-  if (!conf_address_scan(text, &net->address)) return conf_say("not an address", s, len);
-  most = strchr(text, ':') ? 128 : 32;
-  net->bits = most;
-  if (slash && !uint0_scan(slash + 1, &net->bits)) return conf_say("prefix length is not a number", s, len);
-  if (net->bits > most) return conf_say("prefix length too large", s, len);
-  net->bits += 128 - most;
-  return network_ok(net) ? 1 : conf_say("address has bits behind its prefix", s, len);
-}
-
-int conf_check_client(char const *s, size_t len)
-{
-  network net;
-  return network_scan(&net, s, len);
-}
-
 typedef struct client_question
 {
   conf_address const *address;
@@ -400,9 +265,9 @@ typedef struct client_question
 static int client_match(void *data, char const *s, size_t len)
 {
   client_question *q = data;
-  network net;
-  if (!network_scan(&net, s, len)) return 0;
-  q->yes |= network_has(&net, q->address);
+  conf_network net;
+  if (!conf_network_scan(&net, s, len)) return 0;
+  q->yes |= conf_network_has(&net, q->address);
   return 1;
 }
 
@@ -425,68 +290,17 @@ int conf_relayclient(int conf, conf_list *kept, conf_address const *address, int
   return client_listed(conf, kept, "relayclients", address, yes, &missing);
 }
 
-static int address_loopback(conf_address const *address)
-{
-  static unsigned char const loopback6[16] = { [15] = 1 };
-  return !memcmp(address->octets, loopback6, 16) || (address_mapped(address) && address->octets[12] == 127);
-}
-
 int conf_flushclient(int conf, conf_address const *address, int *yes)
 {
   int missing;
   if (!client_listed(conf, 0, "flushclients", address, yes, &missing)) return 0;
   if (!missing) return 1;
   if (!conf_relayclient(conf, 0, address, yes)) return 0;
-  *yes |= address_loopback(address);
+  *yes |= conf_address_loopback(address);
   return 1;
 }
 
 /* --- recipients ---------------------------------------------------------------------------- */
-
-/* A local part without its quotes (RFC 5321 section 4.1.2), in lower case. */
-static int local_fold(stralloc *out, char const *s, size_t len)
-{
-  int quoted = len >= 2 && *s == '"';
-  size_t i = quoted ? 1 : 0, end = quoted ? len - 1 : len;
-  for (; i < end; i++)
-  {
-    char c = s[i];
-    if (quoted && c == '\\' && i + 1 < end) c = s[++i];
-    if (c >= 'A' && c <= 'Z') c = (char)(c - 'A' + 'a');
-    if (!stralloc_append(out, c)) return 0;
-  }
-  return 1;
-}
-
-int conf_recipient_fold(stralloc *out, size_t *at, char const *s, size_t len)
-{
-  stralloc domain = STRALLOC_ZERO;
-  smtp_path path = { .locallen = 0 };
-  int r;
-  if (len && *s == '@')
-  {
-    path.domain = s + 1;
-    path.domainlen = len - 1;
-  }
-  else if (!smtp_mailbox_scan(s, len, SMTP_PATH_UTF8, &path)) return conf_say("not a mailbox", s, len);
-  out->len = 0;
-  if (!local_fold(out, path.local, path.locallen)) return 0;
-  *at = out->len;
-  if (!conf_domain_fold(&domain, path.domain, path.domainlen))
-    r = errno == EINVAL ? conf_say("not a domain name", path.domain, path.domainlen) : 0;
-  else r = stralloc_append(out, '@') && stralloc_catb(out, domain.s, domain.len);
-  stralloc_free(&domain);
-  return r;
-}
-
-int conf_check_recipient(char const *s, size_t len)
-{
-  stralloc folded = STRALLOC_ZERO;
-  size_t at;
-  int r = conf_recipient_fold(&folded, &at, s, len);
-  stralloc_free(&folded);
-  return r;
-}
 
 typedef struct recipient_question
 {
@@ -554,72 +368,11 @@ int conf_recipient(int conf, conf_list *kept, char const *mailbox, size_t len, i
 
 /* --- queues --------------------------------------------------------------------------------- */
 
-/* Longer than anybody types. */
-#define QUEUE_NAME_MAX 64
-
-static int queue_name_ok(char const *s, size_t len)
-{
-  size_t i = 0;
-  for (; i < len; i++)
-    if (!((s[i] >= 'a' && s[i] <= 'z') || (s[i] >= 'A' && s[i] <= 'Z') || (s[i] >= '0' && s[i] <= '9')
-       || s[i] == '-' || s[i] == '_' || s[i] == '.')) return 0;
-  return len && len <= QUEUE_NAME_MAX;
-}
-
-/* ASCII letters of either case are the same. */
-static int queue_name_same(char const *a, char const *b, size_t len)
-{
-  size_t i = 0;
-  for (; i < len; i++)
-  {
-    char c = a[i] >= 'A' && a[i] <= 'Z' ? (char)(a[i] + 'a' - 'A') : a[i];
-    char d = b[i] >= 'A' && b[i] <= 'Z' ? (char)(b[i] + 'a' - 'A') : b[i];
-    if (c != d) return 0;
-  }
-  return 1;
-}
-
-typedef struct queue_question
-{
-  char const *name;
-  size_t len;
-  stralloc *domains;
-  int found;
-  stralloc folded;
-} queue_question;
-
-static int queue_match(void *data, char const *s, size_t len)
-{
-  queue_question *q = data;
-  conf_word name, domain;
-  int ours;
-  conf_word_next(&s, &len, &name);
-  if (!queue_name_ok(name.s, name.len)) return conf_say("not a queue's name", name.s, name.len);
-  if (!len) return conf_say("queue without domains", name.s, name.len);
-  ours = q->name && name.len == q->len && queue_name_same(name.s, q->name, name.len);
-  q->found |= ours;
-  while (conf_word_next(&s, &len, &domain))
-  {
-    if (!conf_domain_fold(&q->folded, domain.s, domain.len))
-      return errno == EINVAL ? conf_say("not a domain name", domain.s, domain.len) : 0;
-    if (ours && !stralloc_catb(q->domains, q->folded.s, q->folded.len + 1)) return 0;
-  }
-  return 1;
-}
-
-int conf_check_queue(char const *s, size_t len)
-{
-  queue_question q = { .folded = STRALLOC_ZERO };
-  int r = queue_match(&q, s, len);
-  stralloc_free(&q.folded);
-  return r;
-}
-
 int conf_queue(int conf, char const *name, size_t len, stralloc *domains, int *found)
 {
-  queue_question q = { .name = name, .len = len, .domains = domains, .folded = STRALLOC_ZERO };
+  conf_queue_question q = { .name = name, .len = len, .domains = domains, .folded = STRALLOC_ZERO };
   conf_list list = CONF_LIST_ZERO;
-  int r = conf_list_open(conf, "queues", &list) && list_each(&list, &queue_match, &q);
+  int r = conf_list_open(conf, "queues", &list) && list_each(&list, &conf_queue_match, &q);
   *found = q.found;
   conf_list_close(&list);
   stralloc_free(&q.folded);
@@ -627,20 +380,6 @@ int conf_queue(int conf, char const *name, size_t len, stralloc *domains, int *f
 }
 
 /* --- flushusers ------------------------------------------------------------------------------ */
-
-/* Room for every name that useradd(8) makes. */
-#define USER_MAX 32
-
-/* A user's name or number.  Whether there is such a user is not for us to say: he may come. */
-int conf_check_user(char const *s, size_t len)
-{
-  size_t i = 0;
-  for (; i < len; i++)
-    if (!((s[i] >= 'a' && s[i] <= 'z') || (s[i] >= 'A' && s[i] <= 'Z') || s[i] == '_'
-       || ((s[i] >= '0' && s[i] <= '9') || (i && (s[i] == '-' || s[i] == '.')))
-       || (i && i == len - 1 && s[i] == '$'))) return conf_say("not a user", s, len);
-  return len <= USER_MAX ? 1 : conf_say("not a user", s, len);
-}
 
 typedef struct user_question
 {

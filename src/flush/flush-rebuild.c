@@ -138,15 +138,8 @@ static void note_all(rebuild *r, enum queue_place place, char const *name)
 /* An id whose message cannot be read stays: it may. */
 static int message_waits(rebuild *r, char const *id, char const *domain)
 {
-  size_t n;
   int known = message_open(r, id);
-  if (known != 1) return known == -1;
-  for (n = 0; n < message_rcpts(&r->message); n++)
-  {
-    message_recipient const *rcpt = message_rcptp(&r->message, n);
-    if (!rcpt->settled && !strcmp(message_string(&r->message, rcpt->domain), domain)) return 1;
-  }
-  return 0;
+  return known == 1 ? message_owes(&r->message, domain) : known == -1;
 }
 
 /* Add to l what the list that is there has and we have not, where it waits in truth. */
@@ -325,7 +318,7 @@ static void make_anew(int queue, int fd)
   install_all(&r);
   if (r.unread) strerr_dief(111, "some messages could not be read: the lists lack them");
   boot_write(fd, boot);
-  trigger_hint(queue, "scan", "");
+  trigger_hint(queue, TRIGGER_SCAN, "");
   say(&r);
   rebuild_free(&r);
 }
@@ -346,7 +339,7 @@ static void list_record(rebuild *r, char const *domain, list const *l)
       return;
     }
     log_line(id, ": was in no list of ", domain);
-    trigger_hint(r->queue, "recorded", id);
+    trigger_hint(r->queue, TRIGGER_RECORDED, id);
   }
 }
 

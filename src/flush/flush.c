@@ -557,7 +557,7 @@ int flush_asked_make(int queue, char const *name)
 int flush_ask(int queue, char const *name)
 {
   int made = flush_asked_make(queue, name), e = errno;
-  if (made || e != EINVAL) trigger_hint(queue, "flush", name);
+  if (made || e != EINVAL) trigger_hint(queue, TRIGGER_FLUSH, name);
   errno = e;
   return made;
 }
@@ -698,6 +698,21 @@ int flush_walk(int queue, char const *directory, int (*fn)(char const *name, voi
 int flush_each(int queue, char const *directory, int (*fn)(char const *name, void *data), void *data)
 {
   return flush_walk(queue, directory, fn, 0, data);
+}
+
+/* A list may be on its way from flush/ to claim/, or back, while we look. */
+int flush_domains_each(int queue, int (*fn)(char const *name, void *data), void *data,
+                       char const **directory)
+{
+  static char const *const places[] = { "flush", "claim", "flush" };
+  size_t i;
+  int r = 1;
+  for (i = 0; r == 1 && i < sizeof places / sizeof *places; i++)
+  {
+    *directory = places[i];
+    r = flush_each(queue, places[i], fn, data);
+  }
+  return r;
 }
 
 typedef struct syncing

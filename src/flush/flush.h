@@ -153,6 +153,13 @@ extern int flush_asked(int queue, char const *name);
  * fn returns 1 to go on, 0 to stop.  Returns 1, 0 when stopped, -1 with errno.
  */
 extern int flush_each(int queue, char const *directory, int (*fn)(char const *name, void *data), void *data);
+/*
+ * The same for every domain that mail waits for, whatever qmgr does with its list meanwhile; some
+ * may come more than once.
+ *   *directory  the one that was being read
+ */
+extern int flush_domains_each(int queue, int (*fn)(char const *name, void *data), void *data,
+                              char const **directory);
 /* The same; stray is called for what is there and no regular file. */
 extern int flush_walk(int queue, char const *directory, int (*fn)(char const *name, void *data),
                       void (*stray)(char const *name, void *data), void *data);

@@ -21,7 +21,7 @@ int main(int argc, char const *const *argv)
   if (!trigger_line_ok(argv[0], argc == 2 ? argv[1] : "")) strerr_dief(100, "not a hint");
 
   queue = program_queue(&dir, 0);
-  written = trigger_hint(queue, argv[0], argc == 2 ? argv[1] : "");
+  written = trigger_hint_text(queue, argv[0], argc == 2 ? argv[1] : "");
   if (written == -1) strerr_diefusys(111, "write to ", dir, "/queue/trigger");
   return written ? 0 : 1;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/close.h"
+#include "queue/id.h"
 
 static char const trigger[] = "trigger";
 static char const deeds[] = "deeds";
@@ -27,21 +28,54 @@ static int fifo_open(int queue, char const *fifo, int flags)
   return -1;
 }
 
-int trigger_deed(char const *word)
+/* --- lines -------------------------------------------------------------------------------- */
+
+/* What follows a word. */
+enum argument { ARGUMENT_NONE, ARGUMENT_ID, ARGUMENT_NAME };
+
+static struct { char const *text; enum argument argument; int deed; } const words[] =
 {
-  static char const *const words[] = { "deleted", "held", "released", "requeued", "recorded" };
-  size_t i = 0;
-  while (i < sizeof words / sizeof *words && strcmp(word, words[i])) i++;
-  return i < sizeof words / sizeof *words;
+  [TRIGGER_NEW] = { "new", ARGUMENT_ID, 0 },
+  [TRIGGER_FLUSH] = { "flush", ARGUMENT_NAME, 0 },
+  [TRIGGER_SCAN] = { "scan", ARGUMENT_NONE, 0 },
+  [TRIGGER_DELETED] = { "deleted", ARGUMENT_ID, 1 },
+  [TRIGGER_HELD] = { "held", ARGUMENT_ID, 1 },
+  [TRIGGER_RELEASED] = { "released", ARGUMENT_ID, 1 },
+  [TRIGGER_REQUEUED] = { "requeued", ARGUMENT_ID, 1 },
+  [TRIGGER_RECORDED] = { "recorded", ARGUMENT_ID, 1 }
+};
+#define WORDS (sizeof words / sizeof *words)
+
+int trigger_deed(enum trigger_word word)
+{
+  return words[word].deed;
 }
 
-/* Returns a descriptor; -1 with errno 0 when nobody has the other end, else -1 with errno. */
-static int writer_open(int queue, int deed)
+static size_t word_find(char const *text, size_t len)
 {
-  int fd = fifo_open(queue, deed ? deeds : trigger, O_WRONLY);
-  if (fd == -1 && deed && errno == ENOENT) fd = fifo_open(queue, trigger, O_WRONLY);
-  if (fd == -1 && (errno == ENXIO || errno == ENOENT)) errno = 0;
-  return fd;
+  size_t i = 0;
+  while (i < WORDS && (strlen(words[i].text) != len || memcmp(words[i].text, text, len))) i++;
+  return i;
+}
+
+static int argument_ok(enum argument kind, char const *s, size_t len)
+{
+  if (kind == ARGUMENT_ID) return id_ok(s, len);
+  return kind == ARGUMENT_NAME && len;
+}
+
+void trigger_scan(trigger_line *read, char const *line, size_t len)
+{
+  char const *space = memchr(line, ' ', len);
+  size_t const wordlen = space ? (size_t)(space - line) : len;
+  size_t const word = word_find(line, wordlen);
+  *read = (trigger_line){ .word = TRIGGER_SCAN };
+  if (!space || word == WORDS || len >= TRIGGER_LINE_MAX) return;
+  len -= wordlen + 1;
+  if (!argument_ok(words[word].argument, space + 1, len)) return;
+  read->word = (enum trigger_word)word;
+  memcpy(read->argument, space + 1, len);
+  read->len = len;
 }
 
 static int plain(char const *s, char first)
@@ -69,6 +103,17 @@ static size_t line_format(char out[TRIGGER_LINE_MAX], char const *word, char con
   return (size_t)(end - out);
 }
 
+/* --- the writers' end --------------------------------------------------------------------- */
+
+/* Returns a descriptor; -1 with errno 0 when nobody has the other end, else -1 with errno. */
+static int writer_open(int queue, int deed)
+{
+  int fd = fifo_open(queue, deed ? deeds : trigger, O_WRONLY);
+  if (fd == -1 && deed && errno == ENOENT) fd = fifo_open(queue, trigger, O_WRONLY);
+  if (fd == -1 && (errno == ENXIO || errno == ENOENT)) errno = 0;
+  return fd;
+}
+
 /* 1; 0 when the pipe is full, or has no reader: then it is closed; -1 with errno. */
 static int line_write(int *fd, char const *line, size_t len)
 {
@@ -81,7 +126,7 @@ static int line_write(int *fd, char const *line, size_t len)
 }
 
 /* One that was open before may be that of a FIFO that was replaced: then the new one is tried. */
-int trigger_say(int queue, int *fd, char const *word, char const *argument)
+static int text_say(int queue, int *fd, int deed, char const *word, char const *argument)
 {
   char line[TRIGGER_LINE_MAX];
   int before = *fd != -1, r;
@@ -91,9 +136,14 @@ int trigger_say(int queue, int *fd, char const *word, char const *argument)
   len = line_format(line, word, argument);
   r = before ? line_write(fd, line, len) : 0;
   if (r || *fd != -1) return r;
-  *fd = writer_open(queue, trigger_deed(word));
+  *fd = writer_open(queue, deed);
   if (*fd == -1) return errno ? -1 : 0;
   return line_write(fd, line, len);
+}
+
+int trigger_say(int queue, int *fd, enum trigger_word word, char const *argument)
+{
+  return text_say(queue, fd, words[word].deed, words[word].text, argument);
 }
 
 void trigger_close(int *fd)
@@ -103,21 +153,35 @@ void trigger_close(int *fd)
 }
 
 /* The reader may go between our open and our write, and a FIFO knows no MSG_NOSIGNAL. */
-int trigger_say_nosignal(int queue, int *fd, char const *word, char const *argument)
+static int text_say_nosignal(int queue, int *fd, int deed, char const *word, char const *argument)
 {
   struct sigaction ignore = { .sa_handler = SIG_IGN }, before;
   int r, e;
   if (sigaction(SIGPIPE, &ignore, &before) == -1) return -1;
-  r = trigger_say(queue, fd, word, argument);
+  r = text_say(queue, fd, deed, word, argument);
   e = errno;
   sigaction(SIGPIPE, &before, 0);
   errno = e;
   return r;
 }
 
-int trigger_hint(int queue, char const *word, char const *argument)
+int trigger_say_nosignal(int queue, int *fd, enum trigger_word word, char const *argument)
+{
+  return text_say_nosignal(queue, fd, words[word].deed, words[word].text, argument);
+}
+
+int trigger_hint(int queue, enum trigger_word word, char const *argument)
 {
   int fd = -1, r = trigger_say_nosignal(queue, &fd, word, argument);
+  trigger_close(&fd);
+  return r;
+}
+
+int trigger_hint_text(int queue, char const *word, char const *argument)
+{
+  size_t const known = word_find(word, strlen(word));
+  int const deed = known < WORDS && words[known].deed;
+  int fd = -1, r = text_say_nosignal(queue, &fd, deed, word, argument);
   trigger_close(&fd);
   return r;
 }
@@ -129,6 +193,8 @@ int trigger_listened(int queue)
   close(fd);
   return 1;
 }
+
+/* --- the reader's end --------------------------------------------------------------------- */
 
 /* Who may ask may say so: where asked/ is for others to add to, the FIFO is for them to write to, whatever our umask. */
 static int trigger_make(int queue)

@@ -10,14 +10,11 @@
 
 int unlisted_owes(int queue, char const *id, char const *domain, message *m, enum queue_place *place)
 {
-  size_t n;
   int fd = queuedir_open_message(queue, id, O_RDONLY, place), read;
   if (fd == -1) return 0;
   read = message_read(m, fd);
   close(fd);
-  for (n = 0; read && n < message_rcpts(m); n++)
-    if (!message_rcptp(m, n)->settled && !strcmp(message_string(m, message_rcptp(m, n)->domain), domain)) return 1;
-  return 0;
+  return read && message_owes(m, domain);
 }
 
 /* Ids, sorted, and which of them need not be looked for any more. */

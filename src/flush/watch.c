@@ -171,9 +171,7 @@ static int new_gates(watch *w, char const *id, void *data)
 
 int watch_gates(watch *w)
 {
-  /* A list may be on its way from flush/ to claim/, or back, while we look. */
-  static char const *const places[] = { "flush", "claim", "flush" };
-  size_t n, i, below = 0;
+  size_t n, below = 0;
   for (n = 0; n < names_len(&w->request->domains); n++)
   {
     char const *name = names_get(&w->request->domains, n);
@@ -182,11 +180,7 @@ int watch_gates(watch *w)
     else if (!names_add(&w->gates, 0, name, strlen(name))) return 0;
   }
   if (!n) return 1;
-  for (i = 0; below && i < sizeof places / sizeof *places; i++)
-  {
-    w->where = places[i];
-    if (flush_each(w->queue, places[i], gate_add, w) != 1) return 0;
-  }
+  if (below && flush_domains_each(w->queue, gate_add, w, &w->where) != 1) return 0;
   if (below && !walk_new(w, new_gates, 0)) return 0;
   names_sort(&w->gates);
   return 1;
@@ -195,20 +189,15 @@ int watch_gates(watch *w)
 /* A message counts once in a gate, however many recipients it has there. */
 static int new_count(watch *w, char const *id, void *data)
 {
+  message const *m = &w->message;
   uint64_t *waiting = data;
-  size_t gates = names_len(&w->gates), n, before, gate;
+  size_t const gates = names_len(&w->gates);
+  size_t n;
   (void)id;
-  for (n = 0; n < message_rcpts(&w->message); n++)
+  for (n = 0; n < message_rcpts(m); n++)
   {
-    message_recipient const *rcpt = message_rcptp(&w->message, n);
-    char const *domain = message_string(&w->message, rcpt->domain);
-    if (rcpt->settled || (gate = names_find(&w->gates, domain)) == gates) continue;
-    for (before = 0; before < n; before++)
-    {
-      message_recipient const *other = message_rcptp(&w->message, before);
-      if (!other->settled && !strcmp(domain, message_string(&w->message, other->domain))) break;
-    }
-    if (before == n) waiting[gate]++;
+    size_t gate = names_find(&w->gates, message_string(m, message_rcptp(m, n)->domain));
+    if (gate < gates && message_rcpt_first(m, n)) waiting[gate]++;
   }
   return 1;
 }

@@ -162,6 +162,17 @@ int job_text_cut(char const *text)
     || strstr(text, JOB_TEXT_NONSENSE) || strstr(text, JOB_TEXT_SAID "421");
 }
 
+void job_result_expire(job_result *result, uint64_t recipient, char text[JOB_TEXT_MAX],
+                       char const *why, char const *reason)
+{
+  static char const last[] = "; last: ";
+  char *end = stpcpy(text, why);
+  size_t const room = JOB_TEXT_MAX - (size_t)(end - text);
+  if (*reason && sizeof last + strlen(reason) <= room) end = stpcpy(stpcpy(end, last), reason);
+  *result = (job_result){ .recipient = recipient, .status = JOB_FAILED, .code = { "5.4.7", 5 },
+                          .relay = { "none", 4 }, .text = { text, (size_t)(end - text) } };
+}
+
 char const *job_status_name(enum job_status status)
 {
   return statuses[status];

@@ -15,8 +15,7 @@
  *        me=NAME                     for EHLO, and to know ourselves among the MX
  *        listen=ADDRESS:PORT         where our own server listens: never send there
  *        nameserver=ADDRESS:PORT     ask this DNS server, not those of resolv.conf
- *        timeouts=C,G,H,M,R,I,B,D,Q  seconds: connect, greeting, helo, mail, rcpt, data
- *                                    init, data block, data done, quit
+ *        timeouts=SECONDS[,SECONDS]...  for each step, in the order of smtp/timeout.h
  *        without=WORD[,WORD]...      as if the site did not offer these extensions (smtp_extensions_scan)
  *        lookup=SECONDS              for finding the host, all in all; where it is not said, 30
  *        loopbackdns=1               loopback addresses are taken from the DNS; 0: they are not; where it is not said, a
@@ -167,14 +166,29 @@ extern int job_result_scan(char const *s, size_t len, job_result *result);
 extern size_t job_result_format(char *out, size_t max, job_result const *result);
 
 /*
- * Did the connection end in the middle of the message, says the text (a string) of a result: lost, silent, closed by
- * 421, or nonsense?  These are the words that an agent has for it.
+ * Did the connection end in the middle of the message, says the text (a string) of a result: lost,
+ * silent, closed by 421, or nonsense?  These are the words that an agent has for it; of a reply,
+ * "host NAME said: REPLY (in reply to ... command)".
  */
 #define JOB_TEXT_LOST "lost connection with "
 #define JOB_TEXT_SILENT "conversation with "
 #define JOB_TEXT_SAID " said: "
+#define JOB_TEXT_IN_REPLY " (in reply to "
+#define JOB_TEXT_COMMAND " command)"
 #define JOB_TEXT_NONSENSE " does not speak SMTP: "
 extern int job_text_cut(char const *text);
+
+/*
+ * The result of a recipient that is given up: its text is WHY, and behind it what the last attempt
+ * came to, where that is known and there is room for it.
+ *   text    room for it, in use as long as the result is
+ *   why     one of these
+ *   reason  the text of the last result, a string; "" for none
+ */
+#define JOB_TEXT_EXPIRED "delivery time expired"
+#define JOB_TEXT_GIVEN_UP "message is administratively expired"
+extern void job_result_expire(job_result *result, uint64_t recipient, char text[JOB_TEXT_MAX],
+                              char const *why, char const *reason);
 
 /* "sent", "deferred", "failed", "relayed". */
 extern char const *job_status_name(enum job_status status);

@@ -1,20 +1,13 @@
 #include "list/queue-shape-internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
-#include <skalibs/allreadwrite.h>
-#include <skalibs/djbunix.h>
 #include <skalibs/types.h>
 
 #include "base/wallclock.h"
 #include "flush/trigger.h"
-#include "queue/queuedir.h"
-
-/* The most octets of queue/totals; a longer file is not qmgr's. */
-#define TOTALS_MAX 200
+#include "queue/totals.h"
 
 static char const *const state_names[SHAPE_STATES] =
 {
@@ -53,30 +46,14 @@ static int site_each(char const *site, void *data)
   return 1;
 }
 
-/* The number behind "KEY=" in the line; 0 where there is none. */
-static uint64_t number_behind(char const *line, char const *key)
-{
-  char const *at = strstr(line, key);
-  uint64_t number = 0;
-  if (at) uint64_scan(at + strlen(key), &number);
-  return number;
-}
-
-/* "sent=N deferred=N failed=N"; none of it before qmgr has counted anything. */
+/* None of it before qmgr has counted anything. */
 static int totals_read(metrics *m, int queue)
 {
-  char line[TOTALS_MAX + 1];
-  int fd = queuedir_open_file(queue, "totals", O_RDONLY, 0);
-  size_t len;
-  if (fd == -1) return errno == ENOENT;
-  errno = 0;
-  len = allread(fd, line, TOTALS_MAX);
-  fd_close(fd);
-  if (len < TOTALS_MAX && errno && errno != EPIPE) return 0;
-  line[len] = 0;
-  m->sent = number_behind(line, "sent=");
-  m->deferred = number_behind(line, "deferred=");
-  m->failed = number_behind(line, "failed=");
+  totals_line totals;
+  if (!totals_line_read(&totals, queue)) return 0;
+  m->sent = totals.sent;
+  m->deferred = totals.deferred;
+  m->failed = totals.failed;
   return 1;
 }
 

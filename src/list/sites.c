@@ -80,15 +80,10 @@ static int domain_each(char const *name, void *data)
 /* Find every domain that has a list.  1; 0 with errno. */
 static int domains_find(sites *set, char const **where)
 {
-  /* A list may move from flush/ to claim/, or back, meanwhile: look a second time. */
-  static char const *const places[] = { "flush", "claim", "flush" };
-  static char const *const paths[] = { "queue/flush", "queue/claim", "queue/flush" };
-  size_t i;
-  for (i = 0; i < sizeof places / sizeof *places; i++)
-  {
-    *where = paths[i];
-    if (flush_each(set->queue, places[i], domain_each, set) != 1) return 0;
-  }
+  char const *directory;
+  int r = flush_domains_each(set->queue, domain_each, set, &directory);
+  *where = strcmp(directory, "claim") ? "queue/flush" : "queue/claim";
+  if (r != 1) return 0;
   names_sort(&set->domains);
   return 1;
 }

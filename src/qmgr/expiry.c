@@ -30,16 +30,9 @@ int delivery_expired(delivery *d, domain const *x, message const *m, char const 
 static int expire_recipient(delivery *d, message const *m, char const *id, int fd, size_t n)
 {
   message_recipient const *r = message_rcptp(m, n);
-  char const *reason = message_string(m, r->reason);
   char text[JOB_TEXT_MAX];
-  job_result result = {
-    .recipient = n, .status = JOB_FAILED, .code = { "5.4.7", 5 }, .relay = { "none", 4 },
-    .text = { text, 0 }
-  };
-  stpcpy(text, "delivery time expired");
-  if (*reason && strlen(reason) < JOB_TEXT_MAX - 40)
-    stpcpy(stpcpy(text + strlen(text), "; last: "), reason);
-  result.text.len = strlen(text);
+  job_result result;
+  job_result_expire(&result, n, text, JOB_TEXT_EXPIRED, message_string(m, r->reason));
   if (!message_journal(fd, core_now_us(d->core), &result)) return 0;
   delivery_log(d, id, message_string(m, r->address), "5.4.7", "expired", text);
   totals_count(d->totals, d->core, JOB_FAILED);

@@ -62,12 +62,9 @@ static core *core_of(intake const *in)
  * only its hint left: make the file again.  One that came while an earlier one is under way
  * found its file: take it up once more.
  */
-static void request_anew(intake *in, char const *s, size_t len)
+static void request_anew(intake *in, char const *name)
 {
-  char name[TRIGGER_LINE_MAX];
   list *l;
-  memcpy(name, s, len);
-  name[len] = 0;
   flush_asked_make(core_of(in)->queue, name);
   l = lists_find(in->delivery->lists, name);
   if (l) domain_request_anew(&l->domain);
@@ -80,54 +77,32 @@ static int hinted_add(intake *in, char const *name, size_t len)
 }
 
 /* A flush comes after whatever was accepted before it: new/ is read first. */
-static void hint_flush(intake *in, char const *name, size_t len)
+static void hint_flush(intake *in, trigger_line const *line)
 {
   in->look_new = 1;
-  if (!flush_asked_ok(name, len)) return;
-  request_anew(in, name, len);
-  if (!hinted_add(in, name, len)) in->look_requests = 1;
+  if (!flush_asked_ok(line->argument, line->len)) return;
+  request_anew(in, line->argument);
+  if (!hinted_add(in, line->argument, line->len)) in->look_requests = 1;
 }
 
-/* What an operator, or flush-rebuild, did to a message, by the hint's word. */
-typedef struct deed
+/* What an operator, or flush-rebuild, did to a message. */
+static struct
 {
-  char const *word;
   char const *log;
   void (*then)(delivery *d, char const *id);
-} deed;
-
-static deed const deeds[] =
+} const deeds[] =
 {
-  { "deleted ", ": removed", 0 },
-  { "held ", ": placed on hold", 0 },
-  { "released ", ": released from hold", &delivery_released },
-  { "recorded ", ": was in no list", &delivery_released },
-  { "requeued ", ": requeued", 0 }
+  [TRIGGER_DELETED] = { ": removed", 0 },
+  [TRIGGER_HELD] = { ": placed on hold", 0 },
+  [TRIGGER_RELEASED] = { ": released from hold", &delivery_released },
+  [TRIGGER_RECORDED] = { ": was in no list", &delivery_released },
+  [TRIGGER_REQUEUED] = { ": requeued", 0 }
 };
 
-/* Is it "WORD ID"?  The id is a string then. */
-static int hint_is(char const *line, size_t len, char const *word, char id[ID_LEN + 1])
+static void hint_deed(intake *in, trigger_line const *line)
 {
-  size_t wordlen = strlen(word);
-  if (len != wordlen + ID_LEN || memcmp(line, word, wordlen) || !id_ok(line + wordlen, ID_LEN))
-    return 0;
-  memcpy(id, line + wordlen, ID_LEN);
-  id[ID_LEN] = 0;
-  return 1;
-}
-
-static int hint_deed(intake *in, char const *line, size_t len)
-{
-  char id[ID_LEN + 1];
-  size_t i;
-  for (i = 0; i < sizeof deeds / sizeof *deeds; i++)
-  {
-    if (!hint_is(line, len, deeds[i].word, id)) continue;
-    log_later(id, deeds[i].log);
-    if (deeds[i].then) deeds[i].then(in->delivery, id);
-    return 1;
-  }
-  return 0;
+  log_later(line->argument, deeds[line->word].log);
+  if (deeds[line->word].then) deeds[line->word].then(in->delivery, line->argument);
 }
 
 /* New messages are left to the look through new/ once there is too much to do for each of them. */
@@ -137,24 +112,25 @@ static void hint_new(intake *in, char const *id, size_t *rcpts)
   else in->look_new = 1;
 }
 
-static void hint(intake *in, char const *line, size_t len, size_t *rcpts)
+/* Of deeds nothing is believed that came another way. */
+static void hint(intake *in, trigger_line const *line, int from_deeds, size_t *rcpts)
 {
-  char id[ID_LEN + 1];
-  if (hint_is(line, len, "new ", id)) hint_new(in, id, rcpts);
-  else if (len > 6 && len < TRIGGER_LINE_MAX && !memcmp(line, "flush ", 6))
-    hint_flush(in, line + 6, len - 6);
+  if (from_deeds && trigger_deed(line->word)) hint_deed(in, line);
+  else if (line->word == TRIGGER_NEW) hint_new(in, line->argument, rcpts);
+  else if (line->word == TRIGGER_FLUSH) hint_flush(in, line);
   else intake_look(in);
 }
 
 static void hints_split(intake *in, hints *h)
 {
   size_t from = 0, rcpts = 0;
+  trigger_line line;
   char *end;
   while ((end = memchr(h->line + from, '\n', h->len - from)))
   {
     size_t to = (size_t)(end - h->line);
-    if (!h->deeds || !hint_deed(in, h->line + from, to - from))
-      hint(in, h->line + from, to - from, &rcpts);
+    trigger_scan(&line, h->line + from, to - from);
+    hint(in, &line, h->deeds, &rcpts);
     from = to + 1;
   }
   delivery_new_end(in->delivery);

@@ -20,11 +20,10 @@ static int number_add(stralloc *session, unsigned int number)
 
 static int timeouts_add(stralloc *session, unsigned int const seconds[CONF_TIMEOUTS])
 {
-  unsigned int i;
-  if (!stralloc_cats(session, " timeouts=")) return 0;
-  for (i = CONF_TIMEOUT_CONNECT; i <= CONF_TIMEOUT_QUIT; i++)
-    if ((i && !stralloc_cats(session, ",")) || !number_add(session, seconds[i])) return 0;
-  return stralloc_cats(session, " lookup=") && number_add(session, seconds[CONF_TIMEOUT_LOOKUP])
+  char steps[SMTP_TIMEOUTS_MAX];
+  size_t const len = smtp_timeouts_format(steps, seconds);
+  return stralloc_cats(session, " timeouts=") && stralloc_catb(session, steps, len)
+    && stralloc_cats(session, " lookup=") && number_add(session, seconds[CONF_TIMEOUT_LOOKUP])
     && stralloc_cats(session, " reach=") && number_add(session, seconds[CONF_TIMEOUT_REACH]);
 }
 

@@ -651,6 +651,31 @@ size_t message_owed(message const *m)
   return n;
 }
 
+int message_rcpt_owed(message const *m, size_t n, char const *domain)
+{
+  message_recipient const *r = message_rcptp(m, n);
+  return !r->settled && !strcmp(message_string(m, r->domain), domain);
+}
+
+/* Of the recipients before this number? */
+static int owes_before(message const *m, size_t end, char const *domain)
+{
+  size_t n = 0;
+  while (n < end && !message_rcpt_owed(m, n, domain)) n++;
+  return n < end;
+}
+
+int message_owes(message const *m, char const *domain)
+{
+  return owes_before(m, message_rcpts(m), domain);
+}
+
+int message_rcpt_first(message const *m, size_t n)
+{
+  message_recipient const *r = message_rcptp(m, n);
+  return !r->settled && !owes_before(m, n, message_string(m, r->domain));
+}
+
 int message_untold(message_recipient const *r)
 {
   if (!r->settled || r->status == JOB_SENT) return 0;

@@ -146,8 +146,14 @@ typedef struct message
 extern int message_read(message *message, int fd);
 extern void message_free(message *message);
 
-/* How many recipients are still owed; of the whole message, and in one gate. */
+/* How many recipients are still owed. */
 extern size_t message_owed(message const *message);
+/* Is this recipient owed, and does it wait for this domain (folded)? */
+extern int message_rcpt_owed(message const *message, size_t n, char const *domain);
+/* Is any of that domain? */
+extern int message_owes(message const *message, char const *domain);
+/* Is it the first that is owed of its domain?  So each domain is met once. */
+extern int message_rcpt_first(message const *message, size_t n);
 
 /* Is there something about this recipient that the sender has not been told, a failure or that it was relayed? */
 extern int message_untold(message_recipient const *recipient);

@@ -367,7 +367,7 @@ int main(int argc, char const *const *argv)
   if (!trace_put(&p.writer, p.me.s, program_caller(), "")) die_write(&p);
   content_write(&p, o.raw);
   if (!message_commit(&p.writer, p.fsyncdir)) strerr_diefusys(111, "write message into queue");
-  trigger_hint(p.queue, "new", p.writer.id);
+  trigger_hint(p.queue, TRIGGER_NEW, p.writer.id);
   id_tell(&p);
   return 0;
 }

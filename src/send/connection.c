@@ -36,23 +36,23 @@ static struct step
 {
   char const *during;   /* "lost connection with HOST while ..." */
   char const *command;  /* "in reply to ..." */
-  enum destination_timeout timeout;
+  enum smtp_timeout timeout;
 } const steps[] =
 {
   [PIPELINE_GREETING] = { "receiving the initial server greeting", "",
-                          DESTINATION_TIMEOUT_GREETING },
-  [PIPELINE_EHLO] = { "performing the EHLO handshake", "EHLO", DESTINATION_TIMEOUT_HELO },
-  [PIPELINE_HELO] = { "performing the HELO handshake", "HELO", DESTINATION_TIMEOUT_HELO },
-  [PIPELINE_MAIL] = { "sending MAIL FROM", "MAIL FROM", DESTINATION_TIMEOUT_MAIL },
-  [PIPELINE_RCPT] = { "sending RCPT TO", "RCPT TO", DESTINATION_TIMEOUT_RCPT },
-  [PIPELINE_DATA] = { "sending DATA command", "DATA", DESTINATION_TIMEOUT_DATAINIT },
+                          SMTP_TIMEOUT_GREETING },
+  [PIPELINE_EHLO] = { "performing the EHLO handshake", "EHLO", SMTP_TIMEOUT_HELO },
+  [PIPELINE_HELO] = { "performing the HELO handshake", "HELO", SMTP_TIMEOUT_HELO },
+  [PIPELINE_MAIL] = { "sending MAIL FROM", "MAIL FROM", SMTP_TIMEOUT_MAIL },
+  [PIPELINE_RCPT] = { "sending RCPT TO", "RCPT TO", SMTP_TIMEOUT_RCPT },
+  [PIPELINE_DATA] = { "sending DATA command", "DATA", SMTP_TIMEOUT_DATAINIT },
   [PIPELINE_CONTENT] = { "sending end of data -- message may be sent more than once", "end of DATA",
-                         DESTINATION_TIMEOUT_DATADONE },
+                         SMTP_TIMEOUT_DATADONE },
   [PIPELINE_BDAT] = { "sending BDAT -- message may be sent more than once", "BDAT",
-                      DESTINATION_TIMEOUT_DATADONE },
-  [PIPELINE_RSET] = { "sending RSET", "RSET", DESTINATION_TIMEOUT_MAIL },
-  [PIPELINE_QUIT] = { "sending QUIT", "QUIT", DESTINATION_TIMEOUT_QUIT },
-  [PIPELINE_NOTHING] = { "sending message body", "", DESTINATION_TIMEOUT_DATABLOCK },
+                      SMTP_TIMEOUT_DATADONE },
+  [PIPELINE_RSET] = { "sending RSET", "RSET", SMTP_TIMEOUT_MAIL },
+  [PIPELINE_QUIT] = { "sending QUIT", "QUIT", SMTP_TIMEOUT_QUIT },
+  [PIPELINE_NOTHING] = { "sending message body", "", SMTP_TIMEOUT_DATABLOCK },
 };
 
 char const *connection_command(enum pipeline_kind kind)
@@ -174,7 +174,7 @@ static void connection_refused(connection *s, enum pipeline_kind kind)
     text_join(s->text, sizeof s->text, "host ", s->peer, JOB_TEXT_SAID, s->reply.text);
   else
     text_join(s->text, sizeof s->text, "host ", s->peer, JOB_TEXT_SAID, s->reply.text,
-              " (in reply to ", command, " command)");
+              JOB_TEXT_IN_REPLY, command, JOB_TEXT_COMMAND);
   connection_fail(s, connection_code(s->code_text, s, '4'));
 }
 
@@ -562,8 +562,8 @@ static void quit_continue(connection *s)
 
 static int64_t step_deadline(connection const *s)
 {
-  enum destination_timeout which = s->state == CONNECTION_CONNECTING ? DESTINATION_TIMEOUT_CONNECT
-    : channel_pending(&s->channel) ? DESTINATION_TIMEOUT_DATABLOCK
+  enum smtp_timeout which = s->state == CONNECTION_CONNECTING ? SMTP_TIMEOUT_CONNECT
+    : channel_pending(&s->channel) ? SMTP_TIMEOUT_DATABLOCK
     : steps[kind_at_present(s)].timeout;
   int64_t ms = (int64_t)s->where->timeout_s[which] * 1000;
   if (s->state == CONNECTION_QUITTING && ms > QUIT_WAIT_MS) ms = QUIT_WAIT_MS;

@@ -11,21 +11,16 @@
 #include "smtp/reply.h"
 
 #define PORT_SMTP 25
-#define LOOKUP_S 30
-#define REACH_S 120
-/* As much as anybody waits, and more. */
-#define SECONDS_MAX 1000000
 
 void destination_init(destination *out)
 {
-  static unsigned int const seconds[DESTINATION_TIMEOUTS] =
-    { 30, 300, 300, 300, 300, 120, 180, 600, 30 };
+  size_t i;
   memset(out, 0, sizeof *out);
   out->port = PORT_SMTP;
   out->loopbackdns = -1;
-  memcpy(out->timeout_s, seconds, sizeof seconds);
-  out->lookup_s = LOOKUP_S;
-  out->reach_s = REACH_S;
+  for (i = 0; i < SMTP_TIMEOUTS; i++) out->timeout_s[i] = smtp_timeouts[i].seconds;
+  out->lookup_s = SMTP_LOOKUP_S;
+  out->reach_s = SMTP_REACH_S;
   if (gethostname(out->me, sizeof out->me - 1) == -1 || !out->me[0]) strcpy(out->me, "localhost");
 }
 
@@ -142,31 +137,6 @@ int destination_nexthop_scan(destination *out, char const *s, size_t len)
   return host_take(out, hop.host, hop.hostlen);
 }
 
-static int seconds_scan(unsigned int *out, char const *s, size_t len)
-{
-  uint64_t seconds;
-  if (!number_scan(s, len, SECONDS_MAX, &seconds) || !seconds) return 0;
-  *out = (unsigned int)seconds;
-  return 1;
-}
-
-/* Numbers parted by commas; where there are fewer, the last holds for the rest. */
-static int timeouts_scan(unsigned int timeout_s[DESTINATION_TIMEOUTS], char const *s, size_t len)
-{
-  size_t i;
-  for (i = 0; i < DESTINATION_TIMEOUTS; i++)
-  {
-    char const *comma = memchr(s, ',', len);
-    size_t n = comma ? (size_t)(comma - s) : len;
-    if (!seconds_scan(&timeout_s[i], s, n)) return 0;
-    if (!comma) break;
-    s += n + 1;
-    len -= n + 1;
-  }
-  while (++i < DESTINATION_TIMEOUTS) timeout_s[i] = timeout_s[i - 1];
-  return 1;
-}
-
 static int extensions_scan(unsigned int *out, char const *s, size_t len)
 {
   *out = smtp_extensions_scan(s, len);
@@ -192,11 +162,11 @@ int destination_option_scan(destination *out, char const *s, size_t len)
   if (job_field_is(&key, "listen")) return destination_address_scan(&out->listen, value, valuelen);
   if (job_field_is(&key, "nameserver"))
     return destination_address_scan(&out->nameserver, value, valuelen);
-  if (job_field_is(&key, "timeouts")) return timeouts_scan(out->timeout_s, value, valuelen);
+  if (job_field_is(&key, "timeouts")) return smtp_timeouts_scan(out->timeout_s, value, valuelen);
   if (job_field_is(&key, "without")) return extensions_scan(&out->without, value, valuelen);
   if (job_field_is(&key, "loopbackdns")) return switch_scan(&out->loopbackdns, value, valuelen);
-  if (job_field_is(&key, "lookup")) return seconds_scan(&out->lookup_s, value, valuelen);
-  if (job_field_is(&key, "reach")) return seconds_scan(&out->reach_s, value, valuelen);
+  if (job_field_is(&key, "lookup")) return smtp_timeout_scan(&out->lookup_s, value, valuelen);
+  if (job_field_is(&key, "reach")) return smtp_timeout_scan(&out->reach_s, value, valuelen);
   return 1;
 }
 

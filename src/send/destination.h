@@ -8,16 +8,7 @@
 #include <sys/socket.h>
 
 #include "smtp/domain.h"
-
-/* In the order of the site line's timeouts=; RFC 5321 section 4.5.3.2 but for the first. */
-enum destination_timeout
-{
-  DESTINATION_TIMEOUT_CONNECT, DESTINATION_TIMEOUT_GREETING, DESTINATION_TIMEOUT_HELO,
-  DESTINATION_TIMEOUT_MAIL, DESTINATION_TIMEOUT_RCPT, DESTINATION_TIMEOUT_DATAINIT,
-  DESTINATION_TIMEOUT_DATABLOCK, DESTINATION_TIMEOUT_DATADONE,
-  DESTINATION_TIMEOUT_QUIT,
-  DESTINATION_TIMEOUTS
-};
+#include "smtp/timeout.h"
 
 /* An address and port; size 0 where there is none. */
 typedef struct destination_address
@@ -34,7 +25,7 @@ typedef struct destination
   char me[SMTP_DOMAIN_MAX + 1];
   destination_address listen;
   destination_address nameserver;
-  unsigned int timeout_s[DESTINATION_TIMEOUTS];
+  unsigned int timeout_s[SMTP_TIMEOUTS];
   unsigned int lookup_s;           /* for finding the host, all in all */
   int loopbackdns;                 /* loopback addresses are taken from the DNS; -1: those of a lab */
   unsigned int reach_s;            /* until it has answered EHLO, all addresses together */

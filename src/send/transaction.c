@@ -251,8 +251,8 @@ static void refusal_report(connection *s, outbox_job *job, size_t rcpt, enum pip
   char code[SMTP_STATUS_MAX];
   int forever = s->reply.code / 100 == 5 && !(kind == PIPELINE_RCPT && s->reply.code == 552);
   connection_code(code, s, forever ? '5' : '4');
-  text_join(text, sizeof text, "host ", s->peer, JOB_TEXT_SAID, s->reply.text, " (in reply to ",
-            connection_command(kind), " command)");
+  text_join(text, sizeof text, "host ", s->peer, JOB_TEXT_SAID, s->reply.text,
+            JOB_TEXT_IN_REPLY, connection_command(kind), JOB_TEXT_COMMAND);
   if (!forever && rcpt_elsewhere(s, job, rcpt, code, text)) return;
   rcpt_settle(s, job, rcpt, forever ? JOB_FAILED : JOB_DEFERRED, code, text);
 }

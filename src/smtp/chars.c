@@ -1,5 +1,12 @@
 #include "smtp/chars.h"
 
+#include <string.h>
+
+int smtp_atext(char c)
+{
+  return smtp_letter(c) || smtp_digit(c) || (c && strchr("!#$%&'*+-/=?^_`{|}~", c));
+}
+
 int smtp_word_is(char const *s, size_t len, char const *word)
 {
   size_t i;
@@ -43,4 +50,26 @@ size_t smtp_utf8_scan(char const *s, size_t len)
   for (i = 2; i < row->len; i++)
     if ((u[i] & 0xC0) != 0x80) return 0;
   return row->len;
+}
+
+size_t smtp_digits(char const *s, size_t len)
+{
+  size_t n = 0;
+  while (n < len && smtp_digit(s[n])) n++;
+  return n;
+}
+
+int smtp_number_scan(char const *s, size_t len, uint64_t *number)
+{
+  uint64_t n = 0;
+  size_t i;
+  for (i = 0; i < len; i++)
+  {
+    uint64_t const digit = (uint64_t)(s[i] - '0');
+    if (!smtp_digit(s[i]) || n > (UINT64_MAX - digit) / 10) return 0;
+    n = n * 10 + digit;
+  }
+  if (!len) return 0;
+  *number = n;
+  return 1;
 }

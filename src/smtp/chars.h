@@ -4,6 +4,7 @@
 /* Characters as the grammar sees them: ASCII whatever the locale, and UTF-8 as RFC 3629 has it. */
 
 #include <stddef.h>
+#include <stdint.h>
 
 static inline int smtp_digit(char c)
 {
@@ -27,6 +28,9 @@ static inline int smtp_visible(char c)
   return c > ' ' && c <= '~';
 }
 
+/* What an atom is made of, ASCII alone (RFC 5321 section 4.1.2, RFC 5322 section 3.2.3). */
+extern int smtp_atext(char c);
+
 /* An octet over 127. */
 static inline int smtp_high(char c)
 {
@@ -42,5 +46,11 @@ extern int smtp_word_is(char const *s, size_t len, char const *word);
  * terminals act on these).  0 when there is none.
  */
 extern size_t smtp_utf8_scan(char const *s, size_t len);
+
+/* How many digits s begins with. */
+extern size_t smtp_digits(char const *s, size_t len);
+
+/* A decimal number that is all of s.  1; 0 when it is none, or does not fit. */
+extern int smtp_number_scan(char const *s, size_t len, uint64_t *number);
 
 #endif

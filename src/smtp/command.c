@@ -111,8 +111,9 @@ static void mailbox_put(char text[SMTP_PATH_MAX + 1], smtp_path const *path)
 }
 
 enum smtp_argument_verdict smtp_argument_scan(smtp_argument *argument, smtp_command const *command,
-                                              char const *keyword, int flags)
+                                              int flags)
 {
+  char const *keyword = command->verb == SMTP_RCPT ? "TO:" : "FROM:";
   char const *s = command->argument;
   size_t n = strlen(keyword), len = command->argumentlen;
   smtp_path path;
@@ -127,6 +128,23 @@ enum smtp_argument_verdict smtp_argument_scan(smtp_argument *argument, smtp_comm
   argument->parameterslen = len - n;
   return smtp_mailbox_scan(argument->text, strlen(argument->text), flags & ~SMTP_PATH_LENIENT, &argument->path)
     ? SMTP_ARGUMENT_GOOD : SMTP_ARGUMENT_PATH;
+}
+
+/* --- chunks --- */
+
+enum smtp_chunk_verdict smtp_chunk_scan(smtp_chunk *chunk, smtp_command const *command)
+{
+  char const *s = command->argument;
+  size_t const len = command->argumentlen;
+  size_t n = smtp_digits(s, len);
+  chunk->last = 0;
+  if (!n) return SMTP_CHUNK_UNSIZED;
+  if (!smtp_number_scan(s, n, &chunk->size)) return SMTP_CHUNK_HUGE;
+  if (n == len) return SMTP_CHUNK_GOOD;
+  if (s[n] != ' ') return SMTP_CHUNK_ODD;
+  while (n < len && s[n] == ' ') n++;
+  chunk->last = smtp_word_is(s + n, len - n, "LAST");
+  return chunk->last ? SMTP_CHUNK_GOOD : SMTP_CHUNK_ODD;
 }
 
 /* --- parameters --- */

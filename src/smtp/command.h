@@ -2,6 +2,7 @@
 #define SMTP_COMMAND_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "smtp/path.h"
 
@@ -52,12 +53,29 @@ enum smtp_argument_verdict
 };
 
 /*
- * Scan an argument "FROM:<path>" or "TO:<path>".
- *   keyword  "FROM:", "TO:", in any case; spaces behind it are in use, though not of the grammar
- *   flags    enum smtp_path_flag
+ * Scan an argument "FROM:<path>" of MAIL, or "TO:<path>" of RCPT; the command is one of these.
+ * Spaces behind the colon are in use, though not of the grammar.
+ *   flags  enum smtp_path_flag
  */
 extern enum smtp_argument_verdict smtp_argument_scan(smtp_argument *argument, smtp_command const *command,
-                                                     char const *keyword, int flags);
+                                                     int flags);
+
+/* The argument of BDAT (RFC 3030 section 2): the octets of a chunk, and whether it is the last. */
+typedef struct smtp_chunk
+{
+  uint64_t size;
+  int last;
+} smtp_chunk;
+
+enum smtp_chunk_verdict
+{
+  SMTP_CHUNK_GOOD,
+  SMTP_CHUNK_ODD,      /* it begins with a size, but what follows that is not LAST */
+  SMTP_CHUNK_UNSIZED,  /* it has none: nothing can be meant to follow */
+  SMTP_CHUNK_HUGE      /* it has one that cannot be counted to */
+};
+
+extern enum smtp_chunk_verdict smtp_chunk_scan(smtp_chunk *chunk, smtp_command const *command);
 
 /*
  * Next parameter of MAIL or RCPT (RFC 5321 section 4.1.2, esmtp-param): " KEY" or " KEY=VALUE".

@@ -17,8 +17,7 @@ static int control(char c)
 /* A character of an atom (RFC 5322 section 3.2.3, RFC 6532 section 3.2). */
 static int atext(char c)
 {
-  if (smtp_high(c) || smtp_letter(c) || smtp_digit(c)) return 1;
-  return c && strchr("!#$%&'*+-/=?^_`{|}~", c);
+  return smtp_high(c) || smtp_atext(c);
 }
 
 /* --- fields --- */

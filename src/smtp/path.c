@@ -17,8 +17,7 @@ static size_t atext_length(char const *s, size_t len, int flags)
 {
   if (!len) return 0;
   if (smtp_high(*s)) return utf8_length(s, len, flags);
-  if (smtp_letter(*s) || smtp_digit(*s)) return 1;
-  return *s && strchr("!#$%&'*+-/=?^_`{|}~", *s) ? 1 : 0;
+  return smtp_atext(*s) ? 1 : 0;
 }
 
 static size_t atom_length(char const *s, size_t len, int flags)

@@ -1,6 +1,5 @@
 #include "smtp/reply.h"
 
-#include <limits.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -73,15 +72,10 @@ static struct extension_row
 /* The decimal number that a size parameter begins with; 0 when there is none or it does not fit. */
 static unsigned long long size_scan(char const *s, size_t len)
 {
-  unsigned long long number = 0;
-  size_t i;
-  for (i = 0; i < len && smtp_digit(s[i]); i++)
-  {
-    unsigned int digit = (unsigned int)(s[i] - '0');
-    if (number > (ULLONG_MAX - digit) / 10) return 0;
-    number = number * 10 + digit;
-  }
-  return i == len || s[i] == ' ' ? number : 0;
+  size_t const n = smtp_digits(s, len);
+  uint64_t number;
+  if (n < len && s[n] != ' ') return 0;
+  return smtp_number_scan(s, n, &number) ? number : 0;
 }
 
 static unsigned int extension_find(char const *keyword, size_t len)

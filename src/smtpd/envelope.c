@@ -1,20 +1,29 @@
-#include "smtpd/smtpd-internal.h"
+#include "smtpd/envelope.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "smtp/domain.h"
 #include "smtpd/clients.h"
+#include "smtpd/parameters.h"
+
+/* Recipients of one message: RFC 5321 section 4.5.3.1.8 asks for 100 at least. */
+#define SESSION_RCPTS_MAX 1000
+/*
+ * So many more, until the session is forgiven, are answered that they are too many; then each is an
+ * error.
+ */
+#define SESSION_RCPTS_OVER 1000
 
 /* What only conf/lenient makes an argument: so it is read when it is needed.  1, or 0: session_broken(). */
 static int argument_read(session *s, smtp_argument *argument, enum smtp_argument_verdict *verdict,
-                         smtp_command const *command, char const *keyword, int flags)
+                         smtp_command const *command, int flags)
 {
   flags |= SMTP_PATH_UTF8;
-  *verdict = smtp_argument_scan(argument, command, keyword, flags);
+  *verdict = smtp_argument_scan(argument, command, flags);
   if (*verdict != SMTP_ARGUMENT_PATH) return 1;
   if (s->lenient == -1 && !conf_switch(s->conf, "lenient", &s->lenient)) return session_broken(s);
-  if (s->lenient) *verdict = smtp_argument_scan(argument, command, keyword, flags | SMTP_PATH_LENIENT);
+  if (s->lenient) *verdict = smtp_argument_scan(argument, command, flags | SMTP_PATH_LENIENT);
   return 1;
 }
 
@@ -48,7 +57,7 @@ static int unsayable_refuse(session *s)
 
 static int size_refuse(session *s)
 {
-  int r = session_refuse(s, "552 5.3.4 Message size exceeds fixed limit");
+  int r = session_refuse(s, SESSION_SAYS_TOO_LARGE);
   session_log_reject(s, "", "MAIL", 0);
   return r;
 }
@@ -56,7 +65,7 @@ static int size_refuse(session *s)
 /* No fault of the client's, but asking again and again brings nothing. */
 static int room_refuse(session *s)
 {
-  int r = session_junk(s) && session_reply(s, "452 4.3.1 Insufficient system storage");
+  int r = session_junk(s) && session_reply(s, SESSION_SAYS_NO_ROOM);
   if (r) session_log_reject(s, "", "MAIL", 0);
   return r;
 }
@@ -85,9 +94,9 @@ int envelope_mail(session *s, smtp_command const *command)
   enum parameters_verdict verdict;
   int taken;
 
-  if (!*s->helo) return session_refuse(s, "503 5.5.1 Error: send HELO or EHLO first");
+  if (!*s->helo) return session_refuse(s, SESSION_SAYS_UNGREETED);
   if (s->mail) return session_refuse(s, "503 5.5.1 Error: nested MAIL command");
-  if (!argument_read(s, &argument, &argued, command, "FROM:", SMTP_PATH_NULL)) return 0;
+  if (!argument_read(s, &argument, &argued, command, SMTP_PATH_NULL)) return 0;
   switch (argued)
   {
     case SMTP_ARGUMENT_SYNTAX: return session_refuse(s, "501 5.5.4 Syntax: MAIL FROM:<address>");
@@ -217,10 +226,10 @@ int envelope_rcpt(session *s, smtp_command const *command)
   enum policy_verdict verdict;
   int admitted;
 
-  if (!s->mail) return session_refuse(s, "503 5.5.1 Error: need MAIL command");
+  if (!s->mail) return session_refuse(s, SESSION_SAYS_NO_MAIL);
   if (s->content != CONTENT_NONE) return session_refuse(s, "503 5.5.1 Error: RCPT after BDAT");
   s->rcpt_tried = 1;
-  if (!argument_read(s, &argument, &argued, command, "TO:", SMTP_PATH_BARELOCAL)) return 0;
+  if (!argument_read(s, &argument, &argued, command, SMTP_PATH_BARELOCAL)) return 0;
   switch (argued)
   {
     case SMTP_ARGUMENT_SYNTAX: return session_refuse(s, "501 5.5.4 Syntax: RCPT TO:<address>");

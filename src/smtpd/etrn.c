@@ -1,4 +1,4 @@
-#include "smtpd/smtpd-internal.h"
+#include "smtpd/etrn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -290,7 +290,7 @@ int etrn_verb(session *s, smtp_command const *command)
 {
   etrn_node node;
   enum node_verdict verdict;
-  if (!*s->helo) return session_refuse(s, "503 5.5.1 Error: send HELO or EHLO first");
+  if (!*s->helo) return session_refuse(s, SESSION_SAYS_UNGREETED);
   if (s->mail) return session_refuse(s, "503 5.5.1 Error: MAIL transaction in progress");
   if (!command->argumentlen || memchr(command->argument, ' ', command->argumentlen))
     return session_refuse(s, "500 Syntax: ETRN domain");

@@ -1,8 +1,9 @@
-#include "smtpd/smtpd-internal.h"
+#include "smtpd/parameters.h"
 
 #include <skalibs/bytestr.h>
 
 #include "smtp/chars.h"
+#include "smtp/command.h"
 
 #define PARAMETERS_MAX 8
 /* RFC 3461 sections 4.4 and 4.2; octets. */
@@ -112,12 +113,13 @@ enum parameters_verdict parameters_mail_read(parameters_mail *mail, stralloc *te
 {
   smtp_parameter found[PARAMETERS_MAX];
   enum parameters_verdict verdict = parameters_read(mail_kinds, MAIL_KINDS, found, text, s, len);
-  job_field size = { .s = found[MAIL_SIZE].value, .len = found[MAIL_SIZE].valuelen };
+  smtp_parameter const *size = found + MAIL_SIZE;
   if (verdict != PARAMETERS_GOOD) return verdict;
   mail->smtputf8 = !!found[MAIL_SMTPUTF8].key;
   mail->size = 0;
   /* twenty digits may be more than fits: that is too large as well */
-  if (size.s && !job_field_number(&size, &mail->size)) mail->size = UINT64_MAX;
+  if (size->value && !smtp_number_scan(size->value, size->valuelen, &mail->size))
+    mail->size = UINT64_MAX;
   return verdict;
 }
 

@@ -1,4 +1,4 @@
-#include "smtpd/smtpd-internal.h"
+#include "smtpd/receive.h"
 
 #include <errno.h>
 #include <string.h>
@@ -21,11 +21,11 @@ enum { FAULT_NONE, FAULT_SIZE, FAULT_BARE, FAULT_NUL, FAULT_HOPS, FAULT_FULL, FA
 /* In words that log analysers know. */
 static char const *const fault_replies[] =
 {
-  [FAULT_SIZE] = "552 5.3.4 Message size exceeds fixed limit",
+  [FAULT_SIZE] = SESSION_SAYS_TOO_LARGE,
   [FAULT_BARE] = "550 5.5.2 <DATA>: Data command rejected: bare <CR> or <LF> received",
   [FAULT_NUL] = "550 5.5.2 <DATA>: Data command rejected: NUL received",
   [FAULT_HOPS] = "554 5.4.6 <DATA>: Data command rejected: too many hops",
-  [FAULT_FULL] = "452 4.3.1 Insufficient system storage",
+  [FAULT_FULL] = SESSION_SAYS_NO_ROOM,
   [FAULT_QUEUE] = "451 4.3.0 <DATA>: Data command rejected: queue file write error"
 };
 
@@ -219,7 +219,7 @@ static void content_log(session const *s)
 static int content_queued(session *s)
 {
   session_forgive(s);
-  trigger_say(s->queue, &s->trigger, "new", s->writer.id);
+  trigger_say(s->queue, &s->trigger, TRIGGER_NEW, s->writer.id);
   return session_reply(s, "250 2.0.0 Ok: queued as ", s->writer.id);
 }
 
@@ -262,7 +262,7 @@ static void content_taken(session *s, size_t len)
 /* Why there cannot be content now; NULL: there can. */
 static char const *content_refusal(session const *s)
 {
-  if (!s->mail) return "503 5.5.1 Error: need MAIL command";
+  if (!s->mail) return SESSION_SAYS_NO_MAIL;
   if (s->nrcpts) return 0;
   return s->rcpt_tried ? "554 5.5.1 Error: no valid recipients" : "503 5.5.1 Error: need RCPT command";
 }
@@ -296,39 +296,8 @@ int receive_data(session *s, smtp_command const *command)
 
 /* --- BDAT, RFC 3030 --- */
 
-enum chunk_verdict
-{
-  CHUNK_GOOD,
-  CHUNK_ODD,      /* it begins with a size, but what follows that is not LAST */
-  CHUNK_UNSIZED,  /* it has none: nothing can be meant to follow */
-  CHUNK_HUGE      /* it has one that we cannot count to */
-};
-
 /* A chunk that is not the last one and has less than this gets nothing done. */
 #define CHUNK_LEAST 64
-
-typedef struct receive_chunk
-{
-  uint64_t size;
-  int last;
-} receive_chunk;
-
-static enum chunk_verdict chunk_scan(receive_chunk *chunk, smtp_command const *command)
-{
-  char const *s = command->argument;
-  size_t len = command->argumentlen, n = 0;
-  job_field size = { .s = s };
-  chunk->last = 0;
-  while (n < len && smtp_digit(s[n])) n++;
-  size.len = n;
-  if (!n) return CHUNK_UNSIZED;
-  if (!job_field_number(&size, &chunk->size)) return CHUNK_HUGE;
-  if (n == len) return CHUNK_GOOD;
-  if (s[n] != ' ') return CHUNK_ODD;
-  while (n < len && s[n] == ' ') n++;
-  chunk->last = smtp_word_is(s + n, len - n, "LAST");
-  return chunk->last ? CHUNK_GOOD : CHUNK_ODD;
-}
 
 /*
  * Read a chunk; it becomes content unless it is refused.  The time for 64 KiB goes on from chunk to chunk, or a client
@@ -358,7 +327,7 @@ static int chunk_read(session *s, uint64_t left, int refused)
 }
 
 /* 0: it was one too many of those that are none; the session is over. */
-static int chunk_useful(session *s, receive_chunk const *chunk)
+static int chunk_useful(session *s, smtp_chunk const *chunk)
 {
   return chunk->size >= CHUNK_LEAST || chunk->last || session_junk(s);
 }
@@ -367,7 +336,7 @@ static int chunk_useful(session *s, receive_chunk const *chunk)
  * A chunk whose octets were thrown away: no chunk after it can be part of the same message.
  * A client that had sent them all at once is not to be blamed for each.
  */
-static int chunk_refuse(session *s, receive_chunk const *chunk, char const *text)
+static int chunk_refuse(session *s, smtp_chunk const *chunk, char const *text)
 {
   int again = s->chunk_refused;
   if (chunk->last) session_reset(s);
@@ -377,9 +346,9 @@ static int chunk_refuse(session *s, receive_chunk const *chunk, char const *text
   return chunk_useful(s, chunk) && session_reply(s, text);
 }
 
-static char const *chunk_refusal(session const *s, enum chunk_verdict verdict)
+static char const *chunk_refusal(session const *s, enum smtp_chunk_verdict verdict)
 {
-  if (verdict == CHUNK_ODD) return "501 5.5.4 Syntax: BDAT count [LAST]";
+  if (verdict == SMTP_CHUNK_ODD) return "501 5.5.4 Syntax: BDAT count [LAST]";
   if (s->content == CONTENT_REFUSED) return "503 5.5.1 Error: an earlier BDAT was refused";
   return content_refusal(s);
 }
@@ -393,7 +362,7 @@ static int chunk_fault(session *s)
   return r;
 }
 
-static int chunk_take(session *s, receive_chunk const *chunk)
+static int chunk_take(session *s, smtp_chunk const *chunk)
 {
   char size[UINT64_FMT];
   if (s->content == CONTENT_NONE && !content_begin(s)) return 0;
@@ -408,12 +377,13 @@ static int chunk_take(session *s, receive_chunk const *chunk)
 
 int receive_bdat(session *s, smtp_command const *command)
 {
-  receive_chunk chunk;
-  enum chunk_verdict verdict = chunk_scan(&chunk, command);
+  smtp_chunk chunk;
+  enum smtp_chunk_verdict verdict = smtp_chunk_scan(&chunk, command);
   char const *refusal;
-  if (verdict == CHUNK_HUGE) s->end = SESSION_ASTRAY;
-  if (verdict == CHUNK_HUGE || verdict == CHUNK_UNSIZED)
-    return session_refuse(s, "501 5.5.4 Syntax: BDAT count [LAST]") && verdict == CHUNK_UNSIZED;
+  if (verdict == SMTP_CHUNK_HUGE) s->end = SESSION_ASTRAY;
+  if (verdict == SMTP_CHUNK_HUGE || verdict == SMTP_CHUNK_UNSIZED)
+    return session_refuse(s, "501 5.5.4 Syntax: BDAT count [LAST]")
+      && verdict == SMTP_CHUNK_UNSIZED;
   refusal = chunk_refusal(s, verdict);
   if (!refusal) return chunk_take(s, &chunk);
   return chunk_read(s, chunk.size, 1) && chunk_refuse(s, &chunk, refusal);

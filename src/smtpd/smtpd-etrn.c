@@ -1,6 +1,6 @@
 /* smtpd-etrn: SMTP with one client on descriptors 0 and 1; takes mail, answers ETRN. */
 
-#include "smtpd/smtpd-internal.h"
+#include "smtpd/dialogue.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -85,5 +85,5 @@ int main(int argc, char const *const *argv)
   s.stop = stop_init();
   if (!peer_read(&s.client, 0)) strerr_diefusys(111, "tell who the client is");
   if (!wire_init(&s.wire, 0, 1, s.stop)) strerr_diefusys(111, "use descriptors 0 and 1");
-  return session_run(&s, instance);
+  return dialogue_run(&s, instance);
 }

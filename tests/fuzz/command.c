@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "smtp/chars.h"
 
 static void read_parameters(char const *s, size_t len)
 {
@@ -28,11 +29,11 @@ static void read_parameters(char const *s, size_t len)
 }
 
 /* Whatever is taken as an address, however leniently, is one. */
-static void read_argument(smtp_command const *command, char const *keyword, int flags)
+static void read_argument(smtp_command const *command, int flags)
 {
   smtp_argument a;
   smtp_path path;
-  if (smtp_argument_scan(&a, command, keyword, flags) != SMTP_ARGUMENT_GOOD) return;
+  if (smtp_argument_scan(&a, command, flags) != SMTP_ARGUMENT_GOOD) return;
   HOLDS(fuzz_within(a.parameters, a.parameterslen, command->argument, command->argumentlen));
   HOLDS(fuzz_within(a.path.local, a.path.locallen, a.text, strlen(a.text)));
   HOLDS(fuzz_within(a.path.domain, a.path.domainlen, a.text, strlen(a.text)));
@@ -40,14 +41,25 @@ static void read_argument(smtp_command const *command, char const *keyword, int 
   read_parameters(a.parameters, a.parameterslen);
 }
 
-static void read_arguments(smtp_command const *command)
+/* Whatever verb it came with. */
+static void read_arguments(smtp_command command)
 {
   int flags;
   for (flags = 0; flags < 16; flags++)
   {
-    read_argument(command, "FROM:", flags);
-    read_argument(command, "TO:", flags);
+    command.verb = SMTP_MAIL;
+    read_argument(&command, flags);
+    command.verb = SMTP_RCPT;
+    read_argument(&command, flags);
   }
+}
+
+static void read_chunk(smtp_command const *command)
+{
+  smtp_chunk chunk;
+  enum smtp_chunk_verdict const verdict = smtp_chunk_scan(&chunk, command);
+  HOLDS((verdict == SMTP_CHUNK_UNSIZED) == !smtp_digits(command->argument, command->argumentlen));
+  HOLDS(verdict == SMTP_CHUNK_GOOD || !chunk.last);
 }
 
 int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
@@ -58,7 +70,8 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
   HOLDS(command.verb <= SMTP_UNKNOWN);
   HOLDS(fuzz_within(command.argument, command.argumentlen, s, size));
   HOLDS(!command.argumentlen || (*command.argument != ' ' && command.argument[command.argumentlen - 1] != ' '));
-  read_arguments(&command);
+  read_arguments(command);
+  read_chunk(&command);
   read_parameters(s, size);
   read_parameters(command.argument, command.argumentlen);
   smtp_xtext_ok(s, size);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "smtp/chars.h"
 
 #define EACH(i, table) for (i = 0; i < sizeof table / sizeof *table; i++)
 
@@ -88,7 +89,12 @@ static struct argument_case
   { "MAIL FROM:<a@b>", SMTP_PATH_LENIENT, SMTP_ARGUMENT_GOOD, "a@b", "b", "" },
   { "MAIL FROM:<>", SMTP_PATH_LENIENT | SMTP_PATH_NULL, SMTP_ARGUMENT_GOOD, "", "", "" },
   { "MAIL FROM:", SMTP_PATH_LENIENT | SMTP_PATH_NULL, SMTP_ARGUMENT_PATH, 0, 0, 0 },
-  { "MAIL FROM:a@b> SIZE=1", SMTP_PATH_LENIENT, SMTP_ARGUMENT_PATH, 0, 0, 0 }
+  { "MAIL FROM:a@b> SIZE=1", SMTP_PATH_LENIENT, SMTP_ARGUMENT_PATH, 0, 0, 0 },
+  { "RCPT TO:<a@b>", 0, SMTP_ARGUMENT_GOOD, "a@b", "b", "" },
+  { "rcpt to: <a@b> NOTIFY=NEVER", 0, SMTP_ARGUMENT_GOOD, "a@b", "b", " NOTIFY=NEVER" },
+  { "RCPT TO:<>", 0, SMTP_ARGUMENT_PATH, 0, 0, 0 },
+  { "RCPT FROM:<a@b>", 0, SMTP_ARGUMENT_SYNTAX, 0, 0, 0 },
+  { "RCPT TO<a@b>", 0, SMTP_ARGUMENT_SYNTAX, 0, 0, 0 }
 };
 
 static int argument_ok(struct argument_case const *c)
@@ -96,10 +102,57 @@ static int argument_ok(struct argument_case const *c)
   smtp_command command;
   smtp_argument argument;
   smtp_command_scan(c->line, strlen(c->line), &command);
-  if (smtp_argument_scan(&argument, &command, "FROM:", c->flags) != c->verdict) return 0;
+  if (smtp_argument_scan(&argument, &command, c->flags) != c->verdict) return 0;
   return !c->text || (!strcmp(argument.text, c->text) && !argument.path.loose
     && same(argument.path.domain, argument.path.domainlen, c->domain)
     && same(argument.parameters, argument.parameterslen, c->parameters));
+}
+
+/* RFC 3030 section 2: chunk-size [SP "LAST"]. */
+static struct chunk_case
+{
+  char const *line;
+  enum smtp_chunk_verdict verdict;
+  uint64_t size;
+  int last;
+} const chunks[] =
+{
+  { "BDAT 0", SMTP_CHUNK_GOOD, 0, 0 },
+  { "BDAT 1000", SMTP_CHUNK_GOOD, 1000, 0 },
+  { "BDAT 007", SMTP_CHUNK_GOOD, 7, 0 },
+  { "BDAT 0 LAST", SMTP_CHUNK_GOOD, 0, 1 },
+  { "bdat 86  last ", SMTP_CHUNK_GOOD, 86, 1 },
+  { "BDAT 18446744073709551615", SMTP_CHUNK_GOOD, UINT64_MAX, 0 },
+  { "BDAT 18446744073709551616", SMTP_CHUNK_HUGE, 0, 0 },
+  { "BDAT 18446744073709551616 LAST", SMTP_CHUNK_HUGE, 0, 0 },
+  { "BDAT 86 LATE", SMTP_CHUNK_ODD, 86, 0 },
+  { "BDAT 86 LAST LAST", SMTP_CHUNK_ODD, 86, 0 },
+  { "BDAT 86LAST", SMTP_CHUNK_ODD, 86, 0 },
+  { "BDAT 86\tLAST", SMTP_CHUNK_ODD, 86, 0 },
+  { "BDAT 86 0", SMTP_CHUNK_ODD, 86, 0 },
+  { "BDAT", SMTP_CHUNK_UNSIZED, 0, 0 },
+  { "BDAT LAST", SMTP_CHUNK_UNSIZED, 0, 0 },
+  { "BDAT -1", SMTP_CHUNK_UNSIZED, 0, 0 },
+  { "BDAT +1", SMTP_CHUNK_UNSIZED, 0, 0 }
+};
+
+static int chunk_ok(struct chunk_case const *c)
+{
+  smtp_command command;
+  smtp_chunk chunk = { .size = 0 };
+  smtp_command_scan(c->line, strlen(c->line), &command);
+  return smtp_chunk_scan(&chunk, &command) == c->verdict
+    && chunk.size == c->size && chunk.last == c->last;
+}
+
+static void test_numbers(void)
+{
+  uint64_t n = 5;
+  CHECK("no digits", !smtp_digits("", 0) && !smtp_digits("x1", 2));
+  CHECK("digits", smtp_digits("12x", 3) == 2 && smtp_digits("123", 2) == 2);
+  CHECK("number", smtp_number_scan("0120", 4, &n) && n == 120);
+  CHECK("no number", !smtp_number_scan("", 0, &n) && !smtp_number_scan("1x", 2, &n) && n == 120);
+  CHECK("too large a number", !smtp_number_scan("18446744073709551616", 20, &n) && n == 120);
 }
 
 /* Parameters as the scanner gives them, written back with '|' between; '!' for a syntax error. */
@@ -279,6 +332,8 @@ int main(void)
   size_t i;
   test_lines();
   EACH(i, arguments) CHECK(arguments[i].line, argument_ok(&arguments[i]));
+  EACH(i, chunks) CHECK(chunks[i].line, chunk_ok(&chunks[i]));
+  test_numbers();
   test_parameters();
   EACH(i, xtexts) CHECK(xtexts[i].value, smtp_xtext_ok(xtexts[i].value, strlen(xtexts[i].value)) == xtexts[i].good);
   EACH(i, orcpts) CHECK(orcpts[i].value, smtp_orcpt_ok(orcpts[i].value, strlen(orcpts[i].value)) == orcpts[i].good);

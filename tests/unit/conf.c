@@ -261,16 +261,18 @@ static void check_subdomains(void)
 static void check_timeouts(void)
 {
   unsigned int t[CONF_TIMEOUTS];
-  CHECK("timeouts: defaults", conf_timeouts(conf, t) && t[CONF_TIMEOUT_GREETING] == 300
-    && t[CONF_TIMEOUT_DATAINIT] == 120 && t[CONF_TIMEOUT_DATABLOCK] == 180 && t[CONF_TIMEOUT_DATADONE] == 600);
+  CHECK("timeouts: defaults", conf_timeouts(conf, t) && t[SMTP_TIMEOUT_GREETING] == 300
+    && t[SMTP_TIMEOUT_DATAINIT] == 120 && t[SMTP_TIMEOUT_DATABLOCK] == 180
+    && t[SMTP_TIMEOUT_DATADONE] == 600);
   set("timeouts", "greeting 10\n# one more\ncommand\t2m\n");
-  CHECK("timeouts", conf_timeouts(conf, t) && t[CONF_TIMEOUT_GREETING] == 10
-    && t[CONF_TIMEOUT_COMMAND] == 120 && t[CONF_TIMEOUT_MAIL] == 300);
+  CHECK("timeouts", conf_timeouts(conf, t) && t[SMTP_TIMEOUT_GREETING] == 10
+    && t[CONF_TIMEOUT_COMMAND] == 120 && t[SMTP_TIMEOUT_MAIL] == 300);
   CHECK("timeouts: to find a host", t[CONF_TIMEOUT_LOOKUP] == 30);
   CHECK("timeouts: of a message", t[CONF_TIMEOUT_MESSAGE] == 86400);
   set("timeouts", "lookup 1m\n");
   CHECK("timeouts: reach", conf_timeouts(conf, t) && t[CONF_TIMEOUT_REACH] == 120);
-  CHECK("timeouts: lookup", conf_timeouts(conf, t) && t[CONF_TIMEOUT_LOOKUP] == 60 && t[CONF_TIMEOUT_QUIT] == 30);
+  CHECK("timeouts: lookup", conf_timeouts(conf, t) && t[CONF_TIMEOUT_LOOKUP] == 60
+    && t[SMTP_TIMEOUT_QUIT] == 30);
   set("timeouts", "greeting 10\nfoo 10\n");
   CHECK("timeouts: a name we know", failed(conf_timeouts(conf, t), "conf/timeouts: line 2: unknown timeout: foo"));
   set("timeouts", "greeting 0\n");

@@ -443,6 +443,7 @@ static void test_full(void)
 static void test_ask(void)
 {
   char names[200] = "", label[300];
+  char const *directory;
   int queue = queue_make("ask");
   CHECK("ask", flush_ask(queue, "c.tld") == 1 && holds(queue, "asked/c.tld", ""));
   CHECK("ask again", flush_ask(queue, "c.tld") == 1);
@@ -469,6 +470,15 @@ static void test_ask(void)
   put(queue, "flush/@c.tld", "", 0);
   put(queue, "flush/stop.tld", "", 0);
   CHECK("each: flush, stopped", flush_each(queue, "flush", collect, names) == 0 && !strcmp(names, "stop.tld "));
+  unlinkat(queue, "flush/stop.tld", 0);
+  names[0] = 0;
+  put(queue, "flush/list.tld", "", 0);
+  put(queue, "claim/claim.tld", "", 0);
+  CHECK("domains: lists and claims", flush_domains_each(queue, collect, names, &directory) == 1
+        && !strcmp(names, "list.tld claim.tld list.tld "));
+  put(queue, "claim/stop.tld", "", 0);
+  CHECK("domains: stopped", flush_domains_each(queue, collect, names, &directory) == 0
+        && !strcmp(directory, "claim"));
   CHECK("each: no directory", flush_each(queue, "none", collect, names) == -1 && errno == ENOENT);
   close(queue);
 }

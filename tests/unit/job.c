@@ -601,6 +601,52 @@ static void test_cut(void)
   CHECK("nothing", !job_text_cut(""));
 }
 
+static struct expire_case
+{
+  char const *why;
+  char const *reason;
+  char const *line;
+} const expires[] =
+{
+  { JOB_TEXT_EXPIRED, "", "3 failed 5.4.7 none delivery time expired" },
+  { JOB_TEXT_EXPIRED, "connect to a[1]:25: Connection refused",
+    "3 failed 5.4.7 none delivery time expired; last: connect to a[1]:25: Connection refused" },
+  { JOB_TEXT_GIVEN_UP, "", "3 failed 5.4.7 none message is administratively expired" },
+  { JOB_TEXT_GIVEN_UP, "x", "3 failed 5.4.7 none message is administratively expired; last: x" }
+};
+
+/* A reason that would not fit whole is left out. */
+static void test_expire_long(void)
+{
+  size_t const most = JOB_TEXT_MAX - sizeof JOB_TEXT_EXPIRED - (sizeof "; last: " - 1);
+  char text[JOB_TEXT_MAX], reason[JOB_TEXT_MAX + 1];
+  job_result result;
+  memset(reason, 'r', sizeof reason);
+  reason[most] = 0;
+  job_result_expire(&result, 0, text, JOB_TEXT_EXPIRED, reason);
+  CHECK("the longest reason", result.text.len == JOB_TEXT_MAX - 1 && text[JOB_TEXT_MAX - 1] == 0);
+  reason[most] = 'r';
+  reason[most + 1] = 0;
+  job_result_expire(&result, 0, text, JOB_TEXT_EXPIRED, reason);
+  CHECK("too long a reason", result.text.len == sizeof JOB_TEXT_EXPIRED - 1);
+}
+
+static void test_expire(void)
+{
+  char text[JOB_TEXT_MAX], line[JOB_LINE_MAX];
+  size_t i;
+  for (i = 0; i < sizeof expires / sizeof *expires; i++)
+  {
+    struct expire_case const *c = expires + i;
+    job_result result;
+    size_t len;
+    job_result_expire(&result, 3, text, c->why, c->reason);
+    len = job_result_format(line, sizeof line, &result);
+    CHECK(c->line, len == strlen(c->line) && !memcmp(line, c->line, len));
+  }
+  test_expire_long();
+}
+
 int main(void)
 {
   test_cut();
@@ -612,6 +658,7 @@ int main(void)
   test_result();
   test_refused();
   test_text();
+  test_expire();
   test_notices();
   test_socket();
   return CHECK_END();

@@ -300,6 +300,25 @@ static void append(int fd, char const *s, size_t len)
   if (write(fd, s, len) != (ssize_t)len) exit(111);
 }
 
+/* Each domain is met once, by the first recipient of it that is owed. */
+static void firsts(int queue)
+{
+  int fd;
+  if (!begin(queue) || !message_rcpt(&writer, "customer.tld", "b@customer.tld", 14, "")
+   || !message_rcpt(&writer, "other.tld", "c@other.tld", 11, "")
+   || !message_commit(&writer, 0)) exit(111);
+  fd = reopen(queue, O_RDWR | O_APPEND);
+  CHECK("firsts", message_read(&msg, fd)
+    && message_rcpt_first(&msg, 0) && message_rcpt_first(&msg, 1));
+  CHECK("the others", !message_rcpt_first(&msg, 2) && !message_rcpt_first(&msg, 3));
+  CHECK("all wait", message_rcpt_owed(&msg, 2, "customer.tld")
+    && !message_rcpt_owed(&msg, 2, "other.tld"));
+  if (!journal(fd, 1763711160000001u, 0, JOB_SENT, "250 ok")) exit(111);
+  CHECK("a first one less", message_read(&msg, fd) && !message_rcpt_first(&msg, 0));
+  CHECK("then the second is", message_rcpt_first(&msg, 2) && message_owes(&msg, "customer.tld"));
+  close(fd);
+}
+
 static void journals(int queue)
 {
   static char const long_line[20000] = { 0 };
@@ -315,6 +334,11 @@ static void journals(int queue)
   CHECK("the other is untouched", message_rcptp(&msg, 1)->attempts == 0 && message_owed(&msg) == 2);
 
   CHECK("sent", journal(fd, 1763711161000000u, 1, JOB_SENT, "250 ok") && message_read(&msg, fd));
+  CHECK("owes the one", message_owes(&msg, "customer.tld")
+    && message_rcpt_owed(&msg, 0, "customer.tld"));
+  CHECK("and not the other", !message_owes(&msg, "other.tld")
+    && !message_rcpt_owed(&msg, 1, "other.tld"));
+  CHECK("not by part of its name", !message_owes(&msg, "customer") && !message_owes(&msg, "tld"));
   CHECK("one left", message_owed(&msg) == 1 && message_rcptp(&msg, 1)->settled && !message_any_untold(&msg));
 
   CHECK("nothing to mend", !msg.torn && message_mend(&msg, -1));
@@ -514,6 +538,7 @@ int main(void)
   refused(queue);
   disk_full(queue);
   names(queue);
+  firsts(queue);
   journals(queue);
   heads(queue);
   envelopes(queue);

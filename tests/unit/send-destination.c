@@ -60,7 +60,7 @@ int main(void)
   CHECK("not an address", !scans("a.tld nameserver=x:53"));
   CHECK("timeouts", scans("a.tld timeouts=1,2,3,4,5,6,7,8,9") && s.timeout_s[0] == 1 && s.timeout_s[8] == 9);
   CHECK("one timeout for all", scans("a.tld timeouts=7") && s.timeout_s[0] == 7 && s.timeout_s[8] == 7);
-  CHECK("default timeouts", scans("a.tld") && s.timeout_s[DESTINATION_TIMEOUT_DATADONE] == 600);
+  CHECK("default timeouts", scans("a.tld") && s.timeout_s[SMTP_TIMEOUT_DATADONE] == 600);
   CHECK("timeouts that make no sense", !scans("a.tld timeouts=0") && !scans("a.tld timeouts=1,,2") && !scans("a.tld timeouts=x"));
   CHECK("time to find the host", scans("a.tld timeouts=7 lookup=5") && s.lookup_s == 5 && scans("a.tld timeouts=7") && s.lookup_s == 30);
   CHECK("time to reach it", scans("a.tld reach=5") && s.reach_s == 5 && scans("a.tld timeouts=7") && s.reach_s == 120);

@@ -1,8 +1,8 @@
-#ifndef SMTPD_INTERNAL_H
-#define SMTPD_INTERNAL_H
+#ifndef SMTPD_SESSION_H
+#define SMTPD_SESSION_H
 
 /*
- * What the files of smtpd-etrn share: one session, and the verbs by file.
+ * One session: what the verbs, each in a file of its own, know of it and do to it.
  *
  * A verb's function returns 1 to go on with the next command, 0 when the session is over;
  * session.end then says why.
@@ -23,48 +23,16 @@
 #include "smtpd/peer.h"
 #include "smtpd/policy.h"
 
-/* --- session.c ----------------------------------------------------------------------- */
-
 /* Room for what a client calls itself: a domain name or a literal, and the terminator. */
 #define SESSION_HELO_MAX 256
-/* Recipients of one message: RFC 5321 section 4.5.3.1.8 asks for 100 at least. */
-#define SESSION_RCPTS_MAX 1000
-/*
- * So many more, until the session is forgiven, are answered that they are too many; then each is an
- * error.
- */
-#define SESSION_RCPTS_OVER 1000
-/* Commands that get nothing done, until the session is forgiven; then each is an error. */
-#define SESSION_JUNK_MAX 100
-/* Lines about refusals and requests in the log; the others are counted. */
-#define SESSION_LINES_MAX 100
-/* After so many errors, each one more costs the client time; after so many, the connection. */
-#define SESSION_ERRORS_SOFT 10
+/* After so many errors the connection ends. */
 #define SESSION_ERRORS_HARD 20
-#define SESSION_TARPIT_S 1
-/* So long at least a client's place stays taken after a session that got nothing done. */
-#define SESSION_LINGER_MS 1000
-/* And at most: so long a client that says nothing has it as well. */
-#define SESSION_LINGER_MOST_MS 300000
-/*
- * And so long for each line in the log, for each place that the client has: all of it together is
- * 20 lines a second.
- */
-#define SESSION_LINE_MS 50
-/*
- * And so long for each name below a domain of ours that it has sent to, though something was done.
- */
-#define SESSION_NAME_MS 500
-/*
- * Lines of a session that gets nothing done, beyond those of refusals: that it came and went, and
- * why.
- */
-#define SESSION_LINES_OWN 4
-/*
- * Lines of refusals and requests that are not counted where something was done, which is in the log
- * itself.
- */
-#define SESSION_LINES_FREE 10
+
+/* Replies of several verbs. */
+#define SESSION_SAYS_UNGREETED "503 5.5.1 Error: send HELO or EHLO first"
+#define SESSION_SAYS_NO_MAIL "503 5.5.1 Error: need MAIL command"
+#define SESSION_SAYS_TOO_LARGE "552 5.3.4 Message size exceeds fixed limit"
+#define SESSION_SAYS_NO_ROOM "452 4.3.1 Insufficient system storage"
 
 enum session_end
 {
@@ -118,7 +86,7 @@ typedef struct session
   stralloc subdomains_names;  /* those, each a string */
   unsigned int errors;
   unsigned int junk;          /* commands that got nothing done */
-  unsigned int rcpts_over;    /* recipients beyond SESSION_RCPTS_MAX, or beyond conf/subdomains */
+  unsigned int rcpts_over;    /* recipients beyond those of a message, or beyond conf/subdomains */
   unsigned int lines;         /* in the log, of SESSION_LINES_MAX */
   uint64_t unlogged;          /* lines that were too many */
   int stop;                   /* readable when we are told to stop */
@@ -165,13 +133,6 @@ typedef struct session
   char reply[SMTP_COMMAND_MAX];
 } session;
 
-/*
- * Talk with one client; wire and client are there, all else is zero.
- *   instance  path of its directory
- * Returns the exit code.
- */
-extern int session_run(session *s, char const *instance);
-
 /* Pieces of text; the last one is NULL. */
 #define pieces(...) ((char const *const []){ __VA_ARGS__, 0 })
 
@@ -189,15 +150,18 @@ extern int session_junk(session *s);
 /* Is the client a program on this host? */
 extern int session_this_host(session const *s);
 
-/* May there be one more line in the log of what this client would have?  One that may not be is counted. */
+/*
+ * May there be one more line in the log of what this client would have?  One that may not be is
+ * counted.
+ */
 extern int session_may_log(session *s);
 
 /* A message was taken, or a flush asked for: a client that behaves. */
 extern void session_forgive(session *s);
 
 /*
- * "ID: reject: STAGE from unknown[IP]: REPLY; from=<...> to=<...> ..." in the log, of the last reply, if there may be
- * such a line.
+ * "ID: reject: STAGE from unknown[IP]: REPLY; from=<...> to=<...> ..." in the log, of the last
+ * reply, if there may be such a line.
  *   id  of the message, "" as long as it has none
  *   to  may be NULL
  */
@@ -206,7 +170,13 @@ extern void session_log_reject(session *s, char const *id, char const *stage, ch
 /* No transaction any more. */
 extern void session_reset(session *s);
 
-/* A setting could not be used, or memory is short (errno): say so on stderr; the session is over.  0. */
+/* SESSION_SHORT where this errno says that the host is short of something, else SESSION_BROKEN. */
+extern enum session_end session_end_of(int e);
+
+/*
+ * A setting could not be used, or memory is short (errno): say so on stderr; the session is
+ * over.  0.
+ */
 extern int session_broken(session *s);
 
 /* "ESMTP" and so on: RFC 3848 and RFC 6531 section 4.3. */
@@ -218,60 +188,13 @@ extern int session_databytes(session *s);
 /* conf/minfree in s->minfree.  1; or 0: session_broken(). */
 extern int session_minfree(session *s);
 
-/* Is there room for so many octets?  session_minfree() was before.  Where there is no queue, others will say so. */
+/*
+ * Is there room for so many octets?  session_minfree() was before.  Where there is no queue,
+ * others will say so.
+ */
 extern int session_room(session *s, uint64_t octets);
 
 /* The queue directory, opened when first needed.  1, or 0 with errno. */
 extern int session_queue(session *s);
-
-/* --- envelope.c ---------------------------------------------------------------------- */
-
-extern int envelope_mail(session *s, smtp_command const *command);
-extern int envelope_rcpt(session *s, smtp_command const *command);
-
-/* --- parameters.c -------------------------------------------------------------------- */
-
-/* What MAIL said with its parameters, beyond the text that is kept. */
-typedef struct parameters_mail
-{
-  uint64_t size;
-  int smtputf8;
-} parameters_mail;
-
-enum parameters_verdict
-{
-  PARAMETERS_GOOD,
-  PARAMETERS_SYNTAX,    /* 501 */
-  PARAMETERS_UNKNOWN,   /* 555 */
-  PARAMETERS_MEMORY
-};
-
-/*
- * Read the parameters of MAIL, of RCPT; *text is set to them as they are kept, a string: key and
- * fixed words in upper case, single spaces between them, in the order they came.
- */
-extern enum parameters_verdict parameters_mail_read(parameters_mail *mail, stralloc *text, char const *s, size_t len);
-extern enum parameters_verdict parameters_rcpt_read(stralloc *text, char const *s, size_t len);
-
-/* --- receive.c ----------------------------------------------------------------------- */
-
-/* What a tenth of the time for 64 KiB must bring where others wait: half of what all of it must, and so 109 octets a second. */
-#define RECEIVE_STEP 65536
-#define RECEIVE_TENTH_LEAST (RECEIVE_STEP / 20)
-/*
- * Octets a second that a message must have come at, all in all, where others wait and it has had a
- * tenth of its time.
- */
-#define RECEIVE_RATE_LEAST 500
-
-/* Is the content in hand slower than that? */
-extern int receive_slow(session const *s);
-
-extern int receive_data(session *s, smtp_command const *command);
-extern int receive_bdat(session *s, smtp_command const *command);
-
-/* --- etrn.c -------------------------------------------------------------------------- */
-
-extern int etrn_verb(session *s, smtp_command const *command);
 
 #endif

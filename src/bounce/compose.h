@@ -1,0 +1,18 @@
+#ifndef BOUNCE_COMPOSE_H
+#define BOUNCE_COMPOSE_H
+
+/* All of a notice: envelope, header, parts. */
+
+#include "bounce/notice.h"
+#include "queue/message.h"
+
+/*
+ * Write a notice into the queue.
+ *   n       subject, event, me, postmaster, bouncebytes and way are set; at least one recipient is
+ *           wanted
+ *   writer  its id is the notice's
+ * Returns 1, or 0 with errno: nothing was written.
+ */
+extern int compose_notice(notice *n, message_writer *writer, int queue, int fsyncdir);
+
+#endif

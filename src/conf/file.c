@@ -1,0 +1,167 @@
+#include "conf/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <skalibs/allreadwrite.h>
+
+#include "base/close.h"
+#include "base/instance.h"
+#include "conf/conf.h"
+#include "conf/say.h"
+
+int conf_open(int instance)
+{
+  int fd = instance_openat(instance, "conf");
+  int e = errno;
+  if (fd >= 0) return fd;
+  conf_say("unable to open conf", strerror(e), strlen(strerror(e)));
+  errno = e;
+  return -1;
+}
+
+/* A regular file no longer than that?  1, or 0 with conf_why(). */
+static int size_read(int fd, char const *name, size_t max, size_t *size)
+{
+  struct stat st;
+  if (fstat(fd, &st) == -1) return conf_say_system(name);
+  if (!S_ISREG(st.st_mode)) conf_say("not a regular file", 0, 0);
+  else if ((uint64_t)st.st_size > max) conf_say("file too large", 0, 0);
+  else
+  {
+    *size = (size_t)st.st_size;
+    return 1;
+  }
+  return conf_say_where(name, 0);
+}
+
+/* All of it, from a descriptor.  1, or 0 with conf_why(). */
+static int regular_read(int fd, char const *name, size_t max, stralloc *text)
+{
+  size_t size, n;
+  if (!size_read(fd, name, max, &size)) return 0;
+  text->len = 0;
+  if (!stralloc_ready(text, size + 1)) return conf_say_system(name);
+  errno = 0;
+  n = allread(fd, text->s, size + 1);
+  /* EPIPE, or nothing: the end */
+  if (n <= size && errno && errno != EPIPE) return conf_say_system(name);
+  text->len = size;
+  if (n == size) return 1;
+  errno = EAGAIN; /* it changed under our eyes: whoever writes it is not done */
+  return conf_say_system(name);
+}
+
+/* A symbolic link to nowhere is no missing file: somebody meant to set something. */
+static int file_missing(int conf, char const *name)
+{
+  struct stat st;
+  int r = fstatat(conf, name, &st, AT_SYMLINK_NOFOLLOW) == -1 && errno == ENOENT;
+  errno = ENOENT;
+  return r;
+}
+
+int conf_file_read(int conf, conf_setting const *setting, stralloc *text)
+{
+  size_t max = setting->kind >= CONF_LIST ? CONF_LIST_FILE_MAX : CONF_VALUE_FILE_MAX;
+  int fd = openat(conf, setting->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  int r;
+  if (fd == -1 && errno == ENOENT && file_missing(conf, setting->name)) return 0;
+  if (fd == -1) return conf_say_system(setting->name), -1;
+  r = regular_read(fd, setting->name, max, text);
+  close_keep(fd);
+  return r ? 1 : -1;
+}
+
+static int is_space(char c)
+{
+  return c == ' ' || c == '\t';
+}
+
+/* Where the comment begins, or len. */
+static size_t line_comment(char const *s, size_t len)
+{
+  char const *p = s;
+  while ((p = memchr(p, '#', len - (size_t)(p - s))))
+  {
+    if (p == s || is_space(p[-1])) return (size_t)(p - s);
+    p++;
+  }
+  return len;
+}
+
+/* A control character in s?  A tab is white space. */
+static int line_clean(char const *s, size_t len)
+{
+  size_t i = 0;
+  for (; i < len; i++)
+    if (((unsigned char)s[i] < 32 && s[i] != '\t') || s[i] == 127) return 0;
+  return 1;
+}
+
+int conf_line_next(conf_setting const *setting, stralloc const *text, size_t *pos, conf_line *line)
+{
+  size_t max = setting->kind >= CONF_LIST ? CONF_LINE_MAX : CONF_VALUE_MAX;
+  while (*pos < text->len)
+  {
+    char const *s = text->s + *pos;
+    char const *lf = memchr(s, '\n', text->len - *pos);
+    size_t len = lf ? (size_t)(lf - s) : text->len - *pos;
+    *pos += len + 1;
+    line->number++;
+    if (len && s[len - 1] == '\r') len--; /* edited elsewhere */
+    len = line_comment(s, len);
+    while (len && is_space(*s)) s++, len--;
+    while (len && is_space(s[len - 1])) len--;
+    if (!len) continue;
+    if (len > max) conf_say("line too long", 0, 0);
+    else if (!line_clean(s, len)) conf_say("control character", s, len);
+    else
+    {
+      line->s = s;
+      line->len = len;
+      return 1;
+    }
+    conf_say_where(setting->name, line->number);
+    return -1;
+  }
+  return 0;
+}
+
+int conf_word_next(char const **s, size_t *len, conf_word *word)
+{
+  size_t n = 0;
+  while (n < *len && !is_space((*s)[n])) n++;
+  word->s = *s;
+  word->len = n;
+  while (n < *len && is_space((*s)[n])) n++;
+  *s += n;
+  *len -= n;
+  return !!word->len;
+}
+
+int conf_value_read(int conf, conf_setting const *setting, stralloc *text, conf_line *line)
+{
+  conf_line more = { .number = 0 };
+  size_t pos = 0;
+  int r = conf_file_read(conf, setting, text);
+  if (r < 0) return 0;
+  *line = (conf_line){ .s = setting->fallback, .len = strlen(setting->fallback) };
+  if (!r) return 1;
+  r = conf_line_next(setting, text, &pos, line);
+  if (r < 0) return 0;
+  if (!r)
+  {
+    conf_say("no value", 0, 0);
+    return conf_say_where(setting->name, 0);
+  }
+  more.number = line->number;
+  r = conf_line_next(setting, text, &pos, &more);
+  if (r < 0) return 0;
+  if (!r) return 1;
+  conf_say("more than one value", more.s, more.len);
+  return conf_say_where(setting->name, more.number);
+}

@@ -1,0 +1,200 @@
+#include "conf/syntax.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <skalibs/types.h>
+
+#include "base/duration.h"
+#include "conf/conf.h"
+#include "conf/file.h"
+#include "conf/fold.h"
+#include "conf/say.h"
+#include "smtp/chars.h"
+#include "smtp/reply.h"
+
+/* --- domains and recipients --- */
+
+int conf_check_pattern(char const *s, size_t len)
+{
+  stralloc folded = STRALLOC_ZERO;
+  int r = conf_pattern_fold(&folded, s, len);
+  stralloc_free(&folded);
+  return r;
+}
+
+int conf_check_recipient(char const *s, size_t len)
+{
+  stralloc folded = STRALLOC_ZERO;
+  size_t at;
+  int r = conf_recipient_fold(&folded, &at, s, len);
+  stralloc_free(&folded);
+  return r;
+}
+
+/* --- queues --- */
+
+/* Longer than anybody types. */
+#define QUEUE_NAME_MAX 64
+
+static int queue_name_ok(char const *s, size_t len)
+{
+  size_t i = 0;
+  for (; i < len; i++)
+    if (!smtp_letter(s[i]) && !smtp_digit(s[i]) && s[i] != '-' && s[i] != '_' && s[i] != '.')
+      return 0;
+  return len && len <= QUEUE_NAME_MAX;
+}
+
+/* ASCII letters of either case are the same. */
+static int queue_name_same(char const *a, char const *b, size_t len)
+{
+  size_t i = 0;
+  for (; i < len; i++)
+  {
+    char c = a[i] >= 'A' && a[i] <= 'Z' ? (char)(a[i] + 'a' - 'A') : a[i];
+    char d = b[i] >= 'A' && b[i] <= 'Z' ? (char)(b[i] + 'a' - 'A') : b[i];
+    if (c != d) return 0;
+  }
+  return 1;
+}
+
+int conf_queue_match(void *data, char const *s, size_t len)
+{
+  conf_queue_question *q = data;
+  conf_word name, domain;
+  int ours;
+  conf_word_next(&s, &len, &name);
+  if (!queue_name_ok(name.s, name.len)) return conf_say("not a queue's name", name.s, name.len);
+  if (!len) return conf_say("queue without domains", name.s, name.len);
+  ours = q->name && name.len == q->len && queue_name_same(name.s, q->name, name.len);
+  q->found |= ours;
+  while (conf_word_next(&s, &len, &domain))
+  {
+    if (!conf_domain_fold(&q->folded, domain.s, domain.len))
+      return errno == EINVAL ? conf_say("not a domain name", domain.s, domain.len) : 0;
+    if (ours && !stralloc_catb(q->domains, q->folded.s, q->folded.len + 1)) return 0;
+  }
+  return 1;
+}
+
+int conf_check_queue(char const *s, size_t len)
+{
+  conf_queue_question q = { .folded = STRALLOC_ZERO };
+  int r = conf_queue_match(&q, s, len);
+  stralloc_free(&q.folded);
+  return r;
+}
+
+/* --- users --- */
+
+/* Room for every name that useradd(8) makes. */
+#define USER_MAX 32
+
+/* A user's name or number.  Whether there is such a user is not for us to say: he may come. */
+int conf_check_user(char const *s, size_t len)
+{
+  size_t i = 0;
+  for (; i < len; i++)
+    if (!((s[i] >= 'a' && s[i] <= 'z') || (s[i] >= 'A' && s[i] <= 'Z') || s[i] == '_'
+       || ((s[i] >= '0' && s[i] <= '9') || (i && (s[i] == '-' || s[i] == '.')))
+       || (i && i == len - 1 && s[i] == '$'))) return conf_say("not a user", s, len);
+  return len <= USER_MAX ? 1 : conf_say("not a user", s, len);
+}
+
+/* --- routes ----------------------------------------------------------------------------- */
+
+/* The value of a word "KEY=VALUE", or NULL; KEY with its '='. */
+static char const *option_value(conf_word const *word, char const *key, size_t *len)
+{
+  size_t keylen = strlen(key);
+  if (word->len < keylen || memcmp(word->s, key, keylen)) return 0;
+  *len = word->len - keylen;
+  return word->s + keylen;
+}
+
+static int option_number(char const *s, size_t len, uint64_t *number)
+{
+  char text[6];
+  unsigned int n;
+  if (!len || len >= sizeof text) return 0;
+  memcpy(text, s, len);
+  text[len] = 0;
+  if (!uint0_scan(text, &n) || !n || n > 10000) return 0;
+  *number = n;
+  return 1;
+}
+
+static int option_scan(conf_route_options *route, conf_word const *word)
+{
+  char const *value;
+  size_t len;
+  if (word->len == 4 && !memcmp(word->s, "park", 4))
+  {
+    if (route->parked) return conf_say("said twice", word->s, word->len);
+    route->parked = 1;
+    return 1;
+  }
+  if ((value = option_value(word, "lifetime=", &len)))
+  {
+    if (route->lifetime) return conf_say("said twice", word->s, word->len);
+    return (duration_scan(value, len, &route->lifetime) && route->lifetime)
+      || conf_say("not a time (such as 300s, 12h, 5d)", word->s, word->len);
+  }
+  if ((value = option_value(word, "delaywarning=", &len)))
+  {
+    if (route->delaywarning != CONF_ROUTE_UNSAID) return conf_say("said twice", word->s, word->len);
+    return duration_scan(value, len, &route->delaywarning)
+      || conf_say("not a time (such as 300s, 12h, 5d)", word->s, word->len);
+  }
+  if ((value = option_value(word, "concurrency=", &len)))
+  {
+    if (route->concurrency) return conf_say("said twice", word->s, word->len);
+    return option_number(value, len, &route->concurrency)
+      || conf_say("not a number from 1 to 10000", word->s, word->len);
+  }
+  if ((value = option_value(word, "without=", &len)))
+  {
+    if (route->without) return conf_say("said twice", word->s, word->len);
+    route->without = smtp_extensions_scan(value, len);
+    return route->without
+      || conf_say("not among PIPELINING,CHUNKING,SIZE,8BITMIME,DSN,SMTPUTF8", word->s, word->len);
+  }
+  return conf_say("unknown option", word->s, word->len);
+}
+
+int conf_target_scan(conf_route_line *route, char const *s, size_t len)
+{
+  conf_word word;
+  route->options = (conf_route_options){ .delaywarning = CONF_ROUTE_UNSAID };
+  if (!conf_word_next(&s, &len, &word)) return conf_say("no next hop", 0, 0);
+  if (word.len == 1 && *word.s == '-')
+  {
+    if (!stralloc_copyb(&route->site, "-", 1)) return 0;
+  }
+  else if (!conf_site_fold(&route->site, word.s, word.len)) return 0;
+  while (conf_word_next(&s, &len, &word))
+    if (!option_scan(&route->options, &word)) return 0;
+  return 1;
+}
+
+int conf_route_scan(conf_route_line *route, char const *s, size_t len)
+{
+  conf_word pattern;
+  conf_word_next(&s, &len, &pattern);
+  if (pattern.len == 1 && *pattern.s == '*')
+  {
+    if (!stralloc_copyb(&route->pattern, "*", 1)) return 0;
+  }
+  else if (!conf_pattern_fold(&route->pattern, pattern.s, pattern.len)) return 0;
+  return conf_target_scan(route, s, len);
+}
+
+int conf_check_route(char const *s, size_t len)
+{
+  conf_route_line route = CONF_ROUTE_LINE_ZERO;
+  int r = conf_route_scan(&route, s, len);
+  stralloc_free(&route.pattern);
+  stralloc_free(&route.site);
+  return r;
+}

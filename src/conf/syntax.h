@@ -1,0 +1,59 @@
+#ifndef CONF_SYNTAX_H
+#define CONF_SYNTAX_H
+
+/* What a line of a list says. */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <skalibs/stralloc.h>
+
+/* Checks of one line, for the table: 1, or 0 with conf_say(). */
+extern int conf_check_pattern(char const *s, size_t len);
+extern int conf_check_user(char const *s, size_t len);
+extern int conf_check_queue(char const *s, size_t len);
+extern int conf_check_recipient(char const *s, size_t len);
+extern int conf_check_route(char const *s, size_t len);
+
+/* A queue that is looked for in the lines of queues. */
+typedef struct conf_queue_question
+{
+  char const *name;      /* NULL: none, a line is only checked */
+  size_t len;
+  stralloc *domains;     /* the queue's are added, each with a zero octet */
+  int found;
+  stralloc folded;       /* of a line */
+} conf_queue_question;
+
+/* Look at one line.  1, or 0 with conf_say(), or with errno when memory is short. */
+extern int conf_queue_match(void *question, char const *s, size_t len);
+
+/* What a line of routes says besides where to. */
+typedef struct conf_route_options
+{
+  int parked;
+  uint64_t lifetime;     /* 0: not said */
+  uint64_t delaywarning; /* CONF_ROUTE_UNSAID: not said; 0: never */
+  uint64_t concurrency;  /* 0: not said */
+  unsigned int without;  /* smtp_extension, or-ed; 0: not said */
+} conf_route_options;
+
+/* A line of routes. */
+typedef struct conf_route_line
+{
+  stralloc pattern;      /* folded: a domain, ".domain" or "*"; no string */
+  stralloc site;         /* normal form; "-" for the domain's own MX; no string */
+  conf_route_options options;
+} conf_route_line;
+#define CONF_ROUTE_UNSAID UINT64_MAX
+#define CONF_ROUTE_LINE_ZERO \
+{ \
+  .pattern = STRALLOC_ZERO, .site = STRALLOC_ZERO, \
+  .options = { .delaywarning = CONF_ROUTE_UNSAID } \
+}
+
+/* 1, or 0 with conf_say(). */
+extern int conf_route_scan(conf_route_line *route, char const *s, size_t len);
+/* What stands behind the pattern: next hop and options. */
+extern int conf_target_scan(conf_route_line *route, char const *s, size_t len);
+
+#endif

@@ -1,0 +1,408 @@
+#include "smtpd/dialogue.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <skalibs/djbunix.h>
+#include <skalibs/strerr.h>
+#include <skalibs/types.h>
+
+#include "base/instance.h"
+#include "base/log.h"
+#include "base/wallclock.h"
+#include "smtpd/clients.h"
+#include "smtpd/receive.h"
+#include "smtpd/verb.h"
+#include "start/program.h"
+
+/* So much of what is no SMTP is logged. */
+#define FOREIGN_SHOWN 100
+
+/* So long at least a client's place stays taken after a session that got nothing done. */
+#define LINGER_MS 1000
+/* And at most: so long a client that says nothing has it as well. */
+#define LINGER_MOST_MS 300000
+/*
+ * And so long for each line in the log, for each place that the client has: all of it together is
+ * 20 lines a second.
+ */
+#define LINGER_LINE_MS 50
+/*
+ * And so long for each name below a domain of ours that it has sent to, though something was done.
+ */
+#define LINGER_NAME_MS 500
+/*
+ * Lines of a session that gets nothing done, beyond those of refusals: that it came and went, and
+ * why.
+ */
+#define LINGER_LINES_OWN 4
+/*
+ * Lines of refusals and requests that are not counted where something was done, which is in the log
+ * itself.
+ */
+#define LINGER_LINES_FREE 10
+
+/* --- commands --- */
+
+/*
+ * Control characters have no place in any command; a NUL least of all.  A tab is white space:
+ * tolerated at the end (RFC 5321 section 4.1.1), for the command's own syntax to refuse elsewhere.
+ */
+static int line_clean(wire_line const *line)
+{
+  size_t i = 0;
+  while (i < line->len && ((unsigned char)line->s[i] >= ' ' || line->s[i] == '\t')
+      && line->s[i] != 0x7f) i++;
+  return i == line->len;
+}
+
+/* What is wrong with a line whatever it says; NULL: nothing. */
+static char const *line_refusal(wire_line const *line)
+{
+  if (line->faults & WIRE_LONG) return "500 5.5.2 Error: line too long";
+  if (line->faults & WIRE_BARE) return "500 5.5.2 Error: bare <CR> or <LF> received";
+  return line_clean(line) ? 0 : "500 5.5.2 Error: control character in command";
+}
+
+/*
+ * A client of another protocol, with a command of ours in what follows, if somebody meant us to
+ * read it: nothing more of it is.
+ */
+static int foreign(session *s, char const *what)
+{
+  log_line("warning: non-SMTP command from ", s->who, ": ", what);
+  s->verb = verb_of[SMTP_UNKNOWN].name;
+  s->counts[SMTP_UNKNOWN].said++;
+  s->end = SESSION_FOREIGN;
+  return 0;
+}
+
+static int foreign_line(session *s)
+{
+  char begin[FOREIGN_SHOWN + 1];
+  size_t len = s->line.len < FOREIGN_SHOWN ? s->line.len : FOREIGN_SHOWN;
+  memcpy(begin, s->line.s, len);
+  begin[len] = 0;
+  return foreign(s, begin);
+}
+
+/* Who begins with TLS waits for our part of that, while we would wait for the end of a line. */
+static int handshake(session *s)
+{
+  size_t len;
+  char const *in = wire_peek(&s->wire, &len);
+  return smtp_command_handshake(in, len);
+}
+
+static int session_command(session *s)
+{
+  char const *refusal = line_refusal(&s->line);
+  smtp_command command = { .verb = SMTP_UNKNOWN };
+  session_count *count;
+  int r;
+  if (smtp_command_foreign(s->line.s, s->line.len)) return foreign_line(s);
+  if (!refusal) smtp_command_scan(s->line.s, s->line.len, &command);
+  s->verb = verb_of[command.verb].name;
+  count = s->counts + command.verb;
+  count->said++;
+  if (verb_of[command.verb].junk && !session_junk(s)) return 0;
+  r = refusal ? session_refuse(s, refusal) : verb_of[command.verb].function(s, &command);
+  if (s->end == SESSION_QUIT || (r && *s->reply < '4')) count->done++;
+  return r;
+}
+
+/*
+ * A step has taken a tenth of its time and is not done.  While few places are left, that has to do
+ * for a command; of content something must have come, and more if there has been time for much.
+ */
+static int hurried(void *data)
+{
+  session *s = data;
+  size_t came = s->tenth;
+  s->tenth = 0;
+  return (came < RECEIVE_TENTH_LEAST || receive_slow(s)) && clients_many(&s->seat);
+}
+
+/*
+ * Has it been here for as long as a command may take, has brought nothing since, and are few places
+ * left?  Who says something now and then would stay for days otherwise: there are many recipients
+ * to be named.  Chunks have their pace.
+ */
+static int outstayed(session *s)
+{
+  int64_t end_ms = s->since_ms + (int64_t)s->timeout[CONF_TIMEOUT_COMMAND] * 1000;
+  if (s->content == CONTENT_CHUNKS) return 0;
+  if (wallclock_steady_ms() < end_ms || !clients_many(&s->seat)) return 0;
+  s->wire.state = WIRE_TIMEOUT;
+  return 1;
+}
+
+/*
+ * A command has its time; between two chunks of a message, no more than is left for the next 64
+ * KiB of content.
+ */
+static void command_step(session *s)
+{
+  unsigned int command_s = s->timeout[CONF_TIMEOUT_COMMAND];
+  s->tenth = 0;
+  wire_step(&s->wire, command_s);
+  if (s->content == CONTENT_CHUNKS && s->pace_end_ms < s->wire.end_ms)
+    wire_step_on(&s->wire, s->pace_end_ms, command_s);
+}
+
+static int session_talk(session *s)
+{
+  for (;;)
+  {
+    command_step(s);
+    if (!wire_fill(&s->wire)) return 0;
+    if (handshake(s)) return foreign(s, "a TLS handshake");
+    if (!wire_line_read(&s->wire, &s->line)) return 0;
+    wire_step(&s->wire, s->timeout[CONF_TIMEOUT_COMMAND]);
+    if (outstayed(s) || !session_command(s)) return 0;
+    if (s->errors < SESSION_ERRORS_HARD) continue;
+    s->end = SESSION_ERRORS;
+    return 0;
+  }
+}
+
+/* --- beginning and end --- */
+
+/* Looked up nowhere, a client has no name. */
+static void who_make(session *s)
+{
+  char uid[UINT64_FMT];
+  char const *name = s->client.local ? "local[uid=" : "unknown[";
+  uid[uint64_fmt(uid, s->client.uid)] = 0;
+  stpcpy(stpcpy(stpcpy(s->who, name), s->client.local ? uid : s->client.ip), "]");
+}
+
+/* In the end, of the lines that were too many. */
+static void unlogged_log(session const *s)
+{
+  char count[UINT64_FMT];
+  if (!s->unlogged) return;
+  count[uint64_fmt(count, s->unlogged)] = 0;
+  log_line("warning: ", count, " more refusals and requests of ", s->who, " are not in the log");
+}
+
+static int strings_empty(session *s)
+{
+  return stralloc_0(&s->sender) && stralloc_0(&s->parameters) && stralloc_0(&s->me);
+}
+
+static int instance_missing(session *s, char const *instance)
+{
+  s->end = session_end_of(errno);
+  strerr_warnsys(PROG, ": fatal: unable to open instance ", instance);
+  return 0;
+}
+
+/* What every session needs of the settings. */
+static int session_begin(session *s, char const *instance)
+{
+  struct stat st;
+  s->end = SESSION_WIRE;
+  s->queue = s->trigger = s->fsyncdir = s->lenient = -1;
+  s->subdomains = UINT64_MAX;
+  s->writer.fd = -1;
+  s->verb = "CONNECT";
+  s->since_ms = wallclock_steady_ms();
+  if (!strings_empty(s)) return session_broken(s);
+  s->instance = instance_open(instance);
+  if (s->instance == -1 || fstat(s->instance, &st) == -1) return instance_missing(s, instance);
+  program_become(s->instance);
+  s->conf = conf_open(s->instance);
+  if (s->conf == -1 || !conf_me(s->conf, &s->me) || !conf_timeouts(s->conf, s->timeout))
+    return session_broken(s);
+  s->policy = (policy){ .conf = s->conf, .socket = s->wire.in_fd, .client = &s->client,
+                         .owner = st.st_uid, .me = s->me.s };
+  return 1;
+}
+
+static void connect_log(session const *s)
+{
+  log_line("connect from ", s->who);
+}
+
+/*
+ * In the words of Postfix, which analysers of logs read: so many connections the client would
+ * have.  Of those that are refused at the same time, and within some seconds, one is in the log:
+ * who has the word stays that long.
+ */
+static int crowded(session *s)
+{
+  char count[UINT_FMT];
+  count[uint_fmt(count, s->places + 1)] = 0;
+  s->counted = clients_word(s->queue, &s->client.address) == 1;
+  s->end = s->counted ? SESSION_CROWDED : SESSION_UNHEARD;
+  if (s->counted)
+  {
+    connect_log(s);
+    log_line("warning: Connection concurrency limit exceeded: ", count, " from ", s->who,
+             " for service smtp");
+  }
+  session_reply(s, "421 4.7.0 ", s->me.s, " Error: too many connections from ", s->client.ip);
+  return 0;
+}
+
+/*
+ * Has the client as many connections as it may have?  Who is exempt is asked only then.  That they
+ * cannot be counted is no reason to take no mail.
+ */
+static int session_admit(session *s)
+{
+  uint64_t most;
+  int said, exempt, r;
+  if (!conf_concurrencyclient(s->conf, &most, &said)) return session_broken(s);
+  if (!most || s->client.local || (!said && session_this_host(s))) return 1;
+  s->places = (unsigned int)most;
+  r = session_queue(s) ? clients_enter(s->queue, &s->client.address, s->places) : -1;
+  if (r == -1)
+    log_line("warning: unable to count connections from ", s->who, ": ", strerror(errno));
+  s->counted = r == 1;
+  if (r) return 1;
+  if (!conf_relayclient(s->conf, &s->policy.relayclients, &s->client.address, &exempt))
+    return session_broken(s);
+  return exempt || crowded(s);
+}
+
+/* One more of all there may be.  Local users come another way, which has a limit of its own. */
+static int session_sit(session *s)
+{
+  uint64_t all;
+  if (s->client.local) return 1;
+  if (!conf_concurrencyincoming(s->conf, &all)) return session_broken(s);
+  if (session_queue(s) && clients_sit(&s->seat, s->queue, (unsigned int)all) != -1)
+    wire_hurry(&s->wire, &hurried, s);
+  return 1;
+}
+
+typedef struct session_parting
+{
+  char const *code;    /* NULL: nothing is left to say to the client */
+  char const *text;
+  char const *why;     /* for the log; NULL: nothing worth a line */
+} session_parting;
+
+static session_parting const wire_partings[] =
+{
+  [WIRE_OPEN] = { 0, 0, 0 },
+  [WIRE_LOST] = { 0, 0, "lost connection" },
+  [WIRE_TIMEOUT] = { "421 4.4.2 ", " Error: timeout exceeded", "timeout" },
+  [WIRE_STOPPED] = { "421 4.3.2 ", " Service shutting down", "told to stop" }
+};
+
+static session_parting const partings[] =
+{
+  [SESSION_QUIT] = { 0, 0, 0 },
+  [SESSION_ERRORS] = { "421 4.7.0 ", " Error: too many errors", "too many errors" },
+  [SESSION_CROWDED] = { 0, 0, 0 },
+  [SESSION_UNHEARD] = { 0, 0, 0 },
+  [SESSION_ASTRAY] = { "421 4.7.0 ", " Error: lost track of the dialogue",
+    "size too large to follow" },
+  [SESSION_FOREIGN] = { "421 4.7.0 ", " Error: this is SMTP", "other protocol" },
+  [SESSION_SHORT] = { "421 4.3.0 ", " Error: temporary lack of resources", 0 },
+  [SESSION_BROKEN] = { "421 4.3.5 ", " Error: server configuration error", 0 }
+};
+
+/* How often a verb was said, "done/said" where it did not always help. */
+static char *count_put(char *out, char const *name, session_count const *count)
+{
+  out = stpcpy(stpcpy(stpcpy(out, " "), name), "=");
+  if (count->done < count->said || !count->said)
+  {
+    out += uint_fmt(out, count->done);
+    *out++ = '/';
+  }
+  out += uint_fmt(out, count->said);
+  *out = 0;
+  return out;
+}
+
+static void disconnect_log(session const *s)
+{
+  char counts[(SMTP_UNKNOWN + 2) * (sizeof " commands=/" + 2 * UINT_FMT)], *end = counts;
+  session_count all = { 0, 0 };
+  unsigned int i;
+  *end = 0;
+  for (i = 0; i <= SMTP_UNKNOWN; i++)
+  {
+    if (s->counts[i].said) end = count_put(end, verb_of[i].counted, s->counts + i);
+    all.said += s->counts[i].said;
+    all.done += s->counts[i].done;
+  }
+  count_put(end, "commands", &all);
+  log_line("disconnect from ", s->who, counts);
+}
+
+static void session_part(session *s)
+{
+  session_parting const *p = s->end == SESSION_WIRE
+    ? wire_partings + s->wire.state : partings + s->end;
+  message_abort(&s->writer);
+  if (p->code) session_reply(s, p->code, *s->me.s ? s->me.s : "localhost", p->text);
+  if (p->why) log_line(p->why, " after ", s->verb, " from ", s->who);
+  /* one connection too many is not to be one that others wait for */
+  if (s->end == SESSION_CROWDED || s->end == SESSION_UNHEARD) wire_drop(&s->wire);
+  else wire_close(&s->wire);
+  if (s->end == SESSION_UNHEARD) return;
+  unlogged_log(s);
+  disconnect_log(s);
+}
+
+/* Lines in the log that a client has to wait for. */
+static unsigned int linger_lines(session const *s)
+{
+  if (!s->fruitful) return s->lines + LINGER_LINES_OWN;
+  return s->lines > LINGER_LINES_FREE ? s->lines - LINGER_LINES_FREE : 0;
+}
+
+/*
+ * The more places a client has taken the longer it keeps each: one that comes now and then is not
+ * held up, and one that fills all of them has so many lines in the log as if it had one.
+ */
+static unsigned int linger_ms(session const *s)
+{
+  unsigned int lines = linger_lines(s);
+  unsigned int ms = lines * LINGER_LINE_MS;
+  if (ms) ms *= clients_count(s->queue, &s->client.address, s->places);
+  ms += (unsigned int)s->subdomains_used * LINGER_NAME_MS;
+  if (ms > LINGER_MOST_MS) return LINGER_MOST_MS;
+  return s->fruitful || ms > LINGER_MS ? ms : LINGER_MS;
+}
+
+/*
+ * A client that had nothing done, or much to be logged, or has perhaps made up names, keeps its
+ * place for a while, though it is rid of us: so often can each come, and be in the log, and so many
+ * names have lists, and not as many as processes can be started.  A signal ends that as well.
+ */
+static void session_linger(session const *s)
+{
+  unsigned int ms = s->counted ? linger_ms(s) : 0;
+  struct pollfd x = { .fd = s->stop, .events = POLLIN };
+  if (!ms) return;
+  fd_close(0);
+  fd_close(1);
+  poll(&x, 1, (int)ms);
+}
+
+/* Who is told that there are too many connections has a line of its own, or none. */
+static int session_enter(session *s, char const *instance)
+{
+  int in = session_begin(s, instance) && session_admit(s);
+  if (s->end == SESSION_CROWDED || s->end == SESSION_UNHEARD) return 0;
+  connect_log(s);
+  return in && session_sit(s);
+}
+
+int dialogue_run(session *s, char const *instance)
+{
+  who_make(s);
+  if (session_enter(s, instance) && session_reply(s, "220 ", s->me.s, " ESMTP sluice"))
+    session_talk(s);
+  session_part(s);
+  session_linger(s);
+  return s->end == SESSION_BROKEN || s->end == SESSION_SHORT ? 111 : 0;
+}

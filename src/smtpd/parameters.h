@@ -1,0 +1,33 @@
+#ifndef SMTPD_PARAMETERS_H
+#define SMTPD_PARAMETERS_H
+
+/* The parameters of MAIL and RCPT. */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <skalibs/stralloc.h>
+
+/* What MAIL said with its parameters, beyond the text that is kept. */
+typedef struct parameters_mail
+{
+  uint64_t size;
+  int smtputf8;
+} parameters_mail;
+
+enum parameters_verdict
+{
+  PARAMETERS_GOOD,
+  PARAMETERS_SYNTAX,    /* 501 */
+  PARAMETERS_UNKNOWN,   /* 555 */
+  PARAMETERS_MEMORY
+};
+
+/*
+ * Read the parameters of MAIL, of RCPT; *text is set to them as they are kept, a string: key and
+ * fixed words in upper case, single spaces between them, in the order they came.
+ */
+extern enum parameters_verdict parameters_mail_read(parameters_mail *mail, stralloc *text,
+                                                    char const *s, size_t len);
+extern enum parameters_verdict parameters_rcpt_read(stralloc *text, char const *s, size_t len);
+
+#endif
