@@ -9,9 +9,9 @@ int attempt_due(sched *s, domain *d, pass const *from, enum cause cause, attempt
 {
   if (!a->count || a->ahead || !from) return 1;
   if (cause == CAUSE_FLUSH_ANEW || cause == CAUSE_BY_ID) return 1;
-  if (cause == CAUSE_ALONE && a->cut) return 1;
-  if (from->kind == PASS_FLUSH) return a->last_us < from->requested_us;
-  if (domain_due_us(s, a->last_us, a->count) <= s->now_us) return 1;
+  if (cause == CAUSE_ALONE && a->cut && from->kind == PASS_FLUSH) return 1;
+  if (from->kind == PASS_FLUSH && a->last_us < from->requested_us) return 1;
+  if (from->kind == PASS_RETRY && domain_due_us(s, a->last_us, a->count) <= s->now_us) return 1;
   domain_deferred(s, d, a->last_us, a->count);
   return 0;
 }

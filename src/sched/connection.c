@@ -181,14 +181,15 @@ static connection *at_rest(site const *x)
   return 0;
 }
 
-static connection *least(site const *x)
+/* Of those that may carry it. */
+static connection *least(site const *x, wish const *w)
 {
   connection *best = 0;
   row_place const *p;
   for (p = x->connections.first; p; p = p->after)
   {
     connection *c = p->owner;
-    if (!best || c->jobs < best->jobs) best = c;
+    if (limit_allows(w->loads, &c->loads, w->most) && (!best || c->jobs < best->jobs)) best = c;
   }
   return best;
 }
@@ -225,10 +226,10 @@ static enum choice choose_at_rest(sched const *s, site *x, wish const *w, connec
                                   int *wanting)
 {
   enum choice choice = CHOICE_CONNECTION;
-  *chosen = at_rest(x);
+  *chosen = limit_allows_more(w->loads, w->most) ? at_rest(x) : 0;
   if (!*chosen) choice = another(s, x, w, wanting);
   if (choice != CHOICE_NONE) x->resting = 0;
-  else if (!x->resting) x->resting = least(x);
+  else if (!x->resting) x->resting = least(x, w);
   return choice;
 }
 

@@ -46,7 +46,7 @@ typedef struct wish
 {
   source *account;           /* on whose it is */
   row const *loads;          /* of the domain whose mail is to go */
-  unsigned int most;         /* connections that may carry it at once; 0: any */
+  unsigned int most;         /* connections that may carry it at once */
   int urgent;                /* the mail was asked for */
   int alone;                 /* a message is to be alone on it */
 } wish;

@@ -50,14 +50,30 @@ uint64_t domain_warning_us(domain const *d)
   return at < d->warn_after_us ? d->warn_after_us : at;
 }
 
-void domain_wait(sched *s, domain *d)
+static void wait_until(sched *s, domain *d, uint64_t at_us)
+{
+  if (at_us == NEVER_US) timer_clear(&s->timers, &d->timer);
+  else timer_set(&s->timers, &d->timer, at_us);
+}
+
+/* The earliest of its moments but for the next try. */
+static uint64_t other_us(domain const *d)
 {
   uint64_t at = d->look_again_us;
-  if (!d->route.parked && d->due_us < at) at = d->due_us;
   if (domain_expiry_us(d) < at) at = domain_expiry_us(d);
   if (domain_warning_us(d) < at) at = domain_warning_us(d);
-  if (at == NEVER_US) timer_clear(&s->timers, &d->timer);
-  else timer_set(&s->timers, &d->timer, at);
+  return at;
+}
+
+void domain_wait(sched *s, domain *d)
+{
+  uint64_t at = other_us(d);
+  wait_until(s, d, !d->route.parked && d->due_us < at ? d->due_us : at);
+}
+
+void domain_wait_other(sched *s, domain *d)
+{
+  wait_until(s, d, other_us(d));
 }
 
 void domain_unwarned(domain *d, uint64_t arrival_us)
@@ -266,7 +282,7 @@ void domain_requested_meanwhile(sched *s, domain *d, char const *id, enum cause 
 void domain_request_looked_at(sched *s, domain *d)
 {
   d->look_again_us = NEVER_US;
-  request_begin(s, d);
+  domain_request_in_time(s, d);
   domain_wait(s, d);
 }
 

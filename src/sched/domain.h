@@ -82,7 +82,7 @@ struct domain
   row_place in_site;         /* among those that lead there */
   row_place ready;           /* among those that have something to hand out there */
   domain_route route;
-  row loads;                 /* connections that carry its mail, where these are limited */
+  row loads;                 /* connections that carry its mail */
   int waiting;               /* its list may hold ids */
   int untried;               /* among them some that a pass should look at now */
   uint64_t oldest_us;        /* arrival of the oldest of them; NEVER_US: none known */
@@ -181,6 +181,8 @@ extern int domain_ordered(domain const *d, enum order_kind kind);
 extern void domain_claim(sched *s, domain *d, enum pass_kind kind);
 /* The earliest of its moments is waited for. */
 extern void domain_wait(sched *s, domain *d);
+/* The same but for its next try: it has its turn, or waits for its site. */
+extern void domain_wait_other(sched *s, domain *d);
 /*
  * When something of it may expire; when a sender may be due to be warned.  NEVER_US: nothing is
  * known of that.

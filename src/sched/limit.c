@@ -3,20 +3,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* In the shorter one of its rows. */
 static load *load_find(row const *of_domain, row const *of_connection)
 {
+  row const *shorter = of_domain->count < of_connection->count ? of_domain : of_connection;
   row_place const *p;
-  for (p = of_domain->first; p; p = p->after)
+  for (p = shorter->first; p; p = p->after)
   {
     load *l = p->owner;
-    if (l->in_connection.row == of_connection) return l;
+    if (l->in_domain.row == of_domain && l->in_connection.row == of_connection) return l;
   }
   return 0;
 }
 
 int limit_allows_more(row const *of_domain, unsigned int most)
 {
-  return !most || of_domain->count < most;
+  return of_domain->count < most;
 }
 
 int limit_allows(row const *of_domain, row const *of_connection, unsigned int most)

@@ -18,7 +18,7 @@ typedef struct load
   size_t jobs;
 } load;
 
-/* May mail of the domain go over this connection?  By their rows of loads; most 0: over any. */
+/* May mail of the domain go over this connection?  By their rows of loads. */
 extern int limit_allows(row const *of_domain, row const *of_connection, unsigned int most);
 /* May it go over one more connection? */
 extern int limit_allows_more(row const *of_domain, unsigned int most);

@@ -44,7 +44,7 @@ static int pass_begin(sched *s, domain *d, int more)
 static void retry_later(sched *s, domain *d)
 {
   d->untried = 0;
-  if (d->due_us > s->now_us + OBSTRUCTED_US) d->due_us = s->now_us + OBSTRUCTED_US;
+  d->due_us = s->now_us + OBSTRUCTED_US;
   domain_wait(s, d);
 }
 
@@ -84,6 +84,18 @@ int domain_claimed(sched *s, domain *d, enum claimed how)
 
 /* --- its way --------------------------------------------------------------------------------- */
 
+static int flushed(domain const *d)
+{
+  return d->pass && d->pass->kind == PASS_FLUSH;
+}
+
+/* What came back untried before its domain was parked stands in the list. */
+static void at_once_skip(domain *d)
+{
+  while (d->route.parked && !flushed(d) && domain_at_once(d) && !domain_at_once(d)->cause)
+    d->at_once.count--;
+}
+
 /* All is read, and nothing of it is to go out at once. */
 static int handed_out(domain const *d)
 {
@@ -103,14 +115,13 @@ int domain_resting(domain const *d)
 int domain_forced(domain const *d)
 {
   at_once const *u = domain_at_once(d);
-  if (d->pass && d->pass->kind == PASS_FLUSH && (!d->pass->read_through || domain_alone(d)))
-    return 1;
+  if (flushed(d) && (!d->pass->read_through || domain_alone(d))) return 1;
   return u && u->cause;
 }
 
 int domain_urgent(domain const *d)
 {
-  return domain_forced(d) || (d->pass && d->pass->kind == PASS_FLUSH);
+  return domain_forced(d) || flushed(d);
 }
 
 pass *domain_pass(domain const *d)
@@ -141,6 +152,7 @@ static enum next retry_begin(sched *s, domain *d)
 enum next domain_next(sched *s, domain *d, char id[SCHED_ID_MAX], enum cause *cause)
 {
   pass *p = d->pass;
+  at_once_skip(d);
   if (domain_at_once(d)) return domain_at_once_take(d, id, cause), NEXT_ID;
   if (!p) return retry_begin(s, d);
   *cause = CAUSE_ALONE;
@@ -178,7 +190,7 @@ int domain_given_up(domain *d, char id[SCHED_ID_MAX])
 load *domain_job_out(domain *d, connection *c)
 {
   d->jobs++;
-  return c && d->route.concurrency < d->site->most ? load_add(&d->loads, &c->loads) : 0;
+  return c ? load_add(&d->loads, &c->loads) : 0;
 }
 
 void domain_job_in(domain *d, load *l)
@@ -258,6 +270,13 @@ static void proceed(sched *s, domain *d, uint64_t expiry_after_us)
   if (d->untried && !d->route.parked) site_ready(s, d->site, &d->ready);
 }
 
+/* All of it has expired: no connection is made for that. */
+static void nothing_left(domain *d)
+{
+  d->untried = 0;
+  if (!domain_at_once(d)) row_leave(&d->ready);
+}
+
 void domain_settled(sched *s, domain *d, int given_back)
 {
   pass *p = d->pass;
@@ -268,6 +287,7 @@ void domain_settled(sched *s, domain *d, int given_back)
   row_leave(&d->sweeping);
   d->pass = 0;
   pass_free(p);
+  if (!d->waiting) nothing_left(d);
   proceed(s, d, again_us);
 }
 
@@ -324,6 +344,13 @@ static void timer_later(sched *s, domain *d, int expiry)
   timer_set(&s->timers, &d->timer, s->now_us + (expiry ? EXPIRY_AGAIN_US : LOOK_AGAIN_US));
 }
 
+/* It has its turn, or waits for its site; what else there is to look at does not wait for that. */
+static void due_now(sched *s, domain *d)
+{
+  domain_wait_other(s, d);
+  if (site_open(s, d->site)) domain_open(s, d);
+}
+
 void domain_timer(sched *s, domain *d)
 {
   int expiry = domain_expiry_us(d) <= s->now_us;
@@ -332,5 +359,5 @@ void domain_timer(sched *s, domain *d)
   else if (d->look_again_us <= s->now_us) domain_request_looked_at(s, d);
   else if (!d->waiting) timer_clear(&s->timers, &d->timer);
   else if (expiry) domain_claim(s, d, PASS_EXPIRY);
-  else if (site_open(s, d->site)) domain_open(s, d);
+  else due_now(s, d);
 }

@@ -23,11 +23,13 @@ enum choice sched_choose(sched *s, domain *d, source *account, int urgent, int a
                          connection **c)
 {
   site *x = d->site;
-  wish w = { .account = account, .loads = &d->loads, .urgent = urgent, .alone = alone };
+  wish w = {
+    .account = account, .loads = &d->loads, .most = d->route.concurrency, .urgent = urgent,
+    .alone = alone
+  };
   enum choice choice;
   int wanting;
   domains_limit(x);
-  w.most = d->route.concurrency < x->most ? d->route.concurrency : 0;
   choice = connection_choose(s, x, &w, c, &wanting);
   if (wanting && !urgent && !x->connections.count && site_urgent(x))
   {
