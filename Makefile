@@ -172,7 +172,10 @@ TESTS ?= $(TESTS_LONG) $(filter-out tests/lib.sh $(TESTS_LONG),$(wildcard tests/
 UNIT_SEND := $(filter $(O)/tests/unit/send-%,$(UNIT))
 SINK := $(O)/tests/sink/smtp-sink
 
-$(filter-out $(UNIT_SEND),$(UNIT)): $(O)/%: $(O)/%.o $(FLUSH)
+# Those of src/sched are sched-NAME.c: it needs neither of them.
+UNIT_SCHED := $(filter $(O)/tests/unit/sched-%,$(UNIT))
+
+$(filter-out $(UNIT_SEND) $(UNIT_SCHED),$(UNIT)): $(O)/%: $(O)/%.o $(FLUSH)
 	$(LINK) -o $@ $^ $(SKALIBS) $(NAMES)
 
 $(O)/tests/unit/wire: $(call object,base/wire)
@@ -190,6 +193,31 @@ $(UNIT_SEND): $(O)/%: $(O)/%.o $(SEND)
 
 $(SINK): %: %.o
 	$(LINK) -o $@ $^
+
+# The scheduler alone, in worlds made from seeds.
+SIM := $(O)/tests/sim/sim
+SIM_SCALE := $(O)/tests/sim/scale
+$(SIM): $(filter-out %/scale.o,$(patsubst %.c,$(O)/%.o,$(wildcard tests/sim/*.c))) $(SCHED)
+	$(LINK) -o $@ $^
+
+$(SIM_SCALE): %: %.o $(SCHED)
+	$(LINK) -o $@ $^
+
+$(UNIT_SCHED): $(O)/%: $(O)/%.o $(SCHED)
+	$(LINK) -o $@ $^
+
+# SEED=n SEEDS=n: so many, from this one on.  What fails is told of with the shortest list of events that was found.
+SEED ?= 1
+SEEDS ?= 3000
+sim: $(SIM)
+	@$(SIM) -s $(SEED) -n $(SEEDS)
+
+sim-scale: $(SIM_SCALE)
+	@$(SIM_SCALE)
+
+# Are faults in the scheduler found?
+sim-faults:
+	@tests/sim/faults
 
 # One that can be given another clock than the machine's: no static program can, nor one that may not open the file which
 # says what time it is.
@@ -209,8 +237,8 @@ $(O)/tests/takeover/takeover.so: tests/takeover/takeover.c
 	$(CC) -std=gnu99 $(DEFINED) $(WARN) -O1 -g -shared -fPIC -o $@ $<
 
 # TESTS="tests/etrn.sh ..." runs these alone.
-check: deps-check all $(UNIT) $(SINK) $(CLOCKED) $(TAKEOVER)
-	@BIN=$(BIN) tests/run $(TESTS) $(UNIT)
+check: deps-check all $(UNIT) $(SIM) $(SINK) $(CLOCKED) $(TAKEOVER)
+	@BIN=$(BIN) tests/run $(TESTS) $(UNIT) $(SIM)
 
 check-asan:
 	@$(MAKE) --no-print-directory SANITIZE=address,undefined check
@@ -249,7 +277,7 @@ $(BENCH): %: %.o
 bench: deps-bench all $(BENCH)
 	@BIN=$(BIN) TOOLS=$(O)/tests/bench tests/bench/bench $(if $(QUICK),-q) $(ROWS)
 
-.PHONY: deps deps-demo deps-bench deps-check check check-asan check-valgrind fuzz demo bench
+.PHONY: deps deps-demo deps-bench deps-check check check-asan check-valgrind fuzz demo bench sim sim-scale sim-faults
 
 # --- installing, users, lint, run ------------------------------------------------------
 
