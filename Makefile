@@ -67,7 +67,7 @@ SCHED := $(call object,sched/moment sched/backoff sched/health sched/array sched
   sched/quota sched/known sched/state sched/site sched/connection sched/domain sched/attempt sched/pass sched/turn \
   sched/sched)
 START := $(call object,start/program) $(BASE)
-CONF := $(call object,conf/say conf/file conf/fold conf/address conf/syntax conf/conf conf/list \
+CONF := $(call object,conf/error conf/file conf/fold conf/address conf/syntax conf/conf conf/list \
   conf/route conf/check job/job job/nexthop) $(START)
 QUEUE := $(call object,queue/id queue/queuedir queue/message queue/room queue/trace \
   queue/totals) $(JOB) $(CONF)

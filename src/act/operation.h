@@ -107,7 +107,7 @@ extern enum operation_result operation_expire(operation *op, char const *id);
 extern int operation_each(operation *op, unsigned int places,
                           int (*fn)(char const *id, void *data), void *data, char const **where);
 
-/* Read what operation_requeue() needs of conf/.  1, or 0 with conf_why(). */
+/* Read what operation_requeue() needs of conf/.  1, or 0 with conf_error(). */
 extern int operation_settings(operation *op, int conf);
 
 extern void operation_free(operation *op);

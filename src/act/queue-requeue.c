@@ -35,7 +35,7 @@ static void instance_use(operation *op, char const *path)
   int instance, conf;
   op->queue = program_queue(&path, &instance);
   conf = conf_open(instance);
-  if (conf == -1 || !operation_settings(op, conf)) strerr_dief(conf_exit_code(), conf_why());
+  if (conf == -1 || !operation_settings(op, conf)) strerr_dief(conf_exit_code(), conf_error());
 }
 
 int main(int argc, char const *const *argv)

@@ -75,7 +75,7 @@ static void conf_make(maker *m, char const *listen)
 static void listen_check(char const *listen)
 {
   if (!(*conf_setting_find("listen")->check)(listen, strlen(listen)))
-    strerr_dief(100, "-l: ", conf_why());
+    strerr_dief(100, "-l: ", conf_error());
 }
 
 static void dir_open(maker *m)

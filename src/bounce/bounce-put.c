@@ -46,7 +46,7 @@ typedef struct bouncer
 static void die_conf(void) gccattr_noreturn;
 static void die_conf(void)
 {
-  strerr_dief(conf_exit_code(), conf_why());
+  strerr_dief(conf_exit_code(), conf_error());
 }
 
 static void die_memory(void)

@@ -32,7 +32,7 @@ static char const *unwelcome(char const *sender)
 
 /* --- marks --------------------------------------------------------------------------------- */
 
-/* Not what is on hold: that waits because an operator wants it to.  1, 0, -1 with conf_why(). */
+/* Not what is on hold: that waits because an operator wants it to.  1, 0, -1 with conf_error(). */
 static int delay_due(subject const *s, way *w, message_recipient const *r)
 {
   if (s->place == QUEUE_HOLD || r->told & MARK_EVENT(JOB_EVENT_DELAYED)) return 0;
@@ -40,7 +40,7 @@ static int delay_due(subject const *s, way *w, message_recipient const *r)
   return w->route.delaywarning && s->message.arrival_us + w->route.delaywarning * SECOND_US <= wallclock_us();
 }
 
-/* The mark of the event that a recipient is due for, or 0; -1 with conf_why(). */
+/* The mark of the event that a recipient is due for, or 0; -1 with conf_error(). */
 static int recipient_look(subject const *s, way *w, message_recipient const *r)
 {
   int delayed;

@@ -31,7 +31,7 @@ enum subject_state
   SUBJECT_READ,
   SUBJECT_GONE,
   SUBJECT_TROUBLE,         /* errno */
-  SUBJECT_CONF             /* conf_why() */
+  SUBJECT_CONF             /* conf_error() */
 };
 
 /*

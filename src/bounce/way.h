@@ -23,7 +23,7 @@ typedef struct way
 
 /*
  * Find it out for a folded domain, unless that was the last one.  1, or 0 with errno and
- * conf_why().
+ * conf_error().
  */
 extern int way_find(way *w, char const *domain);
 

@@ -291,7 +291,7 @@ static void instance_use(super *s, options *o)
   if (s->operation.queue == -1) diesys("open ", o->dir, "/queue");
   if (!(o->kinds & KIND(REQUEUE))) return;
   conf = conf_open(instance);
-  if (conf == -1 || !operation_settings(&s->operation, conf)) die(conf_why());
+  if (conf == -1 || !operation_settings(&s->operation, conf)) die(conf_error());
 }
 
 int main(int argc, char const *const *argv)

@@ -5,7 +5,7 @@
 
 #include <skalibs/types.h>
 
-#include "conf/say.h"
+#include "conf/error.h"
 
 #define MAPPED_BITS 96
 static unsigned char const mapped_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
@@ -48,19 +48,19 @@ int conf_network_scan(conf_network *net, char const *s, size_t len)
   char text[INET6_ADDRSTRLEN + 5];
   char *slash;
   unsigned int most;
-  if (len >= sizeof text) return conf_say("not an address", s, len);
+  if (len >= sizeof text) return conf_fail("not an address", s, len);
   memcpy(text, s, len);
   text[len] = 0;
   slash = strchr(text, '/');
   if (slash) *slash = 0;
-  if (!conf_address_scan(text, &net->address)) return conf_say("not an address", s, len);
+  if (!conf_address_scan(text, &net->address)) return conf_fail("not an address", s, len);
   most = strchr(text, ':') ? 128 : 32;
   net->bits = most;
   if (slash && !uint0_scan(slash + 1, &net->bits))
-    return conf_say("prefix length is not a number", s, len);
-  if (net->bits > most) return conf_say("prefix length too large", s, len);
+    return conf_fail("prefix length is not a number", s, len);
+  if (net->bits > most) return conf_fail("prefix length too large", s, len);
   net->bits += 128 - most;
-  return network_ok(net) ? 1 : conf_say("address has bits behind its prefix", s, len);
+  return network_ok(net) ? 1 : conf_fail("address has bits behind its prefix", s, len);
 }
 
 int conf_address_loopback(conf_address const *address)

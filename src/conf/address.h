@@ -13,7 +13,7 @@ typedef struct conf_network
   unsigned int bits;     /* of the 128 of the address */
 } conf_network;
 
-/* ADDRESS or ADDRESS/BITS.  1, or 0 with conf_say(). */
+/* ADDRESS or ADDRESS/BITS.  1, or 0 with conf_fail(). */
 extern int conf_network_scan(conf_network *net, char const *s, size_t len);
 extern int conf_network_has(conf_network const *net, conf_address const *address);
 

@@ -13,8 +13,8 @@ int conf_lines_check(conf_setting const *setting, stralloc const *text, size_t *
   {
     ++*entries;
     if (r > 0 && (*setting->check)(line.s, line.len)) continue;
-    if (r > 0 && errno == EINVAL) conf_say_where(setting->name, line.number);
-    else if (r > 0) conf_say_system(setting->name);
+    if (r > 0 && errno == EINVAL) conf_fail_where(setting->name, line.number);
+    else if (r > 0) conf_fail_system(setting->name);
     (*tell)(data);
     good = 0;
   }

@@ -163,7 +163,7 @@ static void publish(compiler *c)
 static void tell(void *wrong)
 {
   *(int *)wrong = 1;
-  log_line(conf_why());
+  log_line(conf_error());
 }
 
 /*
@@ -189,7 +189,7 @@ static void list_read(compiler *c)
     strerr_diefusys(errno == ENOENT ? 100 : 111, "read conf/", c->setting->name);
   tick_pass(&c->source.st_mtim);
   if (conf_file_read(c->conf, c->setting, &c->text) <= 0)
-    strerr_dief(111, conf_why());
+    strerr_dief(111, conf_error());
   if (!conf_lines_check(c->setting, &c->text, &entries, &tell, &wrong))
     strerr_dief(100, "conf/", c->setting->name, " is not compiled");
 }
@@ -228,7 +228,7 @@ int main(int argc, char const *const *argv)
   for (i = 0; argv[i]; i++) list_find(argv[i]);
   instance = program_instance(&dir);
   conf = conf_open(instance);
-  if (conf == -1) strerr_dief(111, dir, ": ", conf_why());
+  if (conf == -1) strerr_dief(111, dir, ": ", conf_error());
   program_become_owner(conf);
   for (i = 0; argv[i]; i++) compile(conf, list_find(argv[i]));
   return 0;

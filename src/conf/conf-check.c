@@ -33,13 +33,13 @@ typedef struct checker
 
 /* --- saying what is wrong ------------------------------------------------------------------ */
 
-/* What conf_why() tells, while errno is that of the reader. */
+/* What conf_error() tells, while errno is that of the reader. */
 static void complain(void *data)
 {
   checker *c = data;
   if (errno == EINVAL) c->wrong = 1;
   else c->unreadable = 1;
-  log_line(conf_why());
+  log_line(conf_error());
 }
 
 static void warn(char const *name, char const *suffix, char const *what)
@@ -121,7 +121,7 @@ static void check_value(checker *c, conf_setting const *setting)
   else from_set(c, "default", "", "");
   if (line.number && !(*setting->check)(line.s, line.len))
   {
-    conf_say_where(setting->name, line.number);
+    conf_fail_where(setting->name, line.number);
     complain(c);
   }
   else if (!read) put_setting(c, setting, line.s, line.len);
@@ -317,7 +317,7 @@ static int conf_find(char const *dir)
 {
   int instance = program_instance(&dir);
   int conf = conf_open(instance);
-  if (conf == -1) strerr_dief(111, dir, ": ", conf_why());
+  if (conf == -1) strerr_dief(111, dir, ": ", conf_error());
   close(instance);
   return conf;
 }

@@ -4,7 +4,7 @@
 /*
  * What the files of src/conf share with each other, and with conf-check and conf-cdb.
  *
- *     say  file  fold  address  syntax    each above those before it
+ *     error  file  fold  address  syntax    each above those before it
  *     conf.c                              the table, and settings that are values
  *     list.c  route.c  check.c            settings that are lists
  */
@@ -17,7 +17,7 @@
 #include "conf/conf.h"
 #include "conf/file.h"
 #include "conf/fold.h"
-#include "conf/say.h"
+#include "conf/error.h"
 #include "conf/syntax.h"
 
 /* --- conf.c: the table --------------------------------------------------------------- */
@@ -35,13 +35,13 @@ extern conf_setting const *conf_setting_find(char const *name);
 
 /*
  * Have a list read: all zero at first; one that is open already is read again only where its file
- * has changed since.  1, or 0 with conf_why(): then it is closed.
+ * has changed since.  1, or 0 with conf_error(): then it is closed.
  */
 extern int conf_list_open(int conf, char const *name, conf_list *list);
 
 /*
  * Ask a compiled list.  1 with *data (valid until it is closed), 0 when the key is not there,
- * -1 with conf_why().
+ * -1 with conf_error().
  */
 extern int conf_list_get(conf_list const *list, char const *key, size_t len, cdb_data *data);
 
@@ -60,7 +60,7 @@ extern int conf_routes_twice(conf_setting const *setting, stralloc const *text,
 /*
  * Check every line of a CONF_LINES or a list, and that no route is there twice.
  *   *entries  how many lines there are
- *   tell      called for each line that makes no sense, errno set and conf_why() the reason
+ *   tell      called for each line that makes no sense, errno set and conf_error() the reason
  * 1, or 0 when there was such a line.
  */
 extern int conf_lines_check(conf_setting const *setting, stralloc const *text, size_t *entries,

@@ -32,23 +32,23 @@ static int number_scan(char const *s, size_t len, uint64_t *number)
 /* A number from min to max. */
 static int number_within(char const *s, size_t len, uint64_t min, uint64_t max, uint64_t *number)
 {
-  if (!number_scan(s, len, number)) return conf_say("not a number", s, len);
-  if (*number < min) return conf_say("too small", s, len);
-  if (*number > max) return conf_say("too large", s, len);
+  if (!number_scan(s, len, number)) return conf_fail("not a number", s, len);
+  if (*number < min) return conf_fail("too small", s, len);
+  if (*number > max) return conf_fail("too large", s, len);
   return 1;
 }
 
 /* 0 stands for never. */
 static int time_or_never_scan(char const *s, size_t len, uint64_t *seconds)
 {
-  return duration_scan(s, len, seconds) || conf_say("not a time (such as 300s, 12h, 5d)", s, len);
+  return duration_scan(s, len, seconds) || conf_fail("not a time (such as 300s, 12h, 5d)", s, len);
 }
 
 /* At least a second. */
 static int period_scan(char const *s, size_t len, uint64_t *seconds)
 {
   if (!time_or_never_scan(s, len, seconds)) return 0;
-  if (!*seconds) return conf_say("no time at all", s, len);
+  if (!*seconds) return conf_fail("no time at all", s, len);
   return 1;
 }
 
@@ -58,9 +58,9 @@ static int backoff_scan(char const *s, size_t len, conf_backoff *backoff)
   char const *all = s;
   size_t alllen = len;
   if (!conf_word_next(&s, &len, &min) || !conf_word_next(&s, &len, &max) || len)
-    return conf_say("not MIN MAX", all, alllen);
+    return conf_fail("not MIN MAX", all, alllen);
   if (!period_scan(min.s, min.len, &backoff->min) || !period_scan(max.s, max.len, &backoff->max)) return 0;
-  return backoff->min <= backoff->max ? 1 : conf_say("MIN is over MAX", all, alllen);
+  return backoff->min <= backoff->max ? 1 : conf_fail("MIN is over MAX", all, alllen);
 }
 
 /* What conf/concurrency says where TOTAL is left out. */
@@ -71,13 +71,13 @@ static int concurrency_scan(char const *s, size_t len, conf_concurrency *concurr
   conf_word site, total;
   char const *all = s;
   size_t alllen = len;
-  if (!conf_word_next(&s, &len, &site)) return conf_say("not PERSITE [TOTAL]", all, alllen);
+  if (!conf_word_next(&s, &len, &site)) return conf_fail("not PERSITE [TOTAL]", all, alllen);
   if (!number_within(site.s, site.len, 1, CONF_CONNECTIONS_MAX, &concurrency->site)) return 0;
   concurrency->total = concurrency->site > CONCURRENCY_TOTAL ? concurrency->site : CONCURRENCY_TOTAL;
   if (!conf_word_next(&s, &len, &total)) return 1;
-  if (len) return conf_say("not PERSITE [TOTAL]", all, alllen);
+  if (len) return conf_fail("not PERSITE [TOTAL]", all, alllen);
   if (!number_within(total.s, total.len, 1, CONF_CONNECTIONS_MAX, &concurrency->total)) return 0;
-  return concurrency->site <= concurrency->total ? 1 : conf_say("PERSITE is over TOTAL", all, alllen);
+  return concurrency->site <= concurrency->total ? 1 : conf_fail("PERSITE is over TOTAL", all, alllen);
 }
 
 /* Those that are not of every SMTP client, by their names in the file. */
@@ -114,11 +114,11 @@ static int timeout_scan(char const *s, size_t len, unsigned int *which, unsigned
   size_t alllen = len;
   uint64_t n;
   if (!conf_word_next(&s, &len, &name) || !conf_word_next(&s, &len, &value) || len)
-    return conf_say("not NAME TIME", all, alllen);
+    return conf_fail("not NAME TIME", all, alllen);
   for (*which = 0; *which < CONF_TIMEOUTS && !timeout_is(*which, &name);) ++*which;
-  if (*which == CONF_TIMEOUTS) return conf_say("unknown timeout", name.s, name.len);
+  if (*which == CONF_TIMEOUTS) return conf_fail("unknown timeout", name.s, name.len);
   if (!period_scan(value.s, value.len, &n)) return 0;
-  if (n > TIMEOUT_MAX_S) return conf_say("over a day", value.s, value.len);
+  if (n > TIMEOUT_MAX_S) return conf_fail("over a day", value.s, value.len);
   *seconds = (unsigned int)n;
   return 1;
 }
@@ -130,15 +130,15 @@ static int check_domain(char const *s, size_t len)
   stralloc domain = STRALLOC_ZERO;
   int r = conf_domain_fold(&domain, s, len);
   stralloc_free(&domain);
-  return r || errno != EINVAL ? r : conf_say("not a domain name", s, len);
+  return r || errno != EINVAL ? r : conf_fail("not a domain name", s, len);
 }
 
 static int check_mailbox(char const *s, size_t len)
 {
   smtp_path path;
-  if (!smtp_mailbox_scan(s, len, SMTP_PATH_UTF8, &path)) return conf_say("not a mailbox", s, len);
+  if (!smtp_mailbox_scan(s, len, SMTP_PATH_UTF8, &path)) return conf_fail("not a mailbox", s, len);
   /* an address literal has no list to wait in */
-  return *path.domain != '[' ? 1 : conf_say("not at a domain", s, len);
+  return *path.domain != '[' ? 1 : conf_fail("not at a domain", s, len);
 }
 
 static int check_endpoint(char const *s, size_t len, int any, unsigned int port)
@@ -171,7 +171,7 @@ static int check_octets(char const *s, size_t len)
 static int check_switch(char const *s, size_t len)
 {
   uint64_t on;
-  return number_scan(s, len, &on) && on <= 1 ? 1 : conf_say("neither 1 nor 0", s, len);
+  return number_scan(s, len, &on) && on <= 1 ? 1 : conf_fail("neither 1 nor 0", s, len);
 }
 
 static int check_time_or_never(char const *s, size_t len)
@@ -303,14 +303,14 @@ static int value_read(int conf, unsigned int which, stralloc *text, conf_line *l
   conf_setting const *setting = conf_settings + which;
   if (!conf_value_read(conf, setting, text, line)) return 0;
   if (!line->number || (*setting->check)(line->s, line->len)) return 1;
-  return conf_say_where(setting->name, line->number);
+  return conf_fail_where(setting->name, line->number);
 }
 
 /* Short of memory on the way. */
 static int no_memory(unsigned int which)
 {
   errno = ENOMEM;
-  return conf_say_system(conf_settings[which].name);
+  return conf_fail_system(conf_settings[which].name);
 }
 
 int conf_me(int conf, stralloc *name)
@@ -322,15 +322,15 @@ int conf_me(int conf, stralloc *name)
   if (r && !line.number)
   {
     host[sizeof host - 1] = 0;
-    if (gethostname(host, sizeof host - 1) == -1) r = conf_say_system("me");
+    if (gethostname(host, sizeof host - 1) == -1) r = conf_fail_system("me");
     line = (conf_line){ .s = host, .len = strlen(host) };
   }
   if (r && !conf_domain_fold(name, line.s, line.len))
   {
     if (errno == EINVAL)
     {
-      conf_say("missing, and the host's name is no domain name", line.s, line.len);
-      r = conf_say_where("me", 0);
+      conf_fail("missing, and the host's name is no domain name", line.s, line.len);
+      r = conf_fail_where("me", 0);
     }
     else r = no_memory(ME);
   }
@@ -371,8 +371,8 @@ int conf_postmaster_gate(int conf, stralloc *mailbox, stralloc *domain, int *hel
   if (smtp_mailbox_scan(mailbox->s, mailbox->len, SMTP_PATH_UTF8, &path)
    && conf_domain_fold(domain, path.domain, path.domainlen)) return 1;
   if (errno == ENOMEM) return no_memory(POSTMASTER);
-  conf_say("not a mailbox in a domain", mailbox->s, mailbox->len);
-  return conf_say_where("postmaster", 0);
+  conf_fail("not a mailbox in a domain", mailbox->s, mailbox->len);
+  return conf_fail_where("postmaster", 0);
 }
 
 /* ADDRESS:PORT. */
@@ -469,8 +469,8 @@ int conf_switch(int conf, char const *name, int *on)
   int r;
   if (!setting || setting->check != &check_switch)
   {
-    conf_say("not a switch", 0, 0);
-    return conf_say_where(name, 0);
+    conf_fail("not a switch", 0, 0);
+    return conf_fail_where(name, 0);
   }
   r = number_read(conf, (unsigned int)(setting - conf_settings), &number_scan, &number);
   *on = !!number;
@@ -520,7 +520,7 @@ int conf_timeouts(int conf, unsigned int seconds[CONF_TIMEOUTS])
     if (timeout_scan(line.s, line.len, &which, &value)) seconds[which] = value;
     else
     {
-      conf_say_where(setting->name, line.number);
+      conf_fail_where(setting->name, line.number);
       r = -1;
     }
   }

@@ -8,7 +8,7 @@
  * kinds and defaults are one table there; conf-check walks it.
  *
  * Every reader returns 1, or
- *   0   with errno set and conf_why() the reason, ready for a log line, with the file's name
+ *   0   with errno set and conf_error() the reason, ready for a log line, with the file's name
  *       and, where there is one, the line's number.  EINVAL: the file's words make no sense;
  *       else what open(2) or read(2) said.  A program says so and exits; it never guesses.
  * Lists may be compiled: where conf/NAME.cdb is not older than conf/NAME it is asked instead.
@@ -25,12 +25,12 @@
 #include "smtp/timeout.h"
 
 /* Why the last reader failed, a string: "conf/backoff: line 1: MIN is over MAX". */
-extern char const *conf_why(void);
+extern char const *conf_error(void);
 
 /* What a program exits with then: 102 where the file's words make no sense, 111 for the rest (by errno). */
 extern int conf_exit_code(void);
 
-/* Open DIR/conf below the instance descriptor.  -1 as openat(2), conf_why() set. */
+/* Open DIR/conf below the instance descriptor.  -1 as openat(2), conf_error() set. */
 extern int conf_open(int instance);
 
 /*
@@ -210,7 +210,7 @@ typedef struct conf_routes
 } conf_routes;
 #define CONF_ROUTES_ZERO { .list = CONF_LIST_ZERO, .names = STRALLOC_ZERO, .entries = GENALLOC_ZERO }
 /*
- * Read them anew.  1, or 0 with conf_why(): then *routes is what it was.  conf_routes_free() when
+ * Read them anew.  1, or 0 with conf_error(): then *routes is what it was.  conf_routes_free() when
  * done.
  */
 extern int conf_routes_read(int conf, conf_routes *routes);

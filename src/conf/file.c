@@ -11,48 +11,48 @@
 #include "base/close.h"
 #include "base/instance.h"
 #include "conf/conf.h"
-#include "conf/say.h"
+#include "conf/error.h"
 
 int conf_open(int instance)
 {
   int fd = instance_openat(instance, "conf");
   int e = errno;
   if (fd >= 0) return fd;
-  conf_say("unable to open conf", strerror(e), strlen(strerror(e)));
+  conf_fail("unable to open conf", strerror(e), strlen(strerror(e)));
   errno = e;
   return -1;
 }
 
-/* A regular file no longer than that?  1, or 0 with conf_why(). */
+/* A regular file no longer than that?  1, or 0 with conf_error(). */
 static int size_read(int fd, char const *name, size_t max, size_t *size)
 {
   struct stat st;
-  if (fstat(fd, &st) == -1) return conf_say_system(name);
-  if (!S_ISREG(st.st_mode)) conf_say("not a regular file", 0, 0);
-  else if ((uint64_t)st.st_size > max) conf_say("file too large", 0, 0);
+  if (fstat(fd, &st) == -1) return conf_fail_system(name);
+  if (!S_ISREG(st.st_mode)) conf_fail("not a regular file", 0, 0);
+  else if ((uint64_t)st.st_size > max) conf_fail("file too large", 0, 0);
   else
   {
     *size = (size_t)st.st_size;
     return 1;
   }
-  return conf_say_where(name, 0);
+  return conf_fail_where(name, 0);
 }
 
-/* All of it, from a descriptor.  1, or 0 with conf_why(). */
+/* All of it, from a descriptor.  1, or 0 with conf_error(). */
 static int regular_read(int fd, char const *name, size_t max, stralloc *text)
 {
   size_t size, n;
   if (!size_read(fd, name, max, &size)) return 0;
   text->len = 0;
-  if (!stralloc_ready(text, size + 1)) return conf_say_system(name);
+  if (!stralloc_ready(text, size + 1)) return conf_fail_system(name);
   errno = 0;
   n = allread(fd, text->s, size + 1);
   /* EPIPE, or nothing: the end */
-  if (n <= size && errno && errno != EPIPE) return conf_say_system(name);
+  if (n <= size && errno && errno != EPIPE) return conf_fail_system(name);
   text->len = size;
   if (n == size) return 1;
   errno = EAGAIN; /* it changed under our eyes: whoever writes it is not done */
-  return conf_say_system(name);
+  return conf_fail_system(name);
 }
 
 /* A symbolic link to nowhere is no missing file: somebody meant to set something. */
@@ -70,7 +70,7 @@ int conf_file_read(int conf, conf_setting const *setting, stralloc *text)
   int fd = openat(conf, setting->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   int r;
   if (fd == -1 && errno == ENOENT && file_missing(conf, setting->name)) return 0;
-  if (fd == -1) return conf_say_system(setting->name), -1;
+  if (fd == -1) return conf_fail_system(setting->name), -1;
   r = regular_read(fd, setting->name, max, text);
   close_keep(fd);
   return r ? 1 : -1;
@@ -117,15 +117,15 @@ int conf_line_next(conf_setting const *setting, stralloc const *text, size_t *po
     while (len && is_space(*s)) s++, len--;
     while (len && is_space(s[len - 1])) len--;
     if (!len) continue;
-    if (len > max) conf_say("line too long", 0, 0);
-    else if (!line_clean(s, len)) conf_say("control character", s, len);
+    if (len > max) conf_fail("line too long", 0, 0);
+    else if (!line_clean(s, len)) conf_fail("control character", s, len);
     else
     {
       line->s = s;
       line->len = len;
       return 1;
     }
-    conf_say_where(setting->name, line->number);
+    conf_fail_where(setting->name, line->number);
     return -1;
   }
   return 0;
@@ -155,13 +155,13 @@ int conf_value_read(int conf, conf_setting const *setting, stralloc *text, conf_
   if (r < 0) return 0;
   if (!r)
   {
-    conf_say("no value", 0, 0);
-    return conf_say_where(setting->name, 0);
+    conf_fail("no value", 0, 0);
+    return conf_fail_where(setting->name, 0);
   }
   more.number = line->number;
   r = conf_line_next(setting, text, &pos, &more);
   if (r < 0) return 0;
   if (!r) return 1;
-  conf_say("more than one value", more.s, more.len);
-  return conf_say_where(setting->name, more.number);
+  conf_fail("more than one value", more.s, more.len);
+  return conf_fail_where(setting->name, more.number);
 }

@@ -35,7 +35,7 @@ typedef struct conf_setting
   enum conf_kind kind;
   char const *fallback;  /* the default, as it would stand in the file; or in words, in brackets */
   char const *purpose;
-  /* Does the line make sense?  1, or 0 with conf_say(). */
+  /* Does the line make sense?  1, or 0 with conf_fail(). */
   int (*check)(char const *s, size_t len);
 } conf_setting;
 
@@ -49,19 +49,19 @@ extern int conf_word_next(char const **s, size_t *len, conf_word *word);
 #define CONF_VALUE_MAX 4096
 #define CONF_LINE_MAX 65536
 
-/* The file whole.  1; 0 when there is none; -1 with errno and conf_why(). */
+/* The file whole.  1; 0 when there is none; -1 with errno and conf_error(). */
 extern int conf_file_read(int conf, conf_setting const *setting, stralloc *text);
 
 /*
  * The next line that says something.  Begin with pos 0 and line->number 0.
- * 1; 0 at the end; -1 with errno EINVAL and conf_why().
+ * 1; 0 at the end; -1 with errno EINVAL and conf_error().
  */
 extern int conf_line_next(conf_setting const *setting, stralloc const *text, size_t *pos,
                           conf_line *line);
 
 /*
  * A CONF_VALUE's line, from the file or, where there is none, the default; points into
- * *text or to the default.  1, or 0 with conf_why().
+ * *text or to the default.  1, or 0 with conf_error().
  */
 extern int conf_value_read(int conf, conf_setting const *setting, stralloc *text, conf_line *line);
 

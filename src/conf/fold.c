@@ -9,7 +9,7 @@
 #include <skalibs/types.h>
 
 #include "conf/conf.h"
-#include "conf/say.h"
+#include "conf/error.h"
 #include "job/nexthop.h"
 #include "smtp/domain.h"
 #include "smtp/path.h"
@@ -65,7 +65,7 @@ int conf_pattern_fold(stralloc *out, char const *s, size_t len)
 {
   int below = len > 1 && *s == '.';
   if (!conf_domain_fold(out, s + below, len - (size_t)below))
-    return errno == EINVAL ? conf_say("not a domain name", s, len) : 0;
+    return errno == EINVAL ? conf_fail("not a domain name", s, len) : 0;
   return !below || stralloc_insertb(out, 0, ".", 1);
 }
 
@@ -97,12 +97,12 @@ int conf_recipient_fold(stralloc *out, size_t *at, char const *s, size_t len)
     path.domainlen = len - 1;
   }
   else if (!smtp_mailbox_scan(s, len, SMTP_PATH_UTF8, &path))
-    return conf_say("not a mailbox", s, len);
+    return conf_fail("not a mailbox", s, len);
   out->len = 0;
   if (!local_fold(out, path.local, path.locallen)) return 0;
   *at = out->len;
   if (!conf_domain_fold(&domain, path.domain, path.domainlen))
-    r = errno == EINVAL ? conf_say("not a domain name", path.domain, path.domainlen) : 0;
+    r = errno == EINVAL ? conf_fail("not a domain name", path.domain, path.domainlen) : 0;
   else r = stralloc_append(out, '@') && stralloc_catb(out, domain.s, domain.len);
   stralloc_free(&domain);
   return r;
@@ -133,13 +133,13 @@ static int port_append(stralloc *out, unsigned int port)
   return stralloc_append(out, ':') && stralloc_catb(out, text, uint_fmt(text, port));
 }
 
-/* A host name or an IP address.  1, or 0 with conf_say(). */
+/* A host name or an IP address.  1, or 0 with conf_fail(). */
 static int host_fold(stralloc *out, char const *s, size_t len)
 {
   int r = address_fold(out, s, len);
   if (r) return r > 0;
   if (conf_domain_fold(out, s, len)) return 1;
-  return errno == EINVAL ? conf_say("neither host name nor IP address", s, len) : 0;
+  return errno == EINVAL ? conf_fail("neither host name nor IP address", s, len) : 0;
 }
 
 /* A bare IPv6 address: its last colon parts no port from it. */
@@ -152,14 +152,14 @@ static enum nexthop_result endpoint_scan(nexthop *hop, char const *s, size_t len
   return NEXTHOP_OK;
 }
 
-/* For IPv6 in brackets.  1, or 0 with conf_say(); all is what it stands in. */
+/* For IPv6 in brackets.  1, or 0 with conf_fail(); all is what it stands in. */
 static int endpoint_address_fold(stralloc *out, nexthop const *hop, char const *all, size_t alllen)
 {
   int r = address_fold(out, hop->host, hop->hostlen);
   int six = r > 0 && memchr(out->s, ':', out->len);
-  if (!r) return conf_say("not an IP address", all, alllen);
+  if (!r) return conf_fail("not an IP address", all, alllen);
   if (r == -1) return 0;
-  if (!six) return !hop->bracketed || conf_say("brackets are for IPv6", all, alllen);
+  if (!six) return !hop->bracketed || conf_fail("brackets are for IPv6", all, alllen);
   return stralloc_insertb(out, 0, "[", 1) && stralloc_append(out, ']');
 }
 
@@ -173,10 +173,10 @@ int conf_endpoint_fold(stralloc *out, char const *s, size_t len, int any, unsign
   nexthop hop;
   enum nexthop_result r = endpoint_scan(&hop, s, len);
   int good;
-  if (r == NEXTHOP_UNCLOSED) return conf_say("no closing bracket", s, len);
-  if (r != NEXTHOP_OK) return conf_say("not ADDRESS:PORT", s, len);
+  if (r == NEXTHOP_UNCLOSED) return conf_fail("no closing bracket", s, len);
+  if (r != NEXTHOP_OK) return conf_fail("not ADDRESS:PORT", s, len);
   if (hop.port) port = hop.port;
-  if (!port) return conf_say("no port", s, len);
+  if (!port) return conf_fail("no port", s, len);
   good = any && endpoint_any(&hop) ? stralloc_copys(out, "[::]") : endpoint_address_fold(out,
       &hop, s, len);
   if (!good || !port_append(out, port) || !stralloc_0(out)) return 0;
@@ -196,7 +196,7 @@ static int site_host_fold(stralloc *out, nexthop const *hop)
       && stralloc_insertb(out, 0, "[", 1) && stralloc_append(out, ']');
   if (conf_domain_fold(out, hop->host, hop->hostlen)) return 1;
   if (errno != EINVAL) return 0;
-  return conf_say("not a domain name (an address stands in brackets)", hop->host, hop->hostlen);
+  return conf_fail("not a domain name (an address stands in brackets)", hop->host, hop->hostlen);
 }
 
 /* "[HOST]" and "[HOST]:25" are one site, so are "DOMAIN" and "DOMAIN:25". */
@@ -204,12 +204,12 @@ int conf_site_fold(stralloc *out, char const *s, size_t len)
 {
   nexthop hop;
   enum nexthop_result r = nexthop_scan(&hop, s, len);
-  if (r == NEXTHOP_UNCLOSED) return conf_say("no closing bracket", s, len);
-  if (r != NEXTHOP_OK) return conf_say("not [HOST]:PORT, [HOST], DOMAIN, DOMAIN:PORT", s, len);
+  if (r == NEXTHOP_UNCLOSED) return conf_fail("no closing bracket", s, len);
+  if (r != NEXTHOP_OK) return conf_fail("not [HOST]:PORT, [HOST], DOMAIN, DOMAIN:PORT", s, len);
   if (!site_host_fold(out, &hop)) return 0;
   if (!hop.port) hop.port = SMTP_PORT;
   if ((hop.bracketed || hop.port != SMTP_PORT) && !port_append(out, hop.port)) return 0;
-  return out->len <= SITE_MAX ? 1 : conf_say("next hop too long", s, len);
+  return out->len <= SITE_MAX ? 1 : conf_fail("next hop too long", s, len);
 }
 
 int conf_site_ok(char const *site, size_t len)

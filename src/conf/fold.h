@@ -3,7 +3,7 @@
 
 /*
  * The one form in which each name of a setting is compared and kept; that of a domain is
- * conf_domain_fold().  All return 1, or 0 with conf_say().
+ * conf_domain_fold().  All return 1, or 0 with conf_fail().
  */
 
 #include <stddef.h>

@@ -31,12 +31,12 @@ static char const *cdb_name(char out[CDB_NAME_MAX], char const *name)
 static int cdb_complain(char const *name, char const *what)
 {
   char file[CDB_NAME_MAX];
-  conf_say(what, 0, 0);
-  return conf_say_where(cdb_name(file, name), 0);
+  conf_fail(what, 0, 0);
+  return conf_fail_where(cdb_name(file, name), 0);
 }
 
 /*
- * Is the compiled list there and not older than the text?  1, 0, -1 with conf_why().
+ * Is the compiled list there and not older than the text?  1, 0, -1 with conf_error().
  * conf-cdb gives its file the text's own time, so the same time is new enough.
  */
 static int cdb_current(int conf, char const *name, struct stat const *text, int *fd)
@@ -45,10 +45,10 @@ static int cdb_current(int conf, char const *name, struct stat const *text, int 
   char file[CDB_NAME_MAX];
   if (!text->st_ino) return 0;
   *fd = openat(conf, cdb_name(file, name), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (*fd == -1) return errno == ENOENT ? 0 : (conf_say_system(file), -1);
+  if (*fd == -1) return errno == ENOENT ? 0 : (conf_fail_system(file), -1);
   if (fstat(*fd, &compiled) == -1)
   {
-    conf_say_system(file);
+    conf_fail_system(file);
     close(*fd);
     return -1;
   }
@@ -80,12 +80,12 @@ static int cdb_open(conf_list *list, int fd)
   return cdb_complain(list->setting->name, "not made by conf-cdb, or damaged");
 }
 
-/* Of the text: what is compiled of it, or will be, says the same.  1, or 0 with conf_why(). */
+/* Of the text: what is compiled of it, or will be, says the same.  1, or 0 with conf_error(). */
 static int stamp_read(int conf, char const *name, struct stat *stamp)
 {
   if (fstatat(conf, name, stamp, 0) == 0) return 1;
   memset(stamp, 0, sizeof *stamp);
-  return errno == ENOENT || conf_say_system(name);
+  return errno == ENOENT || conf_fail_system(name);
 }
 
 static int stamp_same(struct stat const *a, struct stat const *b)
@@ -159,7 +159,7 @@ int conf_list_get(conf_list const *list, char const *key, size_t len, cdb_data *
 /*
  * Call match for every line of a text.  All lines are looked at, also behind a match: a
  * line that makes no sense must not go unseen because of where it stands.
- *   match  1, or 0 with conf_say(), or with errno when memory is short
+ *   match  1, or 0 with conf_fail(), or with errno when memory is short
  */
 static int list_each(conf_list const *list, int (*match)(void *data, char const *s, size_t len), void *data)
 {
@@ -168,7 +168,7 @@ static int list_each(conf_list const *list, int (*match)(void *data, char const 
   int r;
   while ((r = conf_line_next(list->setting, &list->text, &pos, &line)) > 0)
     if (!(*match)(data, line.s, line.len))
-      return errno == EINVAL ? conf_say_where(list->setting->name, line.number) : conf_say_system(list->setting->name);
+      return errno == EINVAL ? conf_fail_where(list->setting->name, line.number) : conf_fail_system(list->setting->name);
   return !r;
 }
 
@@ -358,7 +358,7 @@ int conf_recipient(int conf, conf_list *kept, char const *mailbox, size_t len, i
   {
     /* at an address literal or the like nothing can be listed, so anything is taken */
     if (conf_recipient_fold(&q.mailbox, &q.at, mailbox, len)) r = recipient_ask(list, &q);
-    else r = errno == EINVAL || conf_say_system("recipients");
+    else r = errno == EINVAL || conf_fail_system("recipients");
   }
   *yes = !q.listed || q.yes;
   stralloc_free(&q.mailbox);
@@ -396,14 +396,14 @@ static int user_names(user_question *q)
   int r = 1, e = errno;
   if (!file)
   {
-    conf_say("unable to read /etc/passwd", strerror(e), strlen(strerror(e)));
+    conf_fail("unable to read /etc/passwd", strerror(e), strlen(strerror(e)));
     errno = e;
-    return conf_say_where("flushusers", 0);
+    return conf_fail_where("flushusers", 0);
   }
   while (r && (user = fgetpwent(file)))
     if (user->pw_uid == q->uid) r = stralloc_catb(&q->names, user->pw_name, strlen(user->pw_name) + 1);
   fclose(file);
-  return r || conf_say_system("flushusers");
+  return r || conf_fail_system("flushusers");
 }
 
 static int user_named(user_question const *q, char const *s, size_t len)

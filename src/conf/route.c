@@ -43,7 +43,7 @@ static int entry_compare(void const *a, void const *b, void *names)
 
 /*
  * In the order of their patterns, those of one pattern in the order of their lines.  1, or 0 with
- * conf_why().
+ * conf_error().
  */
 static int entries_read(conf_setting const *setting, stralloc const *text, conf_routes *routes)
 {
@@ -55,8 +55,8 @@ static int entries_read(conf_setting const *setting, stralloc const *text, conf_
   {
     if (conf_route_scan(&route, line.s, line.len)
      && entry_add(routes, &route, line.number)) continue;
-    if (errno == EINVAL) conf_say_where(setting->name, line.number);
-    else conf_say_system(setting->name);
+    if (errno == EINVAL) conf_fail_where(setting->name, line.number);
+    else conf_fail_system(setting->name);
     r = -1;
     break;
   }
@@ -70,8 +70,8 @@ static int entries_read(conf_setting const *setting, stralloc const *text, conf_
 static int twice(conf_setting const *setting, conf_routes const *routes, entry const *e)
 {
   char const *pattern = routes->names.s + e->pattern;
-  conf_say("a second route for", pattern, strlen(pattern));
-  return conf_say_where(setting->name, e->number);
+  conf_fail("a second route for", pattern, strlen(pattern));
+  return conf_fail_where(setting->name, e->number);
 }
 
 /* Is it for the same pattern as the one before it? */
@@ -113,7 +113,7 @@ static int key_compare(void const *key, void const *e)
   return r ? r : -!!pattern[q->len];
 }
 
-/* 1, 0 when there is none, -1 with conf_why(). */
+/* 1, 0 when there is none, -1 with conf_error(). */
 static int get_in_text(conf_routes const *routes, char const *key, size_t len, conf_route_line *found)
 {
   question q = { routes, key, len };
@@ -124,7 +124,7 @@ static int get_in_text(conf_routes const *routes, char const *key, size_t len, c
   if (!entry_again(routes, e) && e + 1 < end && entry_again(routes, e + 1)) e++;
   if (entry_again(routes, e)) return twice(routes->list.setting, routes, e) - 1;
   found->options = e->options;
-  if (!stralloc_copys(&found->site, routes->names.s + e->site)) return conf_say_system("routes") - 1;
+  if (!stralloc_copys(&found->site, routes->names.s + e->site)) return conf_fail_system("routes") - 1;
   return 1;
 }
 
@@ -135,7 +135,7 @@ static int get_in_cdb(conf_routes const *routes, char const *key, size_t len, co
   int r = conf_list_get(&routes->list, key, len, &data);
   if (r <= 0) return r;
   if (conf_target_scan(found, data.s, data.len)) return 1;
-  return (errno == EINVAL ? conf_say_where("routes.cdb", 0) : conf_say_system("routes.cdb")) - 1;
+  return (errno == EINVAL ? conf_fail_where("routes.cdb", 0) : conf_fail_system("routes.cdb")) - 1;
 }
 
 static int get(conf_routes const *routes, char const *key, size_t len, conf_route_line *found)
@@ -178,7 +178,7 @@ static int route_listed(conf_routes const *routes, char const *domain, size_t le
   int own = !line.site.len || (line.site.len == 1 && *line.site.s == '-');
   if (r)
     r = ((own ? stralloc_copyb(&route->site, domain, len) : stralloc_copy(&route->site, &line.site))
-         && stralloc_0(&route->site)) || conf_say_system("routes");
+         && stralloc_0(&route->site)) || conf_fail_system("routes");
   stralloc_free(&line.site);
   if (!r) return 0;
   route->site.len--;
@@ -192,7 +192,7 @@ static int route_listed(conf_routes const *routes, char const *domain, size_t le
 /* No line of the file can be about it. */
 static int route_held(conf_route *route)
 {
-  if (!stralloc_copyb(&route->site, CONF_HELD, sizeof CONF_HELD)) return conf_say_system("routes");
+  if (!stralloc_copyb(&route->site, CONF_HELD, sizeof CONF_HELD)) return conf_fail_system("routes");
   route->site.len--;
   route->parked = route->held = 1;
   route->lifetime = HELD_LIFETIME_S;

@@ -9,7 +9,7 @@
 #include "conf/conf.h"
 #include "conf/file.h"
 #include "conf/fold.h"
-#include "conf/say.h"
+#include "conf/error.h"
 #include "smtp/chars.h"
 #include "smtp/reply.h"
 
@@ -65,14 +65,14 @@ int conf_queue_match(void *data, char const *s, size_t len)
   conf_word name, domain;
   int ours;
   conf_word_next(&s, &len, &name);
-  if (!queue_name_ok(name.s, name.len)) return conf_say("not a queue's name", name.s, name.len);
-  if (!len) return conf_say("queue without domains", name.s, name.len);
+  if (!queue_name_ok(name.s, name.len)) return conf_fail("not a queue's name", name.s, name.len);
+  if (!len) return conf_fail("queue without domains", name.s, name.len);
   ours = q->name && name.len == q->len && queue_name_same(name.s, q->name, name.len);
   q->found |= ours;
   while (conf_word_next(&s, &len, &domain))
   {
     if (!conf_domain_fold(&q->folded, domain.s, domain.len))
-      return errno == EINVAL ? conf_say("not a domain name", domain.s, domain.len) : 0;
+      return errno == EINVAL ? conf_fail("not a domain name", domain.s, domain.len) : 0;
     if (ours && !stralloc_catb(q->domains, q->folded.s, q->folded.len + 1)) return 0;
   }
   return 1;
@@ -98,8 +98,8 @@ int conf_check_user(char const *s, size_t len)
   for (; i < len; i++)
     if (!((s[i] >= 'a' && s[i] <= 'z') || (s[i] >= 'A' && s[i] <= 'Z') || s[i] == '_'
        || ((s[i] >= '0' && s[i] <= '9') || (i && (s[i] == '-' || s[i] == '.')))
-       || (i && i == len - 1 && s[i] == '$'))) return conf_say("not a user", s, len);
-  return len <= USER_MAX ? 1 : conf_say("not a user", s, len);
+       || (i && i == len - 1 && s[i] == '$'))) return conf_fail("not a user", s, len);
+  return len <= USER_MAX ? 1 : conf_fail("not a user", s, len);
 }
 
 /* --- routes ----------------------------------------------------------------------------- */
@@ -131,43 +131,43 @@ static int option_scan(conf_route_options *route, conf_word const *word)
   size_t len;
   if (word->len == 4 && !memcmp(word->s, "park", 4))
   {
-    if (route->parked) return conf_say("said twice", word->s, word->len);
+    if (route->parked) return conf_fail("said twice", word->s, word->len);
     route->parked = 1;
     return 1;
   }
   if ((value = option_value(word, "lifetime=", &len)))
   {
-    if (route->lifetime) return conf_say("said twice", word->s, word->len);
+    if (route->lifetime) return conf_fail("said twice", word->s, word->len);
     return (duration_scan(value, len, &route->lifetime) && route->lifetime)
-      || conf_say("not a time (such as 300s, 12h, 5d)", word->s, word->len);
+      || conf_fail("not a time (such as 300s, 12h, 5d)", word->s, word->len);
   }
   if ((value = option_value(word, "delaywarning=", &len)))
   {
-    if (route->delaywarning != CONF_ROUTE_UNSAID) return conf_say("said twice", word->s, word->len);
+    if (route->delaywarning != CONF_ROUTE_UNSAID) return conf_fail("said twice", word->s, word->len);
     return duration_scan(value, len, &route->delaywarning)
-      || conf_say("not a time (such as 300s, 12h, 5d)", word->s, word->len);
+      || conf_fail("not a time (such as 300s, 12h, 5d)", word->s, word->len);
   }
   if ((value = option_value(word, "concurrency=", &len)))
   {
-    if (route->concurrency) return conf_say("said twice", word->s, word->len);
+    if (route->concurrency) return conf_fail("said twice", word->s, word->len);
     return option_number(value, len, &route->concurrency)
-      || conf_say("not a number from 1 to 10000", word->s, word->len);
+      || conf_fail("not a number from 1 to 10000", word->s, word->len);
   }
   if ((value = option_value(word, "without=", &len)))
   {
-    if (route->without) return conf_say("said twice", word->s, word->len);
+    if (route->without) return conf_fail("said twice", word->s, word->len);
     route->without = smtp_extensions_scan(value, len);
     return route->without
-      || conf_say("not among PIPELINING,CHUNKING,SIZE,8BITMIME,DSN,SMTPUTF8", word->s, word->len);
+      || conf_fail("not among PIPELINING,CHUNKING,SIZE,8BITMIME,DSN,SMTPUTF8", word->s, word->len);
   }
-  return conf_say("unknown option", word->s, word->len);
+  return conf_fail("unknown option", word->s, word->len);
 }
 
 int conf_target_scan(conf_route_line *route, char const *s, size_t len)
 {
   conf_word word;
   route->options = (conf_route_options){ .delaywarning = CONF_ROUTE_UNSAID };
-  if (!conf_word_next(&s, &len, &word)) return conf_say("no next hop", 0, 0);
+  if (!conf_word_next(&s, &len, &word)) return conf_fail("no next hop", 0, 0);
   if (word.len == 1 && *word.s == '-')
   {
     if (!stralloc_copyb(&route->site, "-", 1)) return 0;

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <skalibs/stralloc.h>
 
-/* Checks of one line, for the table: 1, or 0 with conf_say(). */
+/* Checks of one line, for the table: 1, or 0 with conf_fail(). */
 extern int conf_check_pattern(char const *s, size_t len);
 extern int conf_check_user(char const *s, size_t len);
 extern int conf_check_queue(char const *s, size_t len);
@@ -24,7 +24,7 @@ typedef struct conf_queue_question
   stralloc folded;       /* of a line */
 } conf_queue_question;
 
-/* Look at one line.  1, or 0 with conf_say(), or with errno when memory is short. */
+/* Look at one line.  1, or 0 with conf_fail(), or with errno when memory is short. */
 extern int conf_queue_match(void *question, char const *s, size_t len);
 
 /* What a line of routes says besides where to. */
@@ -51,7 +51,7 @@ typedef struct conf_route_line
   .options = { .delaywarning = CONF_ROUTE_UNSAID } \
 }
 
-/* 1, or 0 with conf_say(). */
+/* 1, or 0 with conf_fail(). */
 extern int conf_route_scan(conf_route_line *route, char const *s, size_t len);
 /* What stands behind the pattern: next hop and options. */
 extern int conf_target_scan(conf_route_line *route, char const *s, size_t len);

@@ -74,7 +74,7 @@ static int options_read(int argc, char const *const *argv, options *o)
 
 static void die_conf(void)
 {
-  strerr_dief(conf_exit_code(), conf_why());
+  strerr_dief(conf_exit_code(), conf_error());
 }
 
 static void name_add(names *set, char mark, char const *s, size_t len)
@@ -398,7 +398,7 @@ int main(int argc, char const *const *argv)
   umask(007);
   w.queue = program_queue(&o.dir, &instance);
   w.conf = conf_open(instance);
-  if (w.conf == -1) strerr_dief(111, conf_why());
+  if (w.conf == -1) strerr_dief(111, conf_error());
   w.request = &wanted;
   if (o.wait) w.files_max = files_allow();
 

@@ -100,7 +100,7 @@ extern int watch_why(watch *w, watched const *m, stralloc *line);
 
 /*
  * Look up a domain: its route in w->route, and in w->site what queue/site has of its site;
- * w->site.line is empty when there is nothing.  1; or 0, errno EINVAL: see conf_why().
+ * w->site.line is empty when there is nothing.  1; or 0, errno EINVAL: see conf_error().
  */
 extern int watch_site(watch *w, char const *domain);
 

@@ -42,14 +42,14 @@ typedef struct delays
 
 /*
  * Read the routes and the back-off.  The caller keeps the queue's descriptor open.  1, or 0 with
- * conf_why().
+ * conf_error().
  */
 extern int delay_init(delays *w, int queue, int conf);
 extern void delay_free(delays *w);
 
 /*
  * The route and site of a folded domain.  Good until the next call.
- * Returns NULL when the route cannot be found: errno and conf_why() of conf_routes_find().
+ * Returns NULL when the route cannot be found: errno and conf_error() of conf_routes_find().
  */
 extern delay_domain const *delay_find(delays *w, char const *domain);
 

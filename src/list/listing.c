@@ -21,7 +21,7 @@ char const *listing_sender(message const *m)
 delay_domain const *listing_domain(listing *l, message const *m, message_recipient const *r)
 {
   delay_domain const *d = delay_find(&l->delays, message_string(m, r->domain));
-  if (!d) strerr_dief(conf_exit_code(), conf_why());
+  if (!d) strerr_dief(conf_exit_code(), conf_error());
   return d;
 }
 

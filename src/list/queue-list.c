@@ -234,7 +234,7 @@ static void instance_use(walker *w, char const *path)
   if (w->form == FORM_IDS) return;
   conf = conf_open(instance);
   if (conf == -1 || !delay_init(&w->listing.delays, w->queue, conf))
-    strerr_dief(conf_exit_code(), conf_why());
+    strerr_dief(conf_exit_code(), conf_error());
 }
 
 static void walker_free(walker *w)

@@ -268,7 +268,7 @@ static void look(site_table *l)
   char const *where;
   if (!sites_look(&l->sites, &where))
   {
-    if (!where) strerr_dief(conf_exit_code(), conf_why());
+    if (!where) strerr_dief(conf_exit_code(), conf_error());
     strerr_diefusys(111, "read ", l->dir, "/", where);
   }
   l->now_s = wallclock_us() / 1000000;
@@ -370,7 +370,7 @@ static void asked_read(site_table *l, char const *const *words)
 static void instance_use(site_table *l)
 {
   int instance, queue = program_queue(&l->dir, &instance), conf = conf_open(instance);
-  if (conf == -1) strerr_dief(conf_exit_code(), conf_why());
+  if (conf == -1) strerr_dief(conf_exit_code(), conf_error());
   sites_init(&l->sites, queue, conf);
 }
 

@@ -57,7 +57,7 @@ extern void sites_free(sites *set);
 /*
  * Find all sites anew, and sort them: down, parked, unknown, up, then by name.
  * Returns 1, or 0 with errno; then *where is the path below the instance that could not be read,
- * or NULL for a setting: see conf_why().
+ * or NULL for a setting: see conf_error().
  */
 extern int sites_look(sites *set, char const **where);
 

@@ -55,7 +55,7 @@ typedef struct core
 } core;
 
 /*
- * Read the settings, and tell the scheduler.  1, or 0 with conf_why(); then what was read before
+ * Read the settings, and tell the scheduler.  1, or 0 with conf_error(); then what was read before
  * still holds.
  */
 extern int core_settings(core *q);

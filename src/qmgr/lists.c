@@ -34,7 +34,7 @@ static hop *route_find(lists *all, char const *name, domain_route *says)
   hop *h;
   if (!conf_routes_find(&q->settings.routes, name, strlen(name), &route))
   {
-    core_complain(q, "find the route of ", name, conf_why());
+    core_complain(q, "find the route of ", name, conf_error());
     return 0;
   }
   h = hops_get(all->hops, route.site.s);

@@ -60,7 +60,7 @@ static void settings_reread(qmgr *q)
 {
   if (!core_settings(&q->core))
   {
-    log_line("warning: settings stay as they were: ", conf_why());
+    log_line("warning: settings stay as they were: ", conf_error());
     return;
   }
   lists_refresh(&q->lists);
@@ -291,7 +291,7 @@ static void directories_open(qmgr *q, char const *path)
   q->core.run = instance_openat(instance, "run");
   if (q->core.run == -1) strerr_diefusys(111, "open ", path, "/run");
   q->core.conf = conf_open(instance);
-  if (q->core.conf == -1) strerr_dief(conf_exit_code(), conf_why());
+  if (q->core.conf == -1) strerr_dief(conf_exit_code(), conf_error());
   fd_close(instance);
 }
 
@@ -379,7 +379,7 @@ static void qmgr_open(qmgr *q, char const *path)
   directories_open(q, path);
   queue_lock(q, path);
   clock_start(&q->core);
-  if (!core_settings(&q->core)) strerr_dief(conf_exit_code(), conf_why());
+  if (!core_settings(&q->core)) strerr_dief(conf_exit_code(), conf_error());
   hints_open(q, path);
   q->minute.kind = CORE_MINUTE;
   q->core.pause.kind = CORE_PAUSE;

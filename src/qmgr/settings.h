@@ -18,7 +18,7 @@ typedef struct settings
   unsigned int generation;   /* counts the readings: a domain whose route is older looks again */
 } settings;
 
-/* Read all of them.  1, or 0 with conf_why(); then what was read before still holds. */
+/* Read all of them.  1, or 0 with conf_error(); then what was read before still holds. */
 extern int settings_read(settings *now, int conf);
 /* Was any of the files changed since? */
 extern int settings_changed(settings const *now, int conf);

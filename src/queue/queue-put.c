@@ -116,7 +116,7 @@ static void die_write(put *p)
 
 static void die_conf(void)
 {
-  strerr_dief(conf_exit_code(), conf_why());
+  strerr_dief(conf_exit_code(), conf_error());
 }
 
 /* Does a message of this size leave enough room on the disk for others? */

@@ -4,7 +4,7 @@
 /*
  * Who may do what.  Every question is put to the settings when it comes up, so a changed
  * file counts at once.  Functions return 1, or 0 with errno when a setting cannot be read or
- * makes no sense (conf_why() says it), or memory is short (ENOMEM).
+ * makes no sense (conf_error() says it), or memory is short (ENOMEM).
  */
 
 #include <stddef.h>

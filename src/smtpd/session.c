@@ -118,7 +118,7 @@ enum session_end session_end_of(int e)
 int session_broken(session *s)
 {
   int e = errno;
-  char const *why = conf_why();
+  char const *why = conf_error();
   s->end = session_end_of(e);
   strerr_warn(PROG, ": fatal: ", e != ENOMEM && *why ? why : strerror(e));
   return 0;

@@ -63,8 +63,8 @@ static void uncompile(char const *name)
 /* Did a reader fail for this reason? */
 static int failed(int r, char const *why)
 {
-  int good = !r && !strcmp(conf_why(), why);
-  if (!good) printf("# %d: %s\n", r, conf_why());
+  int good = !r && !strcmp(conf_error(), why);
+  if (!good) printf("# %d: %s\n", r, conf_error());
   return good;
 }
 
@@ -73,7 +73,7 @@ static int failed(int r, char const *why)
 static int string_is(int r, stralloc *s, char const *text)
 {
   int good = r && s->len == strlen(text) && !memcmp(s->s, text, s->len + 1);
-  if (!good) printf("# %s\n", r ? s->s : conf_why());
+  if (!good) printf("# %s\n", r ? s->s : conf_error());
   return good;
 }
 
@@ -411,10 +411,10 @@ static void client_bad(char const *line)
   char text[100];
   snprintf(text, sizeof text, "10.0.0.0/8\n%s\n", line);
   set("relayclients", text);
-  CHECK(line, client(&relayclient, "10.0.0.1") == -1 && errno == EINVAL && strstr(conf_why(), "conf/relayclients: line 2: "));
+  CHECK(line, client(&relayclient, "10.0.0.1") == -1 && errno == EINVAL && strstr(conf_error(), "conf/relayclients: line 2: "));
 }
 
-/* 1, 0, -1 with conf_why(). */
+/* 1, 0, -1 with conf_error(). */
 static int user(uid_t uid)
 {
   int yes = -1;
@@ -432,7 +432,7 @@ static void check_users(void)
   CHECK("flushusers: empty", user(65534) == 0);
   set("flushusers", "65534\nnot a user\n");
   CHECK("flushusers: no sense", user(65534) == -1 && errno == EINVAL
-    && !strcmp(conf_why(), "conf/flushusers: line 2: not a user: not a user"));
+    && !strcmp(conf_error(), "conf/flushusers: line 2: not a user: not a user"));
   unset("flushusers");
 }
 
@@ -778,7 +778,7 @@ static void check_files(void)
   unset("routes");
 
   fd = open("/dev", O_RDONLY | O_DIRECTORY);
-  CHECK("no conf", conf_open(fd) == -1 && errno == ENOENT && !strcmp(conf_why(), "unable to open conf: No such file or directory"));
+  CHECK("no conf", conf_open(fd) == -1 && errno == ENOENT && !strcmp(conf_error(), "unable to open conf: No such file or directory"));
   close(fd);
   stralloc_free(&s);
 }

@@ -1,4 +1,4 @@
-#include "conf/say.h"
+#include "conf/error.h"
 
 #include <errno.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 
 static char why[1024];
 
-char const *conf_why(void)
+char const *conf_error(void)
 {
   return why;
 }
@@ -29,7 +29,7 @@ static void why_add(char const *s)
   why[len + n] = 0;
 }
 
-int conf_say(char const *what, char const *text, size_t len)
+int conf_fail(char const *what, char const *text, size_t len)
 {
   char clean[200];
   why[0] = 0;
@@ -43,7 +43,7 @@ int conf_say(char const *what, char const *text, size_t len)
   return 0;
 }
 
-int conf_say_where(char const *name, unsigned int line)
+int conf_fail_where(char const *name, unsigned int line)
 {
   char said[sizeof why], number[UINT_FMT];
   memcpy(said, why, sizeof said);
@@ -61,10 +61,10 @@ int conf_say_where(char const *name, unsigned int line)
   return 0;
 }
 
-int conf_say_system(char const *name)
+int conf_fail_system(char const *name)
 {
   int e = errno;
-  conf_say(strerror(e), 0, 0);
+  conf_fail(strerror(e), 0, 0);
   errno = e;
-  return conf_say_where(name, 0);
+  return conf_fail_where(name, 0);
 }
