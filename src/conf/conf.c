@@ -1,7 +1,9 @@
 #include "conf/conf-internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <skalibs/types.h>
@@ -228,62 +230,62 @@ enum
 conf_setting const conf_settings[] =
 {
   [ME] = { "me", CONF_VALUE, "(the host's name)",
-    "our name: in the greeting, in EHLO, in trace headers", &check_domain },
+    "our name: in the greeting, in EHLO, in trace headers", &check_domain, 1 },
   [POSTMASTER] = { "postmaster", CONF_VALUE, "(postmaster@me)",
-    "where mail for <postmaster> goes", &check_mailbox },
+    "where mail for <postmaster> goes", &check_mailbox, 0 },
   [LISTEN] = { "listen", CONF_VALUE, "127.0.0.1:2525",
-    "ADDRESS:PORT where mail is taken", &check_listen },
+    "ADDRESS:PORT where mail is taken", &check_listen, 1 },
   [NAMESERVER] = { "nameserver", CONF_VALUE, "",
-    "ADDRESS[:PORT] of the DNS server to ask, instead of resolv.conf's", &check_nameserver },
+    "ADDRESS[:PORT] of the DNS server to ask, instead of resolv.conf's", &check_nameserver, 1 },
   [LOOPBACKDNS] = { "loopbackdns", CONF_VALUE, "(0, or a lab's nameserver)",
-    "1: take loopback addresses from the DNS, in a lab", &check_switch },
+    "1: take loopback addresses from the DNS, in a lab", &check_switch, 1 },
   [DATABYTES] = { "databytes", CONF_VALUE, "104857600",
-    "octets a message may have; 0: no limit", &check_octets },
+    "octets a message may have; 0: no limit", &check_octets, 0 },
   [ETRNCOUNTS] = { "etrncounts", CONF_VALUE, "0",
-    "1: answer ETRN with 251, 252, 253 and how many wait", &check_switch },
+    "1: answer ETRN with 251, 252, 253 and how many wait", &check_switch, 0 },
   [FSYNCDIR] = { "fsyncdir", CONF_VALUE, "0",
-    "1: sync directories too, for file systems that need it", &check_switch },
+    "1: sync directories too, for file systems that need it", &check_switch, 0 },
   [LENIENT] = { "lenient", CONF_VALUE, "0",
-    "1: take addresses without brackets, and with dots anywhere before the @", &check_switch },
+    "1: take addresses without brackets, and with dots anywhere before the @", &check_switch, 0 },
   [PERCENTHACK] = { "percenthack", CONF_VALUE, "0",
-    "1: take user%else@customer and its like from strangers too", &check_switch },
+    "1: take user%else@customer and its like from strangers too", &check_switch, 0 },
   [LIFETIME] = { "lifetime", CONF_VALUE, "5d",
-    "how long a message may wait", &check_time },
+    "how long a message may wait", &check_time, 1 },
   [DELAYWARNING] = { "delaywarning", CONF_VALUE, "4h",
-    "when to tell a sender that the message still waits; 0: never", &check_time_or_never },
+    "when to tell a sender that the message still waits; 0: never", &check_time_or_never, 1 },
   [BACKOFF] = { "backoff", CONF_VALUE, "60 3600",
-    "MIN MAX seconds between two tries", &check_backoff },
+    "MIN MAX seconds between two tries", &check_backoff, 1 },
   [CONCURRENCY] = { "concurrency", CONF_VALUE, "20 1000",
-    "PERSITE [TOTAL] connections for delivery", &check_concurrency },
+    "PERSITE [TOTAL] connections for delivery", &check_concurrency, 1 },
   [CONCURRENCYINCOMING] = { "concurrencyincoming", CONF_VALUE, "500",
-    "connections at a time where mail is taken", &check_connections },
+    "connections at a time where mail is taken", &check_connections, 0 },
   [CONCURRENCYCLIENT] = { "concurrencyclient", CONF_VALUE, "50",
-    "so many of them from one address, or IPv6 network of /64; 0: no limit", &check_connections_or_any },
+    "so many of them from one address, or IPv6 network of /64; 0: no limit", &check_connections_or_any, 0 },
   [SUBDOMAINS] = { "subdomains", CONF_VALUE, "100",
     "so many names below a .domain of relaydomains for a client at a time; 0: no limit",
-    &check_connections_or_any },
+    &check_connections_or_any, 0 },
   [MINFREE] = { "minfree", CONF_VALUE, "(1.5 x databytes, or 1 % of the disk)",
-    "octets left free on the queue's disk: mail is taken while there are more; 0: no matter", &check_octets },
+    "octets left free on the queue's disk: mail is taken while there are more; 0: no matter", &check_octets, 0 },
   [BOUNCEBYTES] = { "bouncebytes", CONF_VALUE, "50000",
-    "octets of a failed message that are returned to its sender; of a larger one its header", &check_octets },
+    "octets of a failed message that are returned to its sender; of a larger one its header", &check_octets, 0 },
   [TIMEOUTS] = { "timeouts", CONF_LINES, "(RFC 5321's)",
-    "NAME TIME for each step of an SMTP dialogue", &check_timeout },
+    "NAME TIME for each step of an SMTP dialogue", &check_timeout, 1 },
   { "relaydomains", CONF_COMPILED, "(none)",
-    "domains whose mail is taken from anyone", &conf_check_pattern },
+    "domains whose mail is taken from anyone", &conf_check_pattern, 0 },
   { "relayclients", CONF_LIST, "(none)",
-    "clients whose mail is taken for any domain", &conf_check_client },
+    "clients whose mail is taken for any domain", &conf_check_client, 0 },
   { "flushdomains", CONF_COMPILED, "(relaydomains)",
-    "domains ETRN may ask for", &conf_check_pattern },
+    "domains ETRN may ask for", &conf_check_pattern, 0 },
   { "flushclients", CONF_LIST, "(loopback and relayclients)",
-    "clients that may use ETRN", &conf_check_client },
+    "clients that may use ETRN", &conf_check_client, 0 },
   { "flushusers", CONF_LIST, "(none)",
-    "local users that may ask for a flush", &conf_check_user },
+    "local users that may ask for a flush", &conf_check_user, 0 },
   { "routes", CONF_COMPILED, "(none: MX)",
-    "PATTERN NEXTHOP [park] [lifetime=TIME] [delaywarning=TIME] [concurrency=N] [without=EXTENSION,...]", &conf_check_route },
+    "PATTERN NEXTHOP [park] [lifetime=TIME] [delaywarning=TIME] [concurrency=N] [without=EXTENSION,...]", &conf_check_route, 1 },
   { "queues", CONF_LIST, "(none)",
-    "NAME DOMAIN... for ETRN #NAME", &conf_check_queue },
+    "NAME DOMAIN... for ETRN #NAME", &conf_check_queue, 0 },
   { "recipients", CONF_COMPILED, "(any)",
-    "mailboxes that exist in the relayed domains", &conf_check_recipient }
+    "mailboxes that exist in the relayed domains", &conf_check_recipient, 0 }
 };
 size_t const conf_settings_count = sizeof conf_settings / sizeof *conf_settings;
 
@@ -293,6 +295,34 @@ conf_setting const *conf_setting_find(char const *name)
   for (; i < conf_settings_count; i++)
     if (!strcmp(conf_settings[i].name, name)) return conf_settings + i;
   return 0;
+}
+
+/* --- has anything changed? ------------------------------------------------------------------------ */
+
+static uint64_t stamp_add(uint64_t stamp, int conf, char const *name)
+{
+  struct stat st = { .st_ino = 0 };
+  fstatat(conf, name, &st, 0);
+  stamp = stamp * 31 + st.st_ino;
+  stamp = stamp * 31 + (uint64_t)st.st_size;
+  return stamp * 31 + (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+}
+
+uint64_t conf_kept_stamp(int conf)
+{
+  char compiled[NAME_MAX + 1];
+  uint64_t stamp = 0;
+  size_t i;
+  for (i = 0; i < conf_settings_count; i++)
+  {
+    conf_setting const *setting = conf_settings + i;
+    if (!setting->kept) continue;
+    stamp = stamp_add(stamp, conf, setting->name);
+    if (setting->kind != CONF_COMPILED) continue;
+    strcpy(stpcpy(compiled, setting->name), ".cdb");
+    stamp = stamp_add(stamp, conf, compiled);
+  }
+  return stamp;
 }
 
 /* --- the readers ------------------------------------------------------------------------------- */

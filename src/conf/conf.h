@@ -34,6 +34,12 @@ extern int conf_exit_code(void);
 extern int conf_open(int instance);
 
 /*
+ * A number that changes with any of the files whose settings qmgr keeps, as far as inode, size and
+ * time tell.
+ */
+extern uint64_t conf_kept_stamp(int conf);
+
+/*
  * "A string" in a stralloc: a zero octet follows, which len does not count.
  */
 

@@ -37,6 +37,7 @@ typedef struct conf_setting
   char const *purpose;
   /* Does the line make sense?  1, or 0 with conf_fail(). */
   int (*check)(char const *s, size_t len);
+  int kept;              /* qmgr keeps what it says, and reads it anew once the file has changed */
 } conf_setting;
 
 /* The first word of *s, which moves past it and the white space behind.  0 when there is none. */

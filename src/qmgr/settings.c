@@ -1,7 +1,5 @@
 #include "qmgr/settings.h"
 
-#include <sys/stat.h>
-
 #include <skalibs/types.h>
 
 static int session_add(stralloc *session, char const *key, char const *value)
@@ -48,37 +46,16 @@ static int session_read(stralloc *session, int conf)
   return r;
 }
 
-/* Changes with any change of the files, as far as inode, size and time tell. */
-static uint64_t files_stamp(int conf)
-{
-  static char const *const names[] = {
-    "me", "listen", "nameserver", "loopbackdns", "timeouts", "lifetime", "delaywarning",
-    "backoff", "concurrency",
-    "routes", "routes.cdb"
-  };
-  uint64_t stamp = 0;
-  size_t i;
-  for (i = 0; i < sizeof names / sizeof *names; i++)
-  {
-    struct stat st = { .st_ino = 0 };
-    fstatat(conf, names[i], &st, 0);
-    stamp = stamp * 31 + st.st_ino;
-    stamp = stamp * 31 + (uint64_t)st.st_size;
-    stamp = stamp * 31 + (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
-  }
-  return stamp;
-}
-
 int settings_changed(settings const *now, int conf)
 {
-  return files_stamp(conf) != now->stamp;
+  return conf_kept_stamp(conf) != now->stamp;
 }
 
 int settings_read(settings *now, int conf)
 {
   settings new = {
     .session = STRALLOC_ZERO, .routes = CONF_ROUTES_ZERO, .generation = now->generation + 1,
-    .stamp = files_stamp(conf)
+    .stamp = conf_kept_stamp(conf)
   };
   if (!conf_backoff_read(conf, &new.backoff)
    || !conf_concurrency_read(conf, &new.concurrency)
