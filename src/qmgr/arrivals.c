@@ -152,7 +152,8 @@ static void see_to(delivery *d, sorting *s, size_t n)
 {
   list *l = LISTS(s)[n];
   domain const *x = &l->domain;
-  int may = !s->changed && !x->route.parked && site_open(&d->core->sched, x->site);
+  int tried = message_rcptp(s->message, n)->attempts != 0;
+  int may = !s->changed && !tried && !x->route.parked && site_open(&d->core->sched, x->site);
   size_t later;
   agent *a;
   delivery_learn_sender(d, x->site, s->message);

@@ -46,6 +46,12 @@ static int cut_again(job const *j, domain *x)
   return j->from && j->from->kind == PASS_FLUSH && domain_cut(x, j->from, j->active->id, j->bytes);
 }
 
+/* For what an untried message goes out again: what was requested still is. */
+static enum cause again(enum cause cause)
+{
+  return cause == CAUSE_BY_ID || cause == CAUSE_FLUSH_ANEW ? CAUSE_FLUSH_ANEW : CAUSE_DUE;
+}
+
 /*
  * Whatever is still owed goes back to its list, or to those of its pass that were cut off; what was
  * requested while it was out, out again.
@@ -60,7 +66,7 @@ static void take_back(delivery *d, job *j, domain *x, enum came came)
   if (!list_record(d->lists, list_of(x), j->from, id, outcome & OUTCOME_UNTRIED))
     j->active->keep_new |= KEEP_NEW_SOON;
   if (outcome & OUTCOME_REQUESTED_MEANWHILE) domain_requested_meanwhile(s, x, id, j->cause);
-  else if (came == CAME_AGAIN && (outcome & OUTCOME_UNTRIED)) domain_try(s, x, id, CAUSE_DUE);
+  else if (came == CAME_AGAIN && (outcome & OUTCOME_UNTRIED)) domain_try(s, x, id, again(j->cause));
 }
 
 /*

@@ -125,6 +125,8 @@ void domain_used(sched const *s, domain *d)
 static void site_change(sched *s, domain *d, site *x)
 {
   int ready = d->ready.row != 0;
+  /* what is out there counts no more: its end wakes the other site */
+  while (d->loads.first) row_leave(d->loads.first);
   row_leave(&d->ready);
   row_leave(&d->in_site);
   if (d->site) site_used(s, d->site);

@@ -28,7 +28,8 @@ int health_open(health const *h, uint64_t now_us)
 
 uint64_t health_rest_us(health const *h, uint64_t now_us)
 {
-  return h->state == HEALTH_DOWN ? backoff_rest_us(h->failed_us, now_us) : 0;
+  uint64_t rest_us = health_open(h, now_us) ? 0 : backoff_rest_us(h->failed_us, now_us);
+  return rest_us && h->next_us < rest_us ? h->next_us : rest_us;
 }
 
 int health_answered(health *h, uint64_t now_us)

@@ -53,7 +53,7 @@ extern void health_restore(health *h, uint64_t now_us, uint64_t since_us, uint64
 /* May it be tried unasked? */
 extern int health_open(health const *h, uint64_t now_us);
 
-/* Until when it is left alone, whoever asks for it; 0: it is not. */
+/* Until when it is left alone, whoever asks for it, no longer than unasked; 0: it is not. */
 extern uint64_t health_rest_us(health const *h, uint64_t now_us);
 
 /* It answered.  1: it was not up before. */

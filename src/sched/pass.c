@@ -163,6 +163,11 @@ enum next domain_next(sched *s, domain *d, char id[SCHED_ID_MAX], enum cause *ca
   return NEXT_NOTHING;
 }
 
+int domain_more(domain const *d)
+{
+  return domain_at_once(d) || d->pass || (d->untried && !d->route.parked);
+}
+
 void domain_read(sched *s, domain *d)
 {
   site_ready(s, d->site, &d->ready);
@@ -172,6 +177,7 @@ void domain_read_through(sched *s, domain *d, int damaged)
 {
   d->pass->damaged |= damaged;
   d->pass->read_through = 1;
+  row_leave(&d->sweeping);
   pass_check(s, d);
 }
 
@@ -310,6 +316,7 @@ void domain_given_back(sched *s, domain *d, int done)
     return;
   }
   d->pass->damaged = d->pass->read_through = 1;
+  cuts_free(&d->pass->cuts); /* the claim holds them */
   pass_check(s, d);
 }
 

@@ -38,6 +38,8 @@ enum next
   NEXT_READ
 };
 extern enum next domain_next(sched *s, domain *d, char id[SCHED_ID_MAX], enum cause *cause);
+/* May it have something more to hand out, or to see to? */
+extern int domain_more(domain const *d);
 /* An id was read; there are no more, or none that could be read. */
 extern void domain_read(sched *s, domain *d);
 extern void domain_read_through(sched *s, domain *d, int damaged);

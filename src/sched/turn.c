@@ -140,7 +140,7 @@ static int hand_out(sched *s, domain *d, order *o)
   s->turn.left--;
   if (next == NEXT_NOTHING) return 0;
   o->kind = next == NEXT_ID ? ORDER_TRY : ORDER_READ;
-  if (next == NEXT_ID) site_ready(s, d->site, &d->ready);
+  if (next == NEXT_ID && domain_more(d)) site_ready(s, d->site, &d->ready);
   return 1;
 }
 

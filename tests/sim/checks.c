@@ -5,10 +5,10 @@
 
 #include "sched/moment.h"
 
-/* What failed a moment ago is left alone. */
+/* What failed a moment ago is left alone for so long, or until it is tried unasked. */
 #define REST_US (5 * SECOND_US)
 
-/* --- one message goes out ---------------------------------------------------------------------- */
+/* --- one message goes out -------------------------------------------------------------------- */
 
 uint64_t check_backoff(plan const *p, uint64_t n)
 {
@@ -19,7 +19,8 @@ uint64_t check_backoff(plan const *p, uint64_t n)
 
 static int asked_for(job const *j)
 {
-  return j->cause == CAUSE_BY_ID || j->cause == CAUSE_FLUSH_ANEW || (j->from && j->from->kind == PASS_FLUSH);
+  return j->cause == CAUSE_BY_ID || j->cause == CAUSE_FLUSH_ANEW || (j->from
+      && j->from->kind == PASS_FLUSH);
 }
 
 static void check_due(world *w, job const *j, rcpt const *r)
@@ -35,7 +36,8 @@ static void check_rcpt(world *w, job const *j, rcpt const *r)
   int asked = asked_for(j);
   if (j->m->held) fail(w, "%s is tried, though put aside", j->m->id);
   if (d->route.held) fail(w, "d%u: %s is tried, and nobody may", d->number, j->m->id);
-  if (d->route.parked && !asked) fail(w, "d%u: %s is tried, though parked and not asked for", d->number, j->m->id);
+  if (d->route.parked && !asked)
+    fail(w, "d%u: %s is tried, though parked and not asked for", d->number, j->m->id);
   if (!asked && r->attempts) check_due(w, j, r);
 }
 
@@ -48,17 +50,19 @@ static void check_probe(world *w, node *x, job const *j)
     if (++x->probes > 1) fail(w, "s%u: down, and %s is the second probe", x->number, j->m->id);
   }
   else if (j->cause != CAUSE_BY_ID && j->cause != CAUSE_FLUSH_ANEW && x->failed_us
-        && w->s.now_us - x->failed_us < REST_US)
+        && w->s.now_us - x->failed_us < REST_US && w->s.now_us < x->next_us)
     fail(w, "s%u: failed a moment ago, and is tried", x->number);
 }
 
 static void check_alone(world *w, agent const *a, job const *j)
 {
   if (j->cause == CAUSE_ALONE && a->jobs) fail(w, "%s is to be alone, and has company", j->m->id);
-  if (a->jobs && a->first->cause == CAUSE_ALONE) fail(w, "%s comes to one that is to be alone", j->m->id);
+  if (a->jobs && a->first->cause == CAUSE_ALONE)
+    fail(w, "%s comes to one that is to be alone", j->m->id);
 }
 
-static size_t carriers_count(dom const *d, uint32_t but)
+/* At its site: what is out at one that it had before its route was changed does not count. */
+static size_t carriers_count(world const *w, dom const *d, uint32_t but)
 {
   size_t n = 0;
   size_t i, before;
@@ -66,6 +70,7 @@ static size_t carriers_count(dom const *d, uint32_t but)
   {
     for (before = 0; before < i && d->carriers.items[before] != d->carriers.items[i]; before++) ;
     if (d->carriers.items[i] == but) return 0;
+    if (&w->agents[d->carriers.items[i]]->x->x != d->d.site) continue;
     n += before == i;
   }
   return n;
@@ -73,7 +78,7 @@ static size_t carriers_count(dom const *d, uint32_t but)
 
 static void check_concurrency(world *w, agent const *a, dom const *d)
 {
-  if (d->route.concurrency <= 6 && carriers_count(d, a->index) >= d->route.concurrency)
+  if (d->route.concurrency <= 6 && carriers_count(w, d, a->index) >= d->route.concurrency)
     fail(w, "d%u: its mail is on more than %u connections", d->number, d->route.concurrency);
 }
 
@@ -81,10 +86,14 @@ static void check_room(world *w, agent const *a)
 {
   if (a->jobs >= CONNECTION_WINDOW_MAX || a->jobs >= a->c.window)
     fail(w, "connection %llu has more than its window", (unsigned long long)a->number);
-  if (a->c.bytes >= 4194304) fail(w, "connection %llu has more than 4 MiB", (unsigned long long)a->number);
-  if (a->c.leaving) fail(w, "connection %llu leaves, and is given mail", (unsigned long long)a->number);
-  if (a->c.blocked) fail(w, "connection %llu is blocked, and is given mail", (unsigned long long)a->number);
-  if (!a->up && a->jobs) fail(w, "connection %llu is not up, and is given a second", (unsigned long long)a->number);
+  if (a->c.bytes >= 4194304)
+    fail(w, "connection %llu has more than 4 MiB", (unsigned long long)a->number);
+  if (a->c.leaving)
+    fail(w, "connection %llu leaves, and is given mail", (unsigned long long)a->number);
+  if (a->c.blocked)
+    fail(w, "connection %llu is blocked, and is given mail", (unsigned long long)a->number);
+  if (!a->up && a->jobs)
+    fail(w, "connection %llu is not up, and is given a second", (unsigned long long)a->number);
 }
 
 void check_try(world *w, agent *a, job const *j)
@@ -104,10 +113,11 @@ void check_answered(world *w, job const *j, rcpt *r, dom const *d)
 {
   if (!asked_for(j) || j->cause == CAUSE_ALONE) return;
   if (++r->asked_tries > d->requests + j->m->by_id)
-    fail(w, "%s: tried %u times for %u requests", j->m->id, r->asked_tries, d->requests + j->m->by_id);
+    fail(w, "%s: tried %u times for %u requests", j->m->id, r->asked_tries,
+         d->requests + j->m->by_id);
 }
 
-/* --- connections ---------------------------------------------------------------------------------- */
+/* --- connections ----------------------------------------------------------------------------- */
 
 static int urgent(dom const *d, node const *x)
 {
@@ -149,13 +159,16 @@ static void check_quota(world *w, source const *account, int asked)
   size_t unsure = total - fifth - total / 5 + (asked ? (fifth + 1) / 2 : 0);
   size_t null = total < 10 ? 1 : total / 10;
   held h = held_count(w, account);
-  if (h.all >= total || (!asked && h.all >= total - fifth)) fail(w, "more connections than there may be");
+  if (h.all >= total || (!asked && h.all >= total - fifth))
+    fail(w, "more connections than there may be");
   if (account == &w->s.quota.sure) return;
-  if (h.all - h.sure >= unsure) fail(w, "more connections than there may be to sites that can hang");
+  if (h.all - h.sure >= unsure)
+    fail(w, "more connections than there may be to sites that can hang");
   else if (h.own >= 2 * (unsure - (h.all - h.sure))) fail(w, "a source has more than its share");
   if (!account->key.null || asked) return;
   if (h.null >= null) fail(w, "the null sender has more than a tenth");
-  else if (h.own >= 2 * (null - h.null)) fail(w, "a source has more than its share of the null sender's");
+  else if (h.own >= 2 * (null - h.null))
+    fail(w, "a source has more than its share of the null sender's");
 }
 
 static void check_earned(world *w, node *x)
@@ -169,7 +182,8 @@ static void check_earned(world *w, node *x)
     dom const *d = ((domain const *)p->owner)->owner;
     if (d->route.concurrency > most) most = d->route.concurrency;
   }
-  for (p = x->x.connections.first; p; p = p->after) may += ((connection const *)p->owner)->stuck != 0;
+  for (p = x->x.connections.first; p; p = p->after)
+    may += ((connection const *)p->owner)->stuck != 0;
   if (n >= most) fail(w, "s%u: more connections than any of its domains may have", x->number);
   if (x->down && n >= may) fail(w, "s%u: down, and gets a second connection", x->number);
 }
@@ -181,7 +195,7 @@ void check_connect(world *w, dom *d, node *x, source *account)
   check_earned(w, x);
 }
 
-/* --- a site fails ------------------------------------------------------------------------------------- */
+/* --- a site fails ---------------------------------------------------------------------------- */
 
 static void check_next(world *w, node *x, uint64_t next_before_us, int open)
 {
@@ -190,7 +204,8 @@ static void check_next(world *w, node *x, uint64_t next_before_us, int open)
   uint64_t most_us;
   if (!open)
   {
-    if (h->next_us != next_before_us) fail(w, "s%u: its back-off changes by what was asked for", x->number);
+    if (h->next_us != next_before_us)
+      fail(w, "s%u: its back-off changes by what was asked for", x->number);
     return;
   }
   most_us = check_backoff(w->p, ++x->failures);
@@ -212,15 +227,17 @@ void check_failed(world *w, node *x, uint64_t next_before_us, int was_down)
   x->failed_true_us = w->true_us;
 }
 
-/* --- lists ------------------------------------------------------------------------------------------------- */
+/* --- lists ----------------------------------------------------------------------------------- */
 
 void check_claim(world *w, dom *d)
 {
   if (d->d.pass) fail(w, "d%u: claimed with a pass under way", d->number);
   if (d->d.claim == PASS_EXPIRY) return;
   if (d->route.held) fail(w, "d%u: claimed, and nobody may try it", d->number);
-  if (d->d.claim == PASS_FLUSH && !d->requests) fail(w, "d%u: claimed for a flush nobody asked for", d->number);
-  if (d->d.claim == PASS_RETRY && d->route.parked) fail(w, "d%u: claimed, though parked", d->number);
+  if (d->d.claim == PASS_FLUSH && !d->requests)
+    fail(w, "d%u: claimed for a flush nobody asked for", d->number);
+  if (d->d.claim == PASS_RETRY && d->route.parked)
+    fail(w, "d%u: claimed, though parked", d->number);
 }
 
 static void check_over_each(world *w, dom const *d, node const *x, mail const *m)
@@ -230,6 +247,9 @@ static void check_over_each(world *w, dom const *d, node const *x, mail const *m
   {
     rcpt const *r = m->rcpts + i;
     if (r->domain != d->number || r->settled || r->out || m->held || m->unseen || m->jobs) continue;
+    if (r->cut) continue; /* rounds of what is cut end by rules of their own */
+    /* so it was tried later than now */
+    if (r->attempts && w->back_true_us >= r->last_true_us) continue;
     if (m->arrival_true_us >= d->asked_true_us || r->last_true_us >= d->asked_true_us) continue;
     fail(w, "d%u: its flush is over, and %s was not tried at s%u", d->number, m->id, x->number);
   }
@@ -266,19 +286,24 @@ void check_expired(world *w, mail const *m, rcpt const *r)
   if (tried_after(w, r, end_us)) return;
   if (d->route.parked)
   {
-    if (mercy_end_us(w, d) > w->s.now_us) fail(w, "%s expires, though nobody could ask for it", m->id);
+    if (mercy_end_us(w, d) > w->s.now_us)
+      fail(w, "%s expires, though nobody could ask for it", m->id);
   }
   else if (!x->down || x->failed_us < end_us) fail(w, "%s expires untried", m->id);
 }
 
-/* --- all messages ------------------------------------------------------------------------------------------- */
+/* --- all messages ---------------------------------------------------------------------------- */
 
-/* How long what may go may wait, where all is well. */
+/*
+ * How long what may go may wait, where all is well.  With few connections in all none is kept for
+ * sites that take mail: each of the others may have them until so many messages have met silence.
+ */
 static uint64_t bound_us(world const *w, node const *x)
 {
   size_t unsure = w->p->total / 2 + 1;
+  unsigned int silences = w->p->total < 5 ? HEALTH_VAIN_MAX : 1;
   return w->p->backoff_max_us + 600 * SECOND_US + x->owed * 60000
-    + (w->p->sites / unsure + 1) * 310 * SECOND_US;
+    + (w->p->sites / unsure + 1) * silences * 310 * SECOND_US;
 }
 
 static uint64_t later(uint64_t a, uint64_t b)
@@ -286,12 +311,14 @@ static uint64_t later(uint64_t a, uint64_t b)
   return a > b ? a : b;
 }
 
-static uint64_t waits_since(world const *w, mail const *m, rcpt const *r, dom const *d, node const *x)
+static uint64_t waits_since(world const *w, mail const *m, rcpt const *r, dom const *d,
+                            node const *x)
 {
   uint64_t us = later(later(m->arrival_true_us, x->calm_us), later(w->calm_us, d->calm_us));
   if (!r->attempts) return us;
   /* Its journal has the moment of a clock that was set back since. */
-  return later(us, later(r->last_true_us, w->back_true_us) + check_backoff(w->p, r->attempts));
+  return later(us,
+               r->last_true_us + (w->back_true_us >= r->last_true_us ? 2 : 1) * check_backoff(w->p, r->attempts));
 }
 
 static void check_waits(world *w, mail const *m, rcpt const *r, dom const *d, node const *x)
@@ -301,7 +328,8 @@ static void check_waits(world *w, mail const *m, rcpt const *r, dom const *d, no
   if (m->held || m->poison || r->out || d->route.parked || x->calm_us == NEVER_US) return;
   since_us = waits_since(w, m, r, d, x);
   bound = x->sure && w->p->total >= 10 ? 150 * SECOND_US + x->owed * 60000 : bound_us(w, x);
-  if (w->true_us > since_us + bound) fail(w, "d%u: %s waits, and may go to s%u", d->number, m->id, x->number);
+  if (w->true_us > since_us + bound)
+    fail(w, "d%u: %s waits, and may go to s%u", d->number, m->id, x->number);
 }
 
 static void check_expires(world *w, mail const *m, rcpt const *r, dom const *d, node const *x)
@@ -309,9 +337,13 @@ static void check_expires(world *w, mail const *m, rcpt const *r, dom const *d, 
   uint64_t end_us = m->arrival_us + d->route.lifetime_us;
   uint64_t since_us = later(later(w->calm_us, d->calm_us), m->arrival_true_us) + 900 * SECOND_US;
   int over = 0;
-  if (m->held || r->out || m->in_new || w->true_us < since_us || end_us + 900 * SECOND_US > w->s.now_us) return;
+  /* it does not expire while another recipient is in somebody's hands */
+  if (m->rcpts_len > 1) return;
+  if (m->held || r->out || m->in_new || w->true_us < since_us
+      || end_us + 900 * SECOND_US > w->s.now_us) return;
   if (d->route.parked) over = mercy_end_us(w, d) + 900 * SECOND_US < w->s.now_us && !d->asked;
-  else if (x->down && x->failed_us >= end_us) over = x->failed_true_us + 900 * SECOND_US < w->true_us;
+  else if (x->down && x->failed_us >= end_us)
+    over = x->failed_true_us + 900 * SECOND_US < w->true_us;
   if (over) fail(w, "d%u: %s is overdue, and does not expire", d->number, m->id);
 }
 
@@ -332,7 +364,8 @@ static void mark(unsigned char *marks, ids const *all, unsigned char mask)
 }
 
 /* What is owed stands in a list or a claim, or in new/. */
-static void check_lost(world *w, dom const *d, unsigned char const *marks, mail const *m, rcpt const *r)
+static void check_lost(world *w, dom const *d, unsigned char const *marks, mail const *m,
+                       rcpt const *r)
 {
   if (r->settled || m->in_new || marks[m->number]) return;
   fail(w, "d%u: %s is lost", d->number, m->id);
@@ -376,7 +409,7 @@ static void check_mails(world *w)
   free(of);
 }
 
-/* --- requests, and what is remembered ------------------------------------------------------------------------ */
+/* --- requests, and what is remembered -------------------------------------------------------- */
 
 static void check_request(world *w, dom const *d)
 {
@@ -386,12 +419,14 @@ static void check_request(world *w, dom const *d)
   if (w->true_us > since_us + 12 * HOUR_US) fail(w, "d%u: its flush does not end", d->number);
   if (x->calm_us == NEVER_US) return;
   since_us = later(since_us, x->calm_us);
-  if (w->true_us > since_us + bound_us(w, x)) fail(w, "d%u: its flush does not end, and s%u is well", d->number, x->number);
+  if (w->true_us > since_us + bound_us(w, x))
+    fail(w, "d%u: its flush does not end, and s%u is well", d->number, x->number);
 }
 
 static int there(dom const *d)
 {
-  return d->list.count || d->claimed || d->jobs || d->asked || d->d.at_once.count || d->d.look_again_us != NEVER_US;
+  return d->list.count || d->claimed || d->jobs || d->asked || d->d.at_once.count
+    || d->d.look_again_us != NEVER_US;
 }
 
 static void check_remembered(world *w, dom *d)
@@ -422,7 +457,7 @@ void check_all(world *w)
   for (i = 0; i < w->p->mails; i++) check_by_id(w, w->mails + i);
 }
 
-/* --- at the end --------------------------------------------------------------------------------------------------- */
+/* --- at the end ------------------------------------------------------------------------------ */
 
 static void check_done(world *w, mail const *m)
 {
@@ -431,6 +466,14 @@ static void check_done(world *w, mail const *m)
   for (i = 0; i < m->rcpts_len; i++)
     if (!m->rcpts[i].settled && !m->held)
       fail(w, "d%u: %s was not delivered in the end", m->rcpts[i].domain, m->id);
+}
+
+/* A site is remembered for the longest back-off after the last domain that led to it. */
+static void check_forgotten(world *w, node const *n, unsigned int number)
+{
+  if (!n->known || n->x.domains.count) return;
+  if (n->x.known.used_us + w->s.backoff_max_us + SECOND_US >= w->s.now_us) return;
+  fail(w, "s%u is remembered, and nothing leads there", number);
 }
 
 void check_ended(world *w)
@@ -446,7 +489,7 @@ void check_ended(world *w)
   if (w->s.quota.waiting) fail(w, "sites wait for a connection, and nothing is to be done");
   if (held_mails) return;
   for (i = 0; i < w->p->domains; i++)
-    if (w->doms[i].known && !w->doms[i].list.count) fail(w, "d%u is remembered, and nothing of it is left", (unsigned int)i);
-  for (i = 0; i < w->p->sites; i++)
-    if (w->nodes[i].known && !w->nodes[i].x.domains.count) fail(w, "s%u is remembered, and nothing leads there", (unsigned int)i);
+    if (w->doms[i].known && !w->doms[i].list.count)
+      fail(w, "d%u is remembered, and nothing of it is left", (unsigned int)i);
+  for (i = 0; i < w->p->sites; i++) check_forgotten(w, w->nodes + i, (unsigned int)i);
 }

@@ -12,7 +12,7 @@
 #define SWEEP_TURN 64
 #define FORGET_TURN 256
 
-/* --- what is known ------------------------------------------------------------------------------ */
+/* --- what is known --------------------------------------------------------------------------- */
 
 node *site_get(world *w, uint32_t number)
 {
@@ -27,7 +27,8 @@ node *site_get(world *w, uint32_t number)
   x->failures = 0;
   site_add(&w->s, &x->x, x);
   if (!x->file_down) return x;
-  site_restore(&w->s, &x->x, x->file_since_s * SECOND_US, x->file_failures, x->file_next_s * SECOND_US);
+  site_restore(&w->s, &x->x, x->file_since_s * SECOND_US, x->file_failures,
+               x->file_next_s * SECOND_US);
   x->down = 1;
   x->failures = x->file_failures;
   x->next_us = x->x.health.next_us;
@@ -67,14 +68,15 @@ static void learn(world *w, node *x, mail const *m)
   quota_forget(&w->s.quota, from);
 }
 
-/* --- lists ------------------------------------------------------------------------------------------ */
+/* --- lists ----------------------------------------------------------------------------------- */
 
 static uint64_t oldest_of(world const *w, ids const *all)
 {
   uint64_t oldest_us = NEVER_US;
   size_t i;
   for (i = 0; i < all->count; i++)
-    if (w->mails[all->items[i]].arrival_us < oldest_us) oldest_us = w->mails[all->items[i]].arrival_us;
+    if (w->mails[all->items[i]].arrival_us < oldest_us)
+      oldest_us = w->mails[all->items[i]].arrival_us;
   return oldest_us;
 }
 
@@ -149,7 +151,7 @@ void list_known(world *w, dom *d)
   orders(w);
 }
 
-/* --- requests by id ------------------------------------------------------------------------------- */
+/* --- requests by id -------------------------------------------------------------------------- */
 
 static void by_id_tried(world *w, mail *m)
 {
@@ -208,7 +210,7 @@ void request(world *w, dom *d)
   orders(w);
 }
 
-/* --- jobs: out ------------------------------------------------------------------------------------------ */
+/* --- jobs: out ------------------------------------------------------------------------------- */
 
 static uint32_t number_of(char const *id)
 {
@@ -254,7 +256,7 @@ static void job_out(world *w, job *j, agent *a)
   if (j->from_dom) j->from_load = domain_job_out(&j->from_dom->d, &a->c);
 }
 
-/* --- jobs: back ----------------------------------------------------------------------------------------- */
+/* --- jobs: back ------------------------------------------------------------------------------ */
 
 void job_answer(world *w, job *j, size_t i, enum settled settled, int was_cut)
 {
@@ -308,8 +310,11 @@ static void take_back(world *w, job *j, dom *d, enum came came)
   if (came == CAME_CUT && found == DEFERRED && j->from && j->from->kind == PASS_FLUSH
    && domain_cut(&d->d, j->from, j->m->id, j->m->bytes)) return;
   if (!record(w, d, j->from, j->m->number, (found & UNTRIED) != 0)) j->m->keep_new = 1;
+  /* All that was tried since is tried anew with it. */
+  if ((found & ASKED_MEANWHILE) && j->cause != CAUSE_DUE) d->requests++;
   if (found & ASKED_MEANWHILE) domain_requested_meanwhile(&w->s, &d->d, j->m->id, j->cause);
-  else if (came == CAME_AGAIN && (found & UNTRIED)) domain_try(&w->s, &d->d, j->m->id, again_cause(j));
+  else if (came == CAME_AGAIN && (found & UNTRIED))
+    domain_try(&w->s, &d->d, j->m->id, again_cause(j));
   orders(w);
 }
 
@@ -353,7 +358,7 @@ void job_back(world *w, job *j, enum came came)
   free(j);
 }
 
-/* --- new messages ----------------------------------------------------------------------------------------- */
+/* --- new messages ---------------------------------------------------------------------------- */
 
 typedef struct fresh
 {
@@ -371,7 +376,8 @@ static agent *fresh_agent(world *w, fresh *f, dom *d)
   agent *a = 0;
   enum choice choice = sched_choose(&w->s, &d->d, account, 0, 0, &c);
   if (choice == CHOICE_CONNECTION) a = c->owner;
-  else if (choice == CHOICE_CONNECT && w->connecting_until_us > w->true_us) sched_not_connected(&w->s, w->connecting);
+  else if (choice == CHOICE_CONNECT && w->connecting_until_us > w->true_us)
+    sched_not_connected(&w->s, w->connecting);
   else if (choice == CHOICE_CONNECT)
   {
     check_connect(w, d, x, account);
@@ -389,7 +395,8 @@ static void fresh_send(world *w, fresh *f, dom *first, agent *a)
   {
     rcpt *r = f->m->rcpts + i;
     dom *d = w->doms + r->domain;
-    if (f->seen[i] || d->d.site != first->d.site || d->route.parked || r->attempts || r->out) continue;
+    if (f->seen[i] || d->d.site != first->d.site || d->route.parked || r->attempts || r->out)
+      continue;
     job_add(w, j, r);
     f->seen[i] = 1;
   }
@@ -419,15 +426,15 @@ void mail_new(world *w, mail *m)
   size_t i;
   if (m->jobs || m->held) return;
   for (i = 0; i < m->rcpts_len; i++)
-    if (m->rcpts[i].settled || m->rcpts[i].out) f.seen[i] = 1;
+    if (m->rcpts[i].settled) f.seen[i] = 1;
     else domain_get(w, m->rcpts[i].domain);
   for (i = 0; i < m->rcpts_len; i++)
     if (!f.seen[i]) fresh_see_to(w, &f, i);
   for (i = 0; i < m->rcpts_len; i++)
   {
     dom *d = w->doms + m->rcpts[i].domain;
-    if (!f.noted[i]) missed |= !m->rcpts[i].settled && m->rcpts[i].out && !m->jobs;
-    else if (list_add(w, d, m->number)) domain_waits(&w->s, &d->d, 1);
+    if (!f.noted[i]) continue;
+    if (list_add(w, d, m->number)) domain_waits(&w->s, &d->d, 1);
     else missed = 1;
   }
   m->keep_new = missed;
@@ -435,7 +442,7 @@ void mail_new(world *w, mail *m)
   orders(w);
 }
 
-/* --- from a list ---------------------------------------------------------------------------------------------- */
+/* --- from a list ----------------------------------------------------------------------------- */
 
 static int ahead(world const *w, uint64_t us)
 {
@@ -444,7 +451,8 @@ static int ahead(world const *w, uint64_t us)
 
 static attempt attempt_of(world const *w, rcpt const *r)
 {
-  return (attempt){ .count = r->attempts, .last_us = r->last_us, .ahead = ahead(w, r->last_us), .cut = r->cut };
+  return (attempt){ .count = r->attempts, .last_us = r->last_us, .ahead = ahead(w, r->last_us),
+    .cut = r->cut };
 }
 
 static int owed_behind(dom const *d, rcpt const *r)
@@ -509,7 +517,8 @@ static unsigned int collect(world *w, job *j, dom *d)
 static void busy_later(world *w, dom *d, job const *j)
 {
   if (j->m->jobs) return;
-  if (j->cause == CAUSE_FLUSH_ANEW || (j->from && j->from->kind == PASS_FLUSH)) domain_look_again(&w->s, &d->d);
+  if (j->cause == CAUSE_FLUSH_ANEW || (j->from && j->from->kind == PASS_FLUSH))
+    domain_look_again(&w->s, &d->d);
   else if (j->cause == CAUSE_DUE) domain_deferred(&w->s, &d->d, w->s.now_us, 1);
 }
 
@@ -574,7 +583,7 @@ static void deliver_listed(world *w, dom *d, agent *a, char const *id, pass *fro
   if (cause == CAUSE_BY_ID && !out) by_id_tried(w, m);
 }
 
-/* --- orders -------------------------------------------------------------------------------------------------- */
+/* --- orders ---------------------------------------------------------------------------------- */
 
 static void drop_do(world *w, dom *d)
 {
@@ -725,7 +734,7 @@ void orders(world *w)
   w->draining = 0;
 }
 
-/* --- looks ------------------------------------------------------------------------------------------------------ */
+/* --- looks ----------------------------------------------------------------------------------- */
 
 /* 1: there is more. */
 int sweep(world *w)
@@ -779,7 +788,8 @@ int warn(world *w)
   w->steps++;
   note(w, "warn", d->number, 0);
   unseen_note(w);
-  if (!d->route.delaywarning_us) fail(w, "d%u: looked through for warnings that nobody wants", d->number);
+  if (!d->route.delaywarning_us)
+    fail(w, "d%u: looked through for warnings that nobody wants", d->number);
   to_us = opened ? domain_warn_begin(&w->s, &d->d) : 0;
   if (opened) warn_each(w, d, &d->list, to_us);
   if (opened) warn_each(w, d, &d->claim, to_us);
@@ -815,7 +825,7 @@ int forget(world *w)
   return sched_forget_more(&w->s);
 }
 
-/* --- the end of the scheduler ---------------------------------------------------------------------------------------- */
+/* --- the end of the scheduler ---------------------------------------------------------------- */
 
 /* Its agents go on with what they have begun. */
 static void orphan(world *w, job *j)

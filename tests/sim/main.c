@@ -88,7 +88,8 @@ static double seconds(void)
 static void sum_print(sums const *all, double took)
 {
   printf("# %llu runs, %llu events and orders, %llu tries, %.1f s of CPU, %.2f million a second, trace %016llx\n",
-         (unsigned long long)all->runs, (unsigned long long)all->steps, (unsigned long long)all->tries, took,
+         (unsigned long long)all->runs, (unsigned long long)all->steps,
+           (unsigned long long)all->tries, took,
          (double)all->steps / took / 1e6, (unsigned long long)all->hash);
 }
 
@@ -113,7 +114,8 @@ int main(int argc, char **argv)
     default: usage();
   }
   do one(seed++, verbose, &all);
-  while (all.failures < (unsigned int)most_failures && (n ? --n : seconds() - began < TEST_SECONDS));
+  while (all.failures < (unsigned int)most_failures && (n ? --n : seconds() - began < TEST_SECONDS))
+    ;
   sum_print(&all, seconds() - began);
   if (!verbose) repeats(seed - 1);
   CHECK("all worlds go well", !all.failures);

@@ -29,7 +29,7 @@ static int over(node const *x)
   return x->open >= LIMIT;
 }
 
-/* --- its beginning and end --------------------------------------------------------------------- */
+/* --- its beginning and end ------------------------------------------------------------------- */
 
 static agent *agent_take(world *w)
 {
@@ -97,7 +97,8 @@ void agent_end(world *w, agent *a, enum came came)
   }
   a->first = a->last = 0;
   site_wake(&w->s, &a->x->x);
-  if (a->c.loads.count) fail(w, "connection %llu ends and carries mail", (unsigned long long)a->number);
+  if (a->c.loads.count)
+    fail(w, "connection %llu ends and carries mail", (unsigned long long)a->number);
   a->next = w->agents_free;
   w->agents_free = a;
 }
@@ -143,7 +144,7 @@ void agent_give_up(world *w, agent *a)
   refused(w, a);
 }
 
-/* --- messages ------------------------------------------------------------------------------------ */
+/* --- messages -------------------------------------------------------------------------------- */
 
 void agent_give(world *w, agent *a, job *j)
 {
@@ -214,7 +215,7 @@ void agent_stuck(world *w, agent *a)
   while (a->live && a->up && a->first && a->first->next) came_back(w, a, a->last, CAME_AGAIN);
 }
 
-/* --- what the site says --------------------------------------------------------------------------- */
+/* --- what the site says ---------------------------------------------------------------------- */
 
 static enum settled verdict(world *w, agent *a, job *j, rcpt const *r)
 {
@@ -304,7 +305,8 @@ static void came_up(world *w, agent *a)
   note(w, "up", a->x->number, a->number);
   sched_answered(&w->s, &a->c, &was_down);
   if (was_down != a->x->down)
-    fail(w, "site s%u was%s down, and the scheduler says the other", a->x->number, a->x->down ? "" : " not");
+    fail(w, "site s%u was%s down, and the scheduler says the other", a->x->number,
+         a->x->down ? "" : " not");
   a->x->down = 0;
   file_write(w, a->x);
   orders(w);
@@ -314,7 +316,8 @@ static void came_up(world *w, agent *a)
 static void reached(world *w, agent *a)
 {
   enum mode mode = a->x->mode;
-  if (a->doomed || mode == MODE_DEAD || (mode == MODE_LIMITED && over(a->x)) || !chance(w, a, 300)) refused(w, a);
+  if (a->doomed || mode == MODE_DEAD || (mode == MODE_LIMITED && over(a->x)) || !chance(w, a, 300))
+    refused(w, a);
   else if (mode == MODE_MUTE)
   {
     a->doomed = 1;

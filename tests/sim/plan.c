@@ -15,7 +15,7 @@ uint64_t roll(uint64_t seed, uint64_t a, uint64_t b, uint64_t c)
   return z ^ z >> 31;
 }
 
-/* --- numbers in their order, for the plan alone ------------------------------------------------- */
+/* --- numbers in their order, for the plan alone ---------------------------------------------- */
 
 static uint64_t drawn;
 
@@ -41,13 +41,14 @@ static uint64_t some_time(plan const *p)
 static deed *deed_add(plan *p, enum deed_kind kind, uint64_t at_us)
 {
   deed *d;
-  if (!(p->count & (p->count + 1))) p->deeds = realloc(p->deeds, (2 * p->count + 2) * sizeof *p->deeds);
+  if (!(p->count & (p->count + 1)))
+    p->deeds = realloc(p->deeds, (2 * p->count + 2) * sizeof *p->deeds);
   d = p->deeds + p->count++;
   *d = (deed){ .kind = kind, .at_us = at_us };
   return d;
 }
 
-/* --- what happens ---------------------------------------------------------------------------------- */
+/* --- what happens ---------------------------------------------------------------------------- */
 
 static void mails_come(plan *p, uint64_t at_us, uint32_t domain_of, uint64_t n)
 {
@@ -201,7 +202,8 @@ void plan_make(plan *p, uint64_t seed, uint32_t profile)
   else plan_small(p);
 }
 
-void plan_route(plan const *p, uint32_t of_domain, uint64_t n, uint32_t *to_site, domain_route *route)
+void plan_route(plan const *p, uint32_t of_domain, uint64_t n, uint32_t *to_site,
+                domain_route *route)
 {
   uint64_t r = roll(p->seed, of_domain, 5, n);
   *to_site = n ? (uint32_t)(r % p->sites) : of_domain % p->sites;
@@ -215,17 +217,19 @@ void plan_route(plan const *p, uint32_t of_domain, uint64_t n, uint32_t *to_site
   if (route->held) route->parked = 1;
 }
 
-/* --- shown --------------------------------------------------------------------------------------------- */
+/* --- shown ----------------------------------------------------------------------------------- */
 
 static char const *const kinds[] =
 {
-  "mail", "flush", "by-id", "site", "clock back", "clock forward", "restart", "route", "pause", "no connection",
+  "mail", "flush", "by-id", "site", "clock back", "clock forward", "restart", "route", "pause",
+    "no connection",
   "list stuck", "unrecorded", "hold"
 };
 
 static char const *const modes[] =
 {
-  "up", "slow", "dead", "mute", "silent", "limited", "limited, 421", "defers", "lossy", "vain", "421"
+  "up", "slow", "dead", "mute", "silent", "limited", "limited, 421", "defers", "lossy", "vain",
+    "421"
 };
 
 static void deed_print(plan const *p, deed const *d)
@@ -234,9 +238,11 @@ static void deed_print(plan const *p, deed const *d)
   if (d->kind == DEED_MAIL) printf(" m%u for d%u (s%u)", d->a, d->b, d->b % p->sites);
   else if (d->kind == DEED_BY_ID || d->kind == DEED_HOLD) printf(" m%u", d->a);
   else if (d->kind == DEED_SITE) printf(" s%u %s", d->a, modes[d->b]);
-  else if (d->kind == DEED_FLUSH || d->kind == DEED_ROUTE || d->kind == DEED_UNRECORDED) printf(" d%u", d->a);
+  else if (d->kind == DEED_FLUSH || d->kind == DEED_ROUTE || d->kind == DEED_UNRECORDED)
+    printf(" d%u", d->a);
   else if (d->kind == DEED_STUCK) printf(" d%u%s", d->a, d->b ? ", obstructed" : "");
-  else if (d->kind == DEED_CONNECTING) printf(" %s", d->a == CONNECTING_SHORT ? "short" : "backlog");
+  else if (d->kind == DEED_CONNECTING)
+    printf(" %s", d->a == CONNECTING_SHORT ? "short" : "backlog");
   if (d->kind == DEED_ROUTE) printf(" number %llu", (unsigned long long)d->n);
   else if (d->n) printf(" %.6f s", (double)d->n / 1e6);
   putchar('\n');
@@ -256,13 +262,16 @@ void plan_print(plan const *p)
 {
   size_t i;
   uint32_t n;
-  printf("#   %u sites, %u domains, %u connections, back-off %.0f to %.0f s, end %.6f\n", p->sites, p->domains,
-         p->total, (double)p->backoff_min_us / 1e6, (double)p->backoff_max_us / 1e6, (double)p->end_us / 1e6);
+  printf("#   %u sites, %u domains, %u connections, back-off %.0f to %.0f s, end %.6f\n",
+         p->sites, p->domains,
+         p->total, (double)p->backoff_min_us / 1e6, (double)p->backoff_max_us / 1e6,
+           (double)p->end_us / 1e6);
   for (n = 0; n < p->domains; n++)
   {
     for (i = 0; i < p->count; i++)
       if ((p->deeds[i].kind == DEED_MAIL && p->deeds[i].b == n)
-       || (p->deeds[i].kind != DEED_SITE && p->deeds[i].kind != DEED_MAIL && p->deeds[i].a == n)) break;
+       || (p->deeds[i].kind != DEED_SITE && p->deeds[i].kind != DEED_MAIL
+           && p->deeds[i].a == n)) break;
     if (i < p->count) route_print(p, n);
   }
   for (i = 0; i < p->count; i++) deed_print(p, p->deeds + i);

@@ -15,7 +15,7 @@
 #define WELL_US (310 * SECOND_US)
 #define CHECK_US (5 * MINUTE_US)
 
-/* --- small things ----------------------------------------------------------------------------- */
+/* --- small things ---------------------------------------------------------------------------- */
 
 void ids_add(ids *all, uint32_t id)
 {
@@ -48,7 +48,8 @@ void fail(world *w, char const *format, ...)
   va_start(args, format);
   len = vsnprintf(w->failed, sizeof w->failed, format, args);
   va_end(args);
-  snprintf(w->failed + len, sizeof w->failed - (size_t)len, " (at %.6f s)", (double)w->true_us / 1e6);
+  snprintf(w->failed + len, sizeof w->failed - (size_t)len, " (at %.6f s)",
+           (double)w->true_us / 1e6);
 }
 
 static void hash_in(world *w, uint64_t n)
@@ -64,7 +65,8 @@ void note(world *w, char const *what, uint64_t a, uint64_t b)
   hash_in(w, a);
   hash_in(w, b);
   if (w->verbose)
-    printf("# %14.6f %s %llu %llu\n", (double)w->true_us / 1e6, what, (unsigned long long)a, (unsigned long long)b);
+    printf("# %14.6f %s %llu %llu\n", (double)w->true_us / 1e6, what, (unsigned long long)a,
+           (unsigned long long)b);
 }
 
 uint64_t clock_us(world const *w)
@@ -82,7 +84,7 @@ void unquiet(world *w)
   calm_after(w, 0);
 }
 
-/* --- events ------------------------------------------------------------------------------------- */
+/* --- events ---------------------------------------------------------------------------------- */
 
 static int before(event const *a, event const *b)
 {
@@ -91,7 +93,8 @@ static int before(event const *a, event const *b)
 
 void at(world *w, uint64_t in_us, enum event_kind kind, void *what, uint64_t serial)
 {
-  event e = { .at_us = w->true_us + in_us, .order = ++w->order, .kind = kind, .serial = serial, .what = what };
+  event e = { .at_us = w->true_us + in_us, .order = ++w->order, .kind = kind, .serial = serial,
+    .what = what };
   size_t i = w->heap_count++;
   if (w->heap_count > w->heap_room)
   {
@@ -120,7 +123,7 @@ static event event_take(world *w)
   return first;
 }
 
-/* --- the scheduler begins and ends ------------------------------------------------------------------ */
+/* --- the scheduler begins and ends ----------------------------------------------------------- */
 
 static void clock_read(world *w)
 {
@@ -176,7 +179,7 @@ static void scheduler_begin(world *w)
   new_look(w);
 }
 
-/* --- deeds -------------------------------------------------------------------------------------------- */
+/* --- deeds ----------------------------------------------------------------------------------- */
 
 static void rcpt_add(world *w, mail *m, uint32_t to)
 {
@@ -251,7 +254,7 @@ static void reroute(world *w, dom *d, uint64_t n)
   plan_route(w->p, d->number, n, &to, &route);
   if (w->healed) route.held = 0;
   if (d->route.parked != route.parked) d->parked_true_us = w->true_us;
-  d->calm_us = w->true_us;
+  d->calm_us = w->true_us + WELL_US; /* what is out at the old site keeps its pass */
   d->to = to;
   d->route = route;
   if (!d->known || w->stopped) return;
@@ -323,7 +326,7 @@ static void deed_do(world *w, deed const *e)
   }
 }
 
-/* --- all is well ---------------------------------------------------------------------------------------- */
+/* --- all is well ----------------------------------------------------------------------------- */
 
 static void heal(world *w)
 {
@@ -347,7 +350,7 @@ static void heal(world *w)
   }
 }
 
-/* --- what comes by itself ------------------------------------------------------------------------------- */
+/* --- what comes by itself -------------------------------------------------------------------- */
 
 static void minute(world *w)
 {
@@ -434,7 +437,7 @@ static void event_do(world *w, event const *e)
   }
 }
 
-/* --- the loop ----------------------------------------------------------------------------------------------- */
+/* --- the loop -------------------------------------------------------------------------------- */
 
 static int ticks(world *w)
 {

@@ -3,10 +3,11 @@
  *
  *     scale [-d DOMAINS] [-r MESSAGES_A_DAY] [-t SECONDS]
  *
- * At first a message waits for each domain, and its site was down when it was last heard of.  Then mail
- * comes at its rate, half of it for a thousand of the domains.  A tenth of the sites refuse, one of a
- * hundred hangs, one message of a hundred is deferred.  As much of a day is simulated as takes so many
- * seconds.  What is measured is the time spent inside of the scheduler, not this world's.
+ * At first a message waits for each domain, and its site was down when it was last heard of.  Then
+ * mail comes at its rate, half of it for a thousand of the domains.  A tenth of the sites refuse,
+ * one of a hundred hangs, one message of a hundred is deferred.  As much of a day is simulated as
+ * takes so many seconds.  What is measured is the time spent inside of the scheduler, not this
+ * world's.
  */
 
 #include <malloc.h>
@@ -92,7 +93,7 @@ static domain_route const route = {
   .lifetime_us = 5 * DAY_US, .delaywarning_us = 4 * 3600 * SECOND_US, .concurrency = 20
 };
 
-/* --- time in the scheduler ----------------------------------------------------------------------- */
+/* --- time in the scheduler ------------------------------------------------------------------- */
 
 static uint64_t spent, spent_forgetting, entered, overhead, calls;
 
@@ -147,7 +148,7 @@ static void overhead_measure(void)
   overhead = least;
 }
 
-/* --- small things ------------------------------------------------------------------------------------ */
+/* --- small things ---------------------------------------------------------------------------- */
 
 static uint64_t roll(uint64_t a, uint64_t b)
 {
@@ -232,11 +233,11 @@ static event event_take(void)
   return first;
 }
 
-/* --- counts -------------------------------------------------------------------------------------------- */
+/* --- counts ---------------------------------------------------------------------------------- */
 
 static uint64_t accepted, sent, deferred, tries, connects, failures, orders_done, most_known;
 
-/* --- what is known ---------------------------------------------------------------------------------------- */
+/* --- what is known --------------------------------------------------------------------------- */
 
 static uint32_t site_of(uint32_t number)
 {
@@ -283,7 +284,7 @@ static dom *domain_get(uint32_t number)
   return d;
 }
 
-/* --- jobs ---------------------------------------------------------------------------------------------------- */
+/* --- jobs ------------------------------------------------------------------------------------ */
 
 static void orders(void);
 
@@ -411,7 +412,7 @@ static void agent_event(agent *a)
   }
 }
 
-/* --- orders ------------------------------------------------------------------------------------------------------ */
+/* --- orders ---------------------------------------------------------------------------------- */
 
 static void try(dom *d, agent *a, uint32_t m, pass *from, enum cause cause)
 {
@@ -506,7 +507,7 @@ static void orders(void)
   while (order_next(&o)) order_do(&o);
 }
 
-/* --- mail comes ------------------------------------------------------------------------------------------------------ */
+/* --- mail comes ------------------------------------------------------------------------------ */
 
 static void mail_comes(uint32_t to)
 {
@@ -537,7 +538,7 @@ static void mail_comes(uint32_t to)
   else wait_in_list(d, 0, m, 1);
 }
 
-/* --- the loop ---------------------------------------------------------------------------------------------------------- */
+/* --- the loop -------------------------------------------------------------------------------- */
 
 static void ticks(void)
 {
@@ -618,11 +619,13 @@ static void fill(void)
     site *x = site_get(i);
     site_restore(&s, x, now_us - 3600 * SECOND_US, 4, now_us + roll(i, 9) % (3600 * SECOND_US));
   }
-  printf("%u sites: %.0f octets each\n", sites, (double)(mallinfo2().uordblks + mallinfo2().hblkhd - before) / sites);
+  printf("%u sites: %.0f octets each\n", sites,
+         (double)(mallinfo2().uordblks + mallinfo2().hblkhd - before) / sites);
   before = mallinfo2().uordblks + mallinfo2().hblkhd;
   for (i = 0; i < domains; i++) domain_get(i);
   printf("%u domains: %.0f octets each, of them %zu this world's\n", domains,
-         (double)(mallinfo2().uordblks + mallinfo2().hblkhd - before) / domains, sizeof(dom) - sizeof(domain));
+         (double)(mallinfo2().uordblks + mallinfo2().hblkhd - before) / domains,
+           sizeof(dom) - sizeof(domain));
   for (i = 0; i < domains; i++) wait_in_list(doms[i], 0, mail_new(i), 1);
   loop();
 }
@@ -643,7 +646,8 @@ static void day(double most_s)
   unsigned int n = 0;
   while (now_us < BEGIN_US + DAY_US && (++n % 256 || cpu() - began < most_s))
   {
-    now_us = next_event_us(mail_us) + 500; /* a turn of the loop takes its time, and what comes meanwhile is together */
+    /* a turn of the loop takes its time, and what comes meanwhile is together */
+    now_us = next_event_us(mail_us) + 500;
     in(); sched_now(&s, now_us); out();
     for (; mail_us <= now_us; mail_us += gap_us)
     {
@@ -671,9 +675,11 @@ static void tell(double cycle_ns, double took)
   printf("%.2f hours in %.0f s of CPU, %.0f messages came, %.0f sent, %.0f deferred, %.0f tries\n", hours, took, messages,
          (double)sent, (double)deferred, (double)tries);
   printf("%.0f connections, %.0f failures of sites, %.0f orders; at most %.0f domains known, now %zu, and %zu sites\n",
-         (double)connects, (double)failures, (double)orders_done, (double)most_known, s.domains.row.count, s.sites.row.count);
+         (double)connects, (double)failures, (double)orders_done, (double)most_known,
+           s.domains.row.count, s.sites.row.count);
   printf("the scheduler: %.0f ns a message that came, %.0f ns a try, %.1f calls a try; of it forgetting: %.0f ns a message\n",
-         (double)spent * cycle_ns / messages, (double)spent * cycle_ns / (double)tries, (double)calls / (double)tries,
+         (double)spent * cycle_ns / messages, (double)spent * cycle_ns / (double)tries,
+           (double)calls / (double)tries,
          (double)spent_forgetting * cycle_ns / messages);
   printf("a day of %.0f messages: %.0f s of the scheduler\n", (double)a_day,
          (double)spent * cycle_ns / 1e9 * 24 / hours);
@@ -689,7 +695,8 @@ int main(int argc, char **argv)
     case 'd': domains = (uint32_t)strtoul(optarg, 0, 10); break;
     case 'r': a_day = strtoull(optarg, 0, 10); break;
     case 't': most_s = strtod(optarg, 0); break;
-    default: fputs("usage: scale [-d DOMAINS] [-r MESSAGES_A_DAY] [-t SECONDS]\n", stderr); return 100;
+    default: fputs("usage: scale [-d DOMAINS] [-r MESSAGES_A_DAY] [-t SECONDS]\n",
+                   stderr); return 100;
   }
   sites = domains / 3 + 1;
   doms = calloc(domains, sizeof *doms);

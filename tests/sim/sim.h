@@ -2,8 +2,8 @@
 #define TESTS_SIM_H
 
 /*
- * A world for the scheduler: sites, mail, a clock, and hands that do what it says, all in memory and
- * in virtual time.
+ * A world for the scheduler: sites, mail, a clock, and hands that do what it says, all in memory
+ * and in virtual time.
  *
  * What happens is a list of deeds made from a seed.  Whatever else is left to chance hangs on the
  * seed and on what it is about, never on what was drawn before: so a list with some deeds taken out
@@ -23,7 +23,7 @@
 #define HOUR_US (60 * MINUTE_US)
 #define DAY_US (24 * HOUR_US)
 
-/* --- deeds ------------------------------------------------------------------------------------- */
+/* --- deeds ----------------------------------------------------------------------------------- */
 
 enum deed_kind
 {
@@ -37,7 +37,8 @@ enum deed_kind
   DEED_ROUTE,                /* domain a gets the route of the number n */
   DEED_PAUSE,                /* something is short for n */
   DEED_CONNECTING,           /* no connection can be had for n: of kind a */
-  DEED_STUCK,                /* the list of domain a cannot be claimed or given back for n; b: it is obstructed */
+  /* the list of domain a cannot be claimed or given back for n; b: it is obstructed */
+  DEED_STUCK,
   DEED_UNRECORDED,           /* nothing can be recorded in it for n */
   DEED_HOLD,                 /* an operator puts message a aside for n */
   DEED_KINDS
@@ -73,9 +74,10 @@ extern void plan_print(plan const *p);
 /* A number that hangs on these alone. */
 extern uint64_t roll(uint64_t seed, uint64_t a, uint64_t b, uint64_t c);
 /* The route of this number. */
-extern void plan_route(plan const *p, uint32_t of_domain, uint64_t n, uint32_t *to_site, domain_route *route);
+extern void plan_route(plan const *p, uint32_t of_domain, uint64_t n, uint32_t *to_site,
+                       domain_route *route);
 
-/* --- the world ------------------------------------------------------------------------------------ */
+/* --- the world ------------------------------------------------------------------------------- */
 
 enum mode
 {
@@ -101,7 +103,8 @@ typedef struct rcpt
 {
   uint32_t domain;
   enum settled settled;
-  int out;                   /* somebody has it in hand: a job, or an agent that outlived its scheduler */
+  /* somebody has it in hand: a job, or an agent that outlived its scheduler */
+  int out;
   int cut;                   /* last */
   int warned;
   uint64_t attempts;
@@ -120,7 +123,8 @@ typedef struct mail
   int keep_new;              /* nor will it when its jobs are back */
   int noted;                 /* in the list of what is in new/ */
   int held;                  /* put aside */
-  int unseen;                /* it stood in no list, or was put aside, while its domain was looked through */
+  /* it stood in no list, or was put aside, while its domain was looked through */
+  int unseen;
   int poison;                /* connections end with it */
   uint64_t arrival_us;
   uint64_t arrival_true_us;
@@ -221,7 +225,8 @@ struct agent
   connection c;
   agent *next;               /* of those that are free */
   node *x;
-  uint64_t serial;           /* a new one for each connection made; events of an older one are void */
+  /* a new one for each connection made; events of an older one are void */
+  uint64_t serial;
   uint64_t number;
   int live;
   int up;
@@ -297,7 +302,7 @@ extern void ids_add(ids *all, uint32_t id);
 extern void ids_free(ids *all);
 extern void ids_move(ids *to, ids *from);
 
-/* --- run.c --------------------------------------------------------------------------------------------- */
+/* --- run.c ----------------------------------------------------------------------------------- */
 
 typedef struct outcome
 {
@@ -314,7 +319,7 @@ extern void fail(world *w, char const *format, ...) __attribute__((format(printf
 extern void note(world *w, char const *what, uint64_t a, uint64_t b);
 extern void unquiet(world *w);
 
-/* --- hands.c -------------------------------------------------------------------------------------------- */
+/* --- hands.c --------------------------------------------------------------------------------- */
 
 extern dom *domain_get(world *w, uint32_t number);
 extern node *site_get(world *w, uint32_t number);
@@ -333,7 +338,7 @@ extern void list_known(world *w, dom *d);
 extern void pause_for(world *w, uint64_t us);
 extern source *source_of(world *w, mail const *m);
 
-/* --- peer.c ----------------------------------------------------------------------------------------------- */
+/* --- peer.c ---------------------------------------------------------------------------------- */
 
 extern agent *agent_new(world *w, node *x, source *account);
 extern void agent_give(world *w, agent *a, job *j);
@@ -343,7 +348,7 @@ extern void agent_stuck(world *w, agent *a);
 extern void agents_flush(world *w);
 extern void agent_give_up(world *w, agent *a);
 
-/* --- checks.c ------------------------------------------------------------------------------------------------ */
+/* --- checks.c -------------------------------------------------------------------------------- */
 
 extern void check_try(world *w, agent *a, job const *j);
 extern void check_connect(world *w, dom *d, node *x, source *account);
@@ -356,7 +361,7 @@ extern void check_all(world *w);
 extern void check_ended(world *w);
 extern uint64_t check_backoff(plan const *p, uint64_t n);
 
-/* --- shrink.c -------------------------------------------------------------------------------------------------- */
+/* --- shrink.c -------------------------------------------------------------------------------- */
 
 /* Takes out of it what it fails without. */
 extern void shrink(plan *p, outcome *o, unsigned int seconds);

@@ -36,6 +36,9 @@ static void check_down(void)
   CHECK("not before its time", h.next_us == NOW + MIN && !health_open(&h, NOW + MIN - 1) && health_open(&h, NOW + MIN));
   CHECK("rests, whoever asks", health_rest_us(&h, NOW) == NOW + BACKOFF_REST_US
     && health_rest_us(&h, NOW + BACKOFF_REST_US - 1) && !health_rest_us(&h, NOW + BACKOFF_REST_US));
+  h.next_us = NOW + SECOND;
+  CHECK("no longer than unasked", health_rest_us(&h, NOW) == NOW + SECOND && !health_rest_us(&h, NOW + SECOND));
+  h.next_us = NOW + MIN;
   CHECK("asked for: its back-off stays", !fails(NOW + 10 * SECOND) && h.next_us == NOW + MIN && h.failures == 1);
   CHECK("asked for: it has failed now", h.failed_us == NOW + 10 * SECOND && health_rest_us(&h, NOW + 12 * SECOND));
   CHECK("due: fails again", fails(NOW + MIN) && h.failures == 2 && h.next_us == NOW + MIN + 2 * MIN);

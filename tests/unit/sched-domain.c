@@ -51,7 +51,8 @@ static void check_due(void)
   {
     due_case const *t = dues + i;
     pass p = { .kind = (enum pass_kind)t->kind, .begun_us = NOW_US, .requested_us = NOW_US };
-    attempt a = { .count = t->count, .last_us = AFTER(t->last_s), .ahead = t->ahead, .cut = t->cut };
+    attempt a = { .count = t->count, .last_us = AFTER(t->last_s), .ahead = t->ahead,
+      .cut = t->cut };
     int due;
     begin();
     due = attempt_due(&s, &d, t->kind == -1 ? 0 : &p, t->cause, &a);
@@ -115,7 +116,8 @@ static void check_requests(void)
   domain_listed(&s, &d, NOW_US);
   domain_request(&s, &d);
   hands();
-  CHECK("a request claims the list", seen[ORDER_CLAIM] == 1 && d.pass && d.pass->kind == PASS_FLUSH);
+  CHECK("a request claims the list", seen[ORDER_CLAIM] == 1 && d.pass
+        && d.pass->kind == PASS_FLUSH);
   CHECK("whatever its site's state", domain_forced(&d) && domain_urgent(&d));
   sched_now(&s, AFTER(1));
   domain_request(&s, &d);
@@ -123,7 +125,8 @@ static void check_requests(void)
   CHECK("one more while it is under way waits", !seen[ORDER_CLAIM] && d.request_pending);
   domain_read_through(&s, &d, 0);
   hands();
-  CHECK("and is carried out after it", seen[ORDER_SETTLE] == 1 && seen[ORDER_CLAIM] == 1 && !seen[ORDER_REQUEST_OVER]
+  CHECK("and is carried out after it", seen[ORDER_SETTLE] == 1 && seen[ORDER_CLAIM] == 1
+        && !seen[ORDER_REQUEST_OVER]
         && d.pass && d.pass->requested_us == AFTER(1));
   domain_read_through(&s, &d, 0);
   hands();
@@ -136,7 +139,8 @@ static void check_nothing(void)
   claim_how = CLAIM_NOTHING;
   domain_request(&s, &d);
   hands();
-  CHECK("nothing waits: no connection", seen[ORDER_REQUEST_OVER] == 1 && !d.ready.row && !x.runnable.row);
+  CHECK("nothing waits: no connection", seen[ORDER_REQUEST_OVER] == 1 && !d.ready.row
+        && !x.runnable.row);
   begin();
   route_set(&d, (domain_route){ .held = 1, .parked = 1 });
   domain_listed(&s, &d, NOW_US);
@@ -154,7 +158,8 @@ static void check_nothing(void)
   domain_listed(&s, &d, NOW_US);
   domain_request(&s, &d);
   hands();
-  CHECK("obstructed: a minute later", d.request_open && d.look_again_us == AFTER(60) && d.timer.at_us == AFTER(60));
+  CHECK("obstructed: a minute later", d.request_open && d.look_again_us == AFTER(60)
+        && d.timer.at_us == AFTER(60));
 }
 
 static void check_rest(void)
@@ -193,10 +198,12 @@ static void check_meanwhile(void)
   begin();
   domain_listed(&s, &d, NOW_US);
   domain_requested_meanwhile(&s, &d, "m", CAUSE_DUE);
-  CHECK("out unasked: at once", domain_next(&s, &d, id, &cause) == NEXT_ID && cause == CAUSE_FLUSH_ANEW && !strcmp(id, "m"));
+  CHECK("out unasked: at once", domain_next(&s, &d, id, &cause) == NEXT_ID
+        && cause == CAUSE_FLUSH_ANEW && !strcmp(id, "m"));
   domain_requested_meanwhile(&s, &d, "m", CAUSE_FLUSH);
   hands();
-  CHECK("out since it was requested: anew", seen[ORDER_CLAIM] == 1 && d.claim == PASS_FLUSH && !d.at_once.count);
+  CHECK("out since it was requested: anew", seen[ORDER_CLAIM] == 1 && d.claim == PASS_FLUSH
+        && !d.at_once.count);
 }
 
 static void check_at_once(void)
@@ -228,7 +235,8 @@ static void check_parked(void)
   route_set(&d, parked());
   CHECK("the first parked mail", domain_listed(&s, &d, NOW_US) && !domain_waits(&s, &d, 1));
   domain_open(&s, &d);
-  CHECK("is never tried unasked", !d.untried && !d.ready.row && domain_next(&s, &d, id, &cause) == NEXT_NOTHING);
+  CHECK("is never tried unasked", !d.untried && !d.ready.row && domain_next(&s, &d, id,
+      &cause) == NEXT_NOTHING);
   d.untried = 1;
   CHECK("whatever it was before", domain_next(&s, &d, id, &cause) == NEXT_NOTHING && !d.orders);
   domain_deferred(&s, &d, NOW_US, 1);
@@ -252,9 +260,36 @@ static void check_given_back(void)
   CHECK("that reads", domain_next(&s, &d, id, &cause) == NEXT_READ && cause == CAUSE_DUE);
   pass_job_out(p);
   fails(&x, c);
-  CHECK("its site fails: a list again", seen[ORDER_GIVE_BACK] == 1 && !d.pass && d.waiting && d.oldest_us == NOW_US);
+  CHECK("its site fails: a list again", seen[ORDER_GIVE_BACK] == 1 && !d.pass && d.waiting
+        && d.oldest_us == NOW_US);
   pass_job_in(&s, &d, p, CAUSE_DUE, CAME_UNDONE);
   CHECK("what was out is back", !d.orders);
+}
+
+/* A claim that cannot be given back: nothing of it is tried, not what was cut off either. */
+static void check_not_given_back(void)
+{
+  begin();
+  domain_listed(&s, &d, NOW_US);
+  domain_request(&s, &d);
+  hands();
+  CHECK("a pass", d.pass && d.pass->kind == PASS_FLUSH && domain_cut(&d, d.pass, "a", 1));
+  domain_given_back(&s, &d, 0);
+  CHECK("nothing is tried alone", !domain_alone(&d) && d.pass->over);
+  hands();
+  CHECK("its list is one again", seen[ORDER_SETTLE] == 1 && !d.pass && d.waiting);
+}
+
+/* A list that is looked through for expired mail is so once, though something is to be tried at once. */
+static void check_swept(void)
+{
+  begin();
+  domain_listed(&s, &d, NOW_US);
+  domain_claim(&s, &d, PASS_EXPIRY);
+  hands();
+  CHECK("looked through", sched_sweep(&s) == &d && domain_try(&s, &d, "a", CAUSE_BY_ID));
+  domain_read_through(&s, &d, 0);
+  CHECK("once", !sched_sweep(&s) && d.pass);
 }
 
 static void check_settled(void)
@@ -286,7 +321,8 @@ static void check_emptied(void)
   fails(&x, c);
   domain_timer(&s, &d);
   hands();
-  CHECK("overdue: looked through", d.pass && d.pass->kind == PASS_EXPIRY && sched_sweep(&s) == &d && d.untried);
+  CHECK("overdue: looked through", d.pass && d.pass->kind == PASS_EXPIRY
+        && sched_sweep(&s) == &d && d.untried);
   domain_read_through(&s, &d, 0);
   hands();
   CHECK("all has expired: nothing is to be tried", !d.pass && !d.untried && !d.ready.row);
@@ -302,7 +338,8 @@ static void check_obstructed(void)
   domain_listed(&s, &d, NOW_US);
   domain_next(&s, &d, id, &cause);
   hands();
-  CHECK("in the way: a minute later", !d.untried && d.due_us == AFTER(60) && d.timer.at_us == AFTER(60));
+  CHECK("in the way: a minute later", !d.untried && d.due_us == AFTER(60)
+        && d.timer.at_us == AFTER(60));
   begin();
   claim_how = CLAIM_NOTHING;
   domain_listed(&s, &d, NOW_US);
@@ -323,8 +360,10 @@ static void check_set_back(void)
   d.requested_us = AFTER(-2);
   timer_set(&s.timers, &d.timer, AFTER(60));
   CHECK("set back by", sched_now(&s, AFTER(-1000)) == 1000 * SECOND_US);
-  CHECK("its time is as far away", d.due_us == AFTER(-940) && d.look_again_us == AFTER(-900) && d.timer.at_us == AFTER(-940));
-  CHECK("what was asked for is as long ago", d.requested_us == AFTER(-1002) && d.vain_us == AFTER(-1001));
+  CHECK("its time is as far away", d.due_us == AFTER(-940) && d.look_again_us == AFTER(-900)
+        && d.timer.at_us == AFTER(-940));
+  CHECK("what was asked for is as long ago", d.requested_us == AFTER(-1002)
+        && d.vain_us == AFTER(-1001));
   CHECK("mail is as old as it is", d.oldest_us == NOW_US);
 }
 
@@ -359,7 +398,8 @@ static void check_warnings(void)
   domain_unwarned(&d, AFTER(500));
   domain_warned(&s, &d, to_us, 1);
   while (sched_tick(&s, &t)) hands();
-  CHECK("once", to_us == NOW_US && !sched_warning(&s) && d.warned_us == NOW_US && d.timer.at_us == AFTER(1500));
+  CHECK("once", to_us == NOW_US && !sched_warning(&s) && d.warned_us == NOW_US
+        && d.timer.at_us == AFTER(1500));
   begin();
   domain_listed(&s, &d, NOW_US);
   CHECK("none where nobody wants any", d.timer.at_us == AFTER(432000));
@@ -401,6 +441,8 @@ int main(void)
   check_at_once();
   check_parked();
   check_given_back();
+  check_not_given_back();
+  check_swept();
   check_settled();
   check_emptied();
   check_obstructed();

@@ -42,7 +42,8 @@ static int left_alone(unsigned int n, uint64_t most_s)
     fails(&x, c);
   }
   us = x.health.next_us - s.now_us;
-  return us <= most_s * SECOND_US && us >= (most_s - most_s / 8) * SECOND_US && us >= s.backoff_min_us;
+  return us <= most_s * SECOND_US && us >= (most_s - most_s / 8) * SECOND_US
+    && us >= s.backoff_min_us;
 }
 
 static void check_backoff(void)
@@ -70,7 +71,8 @@ static void check_asked(void)
   next_us = x.health.next_us;
   sched_now(&s, AFTER(10));
   fails(&x, c);
-  CHECK("what was asked for lengthens no back-off", x.health.next_us == next_us && x.health.failures == 1);
+  CHECK("what was asked for lengthens no back-off", x.health.next_us == next_us
+        && x.health.failures == 1);
   CHECK("not open before", !site_open(&s, &x) && (sched_now(&s, next_us - 1), !site_open(&s, &x)));
   CHECK("open then", (sched_now(&s, next_us), site_open(&s, &x)));
 }
@@ -119,7 +121,8 @@ static void check_enough(void)
   CHECK("refused while another is up", !sched_refused(&s, c + 1) && x.health.state == HEALTH_UP);
   CHECK("then it has had enough", x.health.limit == 1);
   CHECK("421 while another works", sched_vain(&s, c + 1, "a", 0, 1) == VAIN_LEAVE && c[1].leaving);
-  CHECK("in vain while another works", sched_vain(&s, c + 1, "a", 0, 0) == VAIN_GO_ON && !x.health.in_vain);
+  CHECK("in vain while another works", sched_vain(&s, c + 1, "a", 0, 0) == VAIN_GO_ON
+        && !x.health.in_vain);
   CHECK("refused by all", sched_refused(&s, c) == 1 || c[1].up == 0);
 }
 
@@ -127,7 +130,8 @@ static void check_restored(void)
 {
   begin();
   site_restore(&s, &x, AFTER(-100), 3, AFTER(50));
-  CHECK("its back-off goes on", !site_open(&s, &x) && x.probe.at_us == AFTER(50) && x.health.failures == 3);
+  CHECK("its back-off goes on", !site_open(&s, &x) && x.probe.at_us == AFTER(50)
+        && x.health.failures == 3);
   begin();
   site_restore(&s, &x, AFTER(100), 3, AFTER(150));
   CHECK("a failure of the future delays nothing", site_open(&s, &x));
@@ -160,7 +164,8 @@ static void check_trust(void)
   begin();
   up(c, &x);
   sched_served(&s, c, 1);
-  CHECK("a site that takes mail is on nobody's account", c->source == &s.quota.sure && s.quota.sure.held == 1);
+  CHECK("a site that takes mail is on nobody's account", c->source == &s.quota.sure
+        && s.quota.sure.held == 1);
   CHECK("what it gets then, too", site_account(&s, &x, 0) == &s.quota.sure);
   connection_leave(&s, c);
   fails(&x, c);
@@ -173,7 +178,8 @@ static void check_set_back(void)
   fails(&x, c);
   sched_now(&s, AFTER(10));
   sched_now(&s, AFTER(-990));
-  CHECK("the clock is set back: as far away as before", !site_open(&s, &x) && x.health.next_us <= AFTER(-930)
+  CHECK("the clock is set back: as far away as before", !site_open(&s, &x)
+        && x.health.next_us <= AFTER(-930)
         && x.probe.at_us == x.health.next_us);
   CHECK("its failure, too", x.health.failed_us == AFTER(-1000));
 }

@@ -29,7 +29,8 @@ static void check_room(void)
   begin();
   CHECK("none is there: a new one", chosen(&d, 0, 0, &which) == CHOICE_CONNECT);
   connection_add(&s, c, c, &x, &s.quota.unknown);
-  CHECK("the first message goes along", chosen(&d, 0, 0, &which) == CHOICE_CONNECTION && which == c);
+  CHECK("the first message goes along", chosen(&d, 0, 0, &which) == CHOICE_CONNECTION
+        && which == c);
   connection_given(&s, c, 1, 0);
   CHECK("not a second one before it is up", chosen(&d, 0, 0, &which) == CHOICE_NONE);
   c->up = 1;
@@ -49,7 +50,8 @@ static void check_window(void)
   up(c, &x);
   x.health.limit = 1;
   connection_window(c, 40);
-  while (n < 100 && chosen(&d, 0, 0, &which) == CHOICE_CONNECTION) connection_given(&s, c, 1, 0), n++;
+  while (n < 100 && chosen(&d, 0, 0, &which) == CHOICE_CONNECTION)
+    connection_given(&s, c, 1, 0), n++;
   CHECK("as many as its window", n == 40);
   connection_window(c, 100000);
   CHECK("no more than 512", c->window == 512);
@@ -70,7 +72,8 @@ static void check_alone(void)
   CHECK("alone: not with others", chosen(&d, 0, 1, &which) == CHOICE_NONE && x.resting == c);
   CHECK("that one gets nothing more", chosen(&e, 0, 0, &which) == CHOICE_NONE);
   connection_back(&s, c, 1, 0);
-  CHECK("once it is at rest", chosen(&d, 0, 1, &which) == CHOICE_CONNECTION && which == c && !x.resting);
+  CHECK("once it is at rest", chosen(&d, 0, 1, &which) == CHOICE_CONNECTION && which == c
+        && !x.resting);
   connection_given(&s, c, 1, 1);
   CHECK("nobody joins it", chosen(&e, 0, 0, &which) == CHOICE_NONE);
 }
@@ -87,7 +90,8 @@ static void check_limit(void)
   up(c + 1, &x);
   l = domain_job_out(&d, c);
   connection_given(&s, c, 1, 0);
-  CHECK("a domain that may have one keeps to that one", chosen(&d, 0, 0, &which) == CHOICE_CONNECTION && which == c);
+  CHECK("a domain that may have one keeps to that one", chosen(&d, 0, 0,
+      &which) == CHOICE_CONNECTION && which == c);
   CHECK("alone, too", chosen(&d, 0, 1, &which) == CHOICE_NONE);
   CHECK("others go elsewhere", chosen(&e, 0, 0, &which) == CHOICE_CONNECTION && which == c + 1);
   domain_job_in(&d, l);
@@ -123,7 +127,8 @@ static void check_waits(void)
   begin();
   s.quota.total = 1;
   up(c, &y);
-  CHECK("none is left: it waits", chosen(&d, 0, 0, &which) == CHOICE_NONE && x.waiter.lane && s.quota.waiting == 1);
+  CHECK("none is left: it waits", chosen(&d, 0, 0, &which) == CHOICE_NONE && x.waiter.lane
+        && s.quota.waiting == 1);
   CHECK("nobody's turn", !sched_more(&s));
   connection_leave(&s, c);
   CHECK("until one ends", sched_more(&s));
@@ -137,7 +142,8 @@ static void check_not_connected(void)
   begin();
   domain_listed(&s, &d, NOW_US);
   sched_not_connected(&s, CONNECTING_BACKLOG);
-  CHECK("not this moment: it waits", chosen(&d, 0, 0, &which) == CHOICE_NONE && x.waiter.lane && !s.paused);
+  CHECK("not this moment: it waits", chosen(&d, 0, 0, &which) == CHOICE_NONE && x.waiter.lane
+        && !s.paused);
   sched_resume(&s);
   CHECK("then it goes", chosen(&d, 0, 0, &which) == CHOICE_CONNECT);
   sched_not_connected(&s, CONNECTING_GOES);
@@ -286,7 +292,8 @@ static void check_shares(void)
   s.quota.total = 1000;
   a = from(1, 0);
   b = from(2, 0);
-  while (quota_room(&s.quota, a, 0) && quota_room(&s.quota, b, 0)) quota_hold(&s.quota, a), quota_hold(&s.quota, b);
+  while (quota_room(&s.quota, a, 0) && quota_room(&s.quota, b, 0))
+    quota_hold(&s.quota, a), quota_hold(&s.quota, b);
   CHECK("two have two fifths each", a->held == 240 && b->held == 240);
   begin();
   s.quota.total = 1000;
