@@ -66,7 +66,7 @@ SEND := $(call object,send/connection send/transaction send/commands send/fit se
 SCHED := $(call object,sched/moment sched/backoff sched/health sched/array sched/row sched/timer sched/cuts sched/limit \
   sched/quota sched/known sched/state sched/site sched/connection sched/domain sched/attempt sched/pass sched/turn \
   sched/sched)
-START := $(call object,start/program) $(BASE)
+START := $(call object,start/program start/options) $(BASE)
 CONF := $(call object,conf/error conf/file conf/fold conf/address conf/syntax conf/conf conf/list \
   conf/route conf/check job/job job/nexthop) $(START)
 QUEUE := $(call object,queue/id queue/queuedir queue/message queue/room queue/trace \

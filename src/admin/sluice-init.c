@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <skalibs/sgetopt.h>
 #include <skalibs/stralloc.h>
 #include <skalibs/strerr.h>
 
@@ -15,6 +14,7 @@
 #include "admin/service.h"
 #include "admin/users.h"
 #include "conf/conf-internal.h"
+#include "start/options.h"
 
 #define USAGE "sluice-init [-l ADDR:PORT] [-U] DIR | -u DIR"
 #define dieusage() strerr_dieusage(100, USAGE)
@@ -130,18 +130,14 @@ static int renew_there(maker *m)
 
 static void options_read(int argc, char const *const *argv, maker *m, char const **listen)
 {
-  subgetopt scan = SUBGETOPT_ZERO;
-  int c;
-  while ((c = subgetopt_r(argc, argv, "l:uU", &scan)) != -1)
-    switch (c)
-    {
-      case 'l': *listen = scan.arg; break;
-      case 'u': m->renewing = 1; break;
-      case 'U': m->users = 1; break;
-      default: dieusage();
-    }
-  if (argc - scan.ind != 1 || !*argv[scan.ind] || (m->renewing && (*listen || m->users))) dieusage();
-  m->dir = argv[scan.ind];
+  program_option const all[] = {
+    { .letter = 'l', .text = listen }, { .letter = 'u', .flag = &m->renewing },
+    { .letter = 'U', .flag = &m->users }
+  };
+  int first = program_options_read(argc, argv, all, sizeof all / sizeof *all, USAGE);
+  if (argc - first != 1 || !*argv[first]) dieusage();
+  if (m->renewing && (*listen || m->users)) dieusage();
+  m->dir = argv[first];
 }
 
 int main(int argc, char const *const *argv)

@@ -9,13 +9,13 @@
 
 #include <sys/stat.h>
 
-#include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
 #include "base/log.h"
 #include "base/wallclock.h"
 #include "flush/trigger.h"
+#include "start/options.h"
 #include "start/program.h"
 
 #define USAGE "queue-check [-C dir] [-n] [-v]"
@@ -25,17 +25,11 @@ char const *PROG = "queue-check";
 
 static void options_read(int argc, char const *const *argv, check *c)
 {
-  subgetopt scan = SUBGETOPT_ZERO;
-  int o;
-  while ((o = subgetopt_r(argc, argv, "C:nv", &scan)) != -1)
-    switch (o)
-    {
-      case 'C': c->dir = scan.arg; break;
-      case 'n': c->look_only = 1; break;
-      case 'v': c->verbose = 1; break;
-      default: dieusage();
-    }
-  if (scan.ind != argc) dieusage();
+  program_option const all[] = {
+    { .letter = 'C', .text = &c->dir }, { .letter = 'n', .flag = &c->look_only },
+    { .letter = 'v', .flag = &c->verbose }
+  };
+  if (program_options_read(argc, argv, all, sizeof all / sizeof *all, USAGE) != argc) dieusage();
 }
 
 static void say(check const *c)

@@ -7,13 +7,13 @@
 #include <unistd.h>
 
 #include <skalibs/buffer.h>
-#include <skalibs/sgetopt.h>
 #include <skalibs/stralloc.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
 #include "base/log.h"
 #include "conf/conf-internal.h"
+#include "start/options.h"
 #include "start/program.h"
 
 #define USAGE "conf-check [-C dir] [-v] [name...]"
@@ -301,16 +301,8 @@ static void check_names(checker *c)
 
 static int options_read(int argc, char const *const *argv, char const **dir, int *values)
 {
-  subgetopt scan = SUBGETOPT_ZERO;
-  int c;
-  while ((c = subgetopt_r(argc, argv, "C:v", &scan)) != -1)
-    switch (c)
-    {
-      case 'C': *dir = scan.arg; break;
-      case 'v': *values = 1; break;
-      default: dieusage();
-    }
-  return scan.ind;
+  program_option const all[] = { { .letter = 'C', .text = dir }, { .letter = 'v', .flag = values } };
+  return program_options_read(argc, argv, all, sizeof all / sizeof *all, USAGE);
 }
 
 static int conf_find(char const *dir)

@@ -8,6 +8,7 @@
  */
 
 #include <errno.h>
+#include <limits.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -19,7 +20,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
@@ -30,6 +30,7 @@
 #include "flush/trigger.h"
 #include "flush/unlisted.h"
 #include "queue/message.h"
+#include "start/options.h"
 #include "start/program.h"
 
 #define USAGE "flush-rebuild [-C dir] [-t | -e time [-p pid]]"
@@ -442,23 +443,14 @@ typedef struct options
 
 static int options_read(int argc, char const *const *argv, options *o)
 {
-  subgetopt scan = SUBGETOPT_ZERO;
-  int c;
-  while ((c = subgetopt_r(argc, argv, "C:e:p:t", &scan)) != -1)
-    switch (c)
-    {
-      case 'C': o->dir = scan.arg; break;
-      case 't': o->test = 1; break;
-      case 'e':
-        if (!duration_scan(scan.arg, strlen(scan.arg), &o->every_s) || !o->every_s) dieusage();
-        break;
-      case 'p':
-        if (!uint0_scan(scan.arg, &o->parent) || !o->parent) dieusage();
-        break;
-      default: dieusage();
-    }
+  program_option const all[] = {
+    { .letter = 'C', .text = &o->dir }, { .letter = 't', .flag = &o->test },
+    { .letter = 'e', .seconds = &o->every_s },
+    { .letter = 'p', .number = &o->parent, .least = 1, .most = UINT_MAX }
+  };
+  int first = program_options_read(argc, argv, all, sizeof all / sizeof *all, USAGE);
   if ((o->test && o->every_s) || (o->parent && !o->every_s)) dieusage();
-  return scan.ind;
+  return first;
 }
 
 int main(int argc, char const *const *argv)

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <skalibs/buffer.h>
-#include <skalibs/sgetopt.h>
 #include <skalibs/skamisc.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
@@ -19,6 +18,7 @@
 #include "flush/flush.h"
 #include "flush/trigger.h"
 #include "flush/watch.h"
+#include "start/options.h"
 #include "start/program.h"
 
 #define USAGE "flush-run [-C dir] [-n | -w [-t time]] -a | -i id... | domain... | @domain... | #queue... | -"
@@ -50,24 +50,15 @@ typedef struct options
 
 static int options_read(int argc, char const *const *argv, options *o)
 {
-  subgetopt scan = SUBGETOPT_ZERO;
-  int c;
-  while ((c = subgetopt_r(argc, argv, "C:ainwt:", &scan)) != -1)
-    switch (c)
-    {
-      case 'C': o->dir = scan.arg; break;
-      case 'a': o->all = 1; break;
-      case 'i': o->ids = 1; break;
-      case 'n': o->dry = 1; break;
-      case 'w': o->wait = 1; break;
-      case 't':
-        if (!duration_scan(scan.arg, strlen(scan.arg), &o->limit_s) || !o->limit_s) dieusage();
-        break;
-      default: dieusage();
-    }
+  program_option const all[] = {
+    { .letter = 'C', .text = &o->dir }, { .letter = 'a', .flag = &o->all }, { .letter = 'i', .flag = &o->ids },
+    { .letter = 'n', .flag = &o->dry }, { .letter = 'w', .flag = &o->wait },
+    { .letter = 't', .seconds = &o->limit_s }
+  };
+  int first = program_options_read(argc, argv, all, sizeof all / sizeof *all, USAGE);
   if ((o->all && o->ids) || (o->dry && o->wait) || (o->limit_s && !o->wait)) dieusage();
-  if (o->all != (scan.ind == argc)) dieusage();
-  return scan.ind;
+  if (o->all != (first == argc)) dieusage();
+  return first;
 }
 
 /* --- what is asked for: all of it is checked before anything is done ---------------------- */

@@ -6,7 +6,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <skalibs/sgetopt.h>
 #include <skalibs/stralloc.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
@@ -17,6 +16,7 @@
 #include "flush/names.h"
 #include "list/sites.h"
 #include "print/out.h"
+#include "start/options.h"
 #include "start/program.h"
 
 #define USAGE "site-list [-C dir] [-1 | -j | -w [-t seconds]] [site...]"
@@ -331,24 +331,18 @@ static void list_again(site_table *l)
 
 static int options_read(int argc, char const *const *argv, site_table *l)
 {
-  subgetopt scan = SUBGETOPT_ZERO;
-  int c, forms = 0;
-  while ((c = subgetopt_r(argc, argv, "C:1jwt:", &scan)) != -1)
-    switch (c)
-    {
-      case 'C': l->dir = scan.arg; break;
-      case '1': l->form = FORM_NAMES; forms++; break;
-      case 'j': l->form = FORM_JSON; forms++; break;
-      case 'w': l->watch = 1; forms++; break;
-      case 't':
-        if (!uint0_scan(scan.arg, &l->interval) || !l->interval || l->interval > INTERVAL_MAX)
-          dieusage();
-        break;
-      default: dieusage();
-    }
-  if (forms > 1 || (l->interval && !l->watch)) dieusage();
+  int plain = 0, json = 0;
+  program_option const all[] = {
+    { .letter = 'C', .text = &l->dir }, { .letter = '1', .flag = &plain }, { .letter = 'j', .flag = &json },
+    { .letter = 'w', .flag = &l->watch },
+    { .letter = 't', .number = &l->interval, .least = 1, .most = INTERVAL_MAX }
+  };
+  int first = program_options_read(argc, argv, all, sizeof all / sizeof *all, USAGE);
+  if (plain + json + l->watch > 1 || (l->interval && !l->watch)) dieusage();
+  if (plain) l->form = FORM_NAMES;
+  if (json) l->form = FORM_JSON;
   if (!l->interval) l->interval = 1;
-  return scan.ind;
+  return first;
 }
 
 /* Fold the sites asked for: files in queue/site have hosts and domains in lower case. */

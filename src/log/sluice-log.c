@@ -15,7 +15,6 @@
 #include <skalibs/buffer.h>
 #include <skalibs/djbunix.h>
 #include <skalibs/genalloc.h>
-#include <skalibs/sgetopt.h>
 #include <skalibs/stralloc.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
@@ -25,6 +24,7 @@
 #include "log/logwords.h"
 #include "smtp/chars.h"
 #include "smtp/reply.h"
+#include "start/options.h"
 #include "start/program.h"
 
 #define USAGE "sluice-log [-r] [-u] [-h host] [-n name] [-t seconds] [file | dir ...]"
@@ -309,21 +309,16 @@ static char const *word_check(char const *what, char const *s)
 
 static int options_read(int argc, char const *const *argv, options *o)
 {
-  subgetopt scan = SUBGETOPT_ZERO;
-  int c;
-  while ((c = subgetopt_r(argc, argv, "h:n:rt:u", &scan)) != -1)
-    switch (c)
-    {
-      case 'h': o->host = word_check("not a host's name: ", scan.arg); break;
-      case 'n': o->name = word_check("not a name for syslog: ", scan.arg); break;
-      case 'r': o->rfc3339 = 1; break;
-      case 't':
-        if (!uint0_scan(scan.arg, &o->ahead_s) || !o->ahead_s || o->ahead_s > 1000) dieusage();
-        break;
-      case 'u': o->utc = 1; break;
-      default: dieusage();
-    }
-  return scan.ind;
+  program_option const all[] = {
+    { .letter = 'h', .text = &o->host }, { .letter = 'n', .text = &o->name },
+    { .letter = 'r', .flag = &o->rfc3339 }, { .letter = 'u', .flag = &o->utc },
+    { .letter = 't', .number = &o->ahead_s, .least = 1, .most = 1000 }
+  };
+  char const *host = o->host;
+  int first = program_options_read(argc, argv, all, sizeof all / sizeof *all, USAGE);
+  if (o->host != host) word_check("not a host's name: ", o->host);
+  word_check("not a name for syslog: ", o->name);
+  return first;
 }
 
 /* Without -h the host's own name is printed. */

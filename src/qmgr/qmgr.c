@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
@@ -11,7 +12,6 @@
 #include <skalibs/allreadwrite.h>
 #include <skalibs/iopause.h>
 #include <skalibs/selfpipe.h>
-#include <skalibs/sgetopt.h>
 #include <skalibs/sig.h>
 #include <skalibs/strerr.h>
 #include <skalibs/tai.h>
@@ -26,6 +26,7 @@
 #include "qmgr/orders.h"
 #include "qmgr/outcome.h"
 #include "qmgr/requests.h"
+#include "start/options.h"
 #include "start/program.h"
 
 #define USAGE "qmgr [-C DIR] [-d FD]"
@@ -264,16 +265,11 @@ static void run(qmgr *q)
 static void options_read(int argc, char const *const *argv, char const **directory,
                          unsigned int *ready_fd)
 {
-  subgetopt scan = SUBGETOPT_ZERO;
-  int c;
-  while ((c = subgetopt_r(argc, argv, "C:d:", &scan)) != -1) switch (c)
-  {
-    case 'C': *directory = scan.arg; break;
-    case 'd': if (uint0_scan(scan.arg, ready_fd) && *ready_fd > 2) break;
-    /* fall through */
-    default: dieusage();
-  }
-  if (scan.ind != argc) dieusage();
+  program_option const all[] = {
+    { .letter = 'C', .text = directory },
+    { .letter = 'd', .number = ready_fd, .least = 3, .most = INT_MAX }
+  };
+  if (program_options_read(argc, argv, all, sizeof all / sizeof *all, USAGE) != argc) dieusage();
 }
 
 static void files_allow(void)

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <skalibs/allreadwrite.h>
-#include <skalibs/sgetopt.h>
 #include <skalibs/stralloc.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
@@ -21,6 +20,7 @@
 #include "smtp/content.h"
 #include "smtp/domain.h"
 #include "smtp/path.h"
+#include "start/options.h"
 #include "start/program.h"
 
 #define USAGE "queue-put [-C dir] [-f sender] [-r] recipient..."
@@ -61,18 +61,13 @@ typedef struct put
 
 static int options_read(int argc, char const *const *argv, options *o)
 {
-  subgetopt scan = SUBGETOPT_ZERO;
-  int c;
-  while ((c = subgetopt_r(argc, argv, "C:f:r", &scan)) != -1)
-    switch (c)
-    {
-      case 'C': o->dir = scan.arg; break;
-      case 'f': o->sender = scan.arg; break;
-      case 'r': o->raw = 1; break;
-      default: dieusage();
-    }
-  if (scan.ind == argc) dieusage();
-  return scan.ind;
+  program_option const all[] = {
+    { .letter = 'C', .text = &o->dir }, { .letter = 'f', .text = &o->sender },
+    { .letter = 'r', .flag = &o->raw }
+  };
+  int first = program_options_read(argc, argv, all, sizeof all / sizeof *all, USAGE);
+  if (first == argc) dieusage();
+  return first;
 }
 
 /* --- dying with nothing left behind --- */

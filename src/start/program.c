@@ -8,23 +8,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 
 #include "base/instance.h"
 #include "base/log.h"
+#include "start/options.h"
 
 /* Of what was given so much is repeated in a message. */
 #define ENTRY_MAX 300
 
 int program_options(int argc, char const *const *argv, char const **instance, char const *usage)
 {
-  subgetopt scan = SUBGETOPT_ZERO;
-  int c;
-  while ((c = subgetopt_r(argc, argv, "C:", &scan)) != -1)
-    if (c == 'C') *instance = scan.arg;
-    else strerr_dieusage(100, usage);
-  return scan.ind;
+  program_option const all[] = { { .letter = 'C', .text = instance } };
+  return program_options_read(argc, argv, all, sizeof all / sizeof *all, usage);
 }
 
 int program_instance(char const **path)
