@@ -326,6 +326,11 @@ static void check_waits(world *w, mail const *m, rcpt const *r, dom const *d, no
   uint64_t since_us;
   uint64_t bound;
   if (m->held || m->poison || r->out || d->route.parked || x->calm_us == NEVER_US) return;
+  /* it has expired, but not while another recipient is in somebody's hands */
+  if (m->rcpts_len > 1 && tried_after(w, r, m->arrival_us + d->route.lifetime_us)) return;
+  /* its journal is of a clock that was set back, and not of the future any more */
+  if (r->attempts && r->last_us <= w->s.now_us
+      && r->last_us + check_backoff(w->p, r->attempts) > w->s.now_us) return;
   since_us = waits_since(w, m, r, d, x);
   bound = x->sure && w->p->total >= 10 ? 150 * SECOND_US + x->owed * 60000 : bound_us(w, x);
   if (w->true_us > since_us + bound)

@@ -82,7 +82,7 @@ static void trouble(plan *p, uint64_t at_us)
   {
     case 0: deed_add(p, DEED_BACK, at_us)->n = some_time(p); break;
     case 1: deed_add(p, DEED_FORWARD, at_us)->n = some_time(p); break;
-    case 2: deed_add(p, DEED_RESTART, at_us)->n = below(p, 8) ? SECOND_US : some_time(p); break;
+    case 2: deed_add(p, DEED_RESTART, at_us)->n = below(p, 8) ? SECOND_US : some_time(p) / 4; break;
     case 3: case 4: deed_add(p, DEED_PAUSE, at_us)->n = between(p, 1, 20 * SECOND_US); break;
     case 5:
       d = deed_add(p, DEED_CONNECTING, at_us);
@@ -103,7 +103,7 @@ static void trouble(plan *p, uint64_t at_us)
     case 9:
       d = deed_add(p, DEED_HOLD, at_us);
       d->a = some_mail(p);
-      d->n = some_time(p);
+      d->n = some_time(p) / 4;
       break;
     default:
       d = deed_add(p, DEED_ROUTE, at_us);
