@@ -405,6 +405,25 @@ testFlushAskedForMeanwhileSurvivesAKill() {
 }
 taken_up() { ! asked "$1" || logged qmgr "flush $1"; }
 
+# An agent outlives its qmgr with one recipient of a message in hand, while the next qmgr has another one
+# out at a site that says nothing: the first is tried again once that agent is gone, and does not wait.
+testRecipientThatAnOldAgentHeldIsTried() {
+  appears customer --delay 3
+  appears other --mute
+  relay "a.example $(at customer)" "* $(at other)"
+  conf backoff '2 4'
+  reread
+  mail -t x@a.example -t y@b.example
+  assertTrue 'at work' 'wait_for 30 rcpts customer 1'
+  old=$(agents | cut -d ' ' -f 1)
+  qmgr_killed
+  assertTrue 'waits in its list' 'wait_for 10 waits a.example 1'
+  kill -9 $old 2>/dev/null
+  goes customer
+  appears customer
+  assertTrue 'tried again' 'wait_for 40 has customer 1'
+}
+
 # A message asked for by its id; killed before it was tried.
 testFlushOfAMessageSurvivesAKill() {
   appears customer --delay 2

@@ -293,6 +293,21 @@ static void job_unlink(agent *a, job *j, job **link)
   while (a->jobs_last && a->jobs_last->next) a->jobs_last = a->jobs_last->next;
 }
 
+static int agent_holds(agent const *a, job_field const *id, uint64_t recipient)
+{
+  job const *j = a->jobs_first;
+  while (j && !(job_is(j, id) && job_holds(j, recipient))) j = j->next;
+  return j != 0;
+}
+
+int agents_hold(site const *x, char const *id, uint64_t recipient)
+{
+  job_field const field = { id, ID_LEN };
+  row_place const *p = x->connections.first;
+  while (p && !agent_holds(agent_of(p->owner), &field, recipient)) p = p->after;
+  return p != 0;
+}
+
 job *agent_job_take(agent *a)
 {
   job *j = a->jobs_first;

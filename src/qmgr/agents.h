@@ -78,6 +78,8 @@ typedef struct agent_event
 /* What it has said next, of what was read.  1, or 0: nothing that is whole. */
 extern int agent_event_next(agents *all, agent *a, agent_event *e);
 
+/* Does one of the site's agents have a job with this recipient of the message? */
+extern int agents_hold(site const *x, char const *id, uint64_t recipient);
 /* Take back the job it was given first; NULL: it has none. */
 extern job *agent_job_take(agent *a);
 /* No more is sent to it: it ends when it has done what it has begun. */

@@ -50,8 +50,8 @@ static void record(delivery *d, trial const *t, int untried)
   list_record(d->lists, t->list, t->from, t->id, untried);
 }
 
-/* What a look at the domain's recipients found, or-ed. */
-enum { FOUND_NOT_DUE = 1, FOUND_BUSY = 2, FOUND_SHORT = 4 };
+/* What a look at the domain's recipients found, or-ed: in our hands, or in others'. */
+enum { FOUND_NOT_DUE = 1, FOUND_OURS = 2, FOUND_BUSY = 4, FOUND_SHORT = 8 };
 
 static unsigned int collect_one(delivery *d, trial const *t, job *j, size_t n)
 {
@@ -60,7 +60,7 @@ static unsigned int collect_one(delivery *d, trial const *t, job *j, size_t n)
   int r;
   if (!attempt_due(&d->core->sched, x, t->from, t->cause, &last)) return FOUND_NOT_DUE;
   r = job_add(j, t->fd, t->message, n, x);
-  if (r == 0) return FOUND_BUSY;
+  if (r == 0) return agents_hold(x->site, t->id, n) ? FOUND_OURS : FOUND_BUSY;
   return r == -1 ? FOUND_SHORT : 0;
 }
 
@@ -92,12 +92,11 @@ static int put_off(delivery const *d, trial const *t, job const *j)
     && domain_cut(&t->list->domain, t->from, t->id, t->message->content_len);
 }
 
-/* A message of ours that is busy is out behind this very domain, and comes back by itself. */
+/* An agent that outlived its qmgr has it, or an operator; what is in our hands comes back by itself. */
 static enum tried busy_later(delivery *d, trial const *t)
 {
   sched *s = &d->core->sched;
   domain *x = &t->list->domain;
-  if (active_find(&d->actives, t->id)) return TRIED_NOTHING;
   if (t->cause == CAUSE_FLUSH_ANEW || (t->from && t->from->kind == PASS_FLUSH)) domain_look_again(s, x);
   else if (t->cause == CAUSE_DUE) domain_deferred(s, x, core_now_us(d->core), 1);
   return TRIED_BUSY;

@@ -496,7 +496,7 @@ static enum expiry expire(world *w, dom const *d, mail *m)
   return EXPIRY_OVER;
 }
 
-enum { LOOK_NOT_DUE = 1, LOOK_BUSY = 2 };
+enum { LOOK_NOT_DUE = 1, LOOK_OURS = 2, LOOK_BUSY = 4 };
 
 static unsigned int collect(world *w, job *j, dom *d)
 {
@@ -508,7 +508,7 @@ static unsigned int collect(world *w, job *j, dom *d)
     attempt a = attempt_of(w, r);
     if (!owed_behind(d, r)) continue;
     if (!attempt_due(&w->s, &d->d, j->from, j->cause, &a)) look |= LOOK_NOT_DUE;
-    else if (r->out) look |= LOOK_BUSY;
+    else if (r->out) look |= r->orphan ? LOOK_BUSY : LOOK_OURS;
     else job_add(w, j, r);
   }
   return look;
@@ -516,7 +516,6 @@ static unsigned int collect(world *w, job *j, dom *d)
 
 static void busy_later(world *w, dom *d, job const *j)
 {
-  if (j->m->jobs) return;
   if (j->cause == CAUSE_FLUSH_ANEW || (j->from && j->from->kind == PASS_FLUSH))
     domain_look_again(&w->s, &d->d);
   else if (j->cause == CAUSE_DUE) domain_deferred(&w->s, &d->d, w->s.now_us, 1);
@@ -832,7 +831,10 @@ static void orphan(world *w, job *j)
 {
   size_t i;
   for (i = 0; i < j->len; i++)
+  {
+    j->rcpts[i].r->orphan = 1;
     at(w, 1000000 * (1 + j->m->number % 7), EVENT_ORPHAN, j->rcpts[i].r, 0);
+  }
 }
 
 static void job_gone(world *w, job *j)

@@ -385,7 +385,7 @@ static void connecting_resume(world *w)
 /* An agent that outlived its scheduler is done with it. */
 static void orphan_done(world *w, rcpt *r)
 {
-  r->out = 0;
+  r->out = r->orphan = 0;
   r->attempts++;
   r->last_us = clock_us(w);
   r->last_true_us = w->true_us;

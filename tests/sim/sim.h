@@ -105,6 +105,7 @@ typedef struct rcpt
   enum settled settled;
   /* somebody has it in hand: a job, or an agent that outlived its scheduler */
   int out;
+  int orphan;                /* the latter */
   int cut;                   /* last */
   int warned;
   uint64_t attempts;
