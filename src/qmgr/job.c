@@ -55,6 +55,15 @@ int job_answered(job const *j)
   return 1;
 }
 
+unsigned int job_attempts(job const *j)
+{
+  unsigned int most = 0;
+  size_t i;
+  for (i = 0; i < job_count(j); i++)
+    if (job_recipients(j)[i].attempts > most) most = job_recipients(j)[i].attempts;
+  return most;
+}
+
 job_recipient *job_answer(job *j, job_result const *result)
 {
   size_t i;

@@ -53,6 +53,8 @@ extern void job_sift(job *j, int fd, message const *m);
 /* Does it hold this recipient; are all of its recipients answered for? */
 extern int job_holds(job const *j, uint64_t recipient);
 extern int job_answered(job const *j);
+/* How often the recipient of it that was tried most was tried before. */
+extern unsigned int job_attempts(job const *j);
 /* The recipient that a result is about, not answered for yet; NULL: none. */
 extern job_recipient *job_answer(job *j, job_result const *result);
 /* The job's last recipients behind the same domain speak for it: an id stands in a list once. */

@@ -89,7 +89,7 @@ static int put_off(delivery const *d, trial const *t, job const *j)
 {
   if (!job_count(j) || (t->cause != CAUSE_DUE && t->cause != CAUSE_FLUSH)) return 0;
   return any_cut_last(d, t->message, j)
-    && domain_cut(&t->list->domain, t->from, t->id, t->message->content_len);
+    && domain_cut(&t->list->domain, t->from, t->id, job_attempts(j), t->message->content_len);
 }
 
 /* An agent that outlived its qmgr has it, or an operator; what is in our hands comes back by itself. */

@@ -43,7 +43,8 @@ static unsigned int outcome_of(delivery *d, job const *j, domain *x)
 /* Who requested it wants it tried once more in the same pass. */
 static int cut_again(job const *j, domain *x)
 {
-  return j->from && j->from->kind == PASS_FLUSH && domain_cut(x, j->from, j->active->id, j->bytes);
+  return j->from && j->from->kind == PASS_FLUSH
+    && domain_cut(x, j->from, j->active->id, job_attempts(j) + 1, j->bytes);
 }
 
 /* For what an untried message goes out again: what was requested still is. */

@@ -21,13 +21,14 @@ void cuts_free(cuts *c)
   array_free(&c->later);
 }
 
-int cuts_add(cuts *c, char const *id, uint64_t bytes)
+int cuts_add(cuts *c, char const *id, uint64_t attempts, uint64_t bytes)
 {
   cut *entry;
   if (c->later.count >= CUTS_MAX || strlen(id) >= sizeof entry->id) return 0;
   entry = array_add(&c->later, sizeof *entry);
   if (!entry) return 0;
   strcpy(entry->id, id);
+  entry->attempts = attempts;
   entry->bytes = bytes;
   return 1;
 }
@@ -66,6 +67,7 @@ static int compare(void const *a, void const *b)
 {
   cut const *x = a;
   cut const *y = b;
+  if (x->attempts != y->attempts) return x->attempts < y->attempts ? 1 : -1;
   return (x->bytes < y->bytes) - (x->bytes > y->bytes);
 }
 

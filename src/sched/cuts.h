@@ -3,7 +3,9 @@
 
 /*
  * Messages of a pass in whose middle a connection ended.  They are tried again at the end of it,
- * behind all others, each alone on a connection, smallest first, in rounds.
+ * behind all others, each alone on a connection, in rounds: the least often tried first, so that
+ * some that always end a connection, and their site with it, keep none of the others from their
+ * turn; of these the smallest first.
  */
 
 #include <stddef.h>
@@ -18,6 +20,7 @@
 typedef struct cut
 {
   char id[SCHED_ID_MAX];
+  uint64_t attempts;
   uint64_t bytes;
 } cut;
 
@@ -36,8 +39,11 @@ typedef struct cuts
 extern void cuts_init(cuts *c, uint64_t drops);
 extern void cuts_free(cuts *c);
 
-/* Try this one in the next round.  1, or 0 where there are too many, or no memory. */
-extern int cuts_add(cuts *c, char const *id, uint64_t bytes);
+/*
+ * Try this one, that was tried so often, in the next round.  1, or 0 where there are too many, or
+ * no memory.
+ */
+extern int cuts_add(cuts *c, char const *id, uint64_t attempts, uint64_t bytes);
 
 /* May one be tried now, while so many are out?  Then take it. */
 extern int cuts_ready(cuts const *c, size_t out);

@@ -181,9 +181,9 @@ void domain_read_through(sched *s, domain *d, int damaged)
   pass_check(s, d);
 }
 
-int domain_cut(domain *d, pass *from, char const *id, uint64_t bytes)
+int domain_cut(domain *d, pass *from, char const *id, uint64_t attempts, uint64_t bytes)
 {
-  return from && from == d->pass && cuts_add(&from->cuts, id, bytes);
+  return from && from == d->pass && cuts_add(&from->cuts, id, attempts, bytes);
 }
 
 int domain_given_up(domain *d, char id[SCHED_ID_MAX])

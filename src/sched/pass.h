@@ -57,9 +57,10 @@ extern int domain_resting(domain const *d);
 extern int domain_alone(domain const *d);
 
 /*
- * Try this message of the pass behind all others, and alone.  1; 0 when that cannot be: record it.
+ * Try this message of the pass, that was tried so often, behind all others, and alone.  1; 0 when
+ * that cannot be: record it.
  */
-extern int domain_cut(domain *d, pass *from, char const *id, uint64_t bytes);
+extern int domain_cut(domain *d, pass *from, char const *id, uint64_t attempts, uint64_t bytes);
 
 /* A job of it, or of a pass through it, goes out over this connection; it is back. */
 extern load *domain_job_out(domain *d, connection *c);

@@ -303,12 +303,21 @@ static enum cause again_cause(job const *j)
   return j->cause == CAUSE_BY_ID || j->cause == CAUSE_FLUSH_ANEW ? CAUSE_FLUSH_ANEW : CAUSE_DUE;
 }
 
+static uint64_t attempts_of(job const *j)
+{
+  uint64_t most = 0;
+  size_t i;
+  for (i = 0; i < j->len; i++)
+    if (j->rcpts[i].r->attempts > most) most = j->rcpts[i].r->attempts;
+  return most;
+}
+
 static void take_back(world *w, job *j, dom *d, enum came came)
 {
   unsigned int found = outcome_of(w, j, d);
   if (!found) return;
   if (came == CAME_CUT && found == DEFERRED && j->from && j->from->kind == PASS_FLUSH
-   && domain_cut(&d->d, j->from, j->m->id, j->m->bytes)) return;
+   && domain_cut(&d->d, j->from, j->m->id, attempts_of(j), j->m->bytes)) return;
   if (!record(w, d, j->from, j->m->number, (found & UNTRIED) != 0)) j->m->keep_new = 1;
   /* All that was tried since is tried anew with it. */
   if ((found & ASKED_MEANWHILE) && j->cause != CAUSE_DUE) d->requests++;
@@ -534,7 +543,7 @@ static int put_off(job *j, dom *d)
   size_t i;
   for (i = 0; i < j->len; i++) any |= j->rcpts[i].r->cut;
   return any && j->from && (j->cause == CAUSE_DUE || j->cause == CAUSE_FLUSH)
-    && domain_cut(&d->d, j->from, j->m->id, j->m->bytes);
+    && domain_cut(&d->d, j->from, j->m->id, attempts_of(j), j->m->bytes);
 }
 
 /* 1: it is out. */

@@ -273,7 +273,7 @@ static void check_not_given_back(void)
   domain_listed(&s, &d, NOW_US);
   domain_request(&s, &d);
   hands();
-  CHECK("a pass", d.pass && d.pass->kind == PASS_FLUSH && domain_cut(&d, d.pass, "a", 1));
+  CHECK("a pass", d.pass && d.pass->kind == PASS_FLUSH && domain_cut(&d, d.pass, "a", 1, 1));
   domain_given_back(&s, &d, 0);
   CHECK("nothing is tried alone", !domain_alone(&d) && d.pass->over);
   hands();
