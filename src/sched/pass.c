@@ -358,13 +358,20 @@ static void due_now(sched *s, domain *d)
   if (site_open(s, d->site)) domain_open(s, d);
 }
 
+/* Its list is gone, and what was to happen to that with it; a request may still be looked at. */
+static void list_gone(sched *s, domain *d)
+{
+  d->due_us = d->oldest_us = NEVER_US;
+  domain_wait(s, d);
+}
+
 void domain_timer(sched *s, domain *d)
 {
   int expiry = domain_expiry_us(d) <= s->now_us;
   if (domain_warning_us(d) <= s->now_us) warning_begin(s, d);
   else if (d->pass) timer_later(s, d, expiry);
   else if (d->look_again_us <= s->now_us) domain_request_looked_at(s, d);
-  else if (!d->waiting) timer_clear(&s->timers, &d->timer);
+  else if (!d->waiting) list_gone(s, d);
   else if (expiry) domain_claim(s, d, PASS_EXPIRY);
   else due_now(s, d);
 }

@@ -335,6 +335,7 @@ static void check_waits(world *w, mail const *m, rcpt const *r, dom const *d, no
   uint64_t since_us;
   uint64_t bound;
   if (m->held || m->poison || r->out || d->route.parked || x->calm_us == NEVER_US) return;
+  if (x->down && x->next_us > w->s.now_us) return;
   if (stays_in_new(m)) return;
   /* it has expired, but not while another recipient is in somebody's hands */
   if (m->rcpts_len > 1 && tried_after(w, r, m->arrival_us + d->route.lifetime_us)) return;

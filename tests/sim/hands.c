@@ -147,7 +147,7 @@ void list_known(world *w, dom *d)
 {
   if (!d->list.count && !d->claimed) return;
   domain_get(w, d->number);
-  if (!d->d.waiting) domain_listed(&w->s, &d->d, oldest_of(w, &d->list));
+  if (!d->d.waiting && (!d->route.parked || d->list.count)) domain_listed(&w->s, &d->d, oldest_of(w, &d->list));
   orders(w);
 }
 

@@ -280,6 +280,22 @@ static void check_not_given_back(void)
   CHECK("its list is one again", seen[ORDER_SETTLE] == 1 && !d.pass && d.waiting);
 }
 
+/* A request that is to be looked at again is so though the list is gone meanwhile, and was due. */
+static void check_gone(void)
+{
+  tick t;
+  begin();
+  domain_deferred(&s, &d, NOW_US, 1);
+  domain_look_again(&s, &d);
+  d.look_again_us = AFTER(70);
+  sched_now(&s, AFTER(61));
+  sched_tick(&s, &t);
+  sched_now(&s, AFTER(71));
+  sched_tick(&s, &t);
+  hands();
+  CHECK("looked at", seen[ORDER_CLAIM] == 1);
+}
+
 /* A list that is looked through for expired mail is so once, though something is to be tried at once. */
 static void check_swept(void)
 {
@@ -442,6 +458,7 @@ int main(void)
   check_parked();
   check_given_back();
   check_not_given_back();
+  check_gone();
   check_swept();
   check_settled();
   check_emptied();
