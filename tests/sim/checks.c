@@ -321,22 +321,14 @@ static uint64_t waits_since(world const *w, mail const *m, rcpt const *r, dom co
                r->last_true_us + (w->back_true_us >= r->last_true_us ? 2 : 1) * check_backoff(w->p, r->attempts));
 }
 
-/* It could not be recorded, and what else it owes is out: it is looked at again when that is back. */
-static int stays_in_new(mail const *m)
-{
-  size_t i;
-  for (i = 0; m->in_new && i < m->rcpts_len; i++)
-    if (m->rcpts[i].out) return 1;
-  return 0;
-}
-
 static void check_waits(world *w, mail const *m, rcpt const *r, dom const *d, node const *x)
 {
   uint64_t since_us;
   uint64_t bound;
   if (m->held || m->poison || r->out || d->route.parked || x->calm_us == NEVER_US) return;
   if (x->down && x->next_us > w->s.now_us) return;
-  if (stays_in_new(m)) return;
+  /* what could not be recorded is looked at again when all else the message owes is back */
+  if (m->in_new && m->rcpts_len > 1) return;
   /* it has expired, but not while another recipient is in somebody's hands */
   if (m->rcpts_len > 1 && tried_after(w, r, m->arrival_us + d->route.lifetime_us)) return;
   /* its journal is of a clock that was set back, and not of the future any more */
