@@ -182,6 +182,13 @@ $(O)/tests/unit/wire: $(call object,base/wire)
 $(O)/tests/unit/clients: $(call object,smtpd/clients smtpd/peer)
 $(patsubst %,$(O)/tests/unit/%,backoff health timer cuts quota): $(SCHED)
 $(O)/tests/unit/quota: $(call object,qmgr/sender)
+
+# Those of qmgr's modules are qmgr-NAME.c, each with what it stands on alone.
+QMGR_CORE := $(call object,qmgr/core qmgr/settings) $(SCHED)
+QMGR_HOPS := $(call object,qmgr/hops qmgr/names queue/sitefile) $(QMGR_CORE)
+QMGR_AGENTS := $(call object,qmgr/agents qmgr/job) $(QMGR_HOPS)
+$(O)/tests/unit/qmgr-agents: $(QMGR_AGENTS)
+
 $(O)/tests/unit/fields: $(call object,bounce/fields)
 $(O)/tests/unit/quoted: $(call object,bounce/quoted)
 $(O)/tests/unit/log: $(LOGS)
