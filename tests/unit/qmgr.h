@@ -22,9 +22,9 @@
 #include "check.h"
 
 #define ID1 "1h8qabcde00001"
-#define ID2 "1h8qabcde00002"
-#define ID3 "1h8qabcde00003"
-/* They are so old. */
+#define ID2 "1h8qabcdf00002"
+#define ID3 "1h8qabcdg00003"
+/* The first of them is so old, the others some milliseconds less. */
 #define AGE_US (100 * SECOND_US)
 #define NOW_US (id_time(ID1) + AGE_US)
 #define AFTER(seconds) (NOW_US + (uint64_t)(seconds) * SECOND_US)
