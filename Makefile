@@ -190,6 +190,7 @@ QMGR_AGENTS := $(call object,qmgr/agents qmgr/job) $(QMGR_HOPS)
 QMGR_LISTS := $(call object,qmgr/lists) $(QMGR_AGENTS)
 $(O)/tests/unit/qmgr-agents: $(QMGR_AGENTS)
 $(O)/tests/unit/qmgr-lists: $(QMGR_LISTS)
+$(O)/tests/unit/qmgr-messages: $(call object,qmgr/messages) $(QMGR_AGENTS)
 
 $(O)/tests/unit/fields: $(call object,bounce/fields)
 $(O)/tests/unit/quoted: $(call object,bounce/quoted)
