@@ -58,7 +58,7 @@ static inline void qmgr_begin(void)
   snprintf(path, sizeof path, "%s/log", top);
   fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (fd == -1 || dup2(fd, 2) == -1) exit(111);
-  if (__sanitizer_set_report_fd) __sanitizer_set_report_fd((char *)0 + shown);
+  if (__sanitizer_set_report_fd) __sanitizer_set_report_fd((void *)(intptr_t)shown);
 }
 
 static inline void qmgr_end(void)
