@@ -202,6 +202,7 @@ $(O)/tests/unit/qmgr-lists: $(QMGR_LISTS)
 $(O)/tests/unit/qmgr-requests: $(QMGR_REQUESTS)
 $(O)/tests/unit/qmgr-outcome: $(call object,qmgr/outcome qmgr/totals) $(QMGR_REQUESTS)
 $(O)/tests/unit/qmgr-expiry: $(QMGR_EXPIRY)
+$(O)/tests/unit/qmgr-orders: $(call object,qmgr/orders qmgr/listed qmgr/outcome qmgr/requests) $(QMGR_EXPIRY)
 $(O)/tests/unit/qmgr-intake: $(call object,qmgr/intake qmgr/arrivals qmgr/listed qmgr/requests) \
   $(QMGR_EXPIRY)
 $(O)/tests/unit/qmgr-messages: $(call object,qmgr/messages) $(QMGR_AGENTS)
