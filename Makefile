@@ -182,6 +182,11 @@ $(O)/tests/unit/wire: $(call object,base/wire)
 $(O)/tests/unit/clients: $(call object,smtpd/clients smtpd/peer)
 $(patsubst %,$(O)/tests/unit/%,backoff health timer cuts quota): $(SCHED)
 $(O)/tests/unit/quota: $(call object,qmgr/sender)
+$(O)/tests/unit/fields: $(call object,bounce/fields)
+$(O)/tests/unit/quoted: $(call object,bounce/quoted)
+$(O)/tests/unit/log: $(LOGS)
+$(O)/tests/unit/filter: $(call object,list/filter)
+$(O)/tests/unit/delay: $(call object,list/delay queue/sitefile) $(SCHED)
 
 # Those of qmgr's modules are qmgr-NAME.c, each with what it stands on alone.
 QMGR_CORE := $(call object,qmgr/core qmgr/settings) $(SCHED)
@@ -206,12 +211,6 @@ $(O)/tests/unit/qmgr-orders: $(call object,qmgr/orders qmgr/listed qmgr/outcome 
 $(O)/tests/unit/qmgr-intake: $(call object,qmgr/intake qmgr/arrivals qmgr/listed qmgr/requests) \
   $(QMGR_EXPIRY)
 $(O)/tests/unit/qmgr-messages: $(call object,qmgr/messages) $(QMGR_AGENTS)
-
-$(O)/tests/unit/fields: $(call object,bounce/fields)
-$(O)/tests/unit/quoted: $(call object,bounce/quoted)
-$(O)/tests/unit/log: $(LOGS)
-$(O)/tests/unit/filter: $(call object,list/filter)
-$(O)/tests/unit/delay: $(call object,list/delay queue/sitefile) $(SCHED)
 
 $(UNIT_SEND): $(O)/%: $(O)/%.o $(SEND)
 	$(LINK) -o $@ $^ $(OWFAT)
