@@ -267,6 +267,44 @@ testProgramsExportNothing() {
   done
 }
 
+# needs FOLDER: "A B" for each of its files A that needs a symbol that B defines, as both were compiled.
+needs() {
+  for source in src/"$1"/*.c; do
+    object=build/${source%.c}.o
+    [ ! -e "$object" ] || nm -g "$object" | sed "s/^/$(basename "$source" .c) /"
+  done | awk '
+    # each program has its own
+    $NF == "main" || $NF == "PROG" { next }
+    $(NF - 1) == "U" { who[++n] = $1; what[n] = $NF; next }
+    { from[$NF] = $1 }
+    END {
+      for (i = 1; i <= n; i++)
+        if (what[i] in from && from[what[i]] != who[i] && !said[who[i], from[what[i]]]++)
+          print who[i], from[what[i]]
+    }'
+}
+
+# Those that stand on each other all the same, "FOLDER A B": what A needs of B is not counted.
+#   send connection transaction: two halves of one connection, on one struct, that tell each other of commands and
+#   replies (send/connection-internal.h)
+circles='send connection transaction'
+
+# Within a folder, too: each file can be linked, and tested, with no more than what it stands on.
+testFilesOfAFolderStandInNoCircle() {
+  [ -n "$(needs sched)" ] || { skip 'nothing was compiled into build/'; return; }
+  for directory in src/*/; do
+    folder=$(basename "$directory")
+    needs "$folder" >"$T/needs"
+    printf '%s\n' "$circles" | sed -n "s/^$folder //p" >"$T/known"
+    while read -r edge; do
+      assertTrue "src/$folder: no circle any more: $edge" "grep -qxF '$edge' $T/needs"
+    done <"$T/known"
+    grep -vxFf "$T/known" "$T/needs" | tsort >/dev/null 2>"$T/err"
+    # "tsort: -: input contains a loop:", and a line for each that is in it
+    assertNull "src/$folder: $(sed 's/^tsort: //; s/^-: .*/circle:/' "$T/err" | tr '\n' ' ')" "$(cat "$T/err")"
+  done
+}
+
 # --- texts ------------------------------------------------------------------------------
 
 testInstallNamesEveryPackage() {
