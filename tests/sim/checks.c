@@ -315,6 +315,7 @@ static uint64_t waits_since(world const *w, mail const *m, rcpt const *r, dom co
                             node const *x)
 {
   uint64_t us = later(later(m->arrival_true_us, x->calm_us), later(w->calm_us, d->calm_us));
+  us = later(us, x->up_true_us);
   if (!r->attempts) return us;
   /* Its journal has the moment of a clock that was set back since. */
   return later(us,

@@ -307,6 +307,7 @@ static void came_up(world *w, agent *a)
   if (was_down != a->x->down)
     fail(w, "site s%u was%s down, and the scheduler says the other", a->x->number,
          a->x->down ? "" : " not");
+  if (a->x->down) a->x->up_true_us = w->true_us;
   a->x->down = 0;
   file_write(w, a->x);
   orders(w);

@@ -163,6 +163,7 @@ typedef struct node                  /* a site */
   uint64_t file_next_s;
   /* What the checks know. */
   int down;
+  uint64_t up_true_us;       /* since it is not */
   int sure;                  /* it has settled something since it failed */
   uint64_t failures;
   uint64_t next_us;
