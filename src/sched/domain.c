@@ -297,12 +297,12 @@ at_once const *domain_at_once(domain const *d)
 
 int domain_try(sched *s, domain *d, char const *id, enum cause cause)
 {
-  at_once const *last = domain_at_once(d);
-  at_once *u;
-  if (last && !strcmp(last->id, id)) return 0;
-  u = strlen(id) < sizeof u->id ? array_add(&d->at_once, sizeof *u) : 0;
+  at_once *u = d->at_once.count ? array_of(at_once, &d->at_once) + d->at_once.count - 1 : 0;
+  int next = u && !strcmp(u->id, id);
+  if (next && u->cause >= cause) return 0;
+  if (!next) u = strlen(id) < sizeof u->id ? array_add(&d->at_once, sizeof *u) : 0;
   if (!u) return 0;
-  strcpy(u->id, id);
+  if (!next) strcpy(u->id, id);
   u->cause = cause;
   site_ready(s, d->site, &d->ready);
   return 1;

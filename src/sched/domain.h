@@ -48,7 +48,7 @@ typedef struct pass
   cuts cuts;
 } pass;
 
-/* Why a message is tried. */
+/* Why a message is tried; what comes later is reason enough where what comes earlier is not. */
 enum cause
 {
   CAUSE_DUE,                 /* its time has come */
@@ -164,7 +164,10 @@ extern uint64_t domain_rest_us(sched const *s, domain const *d);
 
 /* --- messages to be tried at once ------------------------------------------------------------ */
 
-/* Try this id at once.  1; 0 when that is what comes next anyway, or without memory. */
+/*
+ * Try this id at once.  1; 0 when that is what comes next anyway, for this cause or a better one, or
+ * without memory.
+ */
 extern int domain_try(sched *s, domain *d, char const *id, enum cause cause);
 /* What is tried at once next, or NULL; take it. */
 extern at_once const *domain_at_once(domain const *d);

@@ -219,6 +219,10 @@ static void check_at_once(void)
   begin();
   domain_try(&s, &d, "m", CAUSE_DUE);
   CHECK("came back untried: not forced", !domain_forced(&d));
+  CHECK("forced once it is requested", domain_try(&s, &d, "m", CAUSE_BY_ID)
+        && domain_forced(&d) && d.at_once.count == 1);
+  begin();
+  domain_try(&s, &d, "m", CAUSE_DUE);
   route_set(&d, parked());
   CHECK("not once it is parked", domain_next(&s, &d, id, &cause) == NEXT_NOTHING);
   domain_try(&s, &d, "m", CAUSE_BY_ID);
