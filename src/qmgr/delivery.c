@@ -12,12 +12,6 @@
 
 /* --- one recipient --------------------------------------------------------------------------- */
 
-int delivery_owes(message const *m, size_t n, list const *l)
-{
-  message_recipient const *r = message_rcptp(m, n);
-  return !r->settled && !strcmp(message_string(m, r->domain), l->name);
-}
-
 attempt delivery_attempt(delivery const *d, message const *m, message_recipient const *r)
 {
   return (attempt){

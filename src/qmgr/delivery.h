@@ -43,8 +43,6 @@ typedef struct delivery
   message message;           /* memory for the one that is looked at, used again and again */
 } delivery;
 
-/* Does the recipient still owe something in this domain? */
-extern int delivery_owes(message const *m, size_t n, list const *l);
 /* How it was tried last. */
 extern attempt delivery_attempt(delivery const *d, message const *m, message_recipient const *r);
 /* Whose message it is, for a site of which that is not known. */

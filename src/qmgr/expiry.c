@@ -23,7 +23,7 @@ int delivery_expired(delivery *d, domain const *x, message const *m, char const 
   size_t n;
   if (!domain_overdue(&d->core->sched, x, id_time(id))) return 0;
   for (n = 0; n < message_rcpts(m); n++)
-    if (delivery_owes(m, n, list_of(x)) && !expired(d, x, m, id, n)) return 0;
+    if (message_rcpt_owed(m, n, list_of(x)->name) && !expired(d, x, m, id, n)) return 0;
   return 1;
 }
 
@@ -67,7 +67,7 @@ enum expiry delivery_expire(delivery *d, list const *l, message *m, char const *
     if (!notices_due(d->notices, id)) return EXPIRY_KEEP;
   }
   for (n = 0; n < message_rcpts(m); n++)
-    if (delivery_owes(m, n, l)) return EXPIRY_KEEP;
+    if (message_rcpt_owed(m, n, l->name)) return EXPIRY_KEEP;
   return EXPIRY_OVER;
 }
 
@@ -117,7 +117,7 @@ static void warn(delivery *d, list const *l, char const *id)
   int fd = messages_take(d->messages, m, id, &where);
   if (fd == -1) return;
   for (n = 0; where != QUEUE_HOLD && n < message_rcpts(m); n++)
-    if (delivery_owes(m, n, l) && !warned(message_rcptp(m, n)))
+    if (message_rcpt_owed(m, n, l->name) && !warned(message_rcptp(m, n)))
     {
       notices_due(d->notices, id);
       break;

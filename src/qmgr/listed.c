@@ -69,7 +69,7 @@ static unsigned int collect(delivery *d, trial const *t, job *j)
   unsigned int found = 0;
   size_t n;
   for (n = 0; n < message_rcpts(t->message); n++)
-    if (delivery_owes(t->message, n, t->list)) found |= collect_one(d, t, j, n);
+    if (message_rcpt_owed(t->message, n, t->list->name)) found |= collect_one(d, t, j, n);
   return found;
 }
 
