@@ -97,7 +97,7 @@ $(BIN)/smtpd-etrn: $(call object,smtpd/smtpd-etrn smtpd/dialogue smtpd/verb smtp
   smtpd/parameters smtpd/receive smtpd/etrn smtpd/policy smtpd/peer smtpd/clients base/wire) $(FLUSH)
 $(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/intake qmgr/orders qmgr/delivery qmgr/listed qmgr/arrivals qmgr/outcome \
   qmgr/expiry qmgr/requests qmgr/messages qmgr/lists qmgr/agents qmgr/hops qmgr/job qmgr/active qmgr/sender qmgr/notices \
-  qmgr/totals qmgr/clock qmgr/core qmgr/settings qmgr/names queue/sitefile) $(SCHED) $(FLUSH)
+  qmgr/totals qmgr/clock qmgr/core qmgr/settings qmgr/named queue/sitefile) $(SCHED) $(FLUSH)
 $(BIN)/bounce-put: $(call object,bounce/bounce-put bounce/subject bounce/way bounce/compose bounce/notice bounce/prose \
   bounce/report bounce/returned bounce/lines bounce/quoted bounce/fields queue/sitefile queue/ids) $(FLUSH)
 $(BIN)/qmgr-trigger: $(call object,flush/qmgr-trigger) $(FLUSH)
@@ -190,13 +190,13 @@ $(O)/tests/unit/delay: $(call object,list/delay queue/sitefile) $(SCHED)
 
 # Those of qmgr's modules are qmgr-NAME.c, each with what it stands on alone.
 QMGR_CORE := $(call object,qmgr/core qmgr/settings) $(SCHED)
-QMGR_HOPS := $(call object,qmgr/hops qmgr/names queue/sitefile) $(QMGR_CORE)
+QMGR_HOPS := $(call object,qmgr/hops qmgr/named queue/sitefile) $(QMGR_CORE)
 QMGR_AGENTS := $(call object,qmgr/agents qmgr/job) $(QMGR_HOPS)
 QMGR_LISTS := $(call object,qmgr/lists) $(QMGR_AGENTS)
 QMGR_DELIVERY := $(call object,qmgr/delivery qmgr/active qmgr/clock qmgr/messages qmgr/notices qmgr/sender) $(QMGR_LISTS)
 QMGR_REQUESTS := $(call object,qmgr/requests) $(QMGR_DELIVERY)
 QMGR_EXPIRY := $(call object,qmgr/expiry qmgr/totals) $(QMGR_DELIVERY)
-$(O)/tests/unit/qmgr-active: $(call object,qmgr/active qmgr/names)
+$(O)/tests/unit/qmgr-active: $(call object,qmgr/active qmgr/named)
 $(O)/tests/unit/qmgr-job: $(call object,qmgr/job) $(QMGR_CORE)
 $(O)/tests/unit/qmgr-core: $(QMGR_CORE)
 $(O)/tests/unit/qmgr-clock: $(call object,qmgr/clock) $(QMGR_CORE)

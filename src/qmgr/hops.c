@@ -12,7 +12,7 @@
 
 #include "base/log.h"
 #include "flush/flush.h"
-#include "qmgr/names.h"
+#include "qmgr/named.h"
 
 /* Files looked at in one piece.  Files of sites that nobody knows are looked for so often. */
 #define FILES_TURN 64
@@ -61,7 +61,7 @@ static hop *hop_new(hops *all, char const *name)
   if (!h) return 0;
   memset(h, 0, sizeof *h);
   h->name = memcpy(h + 1, name, len + 1);
-  if (!names_add(&all->tree, h))
+  if (!named_add(&all->tree, h))
   {
     alloc_free(h);
     return 0;
@@ -73,7 +73,7 @@ static hop *hop_new(hops *all, char const *name)
 
 hop *hops_get(hops *all, char const *name)
 {
-  hop *h = names_find(&all->tree, name);
+  hop *h = named_find(&all->tree, name);
   if (!h) return hop_new(all, name);
   site_used(&all->core->sched, &h->site);
   return h;
@@ -91,7 +91,7 @@ void hops_forget(hops *all, hop *h)
   if (unlinkat(all->core->queue, path, 0) == -1 && errno != ENOENT)
     log_line("warning: unable to remove ", path, ": ", strerror(errno));
   site_leave(&all->core->sched, &h->site);
-  names_take(&all->tree, h);
+  named_take(&all->tree, h);
   alloc_free(h);
 }
 
@@ -122,7 +122,7 @@ static void file_look(hops const *all, char const *name)
 {
   int dir = dirfd(all->directory);
   struct stat st;
-  if (!sitefile_name_ok(name) || names_find(&all->tree, name)) return;
+  if (!sitefile_name_ok(name) || named_find(&all->tree, name)) return;
   if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1 || !S_ISREG(st.st_mode)) return;
   if (!file_needed(all, name, &st)) unlinkat(dir, name, 0);
 }

@@ -9,7 +9,7 @@
 #include <skalibs/alloc.h>
 #include <skalibs/djbunix.h>
 
-#include "qmgr/names.h"
+#include "qmgr/named.h"
 #include "queue/queuedir.h"
 
 /* Ids of a pass put aside in memory before they are written back: 1 MiB or so. */
@@ -68,7 +68,7 @@ static list *list_new(lists *all, char const *name)
   l->name = memcpy(l + 1, name, len + 1);
   l->noting.owner = l;
   l->route_generation = all->core->settings.generation;
-  if (!names_add(&all->tree, l))
+  if (!named_add(&all->tree, l))
   {
     alloc_free(l);
     return 0;
@@ -88,7 +88,7 @@ list *lists_get(lists *all, char const *name)
 
 list *lists_find(lists const *all, char const *name)
 {
-  return names_find(&all->tree, name);
+  return named_find(&all->tree, name);
 }
 
 list *list_of(domain const *d)
@@ -100,7 +100,7 @@ void lists_forget(lists *all, list *l)
 {
   domain_leave(&all->core->sched, &l->domain);
   stralloc_free(&l->noted);
-  names_take(&all->tree, l);
+  named_take(&all->tree, l);
   alloc_free(l);
 }
 

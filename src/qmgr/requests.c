@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "sched/backoff.h"
 
-struct request
+struct id_request
 {
   char id[ID_LEN + 1];
   size_t domains;            /* have yet to try it */
@@ -24,15 +24,15 @@ static int compare(void const *a, void const *b)
   return memcmp(a, b, ID_LEN);
 }
 
-static request *request_find(delivery const *d, char const *id)
+static id_request *request_find(delivery const *d, char const *id)
 {
-  request **found = tfind(id, &d->requests, compare);
+  id_request **found = tfind(id, &d->requests, compare);
   return found ? *found : 0;
 }
 
-static request *request_new(delivery *d, char const *id)
+static id_request *request_new(delivery *d, char const *id)
 {
-  request *r = alloc(sizeof *r);
+  id_request *r = alloc(sizeof *r);
   if (!r) return 0;
   memset(r, 0, sizeof *r);
   memcpy(r->id, id, ID_LEN);
@@ -47,7 +47,7 @@ static request *request_new(delivery *d, char const *id)
 /* As long as asked/=ID is there, it is taken up again. */
 void delivery_request_again(delivery *d, char const *id)
 {
-  request *r = request_find(d, id);
+  id_request *r = request_find(d, id);
   if (!r) return;
   timer_clear(&d->core->timers, &r->later);
   tdelete(r, &d->requests, compare);
@@ -64,7 +64,7 @@ static void request_over(delivery const *d, char const *id)
 
 void delivery_request_tried(delivery *d, char const *id)
 {
-  request *r = request_find(d, id);
+  id_request *r = request_find(d, id);
   if (!r || --r->domains) return;
   request_over(d, id);
   delivery_request_again(d, id);
@@ -73,7 +73,7 @@ void delivery_request_tried(delivery *d, char const *id)
 /* --- carrying them out ----------------------------------------------------------------------- */
 
 /* In each domain in which it owes something. */
-static void begin_now(delivery *d, request *r, message const *m)
+static void begin_now(delivery *d, id_request *r, message const *m)
 {
   size_t n;
   for (n = 0; n < message_rcpts(m); n++)
@@ -111,7 +111,7 @@ static uint64_t rest_us(delivery *d, message const *m)
 }
 
 /* Try it, or, at first, wait until it may be tried. */
-static void begin(delivery *d, request *r, message const *m, int first)
+static void begin(delivery *d, id_request *r, message const *m, int first)
 {
   uint64_t at_us = first ? rest_us(d, m) : 0;
   if (first) log_line("flush =", r->id);
@@ -120,7 +120,7 @@ static void begin(delivery *d, request *r, message const *m, int first)
   delivery_request_tried(d, r->id);
 }
 
-static void take_up(delivery *d, request *r, int first)
+static void take_up(delivery *d, id_request *r, int first)
 {
   message *m = &d->message;
   enum queue_place where;
@@ -143,11 +143,11 @@ static void take_up(delivery *d, request *r, int first)
 
 void delivery_request(delivery *d, char const *id)
 {
-  request *r = request_find(d, id) ? 0 : request_new(d, id);
+  id_request *r = request_find(d, id) ? 0 : request_new(d, id);
   if (r) take_up(d, r, 1);
 }
 
-void delivery_request_timer(delivery *d, request *r)
+void delivery_request_timer(delivery *d, id_request *r)
 {
   take_up(d, r, 0);
 }

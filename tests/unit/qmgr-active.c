@@ -1,7 +1,7 @@
 /* Active messages, and whatever else is known by its name. */
 
 #include "qmgr/active.h"
-#include "qmgr/names.h"
+#include "qmgr/named.h"
 
 #include "qmgr.h"
 
@@ -28,13 +28,13 @@ static void test_names(void)
 {
   static struct { char const *name; int x; } one = { "a.tld", 1 }, two = { "b.tld", 2 };
   void *all = 0;
-  CHECK("names: none", !names_find(&all, "a.tld"));
-  CHECK("names: add", names_add(&all, &one) && names_add(&all, &two));
-  CHECK("names: find", names_find(&all, "a.tld") == &one && names_find(&all, "b.tld") == &two
-        && !names_find(&all, "a.tl") && !names_find(&all, "a.tldx") && !names_find(&all, ""));
-  names_take(&all, &one);
-  CHECK("names: take", !names_find(&all, "a.tld") && names_find(&all, "b.tld") == &two);
-  names_take(&all, &two);
+  CHECK("names: none", !named_find(&all, "a.tld"));
+  CHECK("names: add", named_add(&all, &one) && named_add(&all, &two));
+  CHECK("names: find", named_find(&all, "a.tld") == &one && named_find(&all, "b.tld") == &two
+        && !named_find(&all, "a.tl") && !named_find(&all, "a.tldx") && !named_find(&all, ""));
+  named_take(&all, &one);
+  CHECK("names: take", !named_find(&all, "a.tld") && named_find(&all, "b.tld") == &two);
+  named_take(&all, &two);
   CHECK("names: the last", !all);
 }
 

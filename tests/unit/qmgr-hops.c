@@ -1,7 +1,7 @@
 /* Next hops: known by name, their files, and files of those that nobody knows. */
 
 #include "qmgr/hops.h"
-#include "qmgr/names.h"
+#include "qmgr/named.h"
 
 #include "qmgr.h"
 
@@ -110,7 +110,7 @@ static void test_forget(void)
   begin("forget");
   file_put("down.tld", "down", -100, 50, -100);
   hops_forget(&all, hops_get(&all, "down.tld"));
-  CHECK("forget", !there("site/down.tld") && !names_find(&all.tree, "down.tld")
+  CHECK("forget", !there("site/down.tld") && !named_find(&all.tree, "down.tld")
         && !q.sched.sites.row.count && timers_next(&q.sched.timers) == NEVER_US);
   h = hops_get(&all, "down.tld");
   CHECK("forget: known anew", h->site.health.state == HEALTH_UNKNOWN);
@@ -119,7 +119,7 @@ static void test_forget(void)
   obstruct("site/" ONE);
   hops_forget(&all, hops_get(&all, ONE));
   CHECK("forget: what cannot be removed", logged("unable to remove site/" ONE ": ") == 1
-        && !names_find(&all.tree, ONE));
+        && !named_find(&all.tree, ONE));
 }
 
 static void test_clean(void)

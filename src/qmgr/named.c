@@ -1,4 +1,4 @@
-#include "qmgr/names.h"
+#include "qmgr/named.h"
 
 #include <search.h>
 #include <string.h>
@@ -8,18 +8,18 @@ static int compare(void const *a, void const *b)
   return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-void *names_find(void *const *root, char const *name)
+void *named_find(void *const *root, char const *name)
 {
   void **found = tfind(&name, root, compare);
   return found ? *found : 0;
 }
 
-int names_add(void **root, void *named)
+int named_add(void **root, void *named)
 {
   return tsearch(named, root, compare) != 0;
 }
 
-void names_take(void **root, void *named)
+void named_take(void **root, void *named)
 {
   tdelete(named, root, compare);
 }
