@@ -21,7 +21,7 @@ static int high(message const *m, size_t offset)
 
 static void survey(notice *n)
 {
-  message const *m = &n->subject->message;
+  message const *m = &n->original->message;
   size_t const end = message_rcpts(m);
   size_t i;
   n->count = 0;
@@ -40,7 +40,7 @@ static void survey(notice *n)
 /* From nobody: a notice is never answered by another one. */
 static int envelope_write(notice const *n, message_writer *writer, int queue)
 {
-  char const *sender = message_string(&n->subject->message, n->subject->message.sender);
+  char const *sender = message_string(&n->original->message, n->original->message.sender);
   size_t const len = strlen(sender);
   stralloc domain = STRALLOC_ZERO;
   smtp_path path;
@@ -115,7 +115,7 @@ static void header_put(notice *n, char const *boundary)
     [JOB_EVENT_DELAYED] = "Delivery Status Notification (Delay)",
     [JOB_EVENT_RELAYED] = "Delivery Status Notification (Relay)"
   };
-  message const *m = &n->subject->message;
+  message const *m = &n->original->message;
   message_writer const *writer = n->lines.writer;
   lines *l = &n->lines;
   char date[WALLCLOCK_DATE_MAX];
@@ -174,7 +174,7 @@ static void returned_part(notice *n, char const *boundary)
   part_begin(n, boundary, r->whole ? "The message" : "The header of the message",
              types[n->utf8 || r->global][r->whole], encoding);
   lines_text_begin(&n->lines, n->utf8, encoding == ENCODING_QUOTED);
-  returned_put(&n->lines, r, n->subject);
+  returned_put(&n->lines, r, n->original);
   lines_text_end(&n->lines);
   lines_line(&n->lines, "");
 }
@@ -211,7 +211,7 @@ static int content_write(notice *n, message_writer *writer)
 
 int compose_notice(notice *n, message_writer *writer, int queue, int fsyncdir)
 {
-  if (!returned_choose(&n->returned, n->subject, n->event, n->bouncebytes)) return 0;
+  if (!returned_choose(&n->returned, n->original, n->event, n->bouncebytes)) return 0;
   survey(n);
   if (!envelope_write(n, writer, queue)) return 0;
   if (content_write(n, writer)) return message_commit(writer, fsyncdir);

@@ -7,14 +7,14 @@
 
 size_t notice_next(notice const *n, size_t rcpt)
 {
-  size_t const count = message_rcpts(&n->subject->message);
-  while (rcpt < count && !subject_wanted(n->subject, rcpt, n->event)) rcpt++;
+  size_t const count = message_rcpts(&n->original->message);
+  while (rcpt < count && !original_wanted(n->original, rcpt, n->event)) rcpt++;
   return rcpt;
 }
 
 int notice_delay(notice *n, message_recipient const *r, delay *d)
 {
-  message const *m = &n->subject->message;
+  message const *m = &n->original->message;
   if (!way_find(n->way, message_string(m, r->domain)))
   {
     if (!n->lines.error) n->lines.error = errno;

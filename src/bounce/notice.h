@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 #include "bounce/lines.h"
+#include "bounce/original.h"
 #include "bounce/returned.h"
-#include "bounce/subject.h"
 #include "bounce/way.h"
 #include "job/job.h"
 #include "queue/message.h"
@@ -32,7 +32,7 @@
 
 typedef struct notice
 {
-  subject const *subject;
+  original const *original;
   enum job_event event;
   char const *me;
   char const *postmaster;

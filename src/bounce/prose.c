@@ -16,7 +16,7 @@
 
 static char const *why(notice *n, message_recipient const *r)
 {
-  char const *reason = message_string(&n->subject->message, r->reason);
+  char const *reason = message_string(&n->original->message, r->reason);
   delay d;
   return *reason || n->event != JOB_EVENT_DELAYED || !notice_delay(n, r, &d) ? reason : d.why;
 }
@@ -34,7 +34,7 @@ static int same_why(message const *m, size_t one, size_t other)
 static void why_put(notice *n, message_recipient const *r)
 {
   char const *text = why(n, r), *words = notice_words(n, text, strlen(text));
-  text = words ? words : message_string(&n->subject->message, r->code);
+  text = words ? words : message_string(&n->original->message, r->code);
   if (*text) lines_fill(&n->lines, WHY_INDENT, WHY_INDENT, text);
   lines_line(&n->lines, "");
 }
@@ -50,7 +50,7 @@ static void more_put(notice *n, size_t more)
 /* What is said of several in a row is said once, below the last of them. */
 static void recipients_put(notice *n)
 {
-  message const *m = &n->subject->message;
+  message const *m = &n->original->message;
   size_t const end = message_rcpts(m);
   size_t named = 0, i, next;
   for (i = notice_next(n, 0); i < end && named < NOTICE_NAMED_MAX; i = next)
@@ -81,7 +81,7 @@ static void failed_put(notice *n)
 /* The first of the recipients to be given up. */
 static uint64_t first_until_us(notice *n)
 {
-  message const *m = &n->subject->message;
+  message const *m = &n->original->message;
   size_t const end = message_rcpts(m);
   uint64_t first_us = UINT64_MAX;
   delay d;
@@ -112,10 +112,10 @@ static void relayed_put(notice *n)
 
 void prose_put(notice *n)
 {
-  subject const *s = n->subject;
+  original const *o = n->original;
   char date[WALLCLOCK_DATE_MAX];
   n->words_left = NOTICE_PROSE_WORDS_MAX;
-  wallclock_date(date, s->message.arrival_us);
+  wallclock_date(date, o->message.arrival_us);
   paragraph(n, "This is a notice of the mail server ", n->me, " about a message that has your address as its sender. "
                "The message came here on ", date, ".");
   switch (n->event)
@@ -125,7 +125,7 @@ void prose_put(notice *n)
     case JOB_EVENT_RELAYED: relayed_put(n); break;
   }
   paragraph(n, "A reply to this notice would not be read. If you have questions, please write to ", n->postmaster,
-            " and send the notice along; the message is known there as ", s->id, ".");
+            " and send the notice along; the message is known there as ", o->id, ".");
   paragraph(n, n->returned.whole ? "A report for mail programs, and the message, follow."
                                  : "A report for mail programs, and the header of the message, follow.");
 }

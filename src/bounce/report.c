@@ -28,7 +28,7 @@ static void date_put(notice *n, char const *name, uint64_t us)
 
 static void message_fields_put(notice *n)
 {
-  message const *m = &n->subject->message;
+  message const *m = &n->original->message;
   char value[FIELDS_MAX];
   lines_line(&n->lines, "Reporting-MTA: dns; ", n->me);
   if (fields_envelope_id(value, message_string(m, m->parameters))) field_put(n, "Original-Envelope-Id", value);
@@ -59,7 +59,7 @@ static void diagnostic_put(notice *n, char const *text)
 /* named: one of those of whom all is told. */
 static void recipient_fields_put(notice *n, message_recipient const *r, int named)
 {
-  message const *m = &n->subject->message;
+  message const *m = &n->original->message;
   int const delayed = n->event == JOB_EVENT_DELAYED;
   char const *code = message_string(m, r->code), *text = message_string(m, r->reason);
   char value[FIELDS_MAX];
@@ -81,7 +81,7 @@ static void recipient_fields_put(notice *n, message_recipient const *r, int name
 
 void report_put(notice *n)
 {
-  message const *m = &n->subject->message;
+  message const *m = &n->original->message;
   size_t const end = message_rcpts(m);
   size_t told = 0, i;
   n->words_left = NOTICE_REPORT_WORDS_MAX(n->count);

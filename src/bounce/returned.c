@@ -36,12 +36,12 @@ static size_t header_length(char const *s, size_t len, int all)
   return end ? (size_t)(end - s) + 1 : 0;
 }
 
-static int header_choose(returned *r, subject const *s, size_t most)
+static int header_choose(returned *r, original const *o, size_t most)
 {
   static char head[RETURNED_HEADER_MAX];
-  int all = s->message.content_len <= most;
-  size_t len = all ? (size_t)s->message.content_len : most;
-  if (!all_read(s->fd, head, len, r->offset)) return 0;
+  int all = o->message.content_len <= most;
+  size_t len = all ? (size_t)o->message.content_len : most;
+  if (!all_read(o->fd, head, len, r->offset)) return 0;
   len = header_length(head, len, all);
   r->len = len;
   r->high = smtp_domain_utf8(head, len);
@@ -49,27 +49,27 @@ static int header_choose(returned *r, subject const *s, size_t most)
 }
 
 /* RET is about failures (RFC 3461 section 4.3). */
-static int whole_wanted(subject const *s, enum job_event event, uint64_t most)
+static int whole_wanted(original const *o, enum job_event event, uint64_t most)
 {
-  return event == JOB_EVENT_FAILED && s->message.content_len <= most
-    && fields_ret(message_string(&s->message, s->message.parameters)) != FIELDS_RET_HDRS;
+  return event == JOB_EVENT_FAILED && o->message.content_len <= most
+    && fields_ret(message_string(&o->message, o->message.parameters)) != FIELDS_RET_HDRS;
 }
 
-static int part_choose(returned *r, subject const *s, int again)
+static int part_choose(returned *r, original const *o, int again)
 {
-  if (!r->whole) return header_choose(r, s, again ? RETURNED_AGAIN_MAX : RETURNED_HEADER_MAX);
-  r->len = s->message.content_len;
-  r->high = !!(s->message.flags & JOB_8BIT);
+  if (!r->whole) return header_choose(r, o, again ? RETURNED_AGAIN_MAX : RETURNED_HEADER_MAX);
+  r->len = o->message.content_len;
+  r->high = !!(o->message.flags & JOB_8BIT);
   return 1;
 }
 
-int returned_choose(returned *r, subject const *s, enum job_event event, uint64_t most)
+int returned_choose(returned *r, original const *o, enum job_event event, uint64_t most)
 {
-  int const again = subject_again(s, event);
-  r->offset = s->message.content_offset;
-  r->whole = !again && whole_wanted(s, event, most);
-  if (!part_choose(r, s, again)) return 0;
-  r->global = r->high && s->message.flags & JOB_UTF8;
+  int const again = original_notified(o, event);
+  r->offset = o->message.content_offset;
+  r->whole = !again && whole_wanted(o, event, most);
+  if (!part_choose(r, o, again)) return 0;
+  r->global = r->high && o->message.flags & JOB_UTF8;
   return 1;
 }
 
@@ -98,14 +98,14 @@ static size_t piece_read(char piece[PIECE_LEN], int fd, uint64_t offset, uint64_
   return offset + len < end && piece[len - 1] == '\r' ? len - 1 : len;
 }
 
-void returned_put(lines *l, returned const *r, subject const *s)
+void returned_put(lines *l, returned const *r, original const *o)
 {
   static char piece[PIECE_LEN];
   uint64_t offset = r->offset, end = r->offset + r->len;
   size_t len;
   for (; offset < end && !l->error; offset += len)
   {
-    len = piece_read(piece, s->fd, offset, end);
+    len = piece_read(piece, o->fd, offset, end);
     if (!len) l->error = errno;
     piece_fit(piece, len);
     lines_put(l, piece, len);

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "bounce/lines.h"
-#include "bounce/subject.h"
+#include "bounce/original.h"
 #include "job/job.h"
 
 /*
@@ -33,7 +33,7 @@ typedef struct returned
  *   most  octets of a message that may be returned as a whole
  * 1, or 0 with errno.
  */
-extern int returned_choose(returned *r, subject const *s, enum job_event event, uint64_t most);
-extern void returned_put(lines *l, returned const *r, subject const *s);
+extern int returned_choose(returned *r, original const *o, enum job_event event, uint64_t most);
+extern void returned_put(lines *l, returned const *r, original const *o);
 
 #endif
