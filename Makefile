@@ -98,8 +98,8 @@ $(BIN)/smtpd-etrn: $(call object,smtpd/smtpd-etrn smtpd/dialogue smtpd/verb smtp
 $(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/intake qmgr/orders qmgr/delivery qmgr/listed qmgr/arrivals qmgr/outcome \
   qmgr/expiry qmgr/requests qmgr/messages qmgr/lists qmgr/agents qmgr/hops qmgr/job qmgr/active qmgr/sender qmgr/notices \
   qmgr/totals qmgr/clock qmgr/core qmgr/settings qmgr/names queue/sitefile) $(SCHED) $(FLUSH)
-$(BIN)/bounce-put: $(call object,bounce/bounce-put bounce/original bounce/way bounce/compose \
-  bounce/notice bounce/prose bounce/report bounce/returned bounce/lines bounce/quoted \
+$(BIN)/bounce-put: $(call object,bounce/bounce-put bounce/original bounce/routing \
+  bounce/compose bounce/notice bounce/prose bounce/report bounce/returned bounce/lines bounce/quoted \
   bounce/fields queue/sitefile queue/ids) $(FLUSH)
 $(BIN)/qmgr-trigger: $(call object,flush/qmgr-trigger) $(FLUSH)
 $(BIN)/flush-record: $(call object,flush/flush-record) $(FLUSH)

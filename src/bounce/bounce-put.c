@@ -16,7 +16,7 @@
 #include "bounce/compose.h"
 #include "bounce/notice.h"
 #include "bounce/original.h"
-#include "bounce/way.h"
+#include "bounce/routing.h"
 #include "conf/conf.h"
 #include "flush/trigger.h"
 #include "queue/ids.h"
@@ -33,7 +33,7 @@ typedef struct bouncer
   stralloc me;
   stralloc postmaster;
   uint64_t bouncebytes;
-  way way;
+  routing routing;
   original original;
   notice notice;
   message_writer writer;
@@ -171,9 +171,10 @@ static int notice_make(bouncer *b, enum job_event event)
   n->me = b->me.s;
   n->postmaster = b->postmaster.s;
   n->bouncebytes = b->bouncebytes;
-  n->way = &b->way;
-  if (!journal_reserve(b, event) || !compose_notice(n, &b->writer, b->way.queue, b->fsyncdir)) return 0;
-  trigger_hint(b->way.queue, TRIGGER_NEW, b->writer.id);
+  n->routing = &b->routing;
+  if (!journal_reserve(b, event)) return 0;
+  if (!compose_notice(n, &b->writer, b->routing.queue, b->fsyncdir)) return 0;
+  trigger_hint(b->routing.queue, TRIGGER_NEW, b->writer.id);
   notice_log(b, event);
   answer_notice(b, job_event_name(event));
   return 1;
@@ -204,8 +205,8 @@ static void event_tell(bouncer *b, enum job_event event)
 /* Anew for each message: the connection may be an old one. */
 static void settings_read(bouncer *b)
 {
-  int const conf = b->way.conf;
-  way_forget(&b->way);
+  int const conf = b->routing.conf;
+  routing_forget(&b->routing);
   if (!conf_me(conf, &b->me) || !conf_postmaster(conf, &b->postmaster)) die_conf();
   if (!conf_bouncebytes(conf, &b->bouncebytes) || !conf_switch(conf, "fsyncdir", &b->fsyncdir)) die_conf();
 }
@@ -216,7 +217,7 @@ static void message_tell(char const *id, void *data)
   settings_read(b);
   b->postponed = 0;
   answer_set(b, "done", "");
-  switch (original_open(&b->original, &b->way, id))
+  switch (original_open(&b->original, &b->routing, id))
   {
     case ORIGINAL_CONF: die_conf();
     case ORIGINAL_GONE: gone(b); break;
@@ -235,14 +236,14 @@ static void message_tell(char const *id, void *data)
 static void instance_use(bouncer *b, char const *path)
 {
   int instance;
-  b->way.queue = program_queue(&path, &instance);
-  b->way.conf = conf_open(instance);
-  if (b->way.conf == -1) die_conf();
+  b->routing.queue = program_queue(&path, &instance);
+  b->routing.conf = conf_open(instance);
+  if (b->routing.conf == -1) die_conf();
 }
 
 static void bouncer_free(bouncer *b)
 {
-  way_free(&b->way);
+  routing_free(&b->routing);
   message_free(&b->original.message);
   stralloc_free(&b->original.marks);
   stralloc_free(&b->writer.envelope);
@@ -254,7 +255,8 @@ static void bouncer_free(bouncer *b)
 
 int main(int argc, char const *const *argv)
 {
-  static bouncer b = { .way = WAY_ZERO, .original = ORIGINAL_ZERO, .writer = MESSAGE_WRITER_ZERO };
+  static bouncer b =
+    { .routing = ROUTING_ZERO, .original = ORIGINAL_ZERO, .writer = MESSAGE_WRITER_ZERO };
   char const *dir = 0;
   char const *const *ids = argv + program_options(argc, argv, &dir, USAGE);
   int code;

@@ -8,7 +8,7 @@
 
 /*
  * Write a notice into the queue.
- *   n       original, event, me, postmaster, bouncebytes and way are set; at least one recipient is
+ *   n       original, event, me, postmaster, bouncebytes and routing are set; at least one recipient is
  *           wanted
  *   writer  its id is the notice's
  * Returns 1, or 0 with errno: nothing was written.

@@ -15,13 +15,13 @@ size_t notice_next(notice const *n, size_t rcpt)
 int notice_delay(notice *n, message_recipient const *r, delay *d)
 {
   message const *m = &n->original->message;
-  if (!way_find(n->way, message_string(m, r->domain)))
+  if (!routing_find(n->routing, message_string(m, r->domain)))
   {
     if (!n->lines.error) n->lines.error = errno;
     return 0;
   }
-  d->why = way_why(n->way, d->code);
-  d->until_us = m->arrival_us + n->way->route.lifetime * SECOND_US;
+  d->why = routing_reason(n->routing, d->code);
+  d->until_us = m->arrival_us + n->routing->route.lifetime * SECOND_US;
   return 1;
 }
 

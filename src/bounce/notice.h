@@ -12,7 +12,7 @@
 #include "bounce/lines.h"
 #include "bounce/original.h"
 #include "bounce/returned.h"
-#include "bounce/way.h"
+#include "bounce/routing.h"
 #include "job/job.h"
 #include "queue/message.h"
 
@@ -37,7 +37,7 @@ typedef struct notice
   char const *me;
   char const *postmaster;
   uint64_t bouncebytes;    /* octets of a message that may be returned as a whole */
-  way *way;
+  routing *routing;
   size_t count;            /* recipients it tells of */
   int beyond;              /* it tells of what is beyond ASCII, and is one of RFC 6533 */
   int utf8;                /* so is its recipient: it needs SMTPUTF8; else it is encoded as ASCII */

@@ -33,30 +33,30 @@ static char const *unwelcome(char const *sender)
 /* --- marks --------------------------------------------------------------------------------- */
 
 /* Not what is on hold: that waits because an operator wants it to.  1, 0, -1 with conf_error(). */
-static int delay_due(original const *o, way *w, message_recipient const *r)
+static int delay_due(original const *o, routing *rt, message_recipient const *r)
 {
   if (o->place == QUEUE_HOLD || r->told & MARK_EVENT(JOB_EVENT_DELAYED)) return 0;
-  if (!way_find(w, message_string(&o->message, r->domain))) return -1;
-  return w->route.delaywarning
-    && o->message.arrival_us + w->route.delaywarning * SECOND_US <= wallclock_us();
+  if (!routing_find(rt, message_string(&o->message, r->domain))) return -1;
+  return rt->route.delaywarning
+    && o->message.arrival_us + rt->route.delaywarning * SECOND_US <= wallclock_us();
 }
 
 /* The mark of the event that a recipient is due for, or 0; -1 with conf_error(). */
-static int recipient_look(original const *o, way *w, message_recipient const *r)
+static int recipient_look(original const *o, routing *rt, message_recipient const *r)
 {
   int delayed;
   if (message_untold(r)) return MARK_EVENT(r->status == JOB_FAILED ? JOB_EVENT_FAILED : JOB_EVENT_RELAYED);
-  delayed = r->settled ? 0 : delay_due(o, w, r);
+  delayed = r->settled ? 0 : delay_due(o, rt, r);
   return delayed == 1 ? MARK_EVENT(JOB_EVENT_DELAYED) : delayed;
 }
 
-static enum original_state marks_look(original *o, way *w)
+static enum original_state marks_look(original *o, routing *rt)
 {
   size_t i;
   int due;
   for (i = 0; i < o->marks.len; i++)
   {
-    due = recipient_look(o, w, message_rcptp(&o->message, i));
+    due = recipient_look(o, rt, message_rcptp(&o->message, i));
     if (due == -1) return ORIGINAL_CONF;
     o->marks.s[i] = (char)((o->marks.s[i] & MARK_LOCKED) | due);
   }
@@ -90,28 +90,28 @@ static int due_lock(original *o)
 /* --- */
 
 /* Nothing but the journal changes in a message; who may write to the file could still change more. */
-static enum original_state read_again(original *o, way *w)
+static enum original_state read_again(original *o, routing *rt)
 {
   struct stat st;
   if (fstat(o->fd, &st) == -1) return ORIGINAL_ERROR;
   if (!st.st_nlink) return ORIGINAL_GONE;
   if (!message_read(&o->message, o->fd)) return ORIGINAL_ERROR;
-  if (message_rcpts(&o->message) == o->marks.len) return marks_look(o, w);
+  if (message_rcpts(&o->message) == o->marks.len) return marks_look(o, rt);
   errno = EBADMSG;
   return ORIGINAL_ERROR;
 }
 
-enum original_state original_open(original *o, way *w, char const *id)
+enum original_state original_open(original *o, routing *rt, char const *id)
 {
   enum original_state state;
   memcpy(o->id, id, ID_LEN + 1);
-  o->fd = queuedir_open_message(w->queue, id, O_RDWR | O_APPEND, &o->place);
+  o->fd = queuedir_open_message(rt->queue, id, O_RDWR | O_APPEND, &o->place);
   if (o->fd == -1) return errno == ENOENT ? ORIGINAL_GONE : ORIGINAL_ERROR;
   if (!message_read(&o->message, o->fd) || !marks_init(o)) return ORIGINAL_ERROR;
   o->unwelcome = unwelcome(message_string(&o->message, o->message.sender));
-  state = marks_look(o, w);
+  state = marks_look(o, rt);
   if (state != ORIGINAL_READ) return state;
-  return due_lock(o) ? read_again(o, w) : ORIGINAL_ERROR;
+  return due_lock(o) ? read_again(o, rt) : ORIGINAL_ERROR;
 }
 
 void original_close(original *o)

@@ -10,7 +10,7 @@
 
 #include <skalibs/stralloc.h>
 
-#include "bounce/way.h"
+#include "bounce/routing.h"
 #include "job/job.h"
 #include "queue/message.h"
 #include "queue/queuedir.h"
@@ -39,7 +39,7 @@ enum original_state
  * agent may have written a result before the lock.  A recipient that is due after that and not
  * locked is being sent by an agent.
  */
-extern enum original_state original_open(original *o, way *w, char const *id);
+extern enum original_state original_open(original *o, routing *rt, char const *id);
 extern void original_close(original *o);
 
 /* Is this recipient due for the event?  And is the sender to be told of that? */
