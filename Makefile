@@ -99,8 +99,8 @@ $(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/intake qmgr/orders qmgr/delivery qmgr/
   qmgr/expiry qmgr/requests qmgr/messages qmgr/lists qmgr/agents qmgr/hops qmgr/job qmgr/active qmgr/sender qmgr/notices \
   qmgr/totals qmgr/clock qmgr/core qmgr/settings qmgr/names queue/sitefile) $(SCHED) $(FLUSH)
 $(BIN)/bounce-put: $(call object,bounce/bounce-put bounce/original bounce/routing \
-  bounce/compose bounce/notice bounce/prose bounce/report bounce/returned bounce/lines bounce/quoted \
-  bounce/fields queue/sitefile queue/ids) $(FLUSH)
+  bounce/compose bounce/notice bounce/explanation bounce/report bounce/returned bounce/lines \
+  bounce/quoted bounce/fields queue/sitefile queue/ids) $(FLUSH)
 $(BIN)/qmgr-trigger: $(call object,flush/qmgr-trigger) $(FLUSH)
 $(BIN)/flush-record: $(call object,flush/flush-record) $(FLUSH)
 $(BIN)/flush-run: $(call object,flush/flush-run flush/watch flush/names queue/sitefile) $(FLUSH)

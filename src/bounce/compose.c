@@ -5,7 +5,7 @@
 #include <sys/random.h>
 
 #include "base/wallclock.h"
-#include "bounce/prose.h"
+#include "bounce/explanation.h"
 #include "bounce/report.h"
 #include "conf/conf.h"
 #include "smtp/domain.h"
@@ -144,13 +144,13 @@ static void part_begin(notice *n, char const *boundary, char const *description,
   lines_line(l, "");
 }
 
-static void prose_part(notice *n, char const *boundary)
+static void explanation_part(notice *n, char const *boundary)
 {
   enum encoding const encoding = encoding_choose(n, n->beyond, 1);
   part_begin(n, boundary, "What happened",
              n->beyond ? "text/plain; charset=utf-8" : "text/plain; charset=us-ascii", encoding);
   lines_text_begin(&n->lines, n->beyond, encoding == ENCODING_QUOTED);
-  prose_put(n);
+  explanation_put(n);
   lines_text_end(&n->lines);
 }
 
@@ -182,7 +182,7 @@ static void returned_part(notice *n, char const *boundary)
 static void content_put(notice *n, char const *boundary)
 {
   header_put(n, boundary);
-  prose_part(n, boundary);
+  explanation_part(n, boundary);
   report_part(n, boundary);
   returned_part(n, boundary);
   lines_line(&n->lines, "--", boundary, "--");

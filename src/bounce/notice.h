@@ -27,7 +27,7 @@
  * And for all together, in either part: a site's long words, for a thousand recipients, are not for
  * a forged sender.
  */
-#define NOTICE_PROSE_WORDS_MAX 5000
+#define NOTICE_EXPLANATION_WORDS_MAX 5000
 #define NOTICE_REPORT_WORDS_MAX(recipients) (4096 + 24 * (recipients))
 
 typedef struct notice

@@ -1,4 +1,4 @@
-#include "bounce/prose.h"
+#include "bounce/explanation.h"
 
 #include <string.h>
 
@@ -110,11 +110,11 @@ static void relayed_put(notice *n)
                "that will be known here.");
 }
 
-void prose_put(notice *n)
+void explanation_put(notice *n)
 {
   original const *o = n->original;
   char date[WALLCLOCK_DATE_MAX];
-  n->words_left = NOTICE_PROSE_WORDS_MAX;
+  n->words_left = NOTICE_EXPLANATION_WORDS_MAX;
   wallclock_date(date, o->message.arrival_us);
   paragraph(n, "This is a notice of the mail server ", n->me, " about a message that has your address as its sender. "
                "The message came here on ", date, ".");
