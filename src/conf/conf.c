@@ -390,7 +390,7 @@ int conf_postmaster(int conf, stralloc *mailbox)
   return postmaster_read(conf, mailbox, &said);
 }
 
-int conf_postmaster_gate(int conf, stralloc *mailbox, stralloc *domain, int *held)
+int conf_postmaster_domain(int conf, stralloc *mailbox, stralloc *domain, int *held)
 {
   smtp_path path;
   int said;

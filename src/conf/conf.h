@@ -52,14 +52,15 @@ extern int conf_me(int conf, stralloc *name);
 extern int conf_postmaster(int conf, stralloc *mailbox);
 
 /*
- * The gate of that mailbox, in *domain, a string: its domain; or CONF_HELD where there is no such setting.  Mail for
- * CONF_HELD is held, and goes nowhere: anybody may send it, RFC 5321 section 4.5.1 has it taken, and what we
- * made of postmaster@me would come back from there, to whoever it says it is from.
- *   *held  1: it is CONF_HELD
- * No domain is called so (RFC 6761 section 6.4).
+ * The domain that mail for <postmaster> waits for, in *domain, a string: the mailbox's own, or
+ * CONF_HELD where nobody set conf/postmaster.  Mail for CONF_HELD is kept and goes nowhere.
+ * Anybody may send mail to <postmaster>, and RFC 5321 section 4.5.1 has us accept it; if we sent it
+ * on to postmaster@me, that host would return it to whatever sender it claims to have.
+ *   *held  1: the domain is CONF_HELD
+ * No real domain has that name (RFC 6761 section 6.4).
  */
 #define CONF_HELD "postmaster.invalid"
-extern int conf_postmaster_gate(int conf, stralloc *mailbox, stralloc *domain, int *held);
+extern int conf_postmaster_domain(int conf, stralloc *mailbox, stralloc *domain, int *held);
 
 /* listen: ADDRESS:PORT of our server, [::]:PORT for all; default 127.0.0.1:2525.  A string. */
 extern int conf_listen(int conf, stralloc *listen);

@@ -224,7 +224,7 @@ static void out_messages(watch *w, enum watch_state one, enum watch_state other)
 
 /* --- -n -------------------------------------------------------------------------------------- */
 
-static void out_gate(watch *w, char const *domain, uint64_t waiting)
+static void out_domain(watch *w, char const *domain, uint64_t waiting)
 {
   if (!watch_site(w, domain))
   {
@@ -246,14 +246,14 @@ static void dry_run(watch *w)
 {
   stralloc counts = STRALLOC_ZERO;
   uint64_t *waiting;
-  size_t n, gates;
-  if (!watch_gates(w)) die_watch(w);
-  gates = names_len(&w->gates);
-  if (!genalloc_ready(uint64_t, &counts, gates + 1)) strerr_diefusys(111, "count what waits");
+  size_t n, domains;
+  if (!watch_domains(w)) die_watch(w);
+  domains = names_len(&w->domains);
+  if (!genalloc_ready(uint64_t, &counts, domains + 1)) strerr_diefusys(111, "count what waits");
   waiting = genalloc_s(uint64_t, &counts);
-  for (n = 0; n < gates; n++) waiting[n] = flush_count(w->queue, names_get(&w->gates, n));
-  if (gates && !watch_count_new(w, waiting)) die_watch(w);
-  for (n = 0; n < gates; n++) out_gate(w, names_get(&w->gates, n), waiting[n]);
+  for (n = 0; n < domains; n++) waiting[n] = flush_count(w->queue, names_get(&w->domains, n));
+  if (domains && !watch_count_new(w, waiting)) die_watch(w);
+  for (n = 0; n < domains; n++) out_domain(w, names_get(&w->domains, n), waiting[n]);
   genalloc_free(uint64_t, &counts);
 
   if (!watch_ids(w)) die_watch(w);
@@ -362,7 +362,7 @@ static int run(watch *w, request const *wanted, options const *o)
 {
   if (o->wait)
   {
-    if (!watch_gates(w) || !watch_messages(w)) die_watch(w);
+    if (!watch_domains(w) || !watch_messages(w)) die_watch(w);
     w->since_us = wallclock_us();
   }
   names_ask(w, &wanted->domains);

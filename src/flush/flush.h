@@ -2,7 +2,8 @@
 #define FLUSH_H
 
 /*
- * The gates: what waits for a domain, and what was asked.  All below the queue directory.
+ * The lists of what waits for each domain, and the flushes that were asked for.  All of it is below
+ * the queue directory.
  *
  *   flush/DOMAIN   ids that wait for DOMAIN, one a line, oldest first
  *   claim/DOMAIN   the same, while qmgr carries out a flush or a retry: flush/DOMAIN, renamed.

@@ -117,13 +117,13 @@ static void look(watch *w, watched *m)
   file_keep(w, m, fd);
 }
 
-/* --- gates -------------------------------------------------------------------------------- */
+/* --- domains ------------------------------------------------------------------------------ */
 
-static int gate_add(char const *domain, void *data)
+static int domain_add(char const *domain, void *data)
 {
   watch *w = data;
   if (!covers(&w->request->domains, domain)) return 1;
-  return names_add(&w->gates, 0, domain, strlen(domain));
+  return names_add(&w->domains, 0, domain, strlen(domain));
 }
 
 /*
@@ -156,7 +156,7 @@ static int walk_new(watch *w, int (*fn)(watch *w, char const *id, void *data), v
   return r == 1 || (r == -1 && errno == EACCES);
 }
 
-static int new_gates(watch *w, char const *id, void *data)
+static int new_domains(watch *w, char const *id, void *data)
 {
   size_t n;
   (void)id;
@@ -164,12 +164,12 @@ static int new_gates(watch *w, char const *id, void *data)
   for (n = 0; n < message_rcpts(&w->message); n++)
   {
     message_recipient const *rcpt = message_rcptp(&w->message, n);
-    if (!rcpt->settled && !gate_add(message_string(&w->message, rcpt->domain), w)) return 0;
+    if (!rcpt->settled && !domain_add(message_string(&w->message, rcpt->domain), w)) return 0;
   }
   return 1;
 }
 
-int watch_gates(watch *w)
+int watch_domains(watch *w)
 {
   size_t n, below = 0;
   for (n = 0; n < names_len(&w->request->domains); n++)
@@ -177,27 +177,27 @@ int watch_gates(watch *w)
     char const *name = names_get(&w->request->domains, n);
     w->where = name;
     if (*name == '@') below++;
-    else if (!names_add(&w->gates, 0, name, strlen(name))) return 0;
+    else if (!names_add(&w->domains, 0, name, strlen(name))) return 0;
   }
   if (!n) return 1;
-  if (below && flush_domains_each(w->queue, gate_add, w, &w->where) != 1) return 0;
-  if (below && !walk_new(w, new_gates, 0)) return 0;
-  names_sort(&w->gates);
+  if (below && flush_domains_each(w->queue, domain_add, w, &w->where) != 1) return 0;
+  if (below && !walk_new(w, new_domains, 0)) return 0;
+  names_sort(&w->domains);
   return 1;
 }
 
-/* A message counts once in a gate, however many recipients it has there. */
+/* A message counts once for a domain, however many recipients it has there. */
 static int new_count(watch *w, char const *id, void *data)
 {
   message const *m = &w->message;
   uint64_t *waiting = data;
-  size_t const gates = names_len(&w->gates);
+  size_t const domains = names_len(&w->domains);
   size_t n;
   (void)id;
   for (n = 0; n < message_rcpts(m); n++)
   {
-    size_t gate = names_find(&w->gates, message_string(m, message_rcptp(m, n)->domain));
-    if (gate < gates && message_rcpt_first(m, n)) waiting[gate]++;
+    size_t at = names_find(&w->domains, message_string(m, message_rcptp(m, n)->domain));
+    if (at < domains && message_rcpt_first(m, n)) waiting[at]++;
   }
   return 1;
 }
@@ -227,7 +227,7 @@ static int list_messages(watch *w, int fd)
   return r == 0;
 }
 
-static int gate_messages(watch *w, char const *domain)
+static int domain_messages(watch *w, char const *domain)
 {
   int fds[2], ok = 1, i;
   w->where = domain;
@@ -286,8 +286,8 @@ int watch_ids(watch *w)
 int watch_messages(watch *w)
 {
   size_t n;
-  for (n = 0; n < names_len(&w->gates); n++)
-    if (!gate_messages(w, names_get(&w->gates, n))) return 0;
+  for (n = 0; n < names_len(&w->domains); n++)
+    if (!domain_messages(w, names_get(&w->domains, n))) return 0;
   if (names_len(&w->request->domains) && !walk_new(w, new_add, 0)) return 0;
   return watch_ids(w);
 }
@@ -325,13 +325,13 @@ static int claim_gone(int queue, char const *domain)
 int watch_carried_out(watch *w)
 {
   size_t domains = names_len(&w->request->domains), asked = domains + names_len(&w->request->ids);
-  size_t all = asked + names_len(&w->gates);
+  size_t all = asked + names_len(&w->domains);
   for (; w->carried < all; w->carried++)
   {
     size_t n = w->carried;
     int gone = n < domains ? flush_asked(w->queue, names_get(&w->request->domains, n)) < 1
       : n < asked ? flush_asked(w->queue, names_get(&w->request->ids, n - domains)) < 1
-      : claim_gone(w->queue, names_get(&w->gates, n - asked));
+      : claim_gone(w->queue, names_get(&w->domains, n - asked));
     if (!gone) return 0;
   }
   return 1;
@@ -431,7 +431,7 @@ void watch_free(watch *w)
 {
   size_t n;
   for (n = 0; n < watch_len(w); n++) file_close(w, watch_at(w, n));
-  names_free(&w->gates);
+  names_free(&w->domains);
   genalloc_free(watched, &w->messages);
   message_free(&w->message);
   conf_routes_free(&w->routes);

@@ -15,8 +15,8 @@
 
 #include "conf/conf.h"
 #include "flush/names.h"
-#include "queue/sitefile.h"
 #include "queue/message.h"
+#include "queue/sitefile.h"
 
 typedef struct request
 {
@@ -49,7 +49,7 @@ typedef struct watch
   int queue;
   int conf;
   request const *request;
-  names gates;           /* domains of the request, sorted: named in it, or with mail that waits */
+  names domains;         /* of the request, sorted: named in it, or with mail that waits */
   genalloc messages;     /* of watched, sorted by id */
   uint64_t since_us;     /* attempts from here on count; UINT64_MAX before it was asked for */
   size_t count[WATCH_STATES];
@@ -75,12 +75,15 @@ typedef struct watch
 extern void watch_free(watch *w);
 
 /* Find the domains.  1 or 0. */
-extern int watch_gates(watch *w);
+extern int watch_domains(watch *w);
 
-/* How many messages of new/ wait in each of the gates: adds to waiting[], names_len(&w->gates) of them. */
+/*
+ * Count the messages of new/ that wait for each of the domains: adds to waiting[], which has
+ * names_len(&w->domains) of them.
+ */
 extern int watch_count_new(watch *w, uint64_t *waiting);
 
-/* Find the messages; watch_gates() came before.  1 or 0. */
+/* Find the messages; watch_domains() came before.  1 or 0. */
 extern int watch_messages(watch *w);
 
 /* Find only those that were asked for by their ids.  1 or 0. */

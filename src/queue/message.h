@@ -16,7 +16,8 @@
  *   1763711161.000001 1 notice failed ...            and job_notice_format()
  *
  * The head's numbers are zeros until the message is whole; the letters are job_flags_format()'s.
- * The domain of a rcpt line is folded (conf_domain_fold): the name of its gate.
+ * The domain of a rcpt line is folded (conf_domain_fold): the name of the list in flush/ that the
+ * message waits in.
  */
 
 #include <stddef.h>

@@ -161,7 +161,7 @@ static void recipient_add(put *p, int conf, char const *s)
   int held = 0;
   if (!strcasecmp(s, "postmaster"))
   {
-    if (!conf_postmaster_gate(conf, &postmaster, &domain, &held)) die_conf();
+    if (!conf_postmaster_domain(conf, &postmaster, &domain, &held)) die_conf();
     s = postmaster.s;
   }
   if (!smtp_mailbox_scan(s, strlen(s), SMTP_PATH_UTF8, &path))

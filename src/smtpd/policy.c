@@ -110,7 +110,7 @@ int policy_rcpt(policy *p, smtp_path const *path, stralloc *domain, stralloc *ad
   *verdict = POLICY_YES;
   if (is_postmaster(path) && at_this_host(p, path, domain))
   {
-    if (!conf_postmaster_gate(p->conf, address, domain, &held)) return 0;
+    if (!conf_postmaster_domain(p->conf, address, domain, &held)) return 0;
     if (held) *verdict = POLICY_UNTOLD;
     return 1;
   }

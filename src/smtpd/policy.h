@@ -33,7 +33,7 @@ enum policy_verdict
   POLICY_UNTOLD,       /* yes, but its sender, who may be anybody, is never told what became of it */
   POLICY_NOT_A_DOMAIN, /* the domain's name makes no sense */
   POLICY_NO_RELAY,     /* not a domain of ours, not a client of ours */
-  POLICY_LITERAL,      /* an address literal: there is no gate for those */
+  POLICY_LITERAL,      /* an address literal: no mail waits for those */
   POLICY_ROUTED,       /* of ours, but the local part may be read as an address elsewhere; not a client of ours */
   POLICY_UNKNOWN       /* a domain of ours, but it has no such mailbox */
 };
@@ -49,7 +49,7 @@ extern int policy_mail(policy *p, smtp_path const *path, stralloc *domain, int *
 /*
  * Is this recipient taken?
  *   path      as the client sent it
- *   *domain   with POLICY_YES and POLICY_UNTOLD: its domain, folded, a string: the gate
+ *   *domain   with POLICY_YES and POLICY_UNTOLD: its domain, folded, a string: the list it waits in
  *   *address  with these: the mailbox, a string; another than was sent for postmaster at this host
  */
 extern int policy_rcpt(policy *p, smtp_path const *path, stralloc *domain, stralloc *address,
