@@ -19,28 +19,20 @@
 /* So much of what is no SMTP is logged. */
 #define FOREIGN_SHOWN 100
 
-/* So long at least a client's place stays taken after a session that got nothing done. */
+/* A client's slot stays taken at least this long after a session that got nothing done. */
 #define LINGER_MS 1000
-/* And at most: so long a client that says nothing has it as well. */
+/* And at most this long: a client that says nothing keeps a slot as long as well. */
 #define LINGER_MOST_MS 300000
 /*
- * And so long for each line in the log, for each place that the client has: all of it together is
- * 20 lines a second.
+ * The slot stays taken this long for each of the session's lines in the log and each slot that the
+ * client has: all sessions of a client together log 20 lines a second.
  */
 #define LINGER_LINE_MS 50
-/*
- * And so long for each name below a domain of ours that it has sent to, though something was done.
- */
+/* And this long for each subdomain that the session has sent to, even if something was done. */
 #define LINGER_NAME_MS 500
-/*
- * Lines of a session that gets nothing done, beyond those of refusals: that it came and went, and
- * why.
- */
+/* Lines of a session that gets nothing done, beyond its refusals: connect, disconnect, and why. */
 #define LINGER_LINES_OWN 4
-/*
- * Lines of refusals and requests that are not counted where something was done, which is in the log
- * itself.
- */
+/* Refusals and requests that are not counted in a session that got something done. */
 #define LINGER_LINES_FREE 10
 
 /* --- commands --- */
@@ -113,27 +105,28 @@ static int session_command(session *s)
 }
 
 /*
- * A step has taken a tenth of its time and is not done.  While few places are left, that has to do
- * for a command; of content something must have come, and more if there has been time for much.
+ * Is the client given up, now that a step has taken a tenth of its time and is not done?  Yes while
+ * few slots are left, for a command, or for content of which little came in that tenth, or too little
+ * since the message began.
  */
 static int hurried(void *data)
 {
   session *s = data;
   size_t came = s->tenth;
   s->tenth = 0;
-  return (came < RECEIVE_TENTH_LEAST || receive_slow(s)) && clients_many(&s->seat);
+  return (came < RECEIVE_TENTH_LEAST || receive_slow(s)) && clients_stress(&s->slot);
 }
 
 /*
- * Has it been here for as long as a command may take, has brought nothing since, and are few places
- * left?  Who says something now and then would stay for days otherwise: there are many recipients
- * to be named.  Chunks have their pace.
+ * Has the client been here for as long as a command may take and got nothing done since, and are few
+ * slots left?  A client that sends a command now and then would stay for days otherwise: it can name
+ * many recipients.  Chunks have a pace of their own.
  */
 static int outstayed(session *s)
 {
   int64_t end_ms = s->since_ms + (int64_t)s->timeout[CONF_TIMEOUT_COMMAND] * 1000;
   if (s->content == CONTENT_CHUNKS) return 0;
-  if (wallclock_steady_ms() < end_ms || !clients_many(&s->seat)) return 0;
+  if (wallclock_steady_ms() < end_ms || !clients_stress(&s->slot)) return 0;
   s->wire.state = WIRE_TIMEOUT;
   return 1;
 }
@@ -234,10 +227,10 @@ static void connect_log(session const *s)
 static int crowded(session *s)
 {
   char count[UINT_FMT];
-  count[uint_fmt(count, s->places + 1)] = 0;
-  s->counted = clients_word(s->queue, &s->client.address) == 1;
-  s->end = s->counted ? SESSION_CROWDED : SESSION_UNHEARD;
-  if (s->counted)
+  count[uint_fmt(count, s->slots + 1)] = 0;
+  s->has_slot = clients_log_take(s->queue, &s->client.address) == 1;
+  s->end = s->has_slot ? SESSION_CROWDED : SESSION_UNHEARD;
+  if (s->has_slot)
   {
     connect_log(s);
     log_line("warning: Connection concurrency limit exceeded: ", count, " from ", s->who,
@@ -257,24 +250,26 @@ static int session_admit(session *s)
   int said, exempt, r;
   if (!conf_concurrencyclient(s->conf, &most, &said)) return session_broken(s);
   if (!most || s->client.local || (!said && session_this_host(s))) return 1;
-  s->places = (unsigned int)most;
-  r = session_queue(s) ? clients_enter(s->queue, &s->client.address, s->places) : -1;
+  s->slots = (unsigned int)most;
+  r = session_queue(s) ? clients_slot_take(s->queue, &s->client.address, s->slots) : -1;
   if (r == -1)
     log_line("warning: unable to count connections from ", s->who, ": ", strerror(errno));
-  s->counted = r == 1;
+  s->has_slot = r == 1;
   if (r) return 1;
   if (!conf_relayclient(s->conf, &s->policy.relayclients, &s->client.address, &exempt))
     return session_broken(s);
   return exempt || crowded(s);
 }
 
-/* One more of all there may be.  Local users come another way, which has a limit of its own. */
-static int session_sit(session *s)
+/*
+ * Take one of the slots of all sessions.  Local users come through a socket with a limit of its own.
+ */
+static int session_count_all(session *s)
 {
   uint64_t all;
   if (s->client.local) return 1;
   if (!conf_concurrencyincoming(s->conf, &all)) return session_broken(s);
-  if (session_queue(s) && clients_sit(&s->seat, s->queue, (unsigned int)all) != -1)
+  if (session_queue(s) && clients_session_take(&s->slot, s->queue, (unsigned int)all) != -1)
     wire_hurry(&s->wire, &hurried, s);
   return 1;
 }
@@ -360,27 +355,27 @@ static unsigned int linger_lines(session const *s)
 }
 
 /*
- * The more places a client has taken the longer it keeps each: one that comes now and then is not
- * held up, and one that fills all of them has so many lines in the log as if it had one.
+ * The more slots a client has taken, the longer each stays taken.  So a client that comes now and then
+ * is not held up, and one that fills all its slots gets no more lines into the log than with one.
  */
 static unsigned int linger_ms(session const *s)
 {
   unsigned int lines = linger_lines(s);
   unsigned int ms = lines * LINGER_LINE_MS;
-  if (ms) ms *= clients_count(s->queue, &s->client.address, s->places);
+  if (ms) ms *= clients_count(s->queue, &s->client.address, s->slots);
   ms += (unsigned int)s->subdomains_used * LINGER_NAME_MS;
   if (ms > LINGER_MOST_MS) return LINGER_MOST_MS;
   return s->fruitful || ms > LINGER_MS ? ms : LINGER_MS;
 }
 
 /*
- * A client that had nothing done, or much to be logged, or has perhaps made up names, keeps its
- * place for a while, though it is rid of us: so often can each come, and be in the log, and so many
- * names have lists, and not as many as processes can be started.  A signal ends that as well.
+ * After the connection is closed, the slot of a client that got nothing done, filled the log, or may
+ * have made up subdomains stays taken for a while.  This bounds how often such a client can come, how
+ * much it has logged, and how many lists it has made.  A signal ends the wait.
  */
 static void session_linger(session const *s)
 {
-  unsigned int ms = s->counted ? linger_ms(s) : 0;
+  unsigned int ms = s->has_slot ? linger_ms(s) : 0;
   struct pollfd x = { .fd = s->stop, .events = POLLIN };
   if (!ms) return;
   fd_close(0);
@@ -394,7 +389,7 @@ static int session_enter(session *s, char const *instance)
   int in = session_begin(s, instance) && session_admit(s);
   if (s->end == SESSION_CROWDED || s->end == SESSION_UNHEARD) return 0;
   connect_log(s);
-  return in && session_sit(s);
+  return in && session_count_all(s);
 }
 
 int dialogue_run(session *s, char const *instance)

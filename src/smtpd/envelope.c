@@ -184,7 +184,7 @@ static int subdomain_left(session *s)
 {
   if (s->subdomains_used >= s->subdomains) return 0;
   if (session_this_host(s) || !session_queue(s)) return 1;
-  return clients_name(s->queue, &s->client.address, (unsigned int)s->subdomains, &s->subdomains_next) != 0;
+  return clients_subdomain_take(s->queue, &s->client.address, (unsigned int)s->subdomains, &s->subdomains_next) != 0;
 }
 
 /*

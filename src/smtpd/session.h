@@ -82,7 +82,7 @@ typedef struct session
   int lenient;                /* the same */
   uint64_t subdomains;        /* may be used; UINT64_MAX: not known yet */
   uint64_t subdomains_used;
-  unsigned int subdomains_next; /* of the client's, see clients_name() */
+  unsigned int subdomains_next; /* of the client's, see clients_subdomain_take() */
   stralloc subdomains_names;  /* those, each a string */
   unsigned int errors;
   unsigned int junk;          /* commands that got nothing done */
@@ -90,9 +90,9 @@ typedef struct session
   unsigned int lines;         /* in the log, of SESSION_LINES_MAX */
   uint64_t unlogged;          /* lines that were too many */
   int stop;                   /* readable when we are told to stop */
-  clients_seat seat;
-  int counted;                /* the client has one of the places that its kind may have */
-  unsigned int places;        /* that may be */
+  clients_session slot;       /* among those of all sessions */
+  int has_slot;               /* a slot of the client is ours, or its line in the log */
+  unsigned int slots;         /* of the client: how many there are */
   int fruitful;               /* something came of it: a message taken, a flush asked for */
   int64_t since_ms;           /* when it began, or was forgiven last */
   char const *verb;           /* where we are, for the log */
