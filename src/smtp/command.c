@@ -84,7 +84,7 @@ static size_t line_end(char const *s, size_t len)
   return n;
 }
 
-int smtp_command_foreign(char const *line, size_t len)
+int smtp_command_non_smtp(char const *line, size_t len)
 {
   size_t const end = line_end(line, len);
   size_t n = 0;

@@ -28,12 +28,12 @@ typedef struct smtp_command
 extern void smtp_command_scan(char const *line, size_t len, smtp_command *command);
 
 /*
- * Is a line, or the beginning of one, what clients of another protocol say: a request of HTTP, the field of a header, a
- * handshake of TLS?  A browser can be made to send any text here, behind such lines.
+ * Is a line, or the beginning of one, of another protocol: a request of HTTP, the field of a
+ * header, a handshake of TLS?  A browser can be made to send any text here, behind such lines.
  */
-extern int smtp_command_foreign(char const *line, size_t len);
+extern int smtp_command_non_smtp(char const *line, size_t len);
 
-/* The last of these has no line end, so it can be told by how it begins. */
+/* Does s begin with a handshake of TLS?  A handshake has no line end to wait for. */
 extern int smtp_command_handshake(char const *s, size_t len);
 
 /* The argument of MAIL or RCPT: a path, and what follows it. */
@@ -99,7 +99,9 @@ extern int smtp_parameter_is(smtp_parameter const *parameter, char const *keywor
 /* xtext of RFC 3461 section 4: printable ASCII but '+', '=' and space, and +HH. */
 extern int smtp_xtext_ok(char const *s, size_t len);
 
-/* A value of ORCPT (RFC 3461 section 4.2, RFC 6533 section 3): addr-type ";" xtext or utf-8-addr. */
+/*
+ * A value of ORCPT (RFC 3461 section 4.2, RFC 6533 section 3): addr-type ";" xtext or utf-8-addr.
+ */
 extern int smtp_orcpt_ok(char const *s, size_t len);
 
 /* A value of NOTIFY (RFC 3461 section 4.1): NEVER, or a list of SUCCESS, FAILURE, DELAY. */

@@ -16,8 +16,8 @@
 #include "smtpd/verb.h"
 #include "start/program.h"
 
-/* So much of what is no SMTP is logged. */
-#define FOREIGN_SHOWN 100
+/* Octets of a non-SMTP command that are logged. */
+#define NON_SMTP_SHOWN 100
 
 /* A client's slot stays taken at least this long after a session that got nothing done. */
 #define LINGER_MS 1000
@@ -58,28 +58,28 @@ static char const *line_refusal(wire_line const *line)
 }
 
 /*
- * A client of another protocol, with a command of ours in what follows, if somebody meant us to
- * read it: nothing more of it is.
+ * The client speaks another protocol.  Nothing more is read from it: somebody may have made it send
+ * us SMTP commands further on.
  */
-static int foreign(session *s, char const *what)
+static int non_smtp(session *s, char const *what)
 {
   log_line("warning: non-SMTP command from ", s->who, ": ", what);
   s->verb = verb_of[SMTP_UNKNOWN].name;
   s->counts[SMTP_UNKNOWN].said++;
-  s->end = SESSION_FOREIGN;
+  s->end = SESSION_NON_SMTP;
   return 0;
 }
 
-static int foreign_line(session *s)
+static int non_smtp_line(session *s)
 {
-  char begin[FOREIGN_SHOWN + 1];
-  size_t len = s->line.len < FOREIGN_SHOWN ? s->line.len : FOREIGN_SHOWN;
+  char begin[NON_SMTP_SHOWN + 1];
+  size_t len = s->line.len < NON_SMTP_SHOWN ? s->line.len : NON_SMTP_SHOWN;
   memcpy(begin, s->line.s, len);
   begin[len] = 0;
-  return foreign(s, begin);
+  return non_smtp(s, begin);
 }
 
-/* Who begins with TLS waits for our part of that, while we would wait for the end of a line. */
+/* A client that begins with TLS waits for our part of the handshake, and we for its end of line. */
 static int handshake(session *s)
 {
   size_t len;
@@ -93,7 +93,7 @@ static int session_command(session *s)
   smtp_command command = { .verb = SMTP_UNKNOWN };
   session_count *count;
   int r;
-  if (smtp_command_foreign(s->line.s, s->line.len)) return foreign_line(s);
+  if (smtp_command_non_smtp(s->line.s, s->line.len)) return non_smtp_line(s);
   if (!refusal) smtp_command_scan(s->line.s, s->line.len, &command);
   s->verb = verb_of[command.verb].name;
   count = s->counts + command.verb;
@@ -150,7 +150,7 @@ static int session_talk(session *s)
   {
     command_step(s);
     if (!wire_fill(&s->wire)) return 0;
-    if (handshake(s)) return foreign(s, "a TLS handshake");
+    if (handshake(s)) return non_smtp(s, "a TLS handshake");
     if (!wire_line_read(&s->wire, &s->line)) return 0;
     wire_step(&s->wire, s->timeout[CONF_TIMEOUT_COMMAND]);
     if (outstayed(s) || !session_command(s)) return 0;
@@ -297,7 +297,7 @@ static session_parting const partings[] =
   [SESSION_UNHEARD] = { 0, 0, 0 },
   [SESSION_ASTRAY] = { "421 4.7.0 ", " Error: lost track of the dialogue",
     "size too large to follow" },
-  [SESSION_FOREIGN] = { "421 4.7.0 ", " Error: this is SMTP", "other protocol" },
+  [SESSION_NON_SMTP] = { "421 4.7.0 ", " Error: this is SMTP", "other protocol" },
   [SESSION_SHORT] = { "421 4.3.0 ", " Error: temporary lack of resources", 0 },
   [SESSION_BROKEN] = { "421 4.3.5 ", " Error: server configuration error", 0 }
 };

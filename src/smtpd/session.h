@@ -42,7 +42,7 @@ enum session_end
   SESSION_CROWDED,  /* the client has too many connections: it was told */
   SESSION_UNHEARD,  /* the same, and nothing of it is in the log */
   SESSION_ASTRAY,   /* no telling where the next command begins */
-  SESSION_FOREIGN,  /* the client speaks another protocol */
+  SESSION_NON_SMTP,  /* the client speaks another protocol */
   SESSION_SHORT,    /* memory or descriptors are: already said on stderr */
   SESSION_BROKEN    /* a setting is unusable: already said on stderr */
 };
