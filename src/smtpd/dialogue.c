@@ -49,7 +49,7 @@ static int line_clean(wire_line const *line)
   return i == line->len;
 }
 
-/* What is wrong with a line whatever it says; NULL: nothing. */
+/* The refusal of a line that is malformed whatever it says; NULL: it is well-formed. */
 static char const *line_refusal(wire_line const *line)
 {
   if (line->faults & WIRE_LONG) return "500 5.5.2 Error: line too long";
@@ -106,8 +106,8 @@ static int session_command(session *s)
 
 /*
  * Is the client given up, now that a step has taken a tenth of its time and is not done?  Yes while
- * few slots are left, for a command, or for content of which little came in that tenth, or too little
- * since the message began.
+ * few slots are left, for a command, or for content of which little came in that tenth, or too
+ * little since the message began.
  */
 static int hurried(void *data)
 {
@@ -118,9 +118,9 @@ static int hurried(void *data)
 }
 
 /*
- * Has the client been here for as long as a command may take and got nothing done since, and are few
- * slots left?  A client that sends a command now and then would stay for days otherwise: it can name
- * many recipients.  Chunks have a pace of their own.
+ * Has the client been here for as long as a command may take and got nothing done since, and are
+ * few slots left?  A client that sends a command now and then would stay for days otherwise: it can
+ * name many recipients.  Chunks have a pace of their own.
  */
 static int outstayed(session *s)
 {
@@ -162,7 +162,7 @@ static int session_talk(session *s)
 
 /* --- beginning and end --- */
 
-/* Looked up nowhere, a client has no name. */
+/* The client as the log names it: "unknown", since no name is looked up. */
 static void who_make(session *s)
 {
   char uid[UINT64_FMT];
@@ -171,7 +171,7 @@ static void who_make(session *s)
   stpcpy(stpcpy(stpcpy(s->who, name), s->client.local ? uid : s->client.ip), "]");
 }
 
-/* In the end, of the lines that were too many. */
+/* At the end of the session: how many lines were too many for the log. */
 static void unlogged_log(session const *s)
 {
   char count[UINT64_FMT];
@@ -192,7 +192,7 @@ static int instance_missing(session *s, char const *instance)
   return 0;
 }
 
-/* What every session needs of the settings. */
+/* Open the instance and read the settings that every session needs. */
 static int session_begin(session *s, char const *instance)
 {
   struct stat st;
@@ -220,16 +220,16 @@ static void connect_log(session const *s)
 }
 
 /*
- * In the words of Postfix, which analysers of logs read: so many connections the client would
- * have.  Of those that are refused at the same time, and within some seconds, one is in the log:
- * who has the word stays that long.
+ * Refuse a client that has too many connections; the log says how many it would have, in Postfix's
+ * words.  Of the refusals at the same time, and within some seconds, one is logged: the session
+ * that logs it keeps the client's right to a line for as long as it lingers.
  */
 static int crowded(session *s)
 {
   char count[UINT_FMT];
   count[uint_fmt(count, s->slots + 1)] = 0;
   s->has_slot = clients_log_take(s->queue, &s->client.address) == 1;
-  s->end = s->has_slot ? SESSION_CROWDED : SESSION_UNHEARD;
+  s->end = s->has_slot ? SESSION_CROWDED : SESSION_CROWDED_UNLOGGED;
   if (s->has_slot)
   {
     connect_log(s);
@@ -241,8 +241,8 @@ static int crowded(session *s)
 }
 
 /*
- * Has the client as many connections as it may have?  Who is exempt is asked only then.  That they
- * cannot be counted is no reason to take no mail.
+ * May the client have one more connection?  Only a client that has all it may have is looked up in
+ * conf/relayclients, which exempts it.  Where connections cannot be counted, mail is still taken.
  */
 static int session_admit(session *s)
 {
@@ -262,7 +262,8 @@ static int session_admit(session *s)
 }
 
 /*
- * Take one of the slots of all sessions.  Local users come through a socket with a limit of its own.
+ * Take one of the slots of all sessions.  Local users come through a socket with a limit of its
+ * own.
  */
 static int session_count_all(session *s)
 {
@@ -274,14 +275,14 @@ static int session_count_all(session *s)
   return 1;
 }
 
-typedef struct session_parting
+typedef struct session_farewell
 {
-  char const *code;    /* NULL: nothing is left to say to the client */
+  char const *code;    /* NULL: the client is told nothing */
   char const *text;
-  char const *why;     /* for the log; NULL: nothing worth a line */
-} session_parting;
+  char const *why;     /* for the log; NULL: no line */
+} session_farewell;
 
-static session_parting const wire_partings[] =
+static session_farewell const wire_farewells[] =
 {
   [WIRE_OPEN] = { 0, 0, 0 },
   [WIRE_LOST] = { 0, 0, "lost connection" },
@@ -289,20 +290,20 @@ static session_parting const wire_partings[] =
   [WIRE_STOPPED] = { "421 4.3.2 ", " Service shutting down", "told to stop" }
 };
 
-static session_parting const partings[] =
+static session_farewell const farewells[] =
 {
   [SESSION_QUIT] = { 0, 0, 0 },
   [SESSION_ERRORS] = { "421 4.7.0 ", " Error: too many errors", "too many errors" },
   [SESSION_CROWDED] = { 0, 0, 0 },
-  [SESSION_UNHEARD] = { 0, 0, 0 },
-  [SESSION_ASTRAY] = { "421 4.7.0 ", " Error: lost track of the dialogue",
+  [SESSION_CROWDED_UNLOGGED] = { 0, 0, 0 },
+  [SESSION_OUT_OF_SYNC] = { "421 4.7.0 ", " Error: lost track of the dialogue",
     "size too large to follow" },
   [SESSION_NON_SMTP] = { "421 4.7.0 ", " Error: this is SMTP", "other protocol" },
   [SESSION_SHORT] = { "421 4.3.0 ", " Error: temporary lack of resources", 0 },
   [SESSION_BROKEN] = { "421 4.3.5 ", " Error: server configuration error", 0 }
 };
 
-/* How often a verb was said, "done/said" where it did not always help. */
+/* How often a verb was said; "done/said" where some were refused. */
 static char *count_put(char *out, char const *name, session_count const *count)
 {
   out = stpcpy(stpcpy(stpcpy(out, " "), name), "=");
@@ -332,22 +333,23 @@ static void disconnect_log(session const *s)
   log_line("disconnect from ", s->who, counts);
 }
 
-static void session_part(session *s)
+static void session_close(session *s)
 {
-  session_parting const *p = s->end == SESSION_WIRE
-    ? wire_partings + s->wire.state : partings + s->end;
+  session_farewell const *farewell = s->end == SESSION_WIRE
+    ? wire_farewells + s->wire.state : farewells + s->end;
   message_abort(&s->writer);
-  if (p->code) session_reply(s, p->code, *s->me.s ? s->me.s : "localhost", p->text);
-  if (p->why) log_line(p->why, " after ", s->verb, " from ", s->who);
-  /* one connection too many is not to be one that others wait for */
-  if (s->end == SESSION_CROWDED || s->end == SESSION_UNHEARD) wire_drop(&s->wire);
+  if (farewell->code)
+    session_reply(s, farewell->code, *s->me.s ? s->me.s : "localhost", farewell->text);
+  if (farewell->why) log_line(farewell->why, " after ", s->verb, " from ", s->who);
+  /* nobody waits for a client that has too many connections to close this one */
+  if (s->end == SESSION_CROWDED || s->end == SESSION_CROWDED_UNLOGGED) wire_drop(&s->wire);
   else wire_close(&s->wire);
-  if (s->end == SESSION_UNHEARD) return;
+  if (s->end == SESSION_CROWDED_UNLOGGED) return;
   unlogged_log(s);
   disconnect_log(s);
 }
 
-/* Lines in the log that a client has to wait for. */
+/* Lines in the log that keep the client's slot taken. */
 static unsigned int linger_lines(session const *s)
 {
   if (!s->fruitful) return s->lines + LINGER_LINES_OWN;
@@ -355,8 +357,9 @@ static unsigned int linger_lines(session const *s)
 }
 
 /*
- * The more slots a client has taken, the longer each stays taken.  So a client that comes now and then
- * is not held up, and one that fills all its slots gets no more lines into the log than with one.
+ * The more slots a client has taken, the longer each stays taken.  So a client that comes now and
+ * then is not held up, and one that fills all its slots gets no more lines into the log than with
+ * one.
  */
 static unsigned int linger_ms(session const *s)
 {
@@ -369,9 +372,9 @@ static unsigned int linger_ms(session const *s)
 }
 
 /*
- * After the connection is closed, the slot of a client that got nothing done, filled the log, or may
- * have made up subdomains stays taken for a while.  This bounds how often such a client can come, how
- * much it has logged, and how many lists it has made.  A signal ends the wait.
+ * After the connection is closed, the slot of a client that got nothing done, filled the log, or
+ * may have made up subdomains stays taken for a while.  This bounds how often such a client can
+ * come, how much it has logged, and how many lists it has made.  A signal ends the wait.
  */
 static void session_linger(session const *s)
 {
@@ -383,11 +386,11 @@ static void session_linger(session const *s)
   poll(&x, 1, (int)ms);
 }
 
-/* Who is told that there are too many connections has a line of its own, or none. */
+/* A client with too many connections has its "connect" logged by crowded(), or not at all. */
 static int session_enter(session *s, char const *instance)
 {
   int in = session_begin(s, instance) && session_admit(s);
-  if (s->end == SESSION_CROWDED || s->end == SESSION_UNHEARD) return 0;
+  if (s->end == SESSION_CROWDED || s->end == SESSION_CROWDED_UNLOGGED) return 0;
   connect_log(s);
   return in && session_count_all(s);
 }
@@ -397,7 +400,7 @@ int dialogue_run(session *s, char const *instance)
   who_make(s);
   if (session_enter(s, instance) && session_reply(s, "220 ", s->me.s, " ESMTP sluice"))
     session_talk(s);
-  session_part(s);
+  session_close(s);
   session_linger(s);
   return s->end == SESSION_BROKEN || s->end == SESSION_SHORT ? 111 : 0;
 }

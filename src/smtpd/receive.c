@@ -100,7 +100,10 @@ static int put_pieces(session *s, char const *const *text)
   return 1;
 }
 
-/* The trace header of RFC 5321 section 4.4: all that we add.  With several recipients, none is told of the others. */
+/*
+ * The trace header of RFC 5321 section 4.4: all that we add.  With several recipients, none is told
+ * of the others.
+ */
 static int trace_write(session *s)
 {
   char ip[PEER_LITERAL_MAX];
@@ -164,7 +167,10 @@ static int content_begin(session *s)
   return 1;
 }
 
-/* What comes in unsaid, in many sessions at once, leaves as much free on the disk as what was announced. */
+/*
+ * What comes in unsaid, in many sessions at once, leaves as much free on the disk as what was
+ * announced.
+ */
 static void room_look(session *s)
 {
   if (!s->fault && !session_room(s, s->unlooked)) fault(s, FAULT_FULL);
@@ -186,8 +192,9 @@ static int envelope_utf8(session const *s)
 }
 
 /*
- * What was said of the content while it came, for those who send it on.  SMTPUTF8 is what a client may ask for with
- * every message; the next site must offer it only where the envelope or a header needs it (RFC 6531 section 3.2).
+ * What was said of the content while it came, for those who send it on.  SMTPUTF8 is what a client
+ * may ask for with every message; the next site must offer it only where the envelope or a header
+ * needs it (RFC 6531 section 3.2).
  */
 static unsigned int content_flags(session const *s)
 {
@@ -201,7 +208,9 @@ static unsigned int content_flags(session const *s)
   return flags;
 }
 
-/* What was taken from whom: before qmgr can know of it, and so before all that the log says of it. */
+/*
+ * What was taken from whom: before qmgr can know of it, and so before all that the log says of it.
+ */
 static void content_log(session const *s)
 {
   char const *id = s->scan.idlen ? s->scan.id : "<>";
@@ -300,9 +309,9 @@ int receive_data(session *s, smtp_command const *command)
 #define CHUNK_LEAST 64
 
 /*
- * Read a chunk; it becomes content unless it is refused.  The time for 64 KiB goes on from chunk to chunk, or a client
- * would have it anew for each octet.  Those that are refused, of whatever size, have the time of
- * one message.
+ * Read a chunk; it becomes content unless it is refused.  The time for 64 KiB goes on from chunk to
+ * chunk, or a client would have it anew for each octet.  Those that are refused, of whatever size,
+ * have the time of one message.
  */
 static int chunk_read(session *s, uint64_t left, int refused)
 {
@@ -380,7 +389,7 @@ int receive_bdat(session *s, smtp_command const *command)
   smtp_chunk chunk;
   enum smtp_chunk_verdict verdict = smtp_chunk_scan(&chunk, command);
   char const *refusal;
-  if (verdict == SMTP_CHUNK_HUGE) s->end = SESSION_ASTRAY;
+  if (verdict == SMTP_CHUNK_HUGE) s->end = SESSION_OUT_OF_SYNC;
   if (verdict == SMTP_CHUNK_HUGE || verdict == SMTP_CHUNK_UNSIZED)
     return session_refuse(s, "501 5.5.4 Syntax: BDAT count [LAST]")
       && verdict == SMTP_CHUNK_UNSIZED;

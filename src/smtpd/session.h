@@ -34,17 +34,18 @@
 #define SESSION_SAYS_TOO_LARGE "552 5.3.4 Message size exceeds fixed limit"
 #define SESSION_SAYS_NO_ROOM "452 4.3.1 Insufficient system storage"
 
+/* Why a session is over. */
 enum session_end
 {
-  SESSION_WIRE,     /* the wire's state says it */
+  SESSION_WIRE,              /* the state of the wire says why */
   SESSION_QUIT,
-  SESSION_ERRORS,   /* too many */
-  SESSION_CROWDED,  /* the client has too many connections: it was told */
-  SESSION_UNHEARD,  /* the same, and nothing of it is in the log */
-  SESSION_ASTRAY,   /* no telling where the next command begins */
-  SESSION_NON_SMTP,  /* the client speaks another protocol */
-  SESSION_SHORT,    /* memory or descriptors are: already said on stderr */
-  SESSION_BROKEN    /* a setting is unusable: already said on stderr */
+  SESSION_ERRORS,            /* too many errors of the client's */
+  SESSION_CROWDED,           /* the client has too many connections, and was told */
+  SESSION_CROWDED_UNLOGGED,  /* the same, and the log has no line about it */
+  SESSION_OUT_OF_SYNC,       /* nobody can tell where the next command begins */
+  SESSION_NON_SMTP,          /* the client speaks another protocol */
+  SESSION_SHORT,             /* memory or descriptors are short: stderr says so already */
+  SESSION_BROKEN             /* a setting cannot be used: stderr says so already */
 };
 
 /* How far the content of a transaction has come, with BDAT. */
