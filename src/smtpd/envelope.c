@@ -15,7 +15,10 @@
  */
 #define SESSION_RCPTS_OVER 1000
 
-/* What only conf/lenient makes an argument: so it is read when it is needed.  1, or 0: session_broken(). */
+/*
+ * What only conf/lenient makes an argument: so it is read when it is needed.  1, or 0:
+ * session_broken().
+ */
 static int argument_read(session *s, smtp_argument *argument, enum smtp_argument_verdict *verdict,
                          smtp_command const *command, int flags)
 {
@@ -127,7 +130,7 @@ static rcpt_refusal const rcpt_refusals[] =
 {
   [POLICY_NOT_A_DOMAIN] = { "501 5.1.3 <", ">: Recipient address rejected: No such name is possible" },
   [POLICY_NO_RELAY] = { "554 5.7.1 <", ">: Relay access denied" },
-  [POLICY_ROUTED] = { "554 5.7.1 <", ">: Recipient address rejected: Source routing is not allowed" },
+  [POLICY_SOURCE_ROUTE] = { "554 5.7.1 <", ">: Recipient address rejected: Source routing is not allowed" },
   [POLICY_LITERAL] = { "550 5.1.2 <", ">: Recipient address rejected: No mail is sent to address literals" },
   [POLICY_UNKNOWN] = { "550 5.1.1 <", ">: Recipient address rejected: User unknown" }
 };
@@ -141,8 +144,8 @@ static int rcpt_refuse(session *s, char const *to, enum policy_verdict verdict)
 }
 
 /*
- * So many are no fault of the client's: it sends the rest in a transaction of their own.  Who goes on and on listens
- * to no reply.  The first one of a transaction is in the log.
+ * So many are no fault of the client's: it sends the rest in a transaction of their own.  Who goes
+ * on and on listens to no reply.  The first one of a transaction is in the log.
  */
 static int rcpt_too_many(session *s, char const *to, char const *what)
 {
@@ -188,14 +191,14 @@ static int subdomain_left(session *s)
 }
 
 /*
- * May the session send to the recipient's domain too?  One that a list names is there; of those that are only below one
- * there are as many as anybody likes to make up, and each is a list, and a site to be looked for.
- * 1, or 0: session_broken().
+ * May the session send to the recipient's domain too?  One that a list names is there; of those
+ * that are only below one there are as many as anybody likes to make up, and each is a list, and a
+ * site to be looked for. 1, or 0: session_broken().
  */
 static int subdomain_admit(session *s, int *yes)
 {
   *yes = 1;
-  if (!s->policy.below) return 1;
+  if (!s->policy.subdomain) return 1;
   if (!subdomains_read(s)) return 0;
   if (!s->subdomains || subdomain_known(s)) return 1;
   *yes = subdomain_left(s);
@@ -210,7 +213,7 @@ static int subdomain_admit(session *s, int *yes)
 
 static int rcpt_add(session *s, enum policy_verdict verdict)
 {
-  if (verdict == POLICY_UNTOLD && !string_copy(&s->parameters_rcpt, NEVER_TOLD)) return session_broken(s);
+  if (verdict == POLICY_NO_NOTICE && !string_copy(&s->parameters_rcpt, NEVER_TOLD)) return session_broken(s);
   if (!stralloc_catb(&s->rcpts, s->domain.s, s->domain.len + 1)
     || !stralloc_catb(&s->rcpts, s->address.s, s->address.len + 1)
     || !stralloc_catb(&s->rcpts, s->parameters_rcpt.s, s->parameters_rcpt.len + 1)) return session_broken(s);
@@ -241,7 +244,7 @@ int envelope_rcpt(session *s, smtp_command const *command)
   if (!address_sayable(&argument, s->smtputf8)) return unsayable_refuse(s);
   if (s->nrcpts == SESSION_RCPTS_MAX) return rcpt_too_many(s, argument.text, "recipients");
   if (!policy_rcpt(&s->policy, &argument.path, &s->domain, &s->address, &verdict)) return session_broken(s);
-  if (verdict != POLICY_YES && verdict != POLICY_UNTOLD) return rcpt_refuse(s, argument.text, verdict);
+  if (verdict != POLICY_YES && verdict != POLICY_NO_NOTICE) return rcpt_refuse(s, argument.text, verdict);
   if (!subdomain_admit(s, &admitted)) return 0;
   return admitted ? rcpt_add(s, verdict) : rcpt_too_many(s, argument.text, "domains");
 }
