@@ -73,7 +73,8 @@ QUEUE := $(call object,queue/id queue/queuedir queue/message queue/room queue/tr
   queue/totals) $(JOB) $(CONF)
 FLUSH := $(call object,flush/flush flush/reserve flush/trigger) $(QUEUE)
 ACT := $(call object,act/operation queue/ids) $(FLUSH)
-FACE := $(call object,compat/list compat/beside compat/options compat/ask compat/client base/wire queue/id) $(START)
+FACE := $(call object,compat/list compat/beside compat/options compat/etrn compat/client base/wire \
+  queue/id) $(START)
 LOGS := $(call object,log/logsource log/logentry log/logstamp log/logjson log/logwords log/loglater \
   queue/id)
 

@@ -6,7 +6,7 @@
 #include <skalibs/strerr.h>
 
 #include "base/instance.h"
-#include "compat/ask.h"
+#include "compat/etrn.h"
 #include "compat/list.h"
 
 #define USAGE "postqueue [-v] [-c dir] -f | -i id | -j | -p | -s site"
@@ -52,9 +52,9 @@ int main(int argc, char const *const *argv)
   instance = instance_path(o.instance);
   switch (o.what)
   {
-    case 'f': ask_everything(instance); break;
-    case 's': ask_site(instance, o.value); break;
-    case 'i': ask_message(instance, o.value); break;
+    case 'f': etrn_everything(instance); break;
+    case 's': etrn_site(instance, o.value); break;
+    case 'i': etrn_message(instance, o.value); break;
     case 'j': list_exec(instance, "-j");
     case 'p': list_exec(instance, 0);
   }

@@ -10,9 +10,9 @@
 
 #include "base/instance.h"
 #include "base/log.h"
-#include "compat/ask.h"
 #include "compat/client.h"
 #include "compat/complete.h"
+#include "compat/etrn.h"
 #include "compat/letter.h"
 #include "compat/list.h"
 #include "compat/options.h"
@@ -128,7 +128,10 @@ static void recipients_wanted(options const *o, char const *const *argv)
   if (!o->extract && !*argv) die_nobody(o);
 }
 
-/* All of the message is there before the relay is bothered with it: whoever writes it may take his time. */
+/*
+ * All of the message is there before the relay is bothered with it: whoever writes it may take his
+ * time.
+ */
 static int message(options const *o, char const *instance, char const *const *argv)
 {
   static letter l = LETTER_ZERO;
@@ -172,9 +175,9 @@ static int dialogue(char const *instance)
 static int flush(options const *o, char const *instance, char const *const *argv)
 {
   if (*argv) strerr_dief(EX_USAGE, "flush queue mode requires no recipient");
-  if (o->flush == 'R') ask_site(instance, o->flushed);
-  else if (o->flush == 'I') ask_message(instance, o->flushed);
-  else ask_everything(instance);
+  if (o->flush == 'R') etrn_site(instance, o->flushed);
+  else if (o->flush == 'I') etrn_message(instance, o->flushed);
+  else etrn_everything(instance);
   return 0;
 }
 

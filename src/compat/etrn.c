@@ -1,4 +1,4 @@
-#include "compat/ask.h"
+#include "compat/etrn.h"
 
 #include <pwd.h>
 #include <string.h>
@@ -37,7 +37,7 @@ static void die_user(void)
 }
 
 /* Ask for a node.  Returns the reply's code; the dialogue is over. */
-static unsigned int etrn(client *c, char const *instance, char const *mark, char const *name)
+static unsigned int node_ask(client *c, char const *instance, char const *mark, char const *name)
 {
   c->purpose = "Cannot flush mail queue";
   c->down = EX_UNAVAILABLE;
@@ -61,10 +61,10 @@ static void die_reply(client const *c)
   strerr_dief(EX_UNAVAILABLE, c->purpose, " - ", c->reply);
 }
 
-void ask_everything(char const *instance)
+void etrn_everything(char const *instance)
 {
   static client c;
-  if (!is_done(etrn(&c, instance, "@", ""))) die_reply(&c);
+  if (!is_done(node_ask(&c, instance, "@", ""))) die_reply(&c);
 }
 
 /* May it be an argument of ETRN at all? */
@@ -84,7 +84,7 @@ static size_t brackets_skip(char const **s)
   return len - 2;
 }
 
-void ask_site(char const *instance, char const *site)
+void etrn_site(char const *instance, char const *site)
 {
   static client c;
   char node[NODE_MAX + 1];
@@ -96,18 +96,18 @@ void ask_site(char const *instance, char const *site)
   memcpy(node, s, len);
   node[len] = 0;
   if (!node_ok(node)) die_name("Cannot flush mail queue - invalid destination: ", site);
-  etrn(&c, instance, "", node);
+  node_ask(&c, instance, "", node);
   if (is_done(c.code)) return;
   if (c.code == 501) die_name("Cannot flush mail queue - invalid destination: ", site);
   if (c.code == 459 && *node == '#') die_name("Flush service is not configured for destination ", site);
   die_reply(&c);
 }
 
-void ask_message(char const *instance, char const *id)
+void etrn_message(char const *instance, char const *id)
 {
   static client c;
   if (!id_ok(id, strlen(id))) die_name("Cannot flush queue ID - invalid name: ", id);
-  etrn(&c, instance, "=", id);
+  node_ask(&c, instance, "=", id);
   if (c.code == 550) strerr_warnw("no message ", id, " in the queue");
   else if (!is_done(c.code)) die_reply(&c);
 }
