@@ -121,7 +121,7 @@ $(BIN)/queue-hold: $(call object,act/queue-hold act/selection) $(ACT)
 $(BIN)/queue-release: $(call object,act/queue-release act/selection) $(ACT)
 $(BIN)/queue-requeue: $(call object,act/queue-requeue act/selection) $(ACT)
 $(BIN)/sendmail: $(call object,compat/sendmail compat/letter compat/spool compat/complete compat/recipients compat/user \
-  compat/submit compat/pass) $(FACE)
+  compat/submit compat/proxy) $(FACE)
 $(BIN)/mailq: $(call object,compat/mailq) $(FACE)
 $(BIN)/postqueue: $(call object,compat/postqueue) $(FACE)
 $(BIN)/postcat: $(call object,compat/postcat) $(QUEUE)

@@ -16,7 +16,7 @@
 #include "compat/letter.h"
 #include "compat/list.h"
 #include "compat/options.h"
-#include "compat/pass.h"
+#include "compat/proxy.h"
 #include "compat/recipients.h"
 #include "compat/submit.h"
 #include "compat/user.h"
@@ -168,7 +168,7 @@ static int verify(options const *o, char const *instance, char const *const *arg
 static int dialogue(char const *instance)
 {
   client_connect(&relay, instance);
-  if (!pass(relay.fd)) strerr_diefusys(EX_IOERR, "pass the dialogue on");
+  if (!proxy_run(relay.fd)) strerr_diefusys(EX_IOERR, "pass the dialogue on");
   return 0;
 }
 

@@ -1,4 +1,4 @@
-#include "compat/pass.h"
+#include "compat/proxy.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -23,7 +23,7 @@ static int copy(int from, int to)
 }
 
 /* A process for each direction: neither can keep the other waiting. */
-int pass(int socket)
+int proxy_run(int socket)
 {
   pid_t child = fork();
   int good, e;
