@@ -73,8 +73,8 @@ QUEUE := $(call object,queue/id queue/queuedir queue/message queue/room queue/tr
   queue/totals) $(JOB) $(CONF)
 FLUSH := $(call object,flush/flush flush/reserve flush/trigger) $(QUEUE)
 ACT := $(call object,act/operation queue/ids) $(FLUSH)
-FACE := $(call object,compat/list compat/beside compat/options compat/etrn compat/client base/wire \
-  queue/id) $(START)
+FACE := $(call object,compat/list compat/executable compat/options compat/etrn compat/client \
+  base/wire queue/id) $(START)
 LOGS := $(call object,log/logsource log/logentry log/logstamp log/logjson log/logwords log/loglater \
   queue/id)
 
@@ -125,7 +125,7 @@ $(BIN)/sendmail: $(call object,compat/sendmail compat/letter compat/spool compat
 $(BIN)/mailq: $(call object,compat/mailq) $(FACE)
 $(BIN)/postqueue: $(call object,compat/postqueue) $(FACE)
 $(BIN)/postcat: $(call object,compat/postcat) $(QUEUE)
-$(BIN)/postsuper: $(call object,compat/postsuper compat/beside) $(ACT)
+$(BIN)/postsuper: $(call object,compat/postsuper compat/executable) $(ACT)
 $(BIN)/conf-check: $(call object,conf/conf-check) $(CONF)
 $(BIN)/conf-cdb: $(call object,conf/conf-cdb) $(CONF)
 $(BIN)/sluice-init: $(call object,admin/sluice-init admin/maker admin/service admin/users \

@@ -17,7 +17,7 @@
 #include "act/operation.h"
 #include "base/instance.h"
 #include "base/log.h"
-#include "compat/beside.h"
+#include "compat/executable.h"
 #include "conf/conf.h"
 #include "queue/ids.h"
 #include "start/program.h"
@@ -266,7 +266,7 @@ static int check_run(char const *dir)
   char const *argv[] = { "queue-check", "-C", dir, 0 };
   pid_t pid;
   int r, status;
-  if (!beside(&path, argv[0])) diesys("find ", argv[0]);
+  if (!executable_find(&path, argv[0])) diesys("find ", argv[0]);
   r = posix_spawnp(&pid, path.s, 0, 0, (char *const *)argv, environ);
   if (r)
   {
