@@ -5,7 +5,10 @@
 
 #include "base/wallclock.h"
 
-/* A link that drops: the window grows by one with every so many messages, until it has lasted so many times as long. */
+/*
+ * A link that drops: the window grows by one with every so many messages, until it has lasted so
+ * many times as long.
+ */
 #define DROP_GROWS_EVERY 8
 #define DROP_TIMES 4
 #define DROP_LASTED_LEAST 8
@@ -29,7 +32,9 @@ static int string_keep(outbox_job *job, char const *prefix, job_field const *fie
     && stralloc_0(&job->text);
 }
 
-/* A space before the parameters makes them ready for a command line, and for smtp_parameter_next(). */
+/*
+ * A space before the parameters makes them ready for a command line, and for smtp_parameter_next().
+ */
 static int parameters_keep(outbox_job *job, job_field const *field, size_t *offset)
 {
   return string_keep(job, field->len ? " " : "", field, offset);
@@ -256,7 +261,7 @@ static enum outbox_line rcpt_take(outbox_job *job, char const *s, size_t len)
 static enum outbox_line go_take(outbox *w)
 {
   if (!w->reading || !w->reading->rcpts_len) return OUTBOX_LINE_SENSELESS;
-  w->reading->handed_us = wallclock_us();
+  w->reading->received_us = wallclock_us();
   outbox_again(w, w->reading);
   w->reading = 0;
   return OUTBOX_LINE_OK;

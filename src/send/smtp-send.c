@@ -39,9 +39,9 @@ char const *PROG = "smtp-send";
 #define STOP_MS 60000
 #define TERM_MS 5000
 /*
- * While nothing moves, what has not been begun goes back to qmgr for another connection; after longer, so does what is
- * on the wire behind the message whose reply is due.  A server may take its time over one message: what it had been sent
- * behind that, it takes once more then.
+ * While nothing moves, what has not been begun goes back to qmgr for another connection; after
+ * longer, so does what is on the wire behind the message whose reply is due.  A server may take its
+ * time over one message: what it had been sent behind that, it takes once more then.
  */
 #define PATIENCE_MS 5000
 #define PATIENCE_SENT_MS 30000
@@ -56,7 +56,7 @@ enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 100, EXIT_DEFERRED = 111 };
 
 typedef struct courier
 {
-  int by_hand;
+  int from_commandline;
   int destination_known;
   int looked_up;
   int refused;            /* mail cannot go there: to.hosts.code and .text say why */
@@ -80,7 +80,10 @@ typedef struct courier
 
 /* --- signals ---------------------------------------------------------------------------- */
 
-/* Blocked, and SIGTERM read from a descriptor, but for while the resolver works: nothing is on the wire then. */
+/*
+ * Blocked, and SIGTERM read from a descriptor, but for while the resolver works: nothing is on the
+ * wire then.
+ */
 static sigset_t in_lookup;
 
 static void leave(int signal)
@@ -130,7 +133,7 @@ static void courier_down(courier *a, char const *code, char const *text)
   outbox_job *job;
   report_down(&a->out, code, text);
   for (job = a->jobs.first; job; job = job->next)
-    if (a->by_hand) report_rest(&a->out, job, JOB_DEFERRED, code, text);
+    if (a->from_commandline) report_rest(&a->out, job, JOB_DEFERRED, code, text);
     else if (job->state == OUTBOX_READY) report_untried(&a->out, job, code, text);
   a->over = 1;
 }
@@ -229,8 +232,11 @@ static void courier_connect(courier *a)
 
 /* --- patience ---------------------------------------------------------------------------- */
 
-/* What this connection does not get to, others can: all but the message it waits for, or is being made for. */
-static void jobs_hand_back(courier *a, enum outbox_state state, outbox_job const *but)
+/*
+ * Return messages to qmgr that this connection does not get to, so that others can take them: all
+ * but the message whose reply is due, or that the connection is being made for.
+ */
+static void jobs_return(courier *a, enum outbox_state state, outbox_job const *but)
 {
   outbox_job *job;
   outbox_job *next;
@@ -243,7 +249,7 @@ static void jobs_hand_back(courier *a, enum outbox_state state, outbox_job const
   }
 }
 
-/* qmgr hands us nothing while we hold one message and are worth one. */
+/* While the window is 1 and we hold a message, qmgr gives us no other. */
 static void courier_impatient(courier *a, int impatient)
 {
   if (a->impatient == impatient) return;
@@ -253,23 +259,23 @@ static void courier_impatient(courier *a, int impatient)
 
 static void courier_patience(courier *a)
 {
-  int64_t silent_ms = a->by_hand || a->jobs_ended || a->over ? 0 : connection_silent_ms(&a->line);
+  int64_t silent_ms = a->from_commandline || a->jobs_ended || a->over ? 0 : connection_silent_ms(&a->line);
   if (silent_ms < PATIENCE_MS)
   {
     if (a->line.state == CONNECTION_OPEN) courier_impatient(a, 0);
     return;
   }
   courier_impatient(a, 1);
-  jobs_hand_back(a, OUTBOX_READY, a->jobs.begun ? 0 : outbox_ready(&a->jobs));
+  jobs_return(a, OUTBOX_READY, a->jobs.begun ? 0 : outbox_ready(&a->jobs));
   if (silent_ms < PATIENCE_SENT_MS || a->jobs.begun < 2 || !connection_sealable(&a->line)) return;
   connection_seal(&a->line);
-  jobs_hand_back(a, OUTBOX_BEGUN, connection_head(&a->line));
+  jobs_return(a, OUTBOX_BEGUN, connection_head(&a->line));
 }
 
-/* Milliseconds until it should be looked at again; -1: never. */
+/* Milliseconds until courier_patience() is due again; -1: never. */
 static int64_t patience_left_ms(courier *a)
 {
-  int64_t silent_ms = a->by_hand || a->jobs_ended ? 0 : connection_silent_ms(&a->line);
+  int64_t silent_ms = a->from_commandline || a->jobs_ended ? 0 : connection_silent_ms(&a->line);
   if (a->line.unsent) return UNSENT_LOOK_MS;
   if (!silent_ms) return a->jobs.held ? PATIENCE_MS : -1;
   if (silent_ms < PATIENCE_MS) return PATIENCE_MS - silent_ms;
@@ -315,7 +321,7 @@ static void jobs_end(courier *a, int64_t ms)
   a->jobs_ended = 1;
   if (a->line.state == CONNECTION_ENDED) a->over = 1;
   else connection_stop(&a->line, ms);
-  if (!a->by_hand) jobs_drop(a);
+  if (!a->from_commandline) jobs_drop(a);
 }
 
 static void line_refuse(courier *a, enum outbox_line why, char const *line)
@@ -373,14 +379,14 @@ static void jobs_receive(courier *a)
 
 static int jobs_wanted(courier const *a)
 {
-  return !a->by_hand && !a->jobs_ended && outbox_room(&a->jobs);
+  return !a->from_commandline && !a->jobs_ended && outbox_room(&a->jobs);
 }
 
 /* --- the loop ---------------------------------------------------------------------------- */
 
 static void courier_act(courier *a)
 {
-  if (a->by_hand && !a->jobs.held) jobs_end(a, STOP_MS);
+  if (a->from_commandline && !a->jobs.held) jobs_end(a, STOP_MS);
   if (!a->jobs_ended && !a->looked_up && outbox_ready(&a->jobs)) courier_look_up(a);
   candidates_forget_silent(&a->to);
   courier_connect(a);
@@ -415,7 +421,10 @@ static void courier_wait(courier *a, struct pollfd p[WAIT_ALL])
     p[WAIT_JOBS].revents = p[WAIT_CONNECTION].revents = p[WAIT_SIGTERM].revents = 0;
 }
 
-/* Before the first word of a stranger.  Where the kernel cannot do that, mail goes as well: whoever runs it is told. */
+/*
+ * Before the first word of a stranger.  Where the kernel cannot do that, mail goes as well: whoever
+ * runs it is told.
+ */
 static void courier_confine(courier *a)
 {
   host_resolver_open(&a->resolver);
@@ -444,16 +453,16 @@ static void courier_run(courier *a)
   }
 }
 
-static void courier_init(courier *a, int by_hand)
+static void courier_init(courier *a, int from_commandline)
 {
-  a->by_hand = by_hand;
+  a->from_commandline = from_commandline;
   destination_init(&a->where);
   outbox_init(&a->jobs);
-  report_init(&a->out, by_hand ? 1 : 0, by_hand);
+  report_init(&a->out, from_commandline ? 1 : 0, from_commandline);
   connection_init(&a->line, &a->where, &a->to, &a->jobs, &a->out);
 }
 
-/* --- by hand ----------------------------------------------------------------------------- */
+/* --- from the command line -------------------------------------------------------------------- */
 
 static void die_usage(void)
 {
@@ -512,15 +521,16 @@ static void message_take(outbox *jobs, char const *sender, char const *const *re
   }
 }
 
-/* What was neither sent nor refused, after a connection that had begun well. */
+/* Report the recipients that were neither sent nor refused when the connection ended. */
 static void report_left(courier *a)
 {
   outbox_job *job;
   for (job = a->jobs.first; job; job = job->next)
-    report_rest(&a->out, job, JOB_DEFERRED, "4.4.2", a->line.text[0] ? a->line.text : "ended before all was sent");
+    report_rest(&a->out, job, JOB_DEFERRED, "4.4.2",
+                a->line.text[0] ? a->line.text : "ended before all was sent");
 }
 
-static int run_by_hand(courier *a, int argc, char *const *argv)
+static int run_from_commandline(courier *a, int argc, char *const *argv)
 {
   int first = options_read(&a->where, argc, argv);
   if (argc - first < 3) die_usage();
@@ -547,8 +557,8 @@ static int run_for_qmgr(courier *a)
 int main(int argc, char **argv)
 {
   static courier a;
-  int by_hand = argc > 1;
-  courier_init(&a, by_hand);
+  int from_commandline = argc > 1;
+  courier_init(&a, from_commandline);
   a.sigterm_fd = signals_init();
-  return by_hand ? run_by_hand(&a, argc, argv) : run_for_qmgr(&a);
+  return from_commandline ? run_from_commandline(&a, argc, argv) : run_for_qmgr(&a);
 }
