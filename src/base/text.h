@@ -1,7 +1,9 @@
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
-/* Words for log lines and reports: put together in memory that is there already, cut when too long. */
+/*
+ * Words for log lines and reports: put together in memory that is there already, cut when too long.
+ */
 
 #include <stddef.h>
 #include <stdint.h>

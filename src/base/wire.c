@@ -11,7 +11,9 @@
 #include "base/wallclock.h"
 
 #define CLOSE_S 1
-/* Reads in a row without a wait, before the clock and the order to stop are looked at all the same. */
+/*
+ * Reads in a row without a wait, before the clock and the order to stop are looked at all the same.
+ */
 #define BUSY_READS 16
 
 static int nonblocking(int fd)
@@ -85,7 +87,9 @@ static int left_ms(int64_t deadline_ms)
   return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 
-/* Wait until fd (-1: nothing at all) is ready for events, or may be.  1; 0 with the state changed. */
+/*
+ * Wait until fd (-1: nothing at all) is ready for events, or may be.  1; 0 with the state changed.
+ */
 static int wire_wait(wire *w, int fd, short events)
 {
   struct pollfd x[2] = { { .fd = w->stop, .events = POLLIN }, { .fd = fd, .events = events } };

@@ -4,9 +4,9 @@
 /*
  * The two ends of the connection: buffered, non-blocking, every wait with a deadline.
  *
- * The peer is given what it is owed before we wait for it, and not sooner: replies to a
- * pipelined batch leave in one write.  A wait also ends when we are told to stop (SIGTERM); a peer that
- * never makes us wait is not heard for longer, either.
+ * The peer is given what it is owed before we wait for it, and not sooner: replies to a pipelined
+ * batch leave in one write.  A wait also ends when we are told to stop (SIGTERM); a peer that never
+ * makes us wait is not heard for longer, either.
  *
  * Functions that return 1 or 0: with 0, state says why, and the connection is over.
  */
@@ -63,12 +63,14 @@ extern int wire_init(wire *w, int in, int out, int stop);
 /* A new step begins: it has to be over in so many seconds. */
 extern void wire_step(wire *w, unsigned int seconds);
 
-/* One goes on that began before: it has to be over at this moment, and was to take so many seconds. */
+/*
+ * One goes on that began before: it has to be over at this moment, and was to take so many seconds.
+ */
 extern void wire_step_on(wire *w, int64_t end_ms, unsigned int seconds);
 
 /*
- * From the next step on, we are not always as patient as that: while the peer keeps us waiting, hurried() is asked
- * after each tenth of the time whether it is up (1) or not (0).
+ * From the next step on, we are not always as patient as that: while the peer keeps us waiting,
+ * hurried() is asked after each tenth of the time whether it is up (1) or not (0).
  */
 extern void wire_hurry(wire *w, int (*hurried)(void *data), void *data);
 
@@ -106,7 +108,10 @@ extern int wire_pause(wire *w, unsigned int seconds);
  */
 extern void wire_close(wire *w);
 
-/* The same for one who is not to be waited for: the last words may be lost where he has said something. */
+/*
+ * The same for one who is not to be waited for: the last words may be lost where he has said
+ * something.
+ */
 extern int wire_drop(wire *w);
 
 #endif

@@ -123,8 +123,8 @@ static void journal_make(bouncer *b, enum job_event event, char const *id)
 }
 
 /*
- * See to room for the journal's lines before there is a notice: with a full disk a sender would be told again
- * and again.  1, or 0 with errno.
+ * See to room for the journal's lines before there is a notice: with a full disk a sender would be
+ * told again and again.  1, or 0 with errno.
  */
 static int journal_reserve(bouncer *b, enum job_event event)
 {
@@ -162,7 +162,10 @@ static void silence_log(bouncer const *b, enum job_event event)
            o->unwelcome ? o->unwelcome : "not asked for (NOTIFY)");
 }
 
-/* First the notice, then the note that it was made: after a kill in between there is another one rather than none. */
+/*
+ * First the notice, then the note that it was made: after a kill in between there is another one
+ * rather than none.
+ */
 static int notice_make(bouncer *b, enum job_event event)
 {
   notice *n = &b->notice;

@@ -8,8 +8,8 @@
 
 /*
  * Write a notice into the queue.
- *   n       original, event, me, postmaster, bouncebytes and routing are set; at least one recipient
- *           is wanted
+ *   n       original, event, me, postmaster, bouncebytes and routing are set; at least one
+ *           recipient is wanted
  *   writer  its id is the notice's
  * Returns 1, or 0 with errno: nothing was written.
  */

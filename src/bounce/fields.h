@@ -2,9 +2,9 @@
 #define BOUNCE_FIELDS_H
 
 /*
- * What a delivery report says (RFC 3464), made of what a queue file says.  All of that came from outside:
- * what cannot be is left out, and what is put out holds no control characters, and is ASCII unless the
- * report is one of RFC 6533 (utf8).
+ * What a delivery report says (RFC 3464), made of what a queue file says.  All of that came from
+ * outside: what cannot be is left out, and what is put out holds no control characters, and is
+ * ASCII unless the report is one of RFC 6533 (utf8).
  *   parameters  those of MAIL or of a RCPT, as they came, a string
  */
 
@@ -32,8 +32,8 @@ extern enum fields_ret fields_ret(char const *parameters);
 extern int fields_envelope_id(char out[FIELDS_MAX], char const *parameters);
 
 /*
- * Original-Recipient, "TYPE; ADDRESS", of ORCPT.  An address beyond ASCII is in a report of ASCII what RFC 6533
- * section 3 calls utf-8-addr-xtext: "b\x{FC}cher".
+ * Original-Recipient, "TYPE; ADDRESS", of ORCPT.  An address beyond ASCII is in a report of ASCII
+ * what RFC 6533 section 3 calls utf-8-addr-xtext: "b\x{FC}cher".
  */
 extern int fields_original_recipient(char out[FIELDS_MAX], char const *parameters, int utf8);
 
@@ -50,8 +50,8 @@ extern int fields_remote_mta(char out[FIELDS_MAX], char const *relay);
 extern char const *fields_status(char const *code, enum job_event event);
 
 /*
- * The remote's own words in a result's text: "host NAME said: REPLY (in reply to ... command)", or a
- * reply alone.  0: the text is ours.
+ * The remote's own words in a result's text: "host NAME said: REPLY (in reply to ... command)", or
+ * a reply alone.  0: the text is ours.
  */
 extern int fields_reply(job_field *reply, char const *text);
 

@@ -81,7 +81,10 @@ static void line_end(lines *l)
   string_put(l, "\r\n");
 }
 
-/* The first word of a line is there wherever it ends: a line of white space alone may look like a line that parts. */
+/*
+ * The first word of a line is there wherever it ends: a line of white space alone may look like a
+ * line that parts.
+ */
 static void word_end(lines *l)
 {
   if (!l->word_len) return;

@@ -12,7 +12,10 @@
 #include "conf/conf.h"
 #include "smtp/path.h"
 
-/* What a recipient's mark is made of, or-ed: the event it is due for, if any, and that we have locked it. */
+/*
+ * What a recipient's mark is made of, or-ed: the event it is due for, if any, and that we have
+ * locked it.
+ */
 #define MARK_EVENT(event) (1 << (event))
 #define MARK_LOCKED 8
 
@@ -89,7 +92,9 @@ static int due_lock(original *o)
 
 /* --- */
 
-/* Nothing but the journal changes in a message; who may write to the file could still change more. */
+/*
+ * Nothing but the journal changes in a message; who may write to the file could still change more.
+ */
 static enum original_state read_again(original *o, routing *rt)
 {
   struct stat st;

@@ -1,7 +1,10 @@
 #ifndef BOUNCE_QUOTED_H
 #define BOUNCE_QUOTED_H
 
-/* Quoted-printable (RFC 2045 section 6.7): text with lines that end in CRLF, in lines of 76 octets of ASCII at most. */
+/*
+ * Quoted-printable (RFC 2045 section 6.7): text with lines that end in CRLF, in lines of 76 octets
+ * of ASCII at most.
+ */
 
 #include <stddef.h>
 

@@ -26,7 +26,10 @@ static int all_read(int fd, char *s, size_t len, uint64_t offset)
   return 1;
 }
 
-/* Octets of the header at the head of s, up to the empty line; where that is not there, whole lines. */
+/*
+ * Octets of the header at the head of s, up to the empty line; where that is not there, whole
+ * lines.
+ */
 static size_t header_length(char const *s, size_t len, int all)
 {
   char const *end = len >= 2 && !memcmp(s, "\r\n", 2) ? s : memmem(s, len, "\r\n\r\n", 4);

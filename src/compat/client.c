@@ -39,7 +39,10 @@ static void die_connect(client const *c, char const *instance)
               strerror(errno), ")");
 }
 
-/* The path of a socket has hardly a hundred octets: through /proc, an instance's may be of any length. */
+/*
+ * The path of a socket has hardly a hundred octets: through /proc, an instance's may be of any
+ * length.
+ */
 static int socket_connect(int run)
 {
   struct timeval const limit = { .tv_sec = CONNECT_S };

@@ -3,7 +3,8 @@
 
 /*
  * A user's end of run/local: SMTP with the smtpd-etrn behind it.  These functions are for programs
- * alone: where the mail system cannot be reached, falls silent, goes away or says 421, the program ends.
+ * alone: where the mail system cannot be reached, falls silent, goes away or says 421, the program
+ * ends.
  */
 
 #include <stddef.h>

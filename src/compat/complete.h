@@ -17,8 +17,8 @@ typedef struct completion
 
 /*
  * Complete addresses, add From, Date and Message-ID where missing, take Bcc, Return-Path and
- * Content-Length away, find the recipients.  Where there are Resent fields it is these that are completed,
- * and that name the recipients.
+ * Content-Length away, find the recipients.  Where there are Resent fields it is these that are
+ * completed, and that name the recipients.
  * Dies 65 when recipients are wanted and a field that names them is no list of addresses.
  */
 extern void complete(letter *l, completion const *c);

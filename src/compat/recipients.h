@@ -18,7 +18,8 @@ typedef struct recipients
 
 /*
  * Add the addresses of a list (smtp_address_next()); those without a domain are at me.
- * Returns 1, or 0: it is none, or names what is no mailbox; errno is ENOMEM when memory is short, else EINVAL.
+ * Returns 1, or 0: it is none, or names what is no mailbox; errno is ENOMEM when memory is short,
+ * else EINVAL.
  */
 extern int recipients_add(recipients *r, char const *list, size_t len, char const *me);
 

@@ -74,7 +74,9 @@ static void refusal_tell(client const *c, char const *address)
   strerr_warnw("recipient ", log_clean(clean, sizeof clean, address, strlen(address)), " refused: ", c->reply);
 }
 
-/* Begin a transaction with the recipients from one on.  Returns the first one it has no room for. */
+/*
+ * Begin a transaction with the recipients from one on.  Returns the first one it has no room for.
+ */
 static size_t offer(client *c, envelope const *e, uint64_t size, size_t from, refusals *refused)
 {
   size_t n = from, end = recipients_len(&e->recipients), taken = 0;
@@ -102,7 +104,10 @@ static void die_if_refused(client *c, refusals const *refused, char const *whom)
   strerr_dief(refused->code, "the message was not sent to ", whom);
 }
 
-/* Ask for all of them, if one transaction has no room; else it stands.  Returns the first one it has no room for. */
+/*
+ * Ask for all of them, if one transaction has no room; else it stands.  Returns the first one it
+ * has no room for.
+ */
 static size_t offer_first(client *c, envelope const *e, uint64_t size)
 {
   refusals refused = { .count = 0 };

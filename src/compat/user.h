@@ -11,7 +11,10 @@
  */
 extern int user_local(stralloc *local);
 
-/* The same for the full name: $NAME, else what the password file has ("&" there is the login name); "" for none. */
+/*
+ * The same for the full name: $NAME, else what the password file has ("&" there is the login name);
+ * "" for none.
+ */
 extern int user_name(stralloc *name);
 
 #endif

@@ -438,7 +438,10 @@ static int number_read(int conf, unsigned int which, int (*scan)(char const *s, 
   return r;
 }
 
-/* The same, and whether the file has one.  Without a file, a default that is no number leaves *number as it is. */
+/*
+ * The same, and whether the file has one.  Without a file, a default that is no number leaves
+ * *number as it is.
+ */
 static int number_said(int conf, unsigned int which, uint64_t *number, int *said)
 {
   stralloc text = STRALLOC_ZERO;

@@ -27,7 +27,10 @@
 /* Why the last reader failed, a string: "conf/backoff: line 1: MIN is over MAX". */
 extern char const *conf_error(void);
 
-/* What a program exits with then: 102 where the file's words make no sense, 111 for the rest (by errno). */
+/*
+ * What a program exits with then: 102 where the file's words make no sense, 111 for the rest (by
+ * errno).
+ */
 extern int conf_exit_code(void);
 
 /* Open DIR/conf below the instance descriptor.  -1 as openat(2), conf_error() set. */
@@ -76,14 +79,21 @@ extern int conf_bouncebytes(int conf, uint64_t *octets);
 
 /*
  * minfree: octets that are left free on the disk of the queue, 0 for no look at it.
- *   *said  0: it is the default, one and a half messages of conf/databytes; more, or less, as queue_room() has it
+ *   *said  0: it is the default, one and a half messages of conf/databytes; more, or less, as
+ *          queue_room() has it
  */
 extern int conf_minfree(int conf, uint64_t *octets, int *said);
 
-/* etrncounts, fsyncdir, lenient, percenthack: on (1) when the file holds 1, off when it holds 0 or is missing. */
+/*
+ * etrncounts, fsyncdir, lenient, percenthack: on (1) when the file holds 1, off when it holds 0 or
+ * is missing.
+ */
 extern int conf_switch(int conf, char const *name, int *on);
 
-/* loopbackdns: the same; *said 0: the file is missing, and what is right depends on conf/nameserver (send/host.h). */
+/*
+ * loopbackdns: the same; *said 0: the file is missing, and what is right depends on conf/nameserver
+ * (send/host.h).
+ */
 extern int conf_loopbackdns(int conf, int *on, int *said);
 
 /* lifetime: seconds a message may wait. */
@@ -154,9 +164,10 @@ extern void conf_list_close(conf_list *list);
 /*
  * Questions.  *yes is 1 or 0.  domain is folded (smtp_domain_fold) and an A-label.
  * A list of domains holds "customer.tld" for itself, ".customer.tld" for all below it.
- *   kept  who asks many times keeps the list here (all zero before the first question, conf_list_close()
- *         after the last); its file is read again when it has changed.  NULL: it is read for this question.
- *         A long text is read each time, and one that was changed a moment ago.
+ *   kept  who asks many times keeps the list here (all zero before the first question,
+ *         conf_list_close() after the last); its file is read again when it has changed.  NULL: it
+ *         is read for this question.  A long text is read each time, and one that was changed a
+ *         moment ago.
  */
 extern int conf_relaydomain(int conf, conf_list *kept, char const *domain, size_t len, int *yes);
 /* The same; *below: it is in the list only as one below another, and not by its own name. */
@@ -187,8 +198,8 @@ extern int conf_queue(int conf, char const *name, size_t len, stralloc *domains,
 
 /*
  * routes: lines "PATTERN NEXTHOP [park] [lifetime=TIME] [delaywarning=TIME] [concurrency=N]
- * [without=EXTENSION[,EXTENSION]...]", PATTERN a domain, ".domain" for all below it, or "*".  The exact domain
- * wins, then the longest ".domain", then "*".
+ * [without=EXTENSION[,EXTENSION]...]", PATTERN a domain, ".domain" for all below it, or "*".  The
+ * exact domain wins, then the longest ".domain", then "*".
  * NEXTHOP is [HOST]:PORT, [HOST], DOMAIN, DOMAIN:PORT, or "-" for the MX of the domain itself.
  */
 typedef struct conf_route

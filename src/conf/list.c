@@ -128,7 +128,10 @@ void conf_list_close(conf_list *list)
   errno = e;
 }
 
-/* A kept text is no longer than that, so that many who keep one do not fill the memory: longer ones want compiling. */
+/*
+ * A kept text is no longer than that, so that many who keep one do not fill the memory: longer ones
+ * want compiling.
+ */
 #define KEPT_MAX 65536
 
 /* What changes once more within the clock's tick keeps its stamp: one that young says nothing. */

@@ -40,9 +40,15 @@
 #define BOOT_LEN 37
 /* Who stays looks so often whether the lists must be made anew. */
 #define TEST_S 60
-/* The first look comes after such a part of the time between two, and so does the next try when something failed. */
+/*
+ * The first look comes after such a part of the time between two, and so does the next try when
+ * something failed.
+ */
 #define SOON 24
-/* A look pauses for so long after so many messages: a million takes it half an hour, and nobody notices. */
+/*
+ * A look pauses for so long after so many messages: a million takes it half an hour, and nobody
+ * notices.
+ */
 #define PACE_MESSAGES 64
 #define PACE_NS 100000000
 /* The priority of who stays: nobody waits for that. */
@@ -122,7 +128,10 @@ static int note(char const *id, void *data)
     message_recipient const *rcpt = message_rcptp(&r->message, n);
     if (!rcpt->settled) id_add(list_get(r, message_string(&r->message, rcpt->domain)), id);
   }
-  /* What is done with and still there was about to be removed: qmgr comes by when it looks at notices. */
+  /*
+   * What is done with and still there was about to be removed: qmgr comes by when it looks at
+   * notices.
+   */
   if ((message_any_untold(&r->message) || !message_owed(&r->message)) && queuedir_notice(r->queue, id) == -1)
     strerr_diefusys(111, "make queue/notice/", id);
   return 1;
@@ -156,7 +165,10 @@ static void list_merge(rebuild *r, list *l, int fd)
   list_sort(l);
 }
 
-/* One list may be obstructed, says errno: that is said, and the others are seen to.  Or else it is the end. */
+/*
+ * One list may be obstructed, says errno: that is said, and the others are seen to.  Or else it is
+ * the end.
+ */
 static void list_trouble(char const *what, char const *domain)
 {
   if (!flush_obstructed(errno)) strerr_diefusys(111, what, " queue/flush/", domain);
@@ -260,8 +272,9 @@ static int stopped_cleanly(int queue)
 }
 
 /*
- * Qmgr's mark in queue/lock is there and nobody has the lock: it was killed.  That is noted in queue/boot, and the mark
- * taken away then: qmgr would note it once more, when the lists are made anew already.
+ * Qmgr's mark in queue/lock is there and nobody has the lock: it was killed.  That is noted in
+ * queue/boot, and the mark taken away then: qmgr would note it once more, when the lists are made
+ * anew already.
  */
 static void killed_note(int queue, int boot)
 {
@@ -278,8 +291,8 @@ static void killed_note(int queue, int boot)
 }
 
 /*
- * Before qmgr starts: must the lists be made anew?  After a clean stop they are good for the boot that runs now, too;
- * unless they were to be made anew before it and were not.
+ * Before qmgr starts: must the lists be made anew?  After a clean stop they are good for the boot
+ * that runs now, too; unless they were to be made anew before it and were not.
  */
 static int needed(int queue)
 {
@@ -311,7 +324,10 @@ static void make_anew(int queue, int fd)
   r.queue = queue;
   boot_running(boot);
   lists_init(&r.lists);
-  /* hold/ twice: what is released while we read cur/ is found before, what is put aside is found after. */
+  /*
+   * hold/ twice: what is released while we read cur/ is found before, what is put aside is found
+   * after.
+   */
   note_all(&r, QUEUE_HOLD, "hold");
   note_all(&r, QUEUE_CUR, "cur");
   note_all(&r, QUEUE_HOLD, "hold");
@@ -325,7 +341,10 @@ static void make_anew(int queue, int fd)
 
 /* --- looking for what they lack ------------------------------------------------------------- */
 
-/* What it lacks, but for what could not be recorded behind an obstacle: that is found again the next time. */
+/*
+ * What it lacks, but for what could not be recorded behind an obstacle: that is found again the
+ * next time.
+ */
 static void list_record(rebuild *r, char const *domain, list const *l)
 {
   char id[ID_LEN + 1] = "";
@@ -374,7 +393,10 @@ static uint64_t clock_s(void)
   return (uint64_t)now.tv_sec;
 }
 
-/* Queue/boot says whether the lists are good: -t and qmgr, who know what was before, have seen to that. */
+/*
+ * Queue/boot says whether the lists are good: -t and qmgr, who know what was before, have seen to
+ * that.
+ */
 static void see_to(int queue, int due)
 {
   int fd = boot_open(queue);

@@ -19,7 +19,10 @@
 #define LINE_LEN (ID_LEN + 1)
 /* "claim/", a name, a zero octet. */
 #define PATH_LEN (8 + FLUSH_NAME_MAX)
-/* Each turn of a loop bounded by this is somebody else's progress, so it is never reached in earnest. */
+/*
+ * Each turn of a loop bounded by this is somebody else's progress, so it is never reached in
+ * earnest.
+ */
 #define TRIES 10000
 
 /* Only what is folded already: two spellings would be two files. */
@@ -124,8 +127,8 @@ static int list_lock(int queue, char const *path, int flags, struct stat *st)
 /* --- appending ----------------------------------------------------------------------- */
 
 /*
- * How many LF bring a list of this size, that nobody else appends to, back to whole lines: it may end in a half line
- * (a power cut), or without the LF of its last one.  1, or 0 with errno.
+ * How many LF bring a list of this size, that nobody else appends to, back to whole lines: it may
+ * end in a half line (a power cut), or without the LF of its last one.  1, or 0 with errno.
  */
 static int padding(int fd, off_t size, size_t *pad)
 {
@@ -483,8 +486,9 @@ static size_t reader_step(char const *s, size_t len)
 }
 
 /*
- * An id is ID_LEN octets that ids are made of, wherever they stand: what was cut off before it, or comes behind it
- * without LF, hides none.  Of more such octets in a row any may be the first of one, so all of them are tried.
+ * An id is ID_LEN octets that ids are made of, wherever they stand: what was cut off before it, or
+ * comes behind it without LF, hides none.  Of more such octets in a row any may be the first of
+ * one, so all of them are tried.
  */
 int flush_reader_next(flush_reader *reader, char id[ID_LEN + 1])
 {
@@ -521,8 +525,8 @@ int flush_asked_ok(char const *name, size_t len)
 }
 
 /*
- * Where the name is there already nothing is left to make, whatever bears it: the flush to come is ours too.  A
- * qmgr that is taking it up this very moment makes it again when it reads our hint.
+ * Where the name is there already nothing is left to make, whatever bears it: the flush to come is
+ * ours too.  A qmgr that is taking it up this very moment makes it again when it reads our hint.
  */
 static int asked_file(int queue, char const *path)
 {
@@ -551,8 +555,8 @@ int flush_asked_make(int queue, char const *name)
 }
 
 /*
- * The hint goes out even where nothing could be made: on a full disk who may only add to the queue has no reserve of his
- * own, but qmgr does as it is asked, unless it ends before.
+ * The hint goes out even where nothing could be made: on a full disk who may only add to the queue
+ * has no reserve of his own, but qmgr does as it is asked, unless it ends before.
  */
 int flush_ask(int queue, char const *name)
 {

@@ -12,7 +12,8 @@
  *                    DOMAIN    that domain
  *                    @DOMAIN   that domain and all below it; "@" alone: everything
  *                    =ID       one message, whatever it owes
- *                  Where the disk has no room for that, NAME is a line of queue/reserve, see reserve.h.
+ *                  Where the disk has no room for that, NAME is a line of queue/reserve, see
+ *                  reserve.h.
  *
  * Lists are indexes: appended to with one write(2), not synced; they can be rebuilt from the
  * messages.  An id may stand in a list twice, or be stale; readers pass over such.
@@ -82,41 +83,48 @@ extern int flush_look(int queue, char const *domain, flush_seen *seen);
  */
 extern int flush_replace(int queue, char const *domain, char const *ids, size_t n, flush_seen const *seen);
 
-/* Remove flush/DOMAIN unless it holds more than was seen.  0 (also when it stays), or -1 with errno. */
+/*
+ * Remove flush/DOMAIN unless it holds more than was seen.  0 (also when it stays), or -1 with
+ * errno.
+ */
 extern int flush_discard(int queue, char const *domain, flush_seen const *seen);
 
 /* --- looking ------------------------------------------------------------------------- */
 
 /*
- * Is it one list alone that is in trouble, says errno: what bears its name is no regular file, or may not be opened?
- * Then the others can be used all the same.
+ * Is it one list alone that is in trouble, says errno: what bears its name is no regular file, or
+ * may not be opened?  Then the others can be used all the same.
  */
 extern int flush_obstructed(int e);
 /* What is in its way, in words; of any errno. */
 extern char const *flush_why(int e);
 
 /*
- * Bring every list in flush/ to the disk; costs next to nothing for those that are there.  What is obstructed is passed
- * over.  0, or -1 with errno when any other could not be.
+ * Bring every list in flush/ to the disk; costs next to nothing for those that are there.  What is
+ * obstructed is passed over.  0, or -1 with errno when any other could not be.
  */
 extern int flush_sync(int queue);
 
-/* Lines in flush/DOMAIN and claim/DOMAIN by size of file: what waits at the most.  Never opens them. */
+/*
+ * Lines in flush/DOMAIN and claim/DOMAIN by size of file: what waits at the most.  Never opens
+ * them.
+ */
 extern uint64_t flush_count(int queue, char const *domain);
 
 /* Is there a list of this domain, or a claim?  1, 0; also 1 when that cannot be told. */
 extern int flush_listed(int queue, char const *domain);
 
 /*
- * Open what waits for a domain, flush/DOMAIN in fds[0] and claim/DOMAIN in fds[1], both as they
- * are at one moment, so that no id is missed on its way between them.  -1 where there is none, or no regular file.
- * Returns 1, or 0 with errno and nothing open.
+ * Open what waits for a domain, flush/DOMAIN in fds[0] and claim/DOMAIN in fds[1], both as they are
+ * at one moment, so that no id is missed on its way between them.  -1 where there is none, or no
+ * regular file.  Returns 1, or 0 with errno and nothing open.
  */
 extern int flush_open(int queue, char const *domain, int fds[2]);
 
 /*
- * A list being read: lines of ID_LEN octets and LF.  Whatever is not an id is passed over, and where lines were torn or
- * run together the ids are found all the same; with them perhaps some that never were, which are stale like others.
+ * A list being read: lines of ID_LEN octets and LF.  Whatever is not an id is passed over, and
+ * where lines were torn or run together the ids are found all the same; with them perhaps some that
+ * never were, which are stale like others.
  */
 #define FLUSH_READ_IDS 256
 typedef struct flush_reader
@@ -134,8 +142,8 @@ extern int flush_reader_next(flush_reader *reader, char id[ID_LEN + 1]);
 extern int flush_asked_ok(char const *name, size_t len);
 
 /*
- * Ask: make asked/NAME, or where there is no room its line in the reserve; then hint qmgr.  Survives a restart of
- * every program.
+ * Ask: make asked/NAME, or where there is no room its line in the reserve; then hint qmgr.
+ * Survives a restart of every program.
  * Returns 1, or 0 with errno; EINVAL: not a name.  That qmgr is not there to be hinted is no error.
  */
 extern int flush_ask(int queue, char const *name);

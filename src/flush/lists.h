@@ -36,7 +36,10 @@ typedef struct lists
 extern void lists_init(lists *set);
 extern void lists_free(lists *set);
 
-/* The domain's list, made where there is none yet; good until another one is made.  NULL with errno ENOMEM. */
+/*
+ * The domain's list, made where there is none yet; good until another one is made.  NULL with errno
+ * ENOMEM.
+ */
 extern list *lists_get(lists *set, char const *domain);
 extern int lists_known(lists const *set, char const *domain);
 

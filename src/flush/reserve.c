@@ -40,7 +40,10 @@ static int lines_append(int fd, size_t len)
   return 1;
 }
 
-/* Btrfs writes over what is there only where it was told to before there was anything; others need not be told. */
+/*
+ * Btrfs writes over what is there only where it was told to before there was anything; others need
+ * not be told.
+ */
 static void overwrite_in_place(int fd)
 {
   int flags;
@@ -85,8 +88,8 @@ static int lock(int fd)
 }
 
 /*
- * Open, locked, read.  Closing it is the end of that.  1, or 0 with errno: ENOENT when there is none, or nothing that
- * could be one.
+ * Open, locked, read.  Closing it is the end of that.  1, or 0 with errno: ENOENT when there is
+ * none, or nothing that could be one.
  */
 static int reserve_open(reserve *r, int queue)
 {
@@ -118,7 +121,10 @@ static char *name_find(reserve *r, char const *name)
   return 0;
 }
 
-/* Where len octets can be written between empty lines of one page; NULL when there is no such place. */
+/*
+ * Where len octets can be written between empty lines of one page; NULL when there is no such
+ * place.
+ */
 static char *gap_find(reserve *r, size_t len)
 {
   size_t i, run = 0;

@@ -196,7 +196,10 @@ int trigger_listened(int queue)
 
 /* --- the reader's end --------------------------------------------------------------------- */
 
-/* Who may ask may say so: where asked/ is for others to add to, the FIFO is for them to write to, whatever our umask. */
+/*
+ * Who may ask may say so: where asked/ is for others to add to, the FIFO is for them to write to,
+ * whatever our umask.
+ */
 static int trigger_make(int queue)
 {
   struct stat st;

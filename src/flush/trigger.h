@@ -42,7 +42,10 @@ extern void trigger_scan(trigger_line *read, char const *line, size_t len);
 /* Is it the word for a deed, which goes to queue/deeds? */
 extern int trigger_deed(enum trigger_word word);
 
-/* Do word and argument ("" for none) fit into a line, without control characters?  The word without a space. */
+/*
+ * Do word and argument ("" for none) fit into a line, without control characters?  The word without
+ * a space.
+ */
 extern int trigger_line_ok(char const *word, char const *argument);
 
 /*

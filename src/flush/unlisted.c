@@ -42,7 +42,10 @@ static int list_read(comparison *x, int fd)
   return more == 0;
 }
 
-/* Both lists as they are at one moment: no id is missed on its way between them.  1, or 0 with errno. */
+/*
+ * Both lists as they are at one moment: no id is missed on its way between them.  1, or 0 with
+ * errno.
+ */
 static int lists_read(comparison *x)
 {
   int fds[2], ok = 1, i;
@@ -56,7 +59,10 @@ static int lists_read(comparison *x)
   return ok;
 }
 
-/* Those that were not found, and by now owe nothing or have left cur/, are done with.  Returns how many are left. */
+/*
+ * Those that were not found, and by now owe nothing or have left cur/, are done with.  Returns how
+ * many are left.
+ */
 static size_t missing(comparison *x)
 {
   enum queue_place place;
@@ -82,9 +88,10 @@ static void missing_keep(comparison *x)
 }
 
 /*
- * A message comes to cur/ when it stands in a list for each domain it owes, and stays in one or the other
- * until it owes the domain nothing: if it was in cur/ before its lists were read, and is there afterwards and still
- * owes, then it stood in them in between.  We look twice all the same before we say that it does not.
+ * A message comes to cur/ when it stands in a list for each domain it owes, and stays in one or the
+ * other until it owes the domain nothing: if it was in cur/ before its lists were read, and is
+ * there afterwards and still owes, then it stood in them in between.  We look twice all the same
+ * before we say that it does not.
  */
 int unlisted_keep(list *l, int queue, char const *domain, message *m)
 {

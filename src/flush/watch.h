@@ -89,7 +89,10 @@ extern int watch_messages(watch *w);
 /* Find only those that were asked for by their ids.  1 or 0. */
 extern int watch_ids(watch *w);
 
-/* Look at up to max of the messages that are not done with, in turns.  Returns whether one is in somebody's hands. */
+/*
+ * Look at up to max of the messages that are not done with, in turns.  Returns whether one is in
+ * somebody's hands.
+ */
 extern int watch_look(watch *w, size_t max);
 
 /* Was all that was asked for carried out, as far as the directories say? */

@@ -14,7 +14,9 @@ static int digit(char c)
   return c >= '0' && c <= '9';
 }
 
-/* Octets of "<...>" at the head of s; 0 when it never closes.  A '>' between quotes closes nothing. */
+/*
+ * Octets of "<...>" at the head of s; 0 when it never closes.  A '>' between quotes closes nothing.
+ */
 static size_t path_length(char const *s, size_t len)
 {
   int quoted = 0;

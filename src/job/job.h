@@ -16,17 +16,19 @@
  *        listen=ADDRESS:PORT         where our own server listens: never send there
  *        nameserver=ADDRESS:PORT     ask this DNS server, not those of resolv.conf
  *        timeouts=SECONDS[,SECONDS]...  for each step, in the order of smtp/timeout.h
- *        without=WORD[,WORD]...      as if the site did not offer these extensions (smtp_extensions_scan)
- *        lookup=SECONDS              for finding the host, all in all; where it is not said, 30
- *        loopbackdns=1               loopback addresses are taken from the DNS; 0: they are not; where it is not said, a
- *                                    lab's are (send/host.h)
- *        reach=SECONDS               from the first connection to "up", all addresses together; where it is not said, 120
- *   alone                            the next message wants a connection that has carried none, and gets no company
+ *        without=WORD[,WORD]...      as if the site did not offer these extensions
+ *                                    (smtp_extensions_scan)
+ *        lookup=SECONDS              for finding the host, all look-ups together; default 30
+ *        loopbackdns=1               loopback addresses are taken from the DNS; 0: they are not;
+ *                                    by default those of a lab are (send/host.h)
+ *        reach=SECONDS               from the first connection to "up", all addresses together;
+ *                                    default 120
+ *   alone                            the next message is the first and only one of its connection
  *   mail ID ARRIVAL OFFSET LENGTH FLAGS <SENDER> [PARAMETER]...
- *        with this line's first octet, or before it, travels the message's descriptor, open for
- *        reading and for appending (an agent's process can make more of it, and should see to it that it
- *        cannot any more: send/confine.h); content is LENGTH octets from OFFSET; ARRIVAL in
- *        microseconds since 1970; FLAGS as in job_flag, "-" for none
+ *        the message's descriptor travels with this line's first octet or before it; it is open
+ *        for reading and for appending (an agent's process can make more of it, and should give
+ *        that up: send/confine.h); content is LENGTH octets from OFFSET; ARRIVAL in microseconds
+ *        since 1970; FLAGS as in job_flag, "-" for none
  *   rcpt N <ADDRESS> [PARAMETER]...  N is the recipient's number in the message, from 0
  *   go                               the message's recipients are complete
  *
@@ -37,22 +39,26 @@
  *
  * agent to qmgr:
  *
- *   window N                         more than N messages at once gain nothing here, another
- *                                    connection does; where it is not said before "up", 32
+ *   window N                         more than N messages at once are no faster on this connection,
+ *                                    but would be on another one; 32 unless said before "up"
  *   up RELAY TEXT                    the site answered EHLO; RELAY is host[address]:port
- *   lost [drop]                      the connection has ended (drop: without a word from the site); another one is
- *                                    made for what is not done.  Until the next "up" the site has not answered.
- *   vain ID STATUS TEXT              the same, and it settled nothing; ID of the message whose turn it was, or "-"
- *   without EXTENSION                the site offers it, and does not know it
+ *   lost [drop]                      the connection has ended (drop: without a reply from the
+ *                                    site); the agent makes another one for the jobs that are not
+ *                                    done.  Until the next "up" the site has not answered.
+ *   vain ID STATUS TEXT              the same, and the connection settled nothing; ID of the
+ *                                    message whose turn it was, or "-"
+ *   without EXTENSION                the site offers the extension, and does not know it
  *   down STATUS TEXT                 the site cannot be talked to: look-up, connect, greeting, EHLO.
- *                                    Jobs not done go back.  The agent ends.
- *   rcpt ID N RESULT                 see job_result; already in the message's journal
- *   done ID                          no more about this message; its descriptor is closed
- *   cut ID N                         the same, and the connection ended in the middle of it; N is one of its recipients
- *   back ID N                        it was not tried, another connection gets to it sooner; its descriptor is closed
+ *                                    Jobs that are not done go back.  The agent ends.
+ *   rcpt ID N RESULT                 see job_result; the message's journal has it already
+ *   done ID                          the message is done, and its descriptor is closed
+ *   cut ID N                         the same, and the connection ended in the middle of the
+ *                                    message; N is one of its recipients
+ *   back ID N                        the message was not tried, since another connection gets to it
+ *                                    sooner; its descriptor is closed
  *
- *   A job whose "done", "cut" or "back" was not read when the socket ends was not carried out, except for
- *   the recipients that are in the journal.
+ *   A job whose "done", "cut" or "back" qmgr did not read before the socket ended was not carried
+ *   out, except for the recipients that are in the journal.
  *
  * The agent may hold many jobs at once and send them in any order of its own choosing, but
  * answers every one.  qmgr bounds how many.
@@ -146,7 +152,7 @@ extern size_t job_rcpt_format(char *out, size_t max, job_rcpt const *rcpt);
 enum job_status
 {
   JOB_SENT, JOB_DEFERRED, JOB_FAILED,
-  JOB_RELAYED  /* sent, to a host that knows no DSN, while the sender asked for NOTIFY=SUCCESS (RFC 3461 section 5.2.3) */
+  JOB_RELAYED  /* sent to a host without DSN; NOTIFY=SUCCESS was asked for (RFC 3461 section 5.2.3) */
 };
 
 /* Is nothing owed to the recipient any more? */

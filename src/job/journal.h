@@ -7,11 +7,11 @@
 #include <stdint.h>
 
 /*
- * Append whole lines in one write.  Where the last line there was torn, by a full disk or a crash, an
- * LF goes before them: they would become a part of it, and count for nothing.
+ * Append whole lines in one write.  Where the last line there was torn, by a full disk or a crash,
+ * an LF goes before them: they would become a part of it, and count for nothing.
  *   fd     open for reading and appending; its offset stays, others share it
- *   begin  where the journal begins, or 0 where that is not known: what ends there or before it is not
- *          looked at
+ *   begin  where the journal begins, or 0 where that is not known: what ends there or before it is
+ *          not looked at
  * 1, or 0 with errno: ENOSPC also where only some octets went, which tears the line.
  */
 extern int journal_append(int fd, uint64_t begin, char const *lines, size_t len);

@@ -3,8 +3,8 @@
 
 /*
  * Ids as the queue's programs take them: as arguments, or on standard input one a line.  A mark
- * behind an id, "*" or "!" as in a list, is let pass; so is upper case, as logwatch and sluice-log have it.
- * But for ids_scan() these are for programs alone: trouble ends the program.
+ * behind an id, "*" or "!" as in a list, is let pass; so is upper case, as logwatch and sluice-log
+ * have it.  But for ids_scan() these are for programs alone: trouble ends the program.
  */
 
 #include <stddef.h>

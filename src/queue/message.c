@@ -267,8 +267,8 @@ static int writer_finish(message_writer *w)
 }
 
 /*
- * fdatasync(2) would not do: a rename is none of its business, and on ext4 the name can then still be the one in
- * tmp/ after a power cut.
+ * fdatasync(2) would not do: a rename is none of its business, and on ext4 the name can then still
+ * be the one in tmp/ after a power cut.
  */
 static int sync_retry(int fd)
 {
@@ -278,7 +278,10 @@ static int sync_retry(int fd)
   return r == 0;
 }
 
-/* Sync new/ itself.  Who may add to it but not list it cannot open it: then the whole file system is synced. */
+/*
+ * Sync new/ itself.  Who may add to it but not list it cannot open it: then the whole file system
+ * is synced.
+ */
 static int directory_sync(int queue)
 {
   int fd = openat(queue, "new", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), good;
@@ -492,7 +495,10 @@ static int result_take(message *m, job_result const *result, uint64_t time_us)
   return strings_keep(m, r, result);
 }
 
-/* One line.  What is none of ours, or of a recipient that is not there, is passed over.  0 for ENOMEM. */
+/*
+ * One line.  What is none of ours, or of a recipient that is not there, is passed over.  0 for
+ * ENOMEM.
+ */
 static int journal_line(message *m, char const *s, size_t len)
 {
   job_result result;
@@ -591,7 +597,10 @@ static int journal_take(message *m, journal *j)
 
 /* --- reading ---------------------------------------------------------------------------- */
 
-/* Read at first: head and envelope of nearly all messages, and most of them whole, so that one read is enough. */
+/*
+ * Read at first: head and envelope of nearly all messages, and most of them whole, so that one read
+ * is enough.
+ */
 #define FIRST_LEN 8192
 
 /* The envelope into m->text, from the first octets of the file, and the rest of it. */

@@ -156,7 +156,10 @@ extern int message_owes(message const *message, char const *domain);
 /* Is it the first that is owed of its domain?  So each domain is met once. */
 extern int message_rcpt_first(message const *message, size_t n);
 
-/* Is there something about this recipient that the sender has not been told, a failure or that it was relayed? */
+/*
+ * Is there something about this recipient that the sender has not been told, a failure or that it
+ * was relayed?
+ */
 extern int message_untold(message_recipient const *recipient);
 /* Of any recipient? */
 extern int message_any_untold(message const *message);

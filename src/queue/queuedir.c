@@ -56,8 +56,8 @@ static int regular_file(int fd)
 }
 
 /*
- * What is no regular file is not found out, unless it cannot be opened so: a symbolic link, a directory, a FIFO or
- * socket.
+ * What is no regular file is not found out, unless it cannot be opened so: a symbolic link, a
+ * directory, a FIFO or socket.
  */
 static int open_at(int dir, char const *path, int flags, mode_t mode)
 {

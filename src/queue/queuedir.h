@@ -19,8 +19,9 @@
 #include "queue/id.h"
 
 /*
- * Open what should be a regular file.  Who may put a name there may put anything: a FIFO, a device or a lease on a
- * file must keep nobody waiting, and a symbolic link leads nowhere.  Every file of a queue is opened by this function.
+ * Open what should be a regular file.  Who may put a name there may put anything: a FIFO, a device
+ * or a lease on a file must keep nobody waiting, and a symbolic link leads nowhere.  Every file of
+ * a queue is opened by this function.
  *   flags  of open(2); O_NOFOLLOW, O_CLOEXEC and O_NONBLOCK are added
  *   mode   for O_CREAT, else 0
  * Returns the descriptor, or -1 with errno of openat(2); EINVAL for what is no regular file.
@@ -45,8 +46,9 @@ extern int queuedir_taken(int queue, char const *id, struct stat *st);
 
 /*
  * Open a message, wherever it is: cur, hold, or new where the id is not taken.
- *   flags  of open(2): O_RDONLY or O_RDWR | O_APPEND; O_NOFOLLOW, O_CLOEXEC and O_NONBLOCK are added
- *   *place where it was found
+ *   flags   of open(2): O_RDONLY or O_RDWR | O_APPEND; O_NOFOLLOW, O_CLOEXEC and O_NONBLOCK are
+ *           added
+ *   *place  where the message was found
  * Looks twice, so that a message on its way from one place to the next is not missed.
  * Returns the descriptor, or -1: ENOENT when it is gone, else as openat(2).  What is no
  * regular file is EINVAL.
@@ -63,8 +65,8 @@ extern int queuedir_open_any(int queue, char const *id, int flags, enum queue_pl
 extern int queuedir_slice_ok(char const *name);
 
 /*
- * Move a message; makes the slice of cur/ where it is missing, takes away an empty one of the past; never
- * overwrites.  0, or -1 with errno.
+ * Move a message; makes the slice of cur/ where it is missing, takes away an empty one of the past;
+ * never overwrites.  0, or -1 with errno.
  */
 extern int queuedir_move(int queue, char const *id, enum queue_place from, enum queue_place to);
 
@@ -76,10 +78,15 @@ extern int queuedir_move(int queue, char const *id, enum queue_place from, enum 
  */
 extern int queuedir_put_aside(int queue, char const *id, enum queue_place from, char aside[ID_LEN + 1]);
 
-/* Unlink a message; takes an empty slice of cur/ away when it is in the past.  0, or -1 with errno. */
+/*
+ * Unlink a message; takes an empty slice of cur/ away when it is in the past.  0, or -1 with errno.
+ */
 extern int queuedir_remove(int queue, char const *id, enum queue_place place);
 
-/* Make or remove notice/ID, which may be there already or not; whatever has that name counts.  0, or -1 with errno. */
+/*
+ * Make or remove notice/ID, which may be there already or not; whatever has that name counts.  0,
+ * or -1 with errno.
+ */
 extern int queuedir_notice(int queue, char const *id);
 extern int queuedir_unnotice(int queue, char const *id);
 
@@ -92,18 +99,20 @@ extern int queuedir_unnotice(int queue, char const *id);
 extern int queuedir_each(int queue, enum queue_place place, int (*fn)(char const *id, void *data), void *data);
 
 /*
- * The same, for who reads what there is: fn is given the directory that the id was found in as well.
+ * The same, for who reads what there is: fn is given the directory that the id was found in as
+ * well.
  *   dir  a descriptor, not to be kept
  */
 typedef int queuedir_fn(int dir, char const *id, void *data);
 extern int queuedir_walk(int queue, enum queue_place place, queuedir_fn *fn, void *data);
 
 /*
- * Open a message there: one look at one name.  That it is a regular file is not asked: what is none cannot be read
- * with pread(2).
- *   *flags  as for queuedir_open_message(), with O_NOATIME where reading them all is not to write to all of them; it is
- *           taken away when that is refused: the files are another user's
- * Returns the descriptor, or -1: ENOENT when it has left the place, EINVAL for a symbolic link, else as openat(2).
+ * Open a message there: one look at one name.  That it is a regular file is not asked: what is none
+ * cannot be read with pread(2).
+ *   *flags  as for queuedir_open_message(), with O_NOATIME where reading them all is not to write
+ *           to all of them; it is taken away when that is refused: the files are another user's
+ * Returns the descriptor, or -1: ENOENT when it has left the place, EINVAL for a symbolic link,
+ * else as openat(2).
  */
 extern int queuedir_open_walked(int dir, char const *id, int *flags);
 

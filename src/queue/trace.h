@@ -6,8 +6,8 @@
 #include "queue/message.h"
 
 /*
- * Put the Received field of RFC 5321 section 4.4 before all that a message comes with: by whom, and by
- * which of this machine's users.
+ * Put the Received field of RFC 5321 section 4.4 before all that a message comes with: by whom, and
+ * by which of this machine's users.
  *   me   conf/me
  *   uid  the user's
  *   how  what is to be said besides, "" for nothing; no parentheses

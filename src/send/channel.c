@@ -8,7 +8,9 @@
 
 #include "smtp/content.h"
 
-/* From here on sendfile(2) is cheaper than to read and write; below, fewer packets count for more. */
+/*
+ * From here on sendfile(2) is cheaper than to read and write; below, fewer packets count for more.
+ */
 #define SENDFILE_MIN CHANNEL_OUT_MAX
 /* Between two looks at what the peer says. */
 #define SENDFILE_MAX 1048576

@@ -48,7 +48,10 @@ uint64_t commands_size(outbox_job const *job, unsigned int extensions)
   return job->length + (add ? 2 : 0);
 }
 
-/* SIZE and SMTPUTF8 are ours to say, whatever the client said: they are about this message as it is now. */
+/*
+ * SIZE and SMTPUTF8 are ours to say, whatever the client said: they are about this message as it is
+ * now.
+ */
 void commands_mail(channel *w, outbox_job const *job, unsigned int extensions)
 {
   char number[TEXT_NUMBER_MAX];

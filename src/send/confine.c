@@ -15,8 +15,8 @@
 #include <sys/syscall.h>
 
 /*
- * Machines whose system calls take each argument in one 64-bit word, low half first.  A sanitizer makes calls of its
- * own, which are not in the list.
+ * Machines whose system calls take each argument in one 64-bit word, low half first.  A sanitizer
+ * makes calls of its own, which are not in the list.
  */
 #if defined __SANITIZE_ADDRESS__
 #define SANITIZED 1
@@ -102,19 +102,28 @@ static struct sock_filter const list[] =
 #ifdef __NR_time
   ALLOW(time),
 #endif
-  /* How much is unsent (SIOCOUTQ), or unread.  Other ioctls copy into files, and punch holes into them. */
+  /*
+   * How much is unsent (SIOCOUTQ), or unread.  Other ioctls copy into files, and punch holes into
+   * them.
+   */
   ALLOW_TWO(ioctl, 1, SIOCOUTQ, FIONREAD),
 
-  /* Connections, and questions to name servers; the interfaces' addresses are asked for over netlink (0: of routes). */
+  /*
+   * Connections, and questions to name servers; the interfaces' addresses are asked for over
+   * netlink (0: of routes).
+   */
   ALLOW_THREE_ZERO(socket, 0, AF_INET, AF_INET6, AF_NETLINK, 2),
   ALLOW(connect), ALLOW(bind), ALLOW(shutdown), ALLOW(getsockopt), ALLOW(setsockopt), ALLOW(getsockname),
   ALLOW(getpeername), ALLOW(sendmmsg), ALLOW(getrandom), ALLOW(getpid),
-  /* What a descriptor is like may be asked: F_SETFL would take O_APPEND away, and locks are qmgr's to take. */
+  /*
+   * What a descriptor is like may be asked: F_SETFL would take O_APPEND away, and locks are qmgr's
+   * to take.
+   */
   ALLOW_THREE(fcntl, 1, F_GETFL, F_GETFD, F_SETFD),
 
   /*
-   * Memory.  A shared mapping of a file that is open for writing writes to it, one that was made to be read as well once
-   * mprotect(2) is through with it.
+   * Memory.  A shared mapping of a file that is open for writing writes to it, one that was made to
+   * be read as well once mprotect(2) is through with it.
    */
   ALLOW(brk), ALLOW(munmap), ALLOW(mremap), ALLOW(madvise),
   ALLOW_BITS_BOTH(mmap, 3, MAPPING_TYPE, MAP_PRIVATE, 2, PROT_EXEC, 0), ALLOW_BITS(mprotect, 2, PROT_EXEC, 0),

@@ -248,10 +248,10 @@ static int64_t window_most(void)
 }
 
 /*
- * How many messages are worth being here at once: those that go within WORTH_MS and two round trips,
- * for in that time no other connection would be ready; and as many again, so that none is missing.
- * Over a long link that is many where nothing waits for a reply, and next to none where each message
- * takes round trips of its own.
+ * How many messages are worth being here at once: those that go within WORTH_MS and two round
+ * trips, for in that time no other connection would be ready; and as many again, so that none is
+ * missing.  Over a long link that is many where nothing waits for a reply, and next to none where
+ * each message takes round trips of its own.
  */
 static size_t window_worth(connection const *s)
 {

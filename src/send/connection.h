@@ -81,7 +81,9 @@ typedef struct connection
   char const *code;             /* why it ended, strings */
   char code_text[SMTP_STATUS_MAX];
   char text[JOB_TEXT_MAX];
-  /* with CONNECTION_END_LOST: the message whose turn it was, or NULL; all begun is as it was then */
+  /*
+   * with CONNECTION_END_LOST: the message whose turn it was, or NULL; all begun is as it was then
+   */
   outbox_job *head;
   enum connection_loss loss;
   enum pipeline_kind lost_at;   /* the reply that came next */
@@ -123,7 +125,10 @@ typedef struct connection
 extern void connection_init(connection *s, destination const *where, candidates const *candidates,
                             outbox *jobs, report *out);
 
-/* Begin to connect to the present address of the way.  Look at s->state afterwards: it may have ended already. */
+/*
+ * Begin to connect to the present address of the way.  Look at s->state afterwards: it may have
+ * ended already.
+ */
 extern void connection_begin(connection *s);
 
 /* What to wait for, and until when (wallclock_steady_ms(), -1 for ever). */
@@ -140,8 +145,8 @@ extern void connection_step(connection *s, short revents);
 extern void connection_stop(connection *s, int64_t ms);
 
 /*
- * For how long has nothing moved, while something should?  Octets that the kernel still sends count as moving:
- * a link may be slow.  0 where nothing is waited for.
+ * For how long has nothing moved, while something should?  Octets that the kernel still sends count
+ * as moving: a link may be slow.  0 where nothing is waited for.
  */
 extern int64_t connection_silent_ms(connection *s);
 
@@ -149,8 +154,9 @@ extern int64_t connection_silent_ms(connection *s);
 extern outbox_job *connection_head(connection const *s);
 
 /*
- * Wait for the head's replies, and then for nothing more: what is on the wire behind it is another connection's from
- * now on, and this one ends with the head.  Only where all that was put has gone out.
+ * Wait for the head's replies, and then for nothing more: what is on the wire behind it is another
+ * connection's from now on, and this one ends with the head.  Only where all that was put has gone
+ * out.
  */
 extern int connection_sealable(connection const *s);
 extern void connection_seal(connection *s);

@@ -32,7 +32,10 @@ typedef struct destination
   unsigned int without;            /* extensions that are not used though they are offered (smtp_extension) */
 } destination;
 
-/* All defaults: our own host name, port 25, the RFC's timeouts, half a minute for finding the host, two for reaching it. */
+/*
+ * All defaults: our own host name, port 25, the RFC's timeouts, half a minute for finding the host,
+ * two for reaching it.
+ */
 extern void destination_init(destination *out);
 
 /* The next hop, as job/nexthop.h has it.  1, or 0 when it is none. */
@@ -44,12 +47,15 @@ extern int destination_option_scan(destination *out, char const *s, size_t len);
 /* What follows "site " in the line.  1 or 0. */
 extern int destination_scan(destination *out, char const *s, size_t len);
 
-/* "192.0.2.1:25", "[2001:db8::1]:25" or "2001:db8::1:25": the last colon parts the port.  1 or 0. */
+/*
+ * "192.0.2.1:25", "[2001:db8::1]:25" or "2001:db8::1:25": the last colon parts the port.  1 or 0.
+ */
 extern int destination_address_scan(destination_address *out, char const *s, size_t len);
 
 /*
  * An IP address in text, with or without "IPv6:" before it, and a port.  1 or 0.
- * An IPv4 address that is mapped into IPv6 (::ffff:0:0/96) becomes that IPv4 address, which a connection goes to.
+ * An IPv4 address that is mapped into IPv6 (::ffff:0:0/96) becomes that IPv4 address, which a
+ * connection goes to.
  */
 extern int destination_address_make(destination_address *out, char const *text, uint16_t port);
 

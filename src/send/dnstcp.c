@@ -72,7 +72,10 @@ static int read_all(int fd, unsigned char *s, size_t len, int64_t deadline_ms)
   return 1;
 }
 
-/* Is it an answer to this very question, and whole?  The id is first; the question comes back behind the header. */
+/*
+ * Is it an answer to this very question, and whole?  The id is first; the question comes back
+ * behind the header.
+ */
 static int answers(unsigned char const *answer, size_t answer_len, unsigned char const *question, size_t len)
 {
   return answer_len >= len && !memcmp(answer, question, 2)

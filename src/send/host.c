@@ -109,8 +109,9 @@ static void resolver_close(finder *f)
 }
 
 /*
- * The first name server goes to the end of the list.  One at a time is asked, for the resolver's own way through
- * them cannot be told when to be over; and one that has answered is asked first from then on.
+ * The first name server goes to the end of the list.  One at a time is asked, for the resolver's
+ * own way through them cannot be told when to be over; and one that has answered is asked first
+ * from then on.
  */
 static void resolver_turn(finder *f)
 {
@@ -139,9 +140,9 @@ static enum answer resolver_error(finder const *f)
 /* --- time --------------------------------------------------------------------------- */
 
 /*
- * The next of so many names is looked up: it has its part of the time that is left, but no more than it takes to
- * ask each server once.  So a name that gets no answer leaves the others their time; once all have had their turn
- * they have another.
+ * The next of so many names is looked up: it has its part of the time that is left, but no more
+ * than it takes to ask each server once.  So a name that gets no answer leaves the others their
+ * time; once all have had their turn they have another.
  */
 static void turn_begin(finder *f, size_t names)
 {
@@ -455,8 +456,9 @@ static int loopback_taken(destination const *where, destination_address const *a
 }
 
 /*
- * An address that the DNS has for a name, which may be anybody's to say.  What leads to this very host is ourselves at
- * our own port, and at any other a server that was not asked for by those who run it.
+ * An address that the DNS has for a name, which may be anybody's to say.  What leads to this very
+ * host is ourselves at our own port, and at any other a server that was not asked for by those who
+ * run it.
  */
 static void address_set_offer(address_set *set, destination_address const *address)
 {
@@ -494,9 +496,9 @@ static int localhost_is(char const *name)
 }
 
 /*
- * Add all addresses of a name to a first set and a second one, of which the first is to be preferred.
- * IPv4 is asked for first: where there is no answer, the turn is over before it is waited for once more.  There are
- * servers that never answer a question for IPv6.
+ * Add all addresses of a name to a first set and a second one, of which the first is to be
+ * preferred.  IPv4 is asked for first: where there is no answer, the turn is over before it is
+ * waited for once more.  There are servers that never answer a question for IPv6.
  */
 static void addresses_find(finder *f, char const *name, address_set *first, address_set *second)
 {
@@ -573,7 +575,10 @@ static enum host_outcome list_empty(finder *f, enum answer found)
   return list_refuse(f->list, HOST_NEVER, "5.4.4", "Host or domain name found, but it has no address: ", name);
 }
 
-/* An address, or the loopback by its name, which whoever runs us has asked for in so many words.  1 or 0. */
+/*
+ * An address, or the loopback by its name, which whoever runs us has asked for in so many words.  1
+ * or 0.
+ */
 static int host_literal(char const *host, address_set *first, address_set *second)
 {
   if (!localhost_is(host)) return address_set_literal(first, host);
@@ -597,8 +602,9 @@ static enum host_outcome host_alone(finder *f)
 /* --- MX ----------------------------------------------------------------------------- */
 
 /*
- * Can the name be asked for, and stand in a log line as "name[address]:port"?  Whether it is a host the DNS knows:
- * labels that RFC 1123 forbids are in use.  dn_expand() has put a backslash before whatever is not visible.
+ * Can the name be asked for, and stand in a log line as "name[address]:port"?  Whether it is a host
+ * the DNS knows: labels that RFC 1123 forbids are in use.  dn_expand() has put a backslash before
+ * whatever is not visible.
  */
 static int exchanger_name_ok(char const *name)
 {

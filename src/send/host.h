@@ -43,8 +43,8 @@ typedef struct host_resolver
 } host_resolver;
 
 /*
- * Read the resolver's file, resolv.conf: nothing else that is done for a site opens one.  What goes wrong is said when
- * the resolver is wanted.
+ * Read the resolver's file, resolv.conf: nothing else that is done for a site opens one.  What goes
+ * wrong is said when the resolver is wanted.
  */
 extern void host_resolver_open(host_resolver *resolver);
 

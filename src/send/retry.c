@@ -56,8 +56,8 @@ typedef struct loss
 } loss;
 
 /*
- * 421 to a RCPT after others were accepted: those are enough for one transaction (RFC 5321 section 4.5.3.1.10).
- * Where some were settled, the rest goes on as well.
+ * 421 to a RCPT after others were accepted: those are enough for one transaction (RFC 5321 section
+ * 4.5.3.1.10).  Where some were settled, the rest goes on as well.
  */
 static int got_further(connection const *s, outbox_job *job)
 {
@@ -90,8 +90,9 @@ static void reason_keep(connection *s, outbox_job *job)
 }
 
 /*
- * Is it the message that ends connections at its MAIL?  A server that takes so many and no more does that to any message;
- * one that had taken none may mean this one, and the others go first.  When it comes to the same again, it does.
+ * Is it the message that ends connections at its MAIL?  A server that takes so many and no more
+ * does that to any message; one that had taken none may mean this one, and the others go first.
+ * When it comes to the same again, it does.
  */
 static int meant(outbox_job *job, int vain)
 {
@@ -100,7 +101,10 @@ static int meant(outbox_job *job, int vain)
   return known;
 }
 
-/* It did not go here: to another address, or behind the others, or not now.  1 where an address is left for it. */
+/*
+ * It did not go here: to another address, or behind the others, or not now.  1 where an address is
+ * left for it.
+ */
 static int head_lost(connection *s, loss const *l)
 {
   outbox_job *job = l->head;
@@ -126,8 +130,8 @@ static int head_lost(connection *s, loss const *l)
 /* --- all of them -------------------------------------------------------------------------- */
 
 /*
- * What the site is to be judged by.  Not a connection with so many on the wire when it just ended that they may have been
- * too much for the link.
+ * What the site is to be judged by.  Not a connection with so many on the wire when it just ended
+ * that they may have been too much for the link.
  */
 static int counts(connection const *s, loss const *l)
 {

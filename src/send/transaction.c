@@ -130,7 +130,10 @@ static int write_body(connection *s, outbox_job *job)
   return connection_expect(s, PIPELINE_BDAT, job, 0);
 }
 
-/* After 354 the peer wants at least a dot, also when nobody is left to get the message (RFC 2920 section 3.1). */
+/*
+ * After 354 the peer wants at least a dot, also when nobody is left to get the message (RFC 2920
+ * section 3.1).
+ */
 static int write_content(connection *s, outbox_job *job)
 {
   if (job->data_refused)
@@ -154,7 +157,10 @@ static int write_end(connection *s, outbox_job *job)
   return connection_expect(s, PIPELINE_CONTENT, job, 0);
 }
 
-/* All of a transaction is answered.  Recipients it had no room for, or that go elsewhere, go in another one. */
+/*
+ * All of a transaction is answered.  Recipients it had no room for, or that go elsewhere, go in
+ * another one.
+ */
 static void job_finish(connection *s, outbox_job *job)
 {
   if (job == s->begun_last) s->begun_last = 0;
@@ -266,7 +272,10 @@ static void recipients_refused(connection *s, outbox_job *job, enum outbox_rcpt_
     if (outbox_rcptp(job, i)->state == state) refusal_report(s, job, i, kind);
 }
 
-/* A peer that knows DSN sees to the sender's wish to be told; for one that does not, we do (RFC 3461 section 5.2.3). */
+/*
+ * A peer that knows DSN sees to the sender's wish to be told; for one that does not, we do (RFC
+ * 3461 section 5.2.3).
+ */
 static enum job_status sent_status(connection const *s, outbox_job const *job, size_t rcpt)
 {
   if (s->extensions & SMTP_EXT_DSN) return JOB_SENT;
@@ -297,8 +306,8 @@ static int too_many_said(connection_reply const *reply)
 }
 
 /*
- * 452 after some were accepted means "no more in this transaction"; 552 is what old servers say for it
- * (RFC 5321 section 4.5.3.1.10), and other codes where they say so.
+ * 452 after some were accepted means "no more in this transaction"; 552 is what old servers say for
+ * it (RFC 5321 section 4.5.3.1.10), and other codes where they say so.
  */
 static int rcpt_later(connection const *s, outbox_job const *job)
 {
@@ -333,8 +342,8 @@ static void data_replied(connection *s, outbox_job *job)
 }
 
 /*
- * CHUNKING was offered, and BDAT is not known: that is no word about the message.  What was sent behind it may have been
- * taken for commands, so nothing more is said on this connection.
+ * CHUNKING was offered, and BDAT is not known: that is no word about the message.  What was sent
+ * behind it may have been taken for commands, so nothing more is said on this connection.
  */
 static int chunking_lied(connection *s, enum pipeline_kind kind)
 {

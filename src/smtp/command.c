@@ -34,7 +34,10 @@ void smtp_command_scan(char const *line, size_t len, smtp_command *command)
   command->argumentlen = len;
 }
 
-/* Methods of HTTP (RFC 9110 section 9.3, RFC 5789), and how its second version begins (RFC 9113 section 3.4). */
+/*
+ * Methods of HTTP (RFC 9110 section 9.3, RFC 5789), and how its second version begins (RFC 9113
+ * section 3.4).
+ */
 static char const *const methods[] =
   { "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "PRI" };
 
@@ -71,7 +74,9 @@ static int request(char const *s, size_t len)
   return command.verb == SMTP_UNKNOWN && version(s, len);
 }
 
-/* The type of a handshake's record, and the first octet of all its versions (RFC 8446 section 5.1). */
+/*
+ * The type of a handshake's record, and the first octet of all its versions (RFC 8446 section 5.1).
+ */
 int smtp_command_handshake(char const *s, size_t len)
 {
   return len > 1 && s[0] == 0x16 && s[1] == 3;

@@ -16,7 +16,10 @@ enum smtp_content_flag
   SMTP_CONTENT_NUL = 32      /* a NUL, which only BINARYMIME may hold (RFC 6152 section 3, RFC 5321 section 4.5.2) */
 };
 
-/* None of these may be in what is sent: some servers would read the end of a message, and commands, out of it. */
+/*
+ * None of these may be in what is sent: some servers would read the end of a message, and commands,
+ * out of it.
+ */
 #define SMTP_CONTENT_UNFIT (SMTP_CONTENT_BARE | SMTP_CONTENT_NUL)
 
 /* So much is kept of a message's id; none in use is nearly as long. */
@@ -25,8 +28,9 @@ enum smtp_content_flag
 /*
  * A reader of content: of the octets between DATA's 354 and the final dot, or of BDAT chunks.
  * All zero is the state before the first octet, at the beginning of a line.
- * The fields of the header are looked at as well: hops counts Received (RFC 5321 section 6.3),
- * id is the value of the first Message-ID, unfolded, of whatever octets it is; empty also when there is none.
+ * The fields of the header are looked at as well: hops counts Received (RFC 5321 section 6.3), id
+ * is the value of the first Message-ID, unfolded, of whatever octets it is; empty also when there
+ * is none.
  */
 typedef struct smtp_content
 {
@@ -59,7 +63,10 @@ extern int smtp_content_data(smtp_content *content, char const *in, size_t len, 
 /* Look at octets of a BDAT chunk, which are content as they are (RFC 3030). */
 extern void smtp_content_chunk(smtp_content *content, char const *in, size_t len);
 
-/* The same without a look at fields and parts: flags are right but for HEADER, which is never there. */
+/*
+ * The same without a look at fields and parts: flags are right but for HEADER, which is never
+ * there.
+ */
 extern void smtp_content_lines(smtp_content *content, char const *in, size_t len);
 
 /*

@@ -75,7 +75,9 @@ size_t smtp_local_format(char *out, char const *local, size_t len)
 
 /* --- lists --- */
 
-/* Words, with or without dots between them: the local part of an address, or the name before one. */
+/*
+ * Words, with or without dots between them: the local part of an address, or the name before one.
+ */
 typedef struct words
 {
   char text[SMTP_PATH_MAX];  /* quotes, comments and white space left out */
@@ -180,7 +182,10 @@ static int words_read(smtp_address_list *l, words *w)
   }
 }
 
-/* "[...]", white space left out.  What has a meaning of its own in a list is in no literal that is an address. */
+/*
+ * "[...]", white space left out.  What has a meaning of its own in a list is in no literal that is
+ * an address.
+ */
 static int literal_read(smtp_address_list *l, words *w)
 {
   words_put(w, l->s[l->at++]);
@@ -283,7 +288,10 @@ static int list_bad(smtp_address_list *l)
   return -1;
 }
 
-/* At an '@': step over what can only be a name, since a '<' follows; people put addresses there without quotes. */
+/*
+ * At an '@': step over what can only be a name, since a '<' follows; people put addresses there
+ * without quotes.
+ */
 static void name_skip(smtp_address_list *l)
 {
   size_t const at = l->at;

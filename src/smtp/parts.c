@@ -14,7 +14,10 @@ typedef struct words
   char const *end;
 } words;
 
-/* A token, a quoted string, or a character of its own; points into the field, or to what it was unquoted into. */
+/*
+ * A token, a quoted string, or a character of its own; points into the field, or to what it was
+ * unquoted into.
+ */
 typedef struct word
 {
   char const *s;

@@ -2,9 +2,9 @@
 #define SMTP_PARTS_H
 
 /*
- * The headers of a message, at every level of its MIME structure (RFC 2045, RFC 2046): its own, those of the parts
- * of a multipart, those of a message within it.  An octet over 127 in one of them needs SMTPUTF8 (RFC 6531 section
- * 3.2, RFC 6532), which no octet of a body does.
+ * The headers of a message, at every level of its MIME structure (RFC 2045, RFC 2046): its own,
+ * those of the parts of a multipart, those of a message within it.  An octet over 127 in one of
+ * them needs SMTPUTF8 (RFC 6531 section 3.2, RFC 6532), which no octet of a body does.
  */
 
 #include <stddef.h>

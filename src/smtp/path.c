@@ -5,7 +5,9 @@
 #include "smtp/chars.h"
 #include "smtp/domain.h"
 
-/* Each *_length() below gives the octets its thing takes at the head of s, 0 when it is not there. */
+/*
+ * Each *_length() below gives the octets its thing takes at the head of s, 0 when it is not there.
+ */
 
 static size_t utf8_length(char const *s, size_t len, int flags)
 {
@@ -40,7 +42,10 @@ static size_t dotstring_length(char const *s, size_t len, int flags)
   }
 }
 
-/* One character between quotes: ASCII from space on, the quote and the backslash after a backslash only. */
+/*
+ * One character between quotes: ASCII from space on, the quote and the backslash after a backslash
+ * only.
+ */
 static size_t qcontent_length(char const *s, size_t len, int flags)
 {
   if (!len || *s == '"') return 0;

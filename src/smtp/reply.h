@@ -3,7 +3,10 @@
 
 #include <stddef.h>
 
-/* Octets of one reply line, CRLF included: RFC 5321 section 4.5.3.1.5 has 512, servers in use send more. */
+/*
+ * Octets of one reply line, CRLF included: RFC 5321 section 4.5.3.1.5 has 512, servers in use send
+ * more.
+ */
 #define SMTP_REPLY_LINE_MAX 2048
 /* Lines of one reply; more is not SMTP. */
 #define SMTP_REPLY_LINES_MAX 100
@@ -48,18 +51,20 @@ extern unsigned int smtp_extension_scan(char const *text, size_t len, unsigned l
   | SMTP_EXT_CHUNKING | SMTP_EXT_DSN)
 
 /*
- * A list of dispensable extensions in text, "PIPELINING,CHUNKING": their names in any case, parted by commas.
- * scan    returns them or-ed, 0 when the text is no such list
- * format  out is a string; returns its length, 0 when there are none in the mask
+ * A list of dispensable extensions in text, "PIPELINING,CHUNKING": their names in any case, parted
+ * by commas.
+ *   scan    returns the extensions or-ed, 0 when the text is no such list
+ *   format  out is a string; returns its length, 0 when there are none in the mask
  */
 #define SMTP_EXTENSIONS_MAX 64
 extern unsigned int smtp_extensions_scan(char const *s, size_t len);
 extern size_t smtp_extensions_format(char out[SMTP_EXTENSIONS_MAX], unsigned int all);
 
 /*
- * Make remote text fit for a log and a terminal: in place, control characters, the C1
- * controls in UTF-8 too, and octets that are not UTF-8 become '?'; so does each octet of a character that nobody sees, or
- * that changes the order in which others are shown (Unicode 15: category Cf but what is a sign, Zl, Zp, Default_Ignorable).
+ * Make remote text fit for a log and a terminal: in place, control characters, the C1 controls in
+ * UTF-8 too, and octets that are not UTF-8 become '?'; so does each octet of a character that
+ * nobody sees, or that changes the order in which others are shown (Unicode 15: category Cf but
+ * what is a sign, Zl, Zp, Default_Ignorable).
  */
 extern void smtp_text_clean(char *s, size_t len);
 

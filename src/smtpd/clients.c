@@ -146,8 +146,8 @@ static unsigned int early_slots(clients_session const *s)
 }
 
 /*
- * The slot to try: at first by our process id, which differs from those of sessions that begin at the
- * same time, then at random.
+ * The slot to try: at first by our process id, which differs from those of sessions that begin at
+ * the same time, then at random.
  */
 static unsigned int early_slot_guess(clients_session *s)
 {

@@ -78,7 +78,9 @@ typedef struct clients_session
  */
 extern int clients_session_take(clients_session *s, int queue, unsigned int all);
 
-/* Are about three quarters of the slots taken, or more?  1 or 0; 0 where the locks cannot be read. */
+/*
+ * Are about three quarters of the slots taken, or more?  1 or 0; 0 where the locks cannot be read.
+ */
 extern int clients_stress(clients_session *s);
 
 #endif

@@ -15,11 +15,17 @@
 #include "smtp/chars.h"
 #include "smtp/domain.h"
 
-/* How long, and how often, qmgr is waited for to record what was accepted before: 100 ms at the most. */
+/*
+ * How long, and how often, qmgr is waited for to record what was accepted before: 100 ms at the
+ * most.
+ */
 #define NEW_PAUSE_NS 5000000
 #define NEW_TRIES 20
 
-/* What the client wants flushed (RFC 1985 section 5.3).  For local users also: "@" everything, "=ID" a message. */
+/*
+ * What the client wants flushed (RFC 1985 section 5.3).  For local users also: "@" everything,
+ * "=ID" a message.
+ */
 enum node_kind { NODE_DOMAIN = 0, NODE_BELOW = '@', NODE_QUEUE = '#', NODE_MESSAGE = '=' };
 
 typedef struct etrn_node
@@ -168,8 +174,9 @@ static int count_claim(char const *name, void *data)
 }
 
 /*
- * Where the lists may not be read by whoever adds to the queue (with users of their own), how long one is can be told of
- * a name that is known: of those below a domain, of the domain's own.  *all is 0 then.
+ * Where the lists may not be read by whoever adds to the queue (with users of their own), how long
+ * one is can be told of a name that is known: of those below a domain, of the domain's own.  *all
+ * is 0 then.
  */
 static uint64_t count_below(session *s, int *all)
 {
@@ -216,7 +223,10 @@ static int all_recorded(session *s)
 
 /* --- the verb --- */
 
-/* Nobody waits for a message that is gone; where the queue is not ours to look at, that it is not known to be. */
+/*
+ * Nobody waits for a message that is gone; where the queue is not ours to look at, that it is not
+ * known to be.
+ */
 static int message_gone(session *s)
 {
   enum queue_place place;
@@ -249,8 +259,8 @@ static void flush_log(session *s, etrn_node const *node, int known, uint64_t wai
 }
 
 /*
- * The reply leaves only after the request is where a restart finds it.  Counted before: afterwards they
- * may be gone.  What costs a look into the directories is not counted for the log alone.
+ * The reply leaves only after the request is where a restart finds it.  Counted before: afterwards
+ * they may be gone.  What costs a look into the directories is not counted for the log alone.
  */
 static int node_flush(session *s, etrn_node const *node, int counts)
 {

@@ -55,7 +55,10 @@ static int peer_from_fd(peer *it, int fd, int (*name)(int, struct sockaddr *, so
   return peer_from_text(it, loopback, sizeof loopback - 1);
 }
 
-/* 1 or 0 as peer_read(); -1 when the environment says nothing but, as systemd may, a UNIX socket's name. */
+/*
+ * 1 or 0 as peer_read(); -1 when the environment says nothing but, as systemd may, a UNIX socket's
+ * name.
+ */
 static int peer_from_env(peer *it, char const *name)
 {
   char const *s = getenv(name);
@@ -65,8 +68,9 @@ static int peer_from_env(peer *it, char const *name)
 }
 
 /*
- * Accepted from a UNIX socket that listens, and so has a name?  The client chooses the name of its own end, an address for
- * instance, which super-servers hand on.  A pair of sockets has no names: who made it says whose connection it stands for.
+ * Accepted from a UNIX socket that listens, and so has a name?  The client chooses the name of its
+ * own end, an address for instance, which super-servers hand on.  A pair of sockets has no names:
+ * who made it says whose connection it stands for.
  */
 static int unix_accepted(int fd)
 {

@@ -18,10 +18,10 @@ typedef struct peer
 
 /*
  * The client: $TCPREMOTEIP, else $REMOTE_ADDR, else getpeername(2) of the descriptor.  A UNIX
- * socket is a local user (SO_PEERCRED), a pipe somebody on this host: loopback.  Where a UNIX socket was
- * accepted (it has a name), only the kernel is asked: the environment has what the client called itself.
- * Returns 1, or 0 with errno: EINVAL when the super-server's words are no address,
- * ENOTCONN when the client is gone, EAFNOSUPPORT when it came by something else.
+ * socket is a local user (SO_PEERCRED), a pipe somebody on this host: loopback.  Where a UNIX
+ * socket was accepted (it has a name), only the kernel is asked: the environment has what the
+ * client called itself.  Returns 1, or 0 with errno: EINVAL when the super-server's words are no
+ * address, ENOTCONN when the client is gone, EAFNOSUPPORT when it came by something else.
  */
 extern int peer_read(peer *client, int fd);
 

@@ -46,7 +46,10 @@ uid_t program_caller(void)
   return became ? caller : getuid();
 }
 
-/* Who changes his user forgets whose child he is: a signal that was to come when that one dies is asked for again. */
+/*
+ * Who changes his user forgets whose child he is: a signal that was to come when that one dies is
+ * asked for again.
+ */
 void program_become_user(uid_t uid, gid_t gid, gid_t const *groups, size_t count)
 {
   uid_t ruid, euid, suid;
@@ -61,7 +64,10 @@ void program_become_user(uid_t uid, gid_t gid, gid_t const *groups, size_t count
   if (with_parent) prctl(PR_SET_PDEATHSIG, with_parent);
 }
 
-/* The group of a directory in an instance of root's that is itself root's: nobody else has chosen it. */
+/*
+ * The group of a directory in an instance of root's that is itself root's: nobody else has chosen
+ * it.
+ */
 static gid_t group_of(int instance, char const *name)
 {
   struct stat st;
