@@ -141,7 +141,7 @@ static int journal_write(bouncer *b, enum job_event event, char const *id)
   return message_journal_notices(b->original.fd, b->journal.s, b->journal.len);
 }
 
-/* --- notices ------------------------------------------------------------------------------------ */
+/* --- notices ------------------------------------------------------------------------------ */
 
 static void notice_log(bouncer const *b, enum job_event event)
 {
@@ -203,7 +203,7 @@ static void event_tell(bouncer *b, enum job_event event)
   if (!journal_write(b, event, id)) trouble(b, "write to the journal of");
 }
 
-/* --- messages -------------------------------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------------------------- */
 
 /* Anew for each message: the connection may be an old one. */
 static void settings_read(bouncer *b)
@@ -211,7 +211,8 @@ static void settings_read(bouncer *b)
   int const conf = b->routing.conf;
   routing_forget(&b->routing);
   if (!conf_me(conf, &b->me) || !conf_postmaster(conf, &b->postmaster)) die_conf();
-  if (!conf_bouncebytes(conf, &b->bouncebytes) || !conf_switch(conf, "fsyncdir", &b->fsyncdir)) die_conf();
+  if (!conf_bouncebytes(conf, &b->bouncebytes) || !conf_switch(conf, "fsyncdir", &b->fsyncdir))
+    die_conf();
 }
 
 static void message_tell(char const *id, void *data)

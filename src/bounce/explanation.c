@@ -43,7 +43,8 @@ static void more_put(notice *n, size_t more)
 {
   char number[SIZE_FMT];
   number[size_fmt(number, more)] = 0;
-  lines_line(&n->lines, ADDRESS_INDENT "... and ", number, " more; the report below names all of them.");
+  lines_line(&n->lines, ADDRESS_INDENT "... and ", number,
+             " more; the report below names all of them.");
   lines_line(&n->lines, "");
 }
 
@@ -64,18 +65,19 @@ static void recipients_put(notice *n)
   if (n->count > named) more_put(n, n->count - named);
 }
 
-/* --- what happened, what to do -------------------------------------------------------------------- */
+/* --- what happened, what to do ------------------------------------------------------------ */
 
 #define THIS(n, one, many) ((n)->count == 1 ? (one) : (many))
 
 static void failed_put(notice *n)
 {
-  paragraph(n, "We are sorry: it could not be delivered to ", THIS(n, "this address", "these addresses"),
-            ", and it will not be tried again.");
+  paragraph(n, "We are sorry: it could not be delivered to ",
+            THIS(n, "this address", "these addresses"), ", and it will not be tried again.");
   recipients_put(n);
-  paragraph(n, "What you can do: please look whether the address is written as it should be, and send the message "
-               "again if it was not. If it was, the words below the address say what stood in the way; those who "
-               "look after the mail there can tell you more about it.");
+  paragraph(n, "What you can do: please look whether the address is written as it should be, and "
+               "send the message again if it was not. If it was, the words below the address say "
+               "what stood in the way; those who look after the mail there can tell you more "
+               "about it.");
 }
 
 /* The first of the recipients to be given up. */
@@ -95,19 +97,22 @@ static void delayed_put(notice *n)
 {
   char date[WALLCLOCK_DATE_MAX];
   wallclock_date(date, first_until_us(n));
-  paragraph(n, "It has not been delivered to ", THIS(n, "this address", "these addresses"), " yet.");
+  paragraph(n, "It has not been delivered to ", THIS(n, "this address", "these addresses"),
+            " yet.");
   recipients_put(n);
-  paragraph(n, "It is kept here and will be delivered as soon as that is possible; this will be tried at least "
-               "until ", date, ". You need not do anything, and need not send the message again. Should it "
-               "have to be given up, you will be told.");
+  paragraph(n, "It is kept here and will be delivered as soon as that is possible; this will be "
+               "tried at least until ", date,
+            ". You need not do anything, and need not send the message again. Should it have to be "
+            "given up, you will be told.");
 }
 
 static void relayed_put(notice *n)
 {
-  paragraph(n, "It has been handed to the mail server in charge of ", THIS(n, "this address", "these addresses"), ".");
+  paragraph(n, "It has been handed to the mail server in charge of ",
+            THIS(n, "this address", "these addresses"), ".");
   recipients_put(n);
-  paragraph(n, "You had asked to be told of the delivery. That server gives no such confirmations, so this is all "
-               "that will be known here.");
+  paragraph(n, "You had asked to be told of the delivery. That server gives no such confirmations, "
+               "so this is all that will be known here.");
 }
 
 void explanation_put(notice *n)
@@ -116,16 +121,18 @@ void explanation_put(notice *n)
   char date[WALLCLOCK_DATE_MAX];
   n->words_left = NOTICE_EXPLANATION_WORDS_MAX;
   wallclock_date(date, o->message.arrival_us);
-  paragraph(n, "This is a notice of the mail server ", n->me, " about a message that has your address as its sender. "
-               "The message came here on ", date, ".");
+  paragraph(n, "This is a notice of the mail server ", n->me,
+            " about a message that has your address as its sender. The message came here on ",
+            date, ".");
   switch (n->event)
   {
     case JOB_EVENT_FAILED: failed_put(n); break;
     case JOB_EVENT_DELAYED: delayed_put(n); break;
     case JOB_EVENT_RELAYED: relayed_put(n); break;
   }
-  paragraph(n, "A reply to this notice would not be read. If you have questions, please write to ", n->postmaster,
-            " and send the notice along; the message is known there as ", o->id, ".");
-  paragraph(n, n->returned.whole ? "A report for mail programs, and the message, follow."
-                                 : "A report for mail programs, and the header of the message, follow.");
+  paragraph(n, "A reply to this notice would not be read. If you have questions, please write to ",
+            n->postmaster, " and send the notice along; the message is known there as ", o->id,
+            ".");
+  paragraph(n, "A report for mail programs, and the ",
+            n->returned.whole ? "message" : "header of the message", ", follow.");
 }

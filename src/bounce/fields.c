@@ -83,7 +83,9 @@ static int among(job_field const *list, char const *word)
 int fields_wanted(char const *parameters, enum job_event event)
 {
   static char const *const words[] =
-    { [JOB_EVENT_FAILED] = "FAILURE", [JOB_EVENT_DELAYED] = "DELAY", [JOB_EVENT_RELAYED] = "SUCCESS" };
+  {
+    [JOB_EVENT_FAILED] = "FAILURE", [JOB_EVENT_DELAYED] = "DELAY", [JOB_EVENT_RELAYED] = "SUCCESS"
+  };
   job_field notify;
   if (!parameter_find(parameters, "NOTIFY", &notify) || !smtp_notify_ok(notify.s, notify.len))
     return event != JOB_EVENT_RELAYED;
@@ -128,7 +130,7 @@ int fields_envelope_id(char out[FIELDS_MAX], char const *parameters)
   return value_end(&v, 0);
 }
 
-/* --- addresses ---------------------------------------------------------------------------------- */
+/* --- addresses ---------------------------------------------------------------------------- */
 
 static void utf8_put(value *v, unsigned long c)
 {
@@ -249,7 +251,7 @@ void fields_final_recipient(char out[FIELDS_MAX], char const *address, int utf8)
   value_end(&v, utf8);
 }
 
-/* --- hosts ---------------------------------------------------------------------------------------- */
+/* --- hosts -------------------------------------------------------------------------------- */
 
 static int host_put(value *v, char const *name, size_t len)
 {
@@ -284,10 +286,11 @@ int fields_remote_mta(char out[FIELDS_MAX], char const *relay)
   size_t len = strcspn(relay, "[");
   char const *end = strchr(relay + len, ']');
   if (!end) return 0;
-  return host_put(&v, relay, len) || literal_put(&v, relay + len + 1, (size_t)(end - relay) - len - 1);
+  return host_put(&v, relay, len)
+    || literal_put(&v, relay + len + 1, (size_t)(end - relay) - len - 1);
 }
 
-/* --- results ---------------------------------------------------------------------------------------- */
+/* --- results ------------------------------------------------------------------------------ */
 
 char const *fields_status(char const *code, enum job_event event)
 {

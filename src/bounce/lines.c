@@ -104,7 +104,8 @@ static void word_end(lines *l)
 /* May the word be cut before this octet? */
 static int word_full(lines const *l, char c)
 {
-  return l->word_len == LINES_WORD_MAX || (l->word_len >= LINES_WORD_MAX - REST_MAX && (c & 0xc0) != 0x80);
+  return l->word_len == LINES_WORD_MAX
+    || (l->word_len >= LINES_WORD_MAX - REST_MAX && (c & 0xc0) != 0x80);
 }
 
 static void octet_add(lines *l, char c)

@@ -48,7 +48,8 @@ static int delay_due(original const *o, routing *rt, message_recipient const *r)
 static int recipient_look(original const *o, routing *rt, message_recipient const *r)
 {
   int delayed;
-  if (message_untold(r)) return MARK_EVENT(r->status == JOB_FAILED ? JOB_EVENT_FAILED : JOB_EVENT_RELAYED);
+  if (message_untold(r))
+    return MARK_EVENT(r->status == JOB_FAILED ? JOB_EVENT_FAILED : JOB_EVENT_RELAYED);
   delayed = r->settled ? 0 : delay_due(o, rt, r);
   return delayed == 1 ? MARK_EVENT(JOB_EVENT_DELAYED) : delayed;
 }

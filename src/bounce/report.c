@@ -24,19 +24,21 @@ static void date_put(notice *n, char const *name, uint64_t us)
   field_put(n, name, date);
 }
 
-/* --- of the message: RFC 3464 section 2.2 ------------------------------------------------------- */
+/* --- of the message: RFC 3464 section 2.2 ------------------------------------------------- */
 
 static void message_fields_put(notice *n)
 {
   message const *m = &n->original->message;
   char value[FIELDS_MAX];
   lines_line(&n->lines, "Reporting-MTA: dns; ", n->me);
-  if (fields_envelope_id(value, message_string(m, m->parameters))) field_put(n, "Original-Envelope-Id", value);
-  if (fields_received_from(value, message_string(m, m->client))) field_put(n, "Received-From-MTA", value);
+  if (fields_envelope_id(value, message_string(m, m->parameters)))
+    field_put(n, "Original-Envelope-Id", value);
+  if (fields_received_from(value, message_string(m, m->client)))
+    field_put(n, "Received-From-MTA", value);
   date_put(n, "Arrival-Date", m->arrival_us);
 }
 
-/* --- of a recipient: section 2.3 ------------------------------------------------------------------ */
+/* --- of a recipient: section 2.3 ---------------------------------------------------------- */
 
 /* Of a remote's words the code at least. */
 static void reply_put(notice *n, job_field const *reply)
@@ -73,7 +75,8 @@ static void recipient_fields_put(notice *n, message_recipient const *r, int name
   field_put(n, "Final-Recipient", value);
   field_put(n, "Action", job_event_name(n->event));
   field_put(n, "Status", fields_status(code, n->event));
-  if (named && fields_remote_mta(value, message_string(m, r->relay))) field_put(n, "Remote-MTA", value);
+  if (named && fields_remote_mta(value, message_string(m, r->relay)))
+    field_put(n, "Remote-MTA", value);
   diagnostic_put(n, text);
   if (named && r->attempts) date_put(n, "Last-Attempt-Date", r->last_us);
   if (named && delayed) date_put(n, "Will-Retry-Until", d.until_us);

@@ -22,7 +22,8 @@ typedef struct routing
   conf_route route;
   sitefile site;
 } routing;
-#define ROUTING_ZERO { .routes = CONF_ROUTES_ZERO, .domain = STRALLOC_ZERO, .route = CONF_ROUTE_ZERO }
+#define ROUTING_ZERO \
+  { .routes = CONF_ROUTES_ZERO, .domain = STRALLOC_ZERO, .route = CONF_ROUTE_ZERO }
 
 /*
  * Look up the route and the site of a folded domain; those of the domain that was looked up last

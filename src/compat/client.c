@@ -35,7 +35,8 @@ static void die_connect(client const *c, char const *instance)
 {
   if (errno == EACCES || errno == EPERM)
     strerr_diefsys(EX_NOPERM, c->purpose, " - unable to connect to ", instance, "/run/local");
-  strerr_dief(c->down, c->purpose, " - mail system is down (unable to connect to ", instance, "/run/local: ",
+  strerr_dief(c->down, c->purpose, " - mail system is down (unable to connect to ", instance,
+              "/run/local: ",
               strerror(errno), ")");
 }
 
@@ -84,7 +85,8 @@ static int reply_line(client *c, smtp_reply_line *reply)
 {
   wire_line const *line = &c->line;
   if (!wire_line_read(&c->wire, &c->line)) die_wire(c);
-  if (line->faults || !smtp_reply_scan(line->s, line->len, reply)) client_die(c, "its reply makes no sense");
+  if (line->faults || !smtp_reply_scan(line->s, line->len, reply))
+    client_die(c, "its reply makes no sense");
   return reply->last;
 }
 

@@ -64,7 +64,8 @@ static unsigned int field_kind(smtp_field const *field, int resent)
 {
   size_t skip = resent ? RESENT_LEN : 0, i;
   for (i = 0; i < sizeof kinds / sizeof *kinds; i++)
-    if (smtp_word_is(field->name + skip, field->namelen - skip, kinds[i].name)) return kinds[i].kind;
+    if (smtp_word_is(field->name + skip, field->namelen - skip, kinds[i].name))
+      return kinds[i].kind;
   return 0;
 }
 

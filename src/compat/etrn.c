@@ -23,7 +23,8 @@ static void die_name(char const *what, char const *s)
 {
   char clean[SHOWN_MAX + 1];
   size_t len = strlen(s);
-  strerr_dief(EX_UNAVAILABLE, what, "\"", log_clean(clean, sizeof clean, s, len), len > SHOWN_MAX ? "...\"" : "\"");
+  strerr_dief(EX_UNAVAILABLE, what, "\"", log_clean(clean, sizeof clean, s, len),
+              len > SHOWN_MAX ? "...\"" : "\"");
 }
 
 static void die_user(void) gccattr_noreturn;
@@ -91,7 +92,8 @@ void etrn_site(char const *instance, char const *site)
   char const *s = site;
   size_t len;
   if (!node_ok(site)) die_name("Cannot flush mail queue - invalid destination: ", site);
-  if (smtp_literal_ok(site, strlen(site))) die_name("Flush service is not configured for destination ", site);
+  if (smtp_literal_ok(site, strlen(site)))
+    die_name("Flush service is not configured for destination ", site);
   len = brackets_skip(&s);
   memcpy(node, s, len);
   node[len] = 0;
@@ -99,7 +101,8 @@ void etrn_site(char const *instance, char const *site)
   node_ask(&c, instance, "", node);
   if (is_done(c.code)) return;
   if (c.code == 501) die_name("Cannot flush mail queue - invalid destination: ", site);
-  if (c.code == 459 && *node == '#') die_name("Flush service is not configured for destination ", site);
+  if (c.code == 459 && *node == '#')
+    die_name("Flush service is not configured for destination ", site);
   die_reply(&c);
 }
 

@@ -95,8 +95,10 @@ static void die_memory(void)
 static void header_add(reader *r)
 {
   stralloc *header = &r->letter->header;
-  if (header->len + r->line.len > LETTER_HEADER_MAX) strerr_dief(EX_DATAERR, "the header is too large");
-  if (!stralloc_catb(header, r->line.s, r->line.len) || !stralloc_catb(header, "\r\n", 2)) die_memory();
+  if (header->len + r->line.len > LETTER_HEADER_MAX)
+    strerr_dief(EX_DATAERR, "the header is too large");
+  if (!stralloc_catb(header, r->line.s, r->line.len) || !stralloc_catb(header, "\r\n", 2))
+    die_memory();
 }
 
 /* A line that is no field is the body's first, unless it is empty. */

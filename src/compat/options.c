@@ -37,7 +37,8 @@ static void instance_set(options *o, char const *value)
 {
   stralloc path = STRALLOC_ZERO;
   struct stat st;
-  if (!stralloc_cats(&path, value) || !stralloc_cats(&path, "/run") || !stralloc_0(&path)) die_memory();
+  if (!stralloc_cats(&path, value) || !stralloc_cats(&path, "/run") || !stralloc_0(&path))
+    die_memory();
   if (stat(path.s, &st) == 0 && S_ISDIR(st.st_mode)) o->instance = value;
   stralloc_free(&path);
 }
@@ -45,7 +46,8 @@ static void instance_set(options *o, char const *value)
 static void body_set(options *o, char const *value)
 {
   o->eightbit = !strcasecmp(value, "8BITMIME");
-  if (!o->eightbit && strcasecmp(value, "7BIT")) die_option("-B option needs 8BITMIME or 7BIT, not ", value);
+  if (!o->eightbit && strcasecmp(value, "7BIT"))
+    die_option("-B option needs 8BITMIME or 7BIT, not ", value);
 }
 
 /* White space is allowed in what people type. */
@@ -78,7 +80,8 @@ static void envid_set(options *o, char const *value)
     unsigned char c = (unsigned char)*value;
     char const escaped[3] = { '+', hex[c >> 4], hex[c & 15] };
     int plain = smtp_visible(*value) && c != '+' && c != '=';
-    if (!(plain ? stralloc_append(id, *value) : stralloc_catb(id, escaped, sizeof escaped))) die_memory();
+    if (!(plain ? stralloc_append(id, *value) : stralloc_catb(id, escaped, sizeof escaped)))
+      die_memory();
   }
   if (id->len > ENVID_MAX) strerr_dief(EX_USAGE, "-V option value is too long");
   if (!stralloc_0(id)) die_memory();
@@ -94,7 +97,8 @@ static void mode_set(options *o, char const *value)
   };
   size_t i;
   if (*value == 'd' || *value == 'l')
-    strerr_dief(EX_USAGE, "-b", value, ": the relay is started by its supervisor: see sluice-init(8)");
+    strerr_dief(EX_USAGE, "-b", value,
+                ": the relay is started by its supervisor: see sluice-init(8)");
   for (i = 0; i < sizeof modes / sizeof *modes; i++)
     if (modes[i].letter == *value)
     {

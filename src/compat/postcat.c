@@ -39,9 +39,9 @@ char const *PROG = "postcat";
 /* Kinds of records, by the numbers that -d shows. */
 enum record
 {
-  RECORD_SIZE = 'C', RECORD_TIME = 'T', RECORD_ATTRIBUTE = 'A', RECORD_FROM = 'S', RECORD_ORIGINAL = 'O',
-  RECORD_RCPT = 'R', RECORD_DONE = 'D', RECORD_CONTENT = 'M', RECORD_TEXT = 'N', RECORD_EXTRACTED = 'X',
-  RECORD_END = 'E'
+  RECORD_SIZE = 'C', RECORD_TIME = 'T', RECORD_ATTRIBUTE = 'A', RECORD_FROM = 'S',
+  RECORD_ORIGINAL = 'O', RECORD_RCPT = 'R', RECORD_DONE = 'D', RECORD_CONTENT = 'M',
+  RECORD_TEXT = 'N', RECORD_EXTRACTED = 'X', RECORD_END = 'E'
 };
 
 typedef struct shower
@@ -141,7 +141,10 @@ static void sizes_show(shower *w)
 {
   message const *m = &w->message;
   uint64_t const numbers[] =
-    { m->content_len, m->content_offset, message_rcpts(m), 0, m->content_len, !!(m->flags & JOB_UTF8) };
+  {
+    m->content_len, m->content_offset, message_rcpts(m), 0, m->content_len,
+    !!(m->flags & JOB_UTF8)
+  };
   size_t i;
   record_begin(w, RECORD_SIZE, 0);
   outs("message_size:");
@@ -186,7 +189,8 @@ static void parameters_show(shower *w)
   if (parameter_find(parameters, "ENVID", value))
     record_put(w, RECORD_ATTRIBUTE, "named_attribute: envelope_id=", value);
   if (parameter_find(parameters, "RET", value))
-    record_put(w, RECORD_ATTRIBUTE, "named_attribute: ret_flags=", strcmp(value, "FULL") ? "2" : "1");
+    record_put(w, RECORD_ATTRIBUTE, "named_attribute: ret_flags=",
+               strcmp(value, "FULL") ? "2" : "1");
 }
 
 static char const *brackets_strip(char *s)
@@ -240,7 +244,8 @@ static void rcpt_show(shower *w, message_recipient const *rcpt)
       record_put(w, RECORD_ATTRIBUTE, "named_attribute: dsn_orig_rcpt=", value);
   }
   record_put(w, RECORD_ORIGINAL, "original_recipient: ", address);
-  record_put(w, rcpt->settled ? RECORD_DONE : RECORD_RCPT, rcpt->settled ? "done_recipient: " : "recipient: ", address);
+  record_put(w, rcpt->settled ? RECORD_DONE : RECORD_RCPT,
+             rcpt->settled ? "done_recipient: " : "recipient: ", address);
   line_step(w);
 }
 
@@ -300,8 +305,10 @@ static void piece_show(shower *w, char const *s, size_t len, uint64_t offset)
   size_t i;
   for (i = 0; i < len; i++)
   {
-    if (s[i] == '\n' || w->line.len == LINE_MAX_LEN) line_show(w, offset + i - w->line.len, s[i] == '\n');
-    if (s[i] != '\n' && !stralloc_append(&w->line, s[i])) strerr_diefusys(EXIT_TROUBLE, "show ", w->name);
+    if (s[i] == '\n' || w->line.len == LINE_MAX_LEN)
+      line_show(w, offset + i - w->line.len, s[i] == '\n');
+    if (s[i] != '\n' && !stralloc_append(&w->line, s[i]))
+      strerr_diefusys(EXIT_TROUBLE, "show ", w->name);
   }
 }
 
@@ -314,7 +321,8 @@ static void content_show(shower *w, int fd)
   w->inside = 0;
   while (at < end)
   {
-    ssize_t r = pread(fd, piece, end - at < sizeof piece ? (size_t)(end - at) : sizeof piece, (off_t)at);
+    ssize_t r = pread(fd, piece, end - at < sizeof piece ? (size_t)(end - at) : sizeof piece,
+                      (off_t)at);
     if (r == -1 && errno == EINTR) continue;
     if (r == -1) strerr_diefusys(EXIT_TROUBLE, "read ", w->name);
     if (!r) break;
@@ -331,7 +339,8 @@ static int text_read(shower *w, int fd)
 {
   size_t len = (size_t)w->message.envelope_len;
   w->text.len = 0;
-  if (!stralloc_ready(&w->text, len) || pread(fd, w->text.s, len, MESSAGE_HEAD_LEN) != (ssize_t)len) return 0;
+  if (!stralloc_ready(&w->text, len) || pread(fd, w->text.s, len, MESSAGE_HEAD_LEN) != (ssize_t)len)
+    return 0;
   w->text.len = len;
   return 1;
 }

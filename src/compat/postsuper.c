@@ -48,10 +48,14 @@ typedef struct words
 static words const all_words[KINDS] =
 {
   [REQUEUE] = { &operation_requeue, OPERATION_QUEUED, "requeued", "Requeued" },
-  [DELETE] = { &operation_delete, OPERATION_QUEUED | OPERATION_IN(QUEUE_CORRUPT), "removed", "Deleted" },
+  [DELETE] =
+    { &operation_delete, OPERATION_QUEUED | OPERATION_IN(QUEUE_CORRUPT), "removed", "Deleted" },
   [EXPIRE] = { &operation_expire, OPERATION_QUEUED, "expired", "Force-expired" },
-  [HOLD] = { &operation_hold, OPERATION_IN(QUEUE_NEW) | OPERATION_IN(QUEUE_CUR), "placed on hold", "Placed on hold" },
-  [RELEASE] = { &operation_release, OPERATION_IN(QUEUE_HOLD), "released from hold", "Released from hold" }
+  [HOLD] =
+    { &operation_hold, OPERATION_IN(QUEUE_NEW) | OPERATION_IN(QUEUE_CUR), "placed on hold",
+      "Placed on hold" },
+  [RELEASE] =
+    { &operation_release, OPERATION_IN(QUEUE_HOLD), "released from hold", "Released from hold" }
 };
 
 /* Why a message stays what it is, where that is worth a word. */
@@ -79,7 +83,7 @@ typedef struct super
   int code;
 } super;
 
-/* --- doing it ---------------------------------------------------------------------------------- */
+/* --- doing it ----------------------------------------------------------------------------- */
 
 static void result_take(super *s, char const *id, enum operation_result result)
 {
@@ -124,7 +128,8 @@ static void named(super *s, unsigned int wanted, char const *word, size_t len)
 {
   char id[ID_LEN + 1], clean[IDS_LINE_MAX + 1];
   enum kind kind;
-  if (!queue_id_ok(word, len)) strerr_warnw("invalid mail queue id: ", log_clean(clean, sizeof clean, word, len));
+  if (!queue_id_ok(word, len))
+    strerr_warnw("invalid mail queue id: ", log_clean(clean, sizeof clean, word, len));
   else if (ids_scan(id, word, len))
     for (kind = 0; kind < KINDS; kind++)
       if (wanted & KIND(kind))
@@ -152,7 +157,9 @@ static void all(super *s, unsigned int wanted)
   {
     if (!(wanted & KIND(kind))) continue;
     kind_begin(s, kind);
-    if (operation_each(&s->operation, s->operation.idle | s->operation.busy, &message_do, s, &where) == -1) diesys("read queue/", where);
+    if (operation_each(&s->operation, s->operation.idle | s->operation.busy, &message_do, s,
+                       &where) == -1)
+      diesys("read queue/", where);
   }
   s->quiet = 0;
 }
@@ -173,11 +180,12 @@ static void totals_show(super const *s, unsigned int wanted)
   {
     if (!(wanted & KIND(kind))) continue;
     number[uint64_fmt(number, s->counts[kind])] = 0;
-    strerr_warn(PROG, ": ", all_words[kind].total, ": ", number, s->counts[kind] == 1 ? " message" : " messages");
+    strerr_warn(PROG, ": ", all_words[kind].total, ": ", number,
+                s->counts[kind] == 1 ? " message" : " messages");
   }
 }
 
-/* --- options -------------------------------------------------------------------------------------- */
+/* --- options ------------------------------------------------------------------------------ */
 
 typedef struct options
 {
@@ -217,7 +225,7 @@ static int options_read(int argc, char const *const *argv, options *o)
   return scan.ind;
 }
 
-/* --- queues ---------------------------------------------------------------------------------------- */
+/* --- queues ------------------------------------------------------------------------------- */
 
 typedef struct queue_name
 {
@@ -257,7 +265,7 @@ static void queues_choose(super *s, char const *const *names)
   for (; *names; names++) queue_add(s, *names);
 }
 
-/* ------------------------------------------------------------------------------------------------------ */
+/* ------------------------------------------------------------------------------------------ */
 
 /* 0, or the code to exit with. */
 static int check_run(char const *dir)

@@ -65,7 +65,8 @@ static void sender_set(stralloc *sender, char const *given)
     die_text(EX_USAGE, "-f: not an address: ", given);
   }
   if (recipients_len(&one) > 1) die_text(EX_USAGE, "-f: more than one address: ", given);
-  if (!stralloc_copys(sender, recipients_len(&one) ? recipients_get(&one, 0) : "") || !stralloc_0(sender)) die_memory();
+  if (!stralloc_copys(sender, recipients_len(&one) ? recipients_get(&one, 0) : "")
+     || !stralloc_0(sender)) die_memory();
   recipients_free(&one);
 }
 
@@ -101,7 +102,8 @@ static void envelope_begin(envelope *e, options const *o, stralloc *sender, char
 
 static void full_name(options const *o, stralloc *name)
 {
-  if (!(o->name ? stralloc_copys(name, o->name) && stralloc_0(name) : user_name(name))) die_memory();
+  if (!(o->name ? stralloc_copys(name, o->name) && stralloc_0(name) : user_name(name)))
+    die_memory();
 }
 
 /* Its header, and what of the envelope the letter itself says. */

@@ -24,6 +24,7 @@ typedef struct spool
 extern void spool_put(spool *s, char const *octets, size_t len);
 
 /* Hand all of it to fn, from the beginning, in pieces. */
-extern void spool_each(spool *s, void (*fn)(void *data, char const *octets, size_t len), void *data);
+extern void spool_each(spool *s, void (*fn)(void *data, char const *octets, size_t len),
+                       void *data);
 
 #endif

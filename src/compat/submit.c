@@ -41,13 +41,15 @@ static void mail(client *c, envelope const *e, uint64_t size)
   char octets[UINT64_FMT];
   octets[uint64_fmt(octets, size)] = 0;
   client_say(c, "MAIL FROM:<", e->sender, "> SIZE=", octets, e->eightbit ? " BODY=8BITMIME" : "",
-             e->utf8 ? " SMTPUTF8" : "", *e->ret ? " RET=" : "", e->ret, *e->envid ? " ENVID=" : "", e->envid);
+             e->utf8 ? " SMTPUTF8" : "", *e->ret ? " RET=" : "", e->ret, *e->envid ? " ENVID=" : "",
+             e->envid);
   if (c->code != 250) die_refused(c, "sender");
 }
 
 static unsigned int rcpt(client *c, envelope const *e, size_t n)
 {
-  return client_say(c, "RCPT TO:<", recipients_get(&e->recipients, n), ">", *e->notify ? " NOTIFY=" : "", e->notify);
+  return client_say(c, "RCPT TO:<", recipients_get(&e->recipients, n), ">",
+                    *e->notify ? " NOTIFY=" : "", e->notify);
 }
 
 /* The relay has as many as it takes at a time. */
@@ -71,7 +73,8 @@ static void refusal_count(refusals *r, client const *c)
 static void refusal_tell(client const *c, char const *address)
 {
   char clean[2 * SMTP_DOMAIN_MAX];
-  strerr_warnw("recipient ", log_clean(clean, sizeof clean, address, strlen(address)), " refused: ", c->reply);
+  strerr_warnw("recipient ", log_clean(clean, sizeof clean, address, strlen(address)), " refused: ",
+               c->reply);
 }
 
 /*

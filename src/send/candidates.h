@@ -20,8 +20,9 @@ typedef struct candidates
   unsigned int silent;  /* addresses that cannot be talked to, a bit each */
   int64_t silent_ms;    /* when the last of them was found so */
   size_t at;            /* the address of the present connection, or of the last one */
-  int64_t reach_ms;     /* the site is to have answered by then, at any of them; 0: nothing is tried */
-  unsigned int in_vain[HOST_ADDRESSES_MAX]; /* connections in a row to that address which settled nothing */
+  int64_t reach_ms;     /* when one of the addresses must have answered; 0: nothing is tried */
+  /* for each address: connections in a row that settled nothing */
+  unsigned int in_vain[HOST_ADDRESSES_MAX];
 } candidates;
 
 #define CANDIDATES_NONE HOST_ADDRESSES_MAX

@@ -83,7 +83,9 @@ static enum channel_result file_read(channel *w)
     if (n == 0) errno = 0;
     return CHANNEL_FILE;
   }
-  w->out_len += w->stuff ? smtp_content_stuff(w->out + w->out_len, piece, (size_t)n, &w->stuff_state) : (size_t)n;
+  if (w->stuff)
+    w->out_len += smtp_content_stuff(w->out + w->out_len, piece, (size_t)n, &w->stuff_state);
+  else w->out_len += (size_t)n;
   file_advance(w, (size_t)n);
   return CHANNEL_OK;
 }

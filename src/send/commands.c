@@ -19,7 +19,8 @@ static unsigned int parameter_needs(smtp_parameter const *p)
     { "ORCPT", SMTP_EXT_DSN },
   };
   size_t i;
-  for (i = 0; i < sizeof known / sizeof known[0]; i++) if (smtp_parameter_is(p, known[i].key)) return known[i].extension;
+  for (i = 0; i < sizeof known / sizeof known[0]; i++)
+    if (smtp_parameter_is(p, known[i].key)) return known[i].extension;
   return 0;
 }
 

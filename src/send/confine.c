@@ -57,7 +57,8 @@
 
 /* The call where an argument is one of these. */
 #define ALLOW_ONE(call, n, one) \
-  UNLESS(__NR_##call, 4), LOAD(ARGUMENT(n)), UNLESS((one), 1), RETURN(SECCOMP_RET_ALLOW), RETURN(DENIED)
+  UNLESS(__NR_##call, 4), LOAD(ARGUMENT(n)), UNLESS((one), 1), RETURN(SECCOMP_RET_ALLOW), \
+  RETURN(DENIED)
 #define ALLOW_TWO(call, n, one, two) \
   UNLESS(__NR_##call, 5), LOAD(ARGUMENT(n)), \
   WHERE((one), 1), UNLESS((two), 1), RETURN(SECCOMP_RET_ALLOW), RETURN(DENIED)
@@ -113,8 +114,8 @@ static struct sock_filter const list[] =
    * netlink (0: of routes).
    */
   ALLOW_THREE_ZERO(socket, 0, AF_INET, AF_INET6, AF_NETLINK, 2),
-  ALLOW(connect), ALLOW(bind), ALLOW(shutdown), ALLOW(getsockopt), ALLOW(setsockopt), ALLOW(getsockname),
-  ALLOW(getpeername), ALLOW(sendmmsg), ALLOW(getrandom), ALLOW(getpid),
+  ALLOW(connect), ALLOW(bind), ALLOW(shutdown), ALLOW(getsockopt), ALLOW(setsockopt),
+  ALLOW(getsockname), ALLOW(getpeername), ALLOW(sendmmsg), ALLOW(getrandom), ALLOW(getpid),
   /*
    * What a descriptor is like may be asked: F_SETFL would take O_APPEND away, and locks are qmgr's
    * to take.
@@ -126,12 +127,14 @@ static struct sock_filter const list[] =
    * be read as well once mprotect(2) is through with it.
    */
   ALLOW(brk), ALLOW(munmap), ALLOW(mremap), ALLOW(madvise),
-  ALLOW_BITS_BOTH(mmap, 3, MAPPING_TYPE, MAP_PRIVATE, 2, PROT_EXEC, 0), ALLOW_BITS(mprotect, 2, PROT_EXEC, 0),
+  ALLOW_BITS_BOTH(mmap, 3, MAPPING_TYPE, MAP_PRIVATE, 2, PROT_EXEC, 0),
+  ALLOW_BITS(mprotect, 2, PROT_EXEC, 0),
   ALLOW_ONE(prlimit64, 0, 0), /* of this process: how many descriptors it may have */
   ALLOW(sysinfo), /* the C library's sorting asks how much there is */
 
   /* waiting, signals, the end */
-  ALLOW(rt_sigaction), ALLOW(rt_sigprocmask), ALLOW(rt_sigreturn), ALLOW(restart_syscall), ALLOW(futex),
+  ALLOW(rt_sigaction), ALLOW(rt_sigprocmask), ALLOW(rt_sigreturn), ALLOW(restart_syscall),
+  ALLOW(futex),
   ALLOW(nanosleep), ALLOW(clock_nanosleep), ALLOW(exit), ALLOW(exit_group),
 
   RETURN(UNKNOWN)
@@ -139,7 +142,8 @@ static struct sock_filter const list[] =
 
 int confine(void)
 {
-  struct sock_fprog const program = { .len = sizeof list / sizeof *list, .filter = (struct sock_filter *)list };
+  struct sock_fprog const program =
+    { .len = sizeof list / sizeof *list, .filter = (struct sock_filter *)list };
   return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
     && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
 }

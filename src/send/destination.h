@@ -27,9 +27,9 @@ typedef struct destination
   destination_address nameserver;
   unsigned int timeout_s[SMTP_TIMEOUTS];
   unsigned int lookup_s;           /* for finding the host, all in all */
-  int loopbackdns;                 /* loopback addresses are taken from the DNS; -1: those of a lab */
-  unsigned int reach_s;            /* until it has answered EHLO, all addresses together */
-  unsigned int without;            /* extensions that are not used though they are offered (smtp_extension) */
+  int loopbackdns;                 /* loopback addresses are taken from the DNS; -1: in a lab */
+  unsigned int reach_s;            /* until the site has answered EHLO, all addresses together */
+  unsigned int without;            /* smtp_extension, or-ed: not used even where offered */
 } destination;
 
 /*

@@ -76,14 +76,17 @@ static int read_all(int fd, unsigned char *s, size_t len, int64_t deadline_ms)
  * Is it an answer to this very question, and whole?  The id is first; the question comes back
  * behind the header.
  */
-static int answers(unsigned char const *answer, size_t answer_len, unsigned char const *question, size_t len)
+static int answers(unsigned char const *answer, size_t answer_len, unsigned char const *question,
+                   size_t len)
 {
   return answer_len >= len && !memcmp(answer, question, 2)
     && answer[2] & ANSWER_BIT && !(answer[2] & CUT_BIT)
-    && !memcmp(answer + 4, question + 4, 2) && !memcmp(answer + NS_HFIXEDSZ, question + NS_HFIXEDSZ, len - NS_HFIXEDSZ);
+    && !memcmp(answer + 4, question + 4, 2)
+    && !memcmp(answer + NS_HFIXEDSZ, question + NS_HFIXEDSZ, len - NS_HFIXEDSZ);
 }
 
-static int ask(int fd, unsigned char const *question, size_t len, unsigned char *answer, int64_t deadline_ms)
+static int ask(int fd, unsigned char const *question, size_t len, unsigned char *answer,
+               int64_t deadline_ms)
 {
   unsigned char message[LENGTH_LEN + NS_PACKETSZ];
   unsigned char length[LENGTH_LEN];
@@ -99,13 +102,14 @@ static int ask(int fd, unsigned char const *question, size_t len, unsigned char 
   return answers(answer, answer_len, question, len) ? (int)answer_len : -1;
 }
 
-int dnstcp_ask(struct sockaddr const *server, socklen_t server_len, unsigned char const *question, size_t len,
-               unsigned char *answer, int64_t deadline_ms)
+int dnstcp_ask(struct sockaddr const *server, socklen_t server_len, unsigned char const *question,
+               size_t len, unsigned char *answer, int64_t deadline_ms)
 {
   int fd = socket(server->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   int answer_len = -1;
   if (fd == -1) return -1;
-  if (connected(fd, server, server_len, deadline_ms)) answer_len = ask(fd, question, len, answer, deadline_ms);
+  if (connected(fd, server, server_len, deadline_ms))
+    answer_len = ask(fd, question, len, answer, deadline_ms);
   close(fd);
   return answer_len;
 }

@@ -21,7 +21,8 @@
  * Returns the answer's length, which is one to that question and not cut short; or -1, also when
  * the server did not send all of it in time.
  */
-extern int dnstcp_ask(struct sockaddr const *server, socklen_t server_len, unsigned char const *question, size_t len,
+extern int dnstcp_ask(struct sockaddr const *server, socklen_t server_len,
+                      unsigned char const *question, size_t len,
                       unsigned char *answer, int64_t deadline_ms);
 
 #endif

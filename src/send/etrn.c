@@ -220,7 +220,8 @@ static struct addrinfo *addresses_find(talk *t)
   struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found;
   int r = getaddrinfo(t->peer->name, t->peer->port, &hints, &found);
   if (!r) return found;
-  log_line("fatal: ", t->peer->word, ": unable to find: ", r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r));
+  log_line("fatal: ", t->peer->word, ": unable to find: ",
+           r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r));
   _exit(r == EAI_NONAME ? EXIT_REFUSED : EXIT_TEMPORARY);
 }
 
@@ -254,7 +255,8 @@ static void helo_find(talk const *t, char *out, size_t max)
   struct sockaddr_storage self = { .ss_family = AF_INET };
   socklen_t size = sizeof self;
   char address[NI_MAXHOST];
-  if (gethostname(out, max) == 0 && memchr(out, 0, max) && strchr(out, '.') && smtp_domain_ok(out, strlen(out))) return;
+  if (gethostname(out, max) == 0 && memchr(out, 0, max) && strchr(out, '.')
+     && smtp_domain_ok(out, strlen(out))) return;
   if (getsockname(t->wire.in_fd, (struct sockaddr *)&self, &size) == -1
       || getnameinfo((struct sockaddr *)&self, size, address, sizeof address, 0, 0, NI_NUMERICHOST))
     text_join(address, sizeof address, "127.0.0.1");
@@ -285,7 +287,8 @@ static void greet(talk *t, char const *helo)
 static void answer_print(talk *t, char const *node)
 {
   char line[LOG_LINE_MAX], code[TEXT_NUMBER_MAX];
-  size_t len = text_join(line, sizeof line - 1, t->peer->word, " ", node, " ", text_number(code, t->code), " ", t->text);
+  size_t len = text_join(line, sizeof line - 1, t->peer->word, " ", node, " ",
+                         text_number(code, t->code), " ", t->text);
   line[len++] = '\n';
   if (write(1, line, len) == (ssize_t)len) return;
   log_line("fatal: unable to write: ", strerror(errno));
@@ -346,7 +349,8 @@ static int target_status(target const *peer)
   if (r == -1) return EXIT_TEMPORARY;
   if (WIFEXITED(wstat)) return WEXITSTATUS(wstat);
   if (WTERMSIG(wstat) == SIGALRM) log_line("fatal: ", peer->word, ": timed out");
-  else log_line("fatal: ", peer->word, ": killed by signal ", text_number(number, (uint64_t)WTERMSIG(wstat)));
+  else log_line("fatal: ", peer->word, ": killed by signal ",
+                text_number(number, (uint64_t)WTERMSIG(wstat)));
   return EXIT_TEMPORARY;
 }
 

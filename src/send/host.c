@@ -52,7 +52,7 @@ typedef struct finder
 {
   res_state resolver;          /* asks the first name server of its list alone: see resolver_turn */
   int servers;                 /* in that list */
-  struct sockaddr_in6 nameserver6; /* the resolver points here, and frees what it points to: see resolver_close */
+  struct sockaddr_in6 nameserver6; /* the resolver points here: see resolver_close */
   int64_t deadline_ms;     /* of all look-ups (clock_ms) */
   int64_t turn_ms;         /* of those for the present name */
   destination const *where;
@@ -187,7 +187,8 @@ static struct sockaddr const *server_address(finder const *f, socklen_t *len)
   res_state r = f->resolver;
   int six = !r->nsaddr_list[0].sin_family && r->_u._ext.nsaddrs[0];
   *len = six ? sizeof *r->_u._ext.nsaddrs[0] : sizeof r->nsaddr_list[0];
-  return six ? (struct sockaddr const *)r->_u._ext.nsaddrs[0] : (struct sockaddr const *)&r->nsaddr_list[0];
+  if (six) return (struct sockaddr const *)r->_u._ext.nsaddrs[0];
+  return (struct sockaddr const *)&r->nsaddr_list[0];
 }
 
 /* The same question to the same server over TCP: its answer does not fit over UDP. */
@@ -196,10 +197,12 @@ static int tcp_ask(finder *f, char const *name, ns_type type, int wait_s, enum a
   unsigned char question[NS_PACKETSZ];
   socklen_t server_len;
   struct sockaddr const *server = server_address(f, &server_len);
-  int len = res_nmkquery(f->resolver, ns_o_query, name, ns_c_in, (int)type, 0, 0, 0, question, sizeof question);
+  int len = res_nmkquery(f->resolver, ns_o_query, name, ns_c_in, (int)type, 0, 0, 0, question,
+                         sizeof question);
   *why = ANSWER_LATER;
   if (len == -1 || !wait_s) return -1;
-  len = dnstcp_ask(server, server_len, question, (size_t)len, f->answer, wallclock_steady_ms() + (int64_t)wait_s * 1000);
+  len = dnstcp_ask(server, server_len, question, (size_t)len, f->answer,
+                   wallclock_steady_ms() + (int64_t)wait_s * 1000);
   if (len != -1) *why = answer_status(f);
   return *why == ANSWER_DATA ? len : -1;
 }
@@ -231,7 +234,8 @@ static int question_ask(finder *f, char const *name, ns_type type, enum answer *
 typedef void record_fn(void *data, ns_msg *message, ns_rr *record);
 
 /* Walk through an answer: give records of the type to fn, the name of the last CNAME to alias. */
-static enum answer answer_read(finder *f, int len, ns_type type, char alias[NS_MAXDNAME], record_fn *fn, void *data)
+static enum answer answer_read(finder *f, int len, ns_type type, char alias[NS_MAXDNAME],
+                               record_fn *fn, void *data)
 {
   enum answer found = ANSWER_NONE;
   ns_msg message;
@@ -243,7 +247,8 @@ static enum answer answer_read(finder *f, int len, ns_type type, char alias[NS_M
     if (ns_parserr(&message, ns_s_an, i, &record) == -1) return ANSWER_LATER;
     if (ns_rr_type(record) == ns_t_cname)
     {
-      if (dn_expand(ns_msg_base(message), ns_msg_end(message), ns_rr_rdata(record), alias, NS_MAXDNAME) == -1)
+      if (dn_expand(ns_msg_base(message), ns_msg_end(message), ns_rr_rdata(record), alias,
+                    NS_MAXDNAME) == -1)
         return ANSWER_LATER;
     }
     else if (ns_rr_type(record) == type)
@@ -259,7 +264,8 @@ static enum answer answer_read(finder *f, int len, ns_type type, char alias[NS_M
  * Ask for a name's records.  A recursive server follows aliases itself; one that is only
  * authoritative may end its answer with a CNAME, which is then asked for in turn.
  */
-static enum answer aliases_follow(finder *f, char const *name, ns_type type, record_fn *fn, void *data)
+static enum answer aliases_follow(finder *f, char const *name, ns_type type, record_fn *fn,
+                                  void *data)
 {
   char asked[NS_MAXDNAME];
   char alias[NS_MAXDNAME];
@@ -278,7 +284,8 @@ static enum answer aliases_follow(finder *f, char const *name, ns_type type, rec
   return ANSWER_LATER;
 }
 
-static enum answer records_find(finder *f, char const *name, ns_type type, record_fn *fn, void *data)
+static enum answer records_find(finder *f, char const *name, ns_type type, record_fn *fn,
+                                void *data)
 {
   enum answer found = aliases_follow(f, name, type, fn, data);
   if (found == ANSWER_LATER) f->doubt = 1;
@@ -291,7 +298,7 @@ enum leads
 {
   LEADS_AWAY,
   LEADS_HERE,     /* the loopback, or no address: to this very host */
-  LEADS_NOWHERE   /* to no host that has an address in the DNS: of one link, of many hosts, reserved */
+  LEADS_NOWHERE   /* to no host of the DNS: an address of one link, of many hosts, reserved */
 };
 
 /* RFC 6890 has them all; private ones (RFC 1918) are in use behind sites' own name servers. */
@@ -317,7 +324,8 @@ static int embedded(struct in6_addr const *six, uint32_t *four)
     { { 0 }, 12, 12 },
   };
   size_t i = 0;
-  while (i < sizeof forms / sizeof *forms && memcmp(six->s6_addr, forms[i].prefix, forms[i].len)) i++;
+  while (i < sizeof forms / sizeof *forms && memcmp(six->s6_addr, forms[i].prefix, forms[i].len))
+    i++;
   if (i == sizeof forms / sizeof *forms) return 0;
   memcpy(four, six->s6_addr + forms[i].at, sizeof *four);
   *four = ntohl(*four);
@@ -354,9 +362,10 @@ static int address_same(struct sockaddr const *a, struct sockaddr const *b)
 {
   if (a->sa_family != b->sa_family) return 0;
   if (a->sa_family == AF_INET)
-    return ((struct sockaddr_in const *)a)->sin_addr.s_addr == ((struct sockaddr_in const *)b)->sin_addr.s_addr;
-  return !memcmp(&((struct sockaddr_in6 const *)a)->sin6_addr, &((struct sockaddr_in6 const *)b)->sin6_addr,
-                 sizeof(struct in6_addr));
+    return ((struct sockaddr_in const *)a)->sin_addr.s_addr
+      == ((struct sockaddr_in const *)b)->sin_addr.s_addr;
+  return !memcmp(&((struct sockaddr_in6 const *)a)->sin6_addr,
+                 &((struct sockaddr_in6 const *)b)->sin6_addr, sizeof(struct in6_addr));
 }
 
 /* The wildcard listens on every interface, and on all of 127.0.0.0/8. */
@@ -364,7 +373,8 @@ static int interface_is(finder *f, struct sockaddr const *address)
 {
   struct ifaddrs *i;
   if (address->sa_family == AF_INET
-   && ntohl(((struct sockaddr_in const *)address)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET) return 1;
+   && ntohl(((struct sockaddr_in const *)address)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET)
+    return 1;
   if (!f->interfaces && getifaddrs(&f->interfaces) == -1) return 0;
   for (i = f->interfaces; i; i = i->ifa_next)
     if (i->ifa_addr && address_same(i->ifa_addr, address)) return 1;
@@ -464,7 +474,8 @@ static void address_set_offer(address_set *set, destination_address const *addre
 {
   finder *f = set->finder;
   enum leads leads = address_leads(address);
-  if (leads == LEADS_HERE && loopback_taken(f->where, address) && !wildcard_is(&address->socket)) leads = LEADS_AWAY;
+  if (leads == LEADS_HERE && loopback_taken(f->where, address) && !wildcard_is(&address->socket))
+    leads = LEADS_AWAY;
   if (leads == LEADS_AWAY && !ourselves_behind(f, address)) address_set_add(set, address);
   else if (leads != LEADS_NOWHERE && our_port(f, address)) set->ourselves = 1;
   else f->unfit = 1;
@@ -485,7 +496,8 @@ static void address_take(void *data, ns_msg *message, ns_rr *record)
   destination_address address;
   (void)message;
   if (ns_rr_rdlen(*record) != (type == ns_t_a ? 4 : 16)) return;
-  if (!inet_ntop(type == ns_t_a ? AF_INET : AF_INET6, ns_rr_rdata(*record), text, sizeof text)) return;
+  if (!inet_ntop(type == ns_t_a ? AF_INET : AF_INET6, ns_rr_rdata(*record), text, sizeof text))
+    return;
   if (!destination_address_make(&address, text, set->finder->where->port)) return;
   address_set_offer(set, &address);
 }
@@ -524,7 +536,8 @@ static void list_add(host_list *list, char const *name, destination_address cons
 }
 
 /* Add addresses of a name, one of each set in turn, share of them at the most. */
-static void list_add_name(host_list *list, char const *name, address_set const *first, address_set const *second, size_t share)
+static void list_add_name(host_list *list, char const *name, address_set const *first,
+                          address_set const *second, size_t share)
 {
   size_t end = list->count + share;
   size_t i;
@@ -535,7 +548,8 @@ static void list_add_name(host_list *list, char const *name, address_set const *
   }
 }
 
-static enum host_outcome list_refuse(host_list *list, enum host_outcome outcome, char const *code, char const *text, char const *name)
+static enum host_outcome list_refuse(host_list *list, enum host_outcome outcome, char const *code,
+                                     char const *text, char const *name)
 {
   list->count = 0;
   list->code = code;
@@ -561,18 +575,22 @@ static enum host_outcome list_empty(finder *f, enum answer found)
 {
   char const *name = f->where->host;
   if (f->doubt)
-    return list_refuse(f->list, HOST_LATER, "4.4.3", "Host or domain name not found, try again: no answer about ", name);
+    return list_refuse(f->list, HOST_LATER, "4.4.3",
+                       "Host or domain name not found, try again: no answer about ", name);
   if (f->exchangers.odd)
-    return list_refuse(f->list, HOST_LATER, "4.4.4", "Host or domain name not found, try again: unusable MX of ", name);
+    return list_refuse(f->list, HOST_LATER, "4.4.4",
+                       "Host or domain name not found, try again: unusable MX of ", name);
   if (f->unfit && !f->where->exchangers)
     return list_refuse(f->list, HOST_LATER, "4.4.4",
                        "mail goes to no loopback or reserved address that the DNS has: ", name);
   if (f->unfit)
     return list_refuse(f->list, HOST_NEVER, "5.4.4",
-                       "Host or domain name found, but it has no address that mail goes to: ", name);
+                       "Host or domain name found, but it has no address that mail goes to: ",
+                       name);
   if (found == ANSWER_NO_NAME)
     return list_refuse(f->list, HOST_NEVER, "5.4.4", "Host or domain name not found: ", name);
-  return list_refuse(f->list, HOST_NEVER, "5.4.4", "Host or domain name found, but it has no address: ", name);
+  return list_refuse(f->list, HOST_NEVER, "5.4.4",
+                     "Host or domain name found, but it has no address: ", name);
 }
 
 /*
@@ -593,7 +611,8 @@ static enum host_outcome host_alone(finder *f)
   address_set_init(&first, f);
   address_set_init(&second, f);
   turn_begin(f, 1);
-  if (f->where->exchangers || !host_literal(host, &first, &second)) addresses_find(f, host, &first, &second);
+  if (f->where->exchangers || !host_literal(host, &first, &second))
+    addresses_find(f, host, &first, &second);
   if (first.ourselves || second.ourselves) return loops_back(f);
   list_add_name(f->list, host, &first, &second, HOST_ADDRESSES_MAX);
   return f->list->count ? HOST_FOUND : list_empty(f, f->last);
@@ -638,7 +657,8 @@ static void exchanger_take(void *data, ns_msg *message, ns_rr *record)
   char name[NS_MAXDNAME];
   unsigned char const *octets = ns_rr_rdata(*record);
   if (ns_rr_rdlen(*record) < 3
-   || dn_expand(ns_msg_base(*message), ns_msg_end(*message), octets + 2, name, sizeof name) == -1) list->odd = 1;
+   || dn_expand(ns_msg_base(*message), ns_msg_end(*message), octets + 2, name,
+                sizeof name) == -1) list->odd = 1;
   else if (!name[0]) list->null = 1;
   else if (!exchanger_name_ok(name)) list->odd = 1;
   else exchanger_add_name(list, ns_get16(octets), name);
@@ -681,7 +701,8 @@ static enum host_outcome exchangers_try(finder *f)
       if (!exchanger_add(f, i))
       {
         f->list->count = before;
-        return before ? HOST_FOUND : f->doubt || list->odd ? list_empty(f, ANSWER_NONE) : loops_back(f);
+        if (before) return HOST_FOUND;
+        return f->doubt || list->odd ? list_empty(f, ANSWER_NONE) : loops_back(f);
       }
   }
   return f->list->count ? HOST_FOUND : list_empty(f, f->last);
@@ -699,7 +720,9 @@ static enum host_outcome host_exchangers(finder *f)
     qsort(list->exchanger, list->count, sizeof list->exchanger[0], exchanger_compare);
     return exchangers_try(f);
   }
-  if (list->null && !list->odd) return list_refuse(f->list, HOST_NEVER, "5.1.10", "Domain does not accept mail (null MX): ", f->where->host);
+  if (list->null && !list->odd)
+    return list_refuse(f->list, HOST_NEVER, "5.1.10", "Domain does not accept mail (null MX): ",
+                       f->where->host);
   if (found == ANSWER_NONE) return host_alone(f); /* the implicit MX */
   return list_empty(f, ANSWER_NONE);
 }
@@ -727,7 +750,8 @@ enum host_outcome host_find(host_list *list, destination const *where, host_reso
   f.list = list;
   f.deadline_ms = wallclock_steady_ms() + (int64_t)where->lookup_s * 1000;
   srand((unsigned int)wallclock_us());
-  if (!resolver_take(&f, resolver)) return list_refuse(list, HOST_LATER, "4.3.0", "resolver does not start", "");
+  if (!resolver_take(&f, resolver))
+    return list_refuse(list, HOST_LATER, "4.3.0", "resolver does not start", "");
   do outcome = host_try(&f);
   while (f.doubt && outcome == HOST_LATER && --tries);
   resolver_close(&f);

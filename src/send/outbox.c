@@ -140,7 +140,8 @@ void outbox_window_grow(outbox *w)
 {
   w->since_drop++;
   if (w->begun_most == OUTBOX_MAX) return;
-  if (w->since_drop > DROP_TIMES * w->lasted || !(w->since_drop % DROP_GROWS_EVERY)) w->begun_most++;
+  if (w->since_drop > DROP_TIMES * w->lasted || !(w->since_drop % DROP_GROWS_EVERY))
+    w->begun_most++;
 }
 
 void outbox_window_narrow(outbox *w, size_t most)
@@ -163,7 +164,8 @@ int outbox_reason_keep(outbox_job *job, size_t rcpt, char const *code, char cons
   outbox_rcpt *to = outbox_rcptp(job, rcpt);
   size_t before = job->text.len;
   size_t at_code, at_relay, at_reason;
-  job_field const fields[] = { { code, strlen(code) }, { relay, strlen(relay) }, { reason, strlen(reason) } };
+  job_field const fields[] =
+    { { code, strlen(code) }, { relay, strlen(relay) }, { reason, strlen(reason) } };
   if (!string_keep(job, "", &fields[0], &at_code) || !string_keep(job, "", &fields[1], &at_relay)
    || !string_keep(job, "", &fields[2], &at_reason))
   {

@@ -96,10 +96,14 @@ static void delays_make(delays *d, report const *r, outbox_job const *job, uint6
 }
 
 static void result_log(report const *r, outbox_job const *job, char const *address, uint64_t now_us,
-                       enum job_status status, char const *relay, char const *code, char const *text)
+                       enum job_status status, char const *relay, char const *code,
+                       char const *text)
 {
   static char const *const words[] =
-    { [JOB_SENT] = "sent", [JOB_DEFERRED] = "deferred", [JOB_FAILED] = "bounced", [JOB_RELAYED] = "sent" };
+  {
+    [JOB_SENT] = "sent", [JOB_DEFERRED] = "deferred", [JOB_FAILED] = "bounced",
+    [JOB_RELAYED] = "sent"
+  };
   delays d;
   delays_make(&d, r, job, now_us);
   log_later(job->id, ": to=<", address, ">, relay=", relay, ", delay=", d.total,

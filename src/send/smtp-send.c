@@ -259,7 +259,8 @@ static void courier_impatient(courier *a, int impatient)
 
 static void courier_patience(courier *a)
 {
-  int64_t silent_ms = a->from_commandline || a->jobs_ended || a->over ? 0 : connection_silent_ms(&a->line);
+  int const never = a->from_commandline || a->jobs_ended || a->over;
+  int64_t silent_ms = never ? 0 : connection_silent_ms(&a->line);
   if (silent_ms < PATIENCE_MS)
   {
     if (a->line.state == CONNECTION_OPEN) courier_impatient(a, 0);
@@ -428,7 +429,8 @@ static void courier_wait(courier *a, struct pollfd p[WAIT_ALL])
 static void courier_confine(courier *a)
 {
   host_resolver_open(&a->resolver);
-  if (!confine()) log_line("warning: unable to confine myself, see smtp-send(8): ", strerror(errno));
+  if (!confine())
+    log_line("warning: unable to confine myself, see smtp-send(8): ", strerror(errno));
 }
 
 static void courier_run(courier *a)

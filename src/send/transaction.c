@@ -19,7 +19,8 @@ static int job_refused_here(connection *s, outbox_job *job)
   if (!job->fit) job->fit = fit_read(job);
   if (!job->fit)
   {
-    report_rest(s->out, job, JOB_FAILED, "5.6.0", "the message holds a NUL, or a CR or LF that is no line end");
+    report_rest(s->out, job, JOB_FAILED, "5.6.0",
+                "the message holds a NUL, or a CR or LF that is no line end");
     return 1;
   }
   if ((job->flags & JOB_UTF8) && !(s->extensions & SMTP_EXT_SMTPUTF8))
@@ -97,7 +98,8 @@ static int write_rcpt(connection *s, outbox_job *job)
   outbox_rcpt *rcpt;
   while (job->rcpt_next < job->rcpts_len && outbox_rcptp(job, job->rcpt_next)->state != OUTBOX_OWED)
     job->rcpt_next++;
-  if (job->mail_refused || job->rcpt_next == job->rcpts_len || (job->rcpts_most && job->rcpts_put == job->rcpts_most))
+  if (job->mail_refused || job->rcpt_next == job->rcpts_len
+   || (job->rcpts_most && job->rcpts_put == job->rcpts_most))
   {
     job->step = OUTBOX_BODY;
     return 1;
@@ -222,7 +224,8 @@ int transaction_write(connection *s)
 void transaction_break(connection *s)
 {
   char text[JOB_TEXT_MAX];
-  text_join(text, sizeof text, "unable to read the message's file: ", errno ? strerror(errno) : "too short");
+  text_join(text, sizeof text, "unable to read the message's file: ",
+            errno ? strerror(errno) : "too short");
   s->broken = s->writing;
   report_rest(s->out, s->broken, JOB_DEFERRED, "4.3.0", text);
   channel_put_file(&s->channel, -1, 0, 0, 0);

@@ -39,8 +39,10 @@ static int string_copy(stralloc *out, char const *s)
 
 static int parameters_refuse(session *s, enum parameters_verdict verdict)
 {
-  if (verdict == PARAMETERS_SYNTAX) return session_refuse(s, "501 5.5.4 Error: bad parameter, or given twice");
-  if (verdict == PARAMETERS_UNKNOWN) return session_refuse(s, "555 5.5.4 Error: unsupported parameter");
+  if (verdict == PARAMETERS_SYNTAX)
+    return session_refuse(s, "501 5.5.4 Error: bad parameter, or given twice");
+  if (verdict == PARAMETERS_UNKNOWN)
+    return session_refuse(s, "555 5.5.4 Error: unsupported parameter");
   errno = ENOMEM;
   return session_broken(s);
 }
@@ -106,7 +108,8 @@ int envelope_mail(session *s, smtp_command const *command)
     case SMTP_ARGUMENT_PATH: return session_refuse(s, "501 5.1.7 Bad sender address syntax");
     case SMTP_ARGUMENT_GOOD: break;
   }
-  verdict = parameters_mail_read(&mail, &s->parameters, argument.parameters, argument.parameterslen);
+  verdict = parameters_mail_read(&mail, &s->parameters, argument.parameters,
+                                 argument.parameterslen);
   if (verdict != PARAMETERS_GOOD) return parameters_refuse(s, verdict);
   if (!address_sayable(&argument, mail.smtputf8)) return unsayable_refuse(s);
   if (!string_copy(&s->sender, argument.text)) return session_broken(s);
@@ -126,13 +129,15 @@ typedef struct rcpt_refusal
   char const *text;
 } rcpt_refusal;
 
+#define RCPT_REJECTED ">: Recipient address rejected: "
+
 static rcpt_refusal const rcpt_refusals[] =
 {
-  [POLICY_NOT_A_DOMAIN] = { "501 5.1.3 <", ">: Recipient address rejected: No such name is possible" },
+  [POLICY_NOT_A_DOMAIN] = { "501 5.1.3 <", RCPT_REJECTED "No such name is possible" },
   [POLICY_NO_RELAY] = { "554 5.7.1 <", ">: Relay access denied" },
-  [POLICY_SOURCE_ROUTE] = { "554 5.7.1 <", ">: Recipient address rejected: Source routing is not allowed" },
-  [POLICY_LITERAL] = { "550 5.1.2 <", ">: Recipient address rejected: No mail is sent to address literals" },
-  [POLICY_UNKNOWN] = { "550 5.1.1 <", ">: Recipient address rejected: User unknown" }
+  [POLICY_SOURCE_ROUTE] = { "554 5.7.1 <", RCPT_REJECTED "Source routing is not allowed" },
+  [POLICY_LITERAL] = { "550 5.1.2 <", RCPT_REJECTED "No mail is sent to address literals" },
+  [POLICY_UNKNOWN] = { "550 5.1.1 <", RCPT_REJECTED "User unknown" }
 };
 
 static int rcpt_refuse(session *s, char const *to, enum policy_verdict verdict)
@@ -187,7 +192,8 @@ static int subdomain_left(session *s)
 {
   if (s->subdomains_used >= s->subdomains) return 0;
   if (session_this_host(s) || !session_queue(s)) return 1;
-  return clients_subdomain_take(s->queue, &s->client.address, (unsigned int)s->subdomains, &s->subdomains_next) != 0;
+  return clients_subdomain_take(s->queue, &s->client.address, (unsigned int)s->subdomains,
+                                &s->subdomains_next) != 0;
 }
 
 /*
@@ -213,10 +219,12 @@ static int subdomain_admit(session *s, int *yes)
 
 static int rcpt_add(session *s, enum policy_verdict verdict)
 {
-  if (verdict == POLICY_NO_NOTICE && !string_copy(&s->parameters_rcpt, NEVER_TOLD)) return session_broken(s);
+  if (verdict == POLICY_NO_NOTICE && !string_copy(&s->parameters_rcpt, NEVER_TOLD))
+    return session_broken(s);
   if (!stralloc_catb(&s->rcpts, s->domain.s, s->domain.len + 1)
     || !stralloc_catb(&s->rcpts, s->address.s, s->address.len + 1)
-    || !stralloc_catb(&s->rcpts, s->parameters_rcpt.s, s->parameters_rcpt.len + 1)) return session_broken(s);
+    || !stralloc_catb(&s->rcpts, s->parameters_rcpt.s, s->parameters_rcpt.len + 1))
+    return session_broken(s);
   s->nrcpts++;
   return session_reply(s, "250 2.1.5 Ok");
 }
@@ -239,12 +247,15 @@ int envelope_rcpt(session *s, smtp_command const *command)
     case SMTP_ARGUMENT_PATH: return session_refuse(s, "501 5.1.3 Bad recipient address syntax");
     case SMTP_ARGUMENT_GOOD: break;
   }
-  parameters = parameters_rcpt_read(&s->parameters_rcpt, argument.parameters, argument.parameterslen);
+  parameters = parameters_rcpt_read(&s->parameters_rcpt, argument.parameters,
+                                    argument.parameterslen);
   if (parameters != PARAMETERS_GOOD) return parameters_refuse(s, parameters);
   if (!address_sayable(&argument, s->smtputf8)) return unsayable_refuse(s);
   if (s->nrcpts == SESSION_RCPTS_MAX) return rcpt_too_many(s, argument.text, "recipients");
-  if (!policy_rcpt(&s->policy, &argument.path, &s->domain, &s->address, &verdict)) return session_broken(s);
-  if (verdict != POLICY_YES && verdict != POLICY_NO_NOTICE) return rcpt_refuse(s, argument.text, verdict);
+  if (!policy_rcpt(&s->policy, &argument.path, &s->domain, &s->address, &verdict))
+    return session_broken(s);
+  if (verdict != POLICY_YES && verdict != POLICY_NO_NOTICE)
+    return rcpt_refuse(s, argument.text, verdict);
   if (!subdomain_admit(s, &admitted)) return 0;
   return admitted ? rcpt_add(s, verdict) : rcpt_too_many(s, argument.text, "domains");
 }

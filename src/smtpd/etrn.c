@@ -72,13 +72,15 @@ static enum node_verdict root_domains(session *s)
 static enum node_verdict message_domains(session *s, char const *id, size_t len)
 {
   if (!id_ok(id, len)) return NODE_SYNTAX;
-  if (!stralloc_copyb(&s->domain, id, len) || !stralloc_0(&s->domain)) return errno = ENOMEM, NODE_BROKEN;
+  if (!stralloc_copyb(&s->domain, id, len) || !stralloc_0(&s->domain))
+    return errno = ENOMEM, NODE_BROKEN;
   return NODE_GOOD;
 }
 
 static enum node_kind node_mark(session const *s, char c)
 {
-  if (c == NODE_BELOW || c == NODE_QUEUE || (c == NODE_MESSAGE && s->client.local)) return (enum node_kind)c;
+  if (c == NODE_BELOW || c == NODE_QUEUE || (c == NODE_MESSAGE && s->client.local))
+    return (enum node_kind)c;
   return NODE_DOMAIN;
 }
 
@@ -99,7 +101,8 @@ static void node_name(session const *s, etrn_node *node, char const *text, size_
   name[len] = 0;
 }
 
-static enum node_verdict node_domains(session *s, etrn_node const *node, char const *name, size_t len)
+static enum node_verdict node_domains(session *s, etrn_node const *node, char const *name,
+                                      size_t len)
 {
   if (node->kind == NODE_QUEUE) return queue_domains(s, name, len);
   if (node->kind == NODE_MESSAGE) return message_domains(s, name, len);
@@ -239,7 +242,8 @@ static int message_gone(session *s)
 /* Where not all can be counted: what is in the lists waits, and more may. */
 static int accept_uncounted(session *s, etrn_node const *node, uint64_t waiting)
 {
-  return session_reply(s, waiting ? "252 OK, pending messages for node " : "250 OK, queuing for node ", node->name, " started");
+  char const *begin = waiting ? "252 OK, pending messages for node " : "250 OK, queuing for node ";
+  return session_reply(s, begin, node->name, " started");
 }
 
 static int accept_counted(session *s, etrn_node const *node, uint64_t waiting)
@@ -255,7 +259,8 @@ static void flush_log(session *s, etrn_node const *node, int known, uint64_t wai
   char n[UINT64_FMT];
   if (!session_may_log(s)) return;
   n[uint64_fmt(n, waiting)] = 0;
-  log_line("flush ", node->name, " asked for by ", s->who, known ? ": " : "", known ? n : "", known ? " waiting" : "");
+  log_line("flush ", node->name, " asked for by ", s->who, known ? ": " : "", known ? n : "",
+           known ? " waiting" : "");
 }
 
 /*
@@ -275,14 +280,17 @@ static int node_flush(session *s, etrn_node const *node, int counts)
   }
   session_forgive(s);
   flush_log(s, node, known && all, waiting);
-  if (counts) return counted && all ? accept_counted(s, node, waiting) : accept_uncounted(s, node, waiting);
+  if (counts)
+    return counted && all ? accept_counted(s, node, waiting) : accept_uncounted(s, node, waiting);
   return session_reply(s, "250 OK, queuing for node ", node->name, " started");
 }
 
 static int node_refuse(session *s, etrn_node const *node)
 {
-  if (session_may_log(s)) log_line("NOQUEUE: reject: ETRN from ", s->who, ": 459 <", node->name, ">: Etrn command rejected: service unavailable; ",
-           "proto=", session_protocol(s), " helo=<", s->helo, ">");
+  if (session_may_log(s))
+    log_line("NOQUEUE: reject: ETRN from ", s->who, ": 459 <", node->name,
+             ">: Etrn command rejected: service unavailable; proto=", session_protocol(s),
+             " helo=<", s->helo, ">");
   return session_refuse(s, "459 <", node->name, ">: service unavailable");
 }
 

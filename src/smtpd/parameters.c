@@ -71,12 +71,14 @@ static int value_ok(parameter_kind const *kind, smtp_parameter const *parameter)
 }
 
 /* Append it as it is kept. */
-static int parameter_keep(stralloc *text, parameter_kind const *kind, smtp_parameter const *parameter)
+static int parameter_keep(stralloc *text, parameter_kind const *kind,
+                          smtp_parameter const *parameter)
 {
   if (text->len && !stralloc_append(text, ' ')) return 0;
   if (!stralloc_cats(text, kind->key)) return 0;
   if (!parameter->value) return 1;
-  if (!stralloc_append(text, '=') || !stralloc_catb(text, parameter->value, parameter->valuelen)) return 0;
+  if (!stralloc_append(text, '=') || !stralloc_catb(text, parameter->value, parameter->valuelen))
+    return 0;
   if (kind->words) case_upperb(text->s + text->len - parameter->valuelen, parameter->valuelen);
   return 1;
 }
@@ -109,7 +111,8 @@ static enum parameters_verdict parameters_read(parameter_kind const *kinds, unsi
   return PARAMETERS_GOOD;
 }
 
-enum parameters_verdict parameters_mail_read(parameters_mail *mail, stralloc *text, char const *s, size_t len)
+enum parameters_verdict parameters_mail_read(parameters_mail *mail, stralloc *text, char const *s,
+                                             size_t len)
 {
   smtp_parameter found[PARAMETERS_MAX];
   enum parameters_verdict verdict = parameters_read(mail_kinds, MAIL_KINDS, found, text, s, len);

@@ -39,9 +39,11 @@ static int peer_from_socket(peer *it, struct sockaddr_storage const *address)
   it->local = address->ss_family == AF_UNIX;
   if (it->local) memcpy(text, loopback, sizeof loopback);
   else if (address->ss_family == AF_INET)
-    inet_ntop(AF_INET, &((struct sockaddr_in const *)(void const *)address)->sin_addr, text, sizeof text);
+    inet_ntop(AF_INET, &((struct sockaddr_in const *)(void const *)address)->sin_addr, text,
+              sizeof text);
   else if (address->ss_family == AF_INET6)
-    inet_ntop(AF_INET6, &((struct sockaddr_in6 const *)(void const *)address)->sin6_addr, text, sizeof text);
+    inet_ntop(AF_INET6, &((struct sockaddr_in6 const *)(void const *)address)->sin6_addr, text,
+              sizeof text);
   errno = EAFNOSUPPORT;
   return peer_from_text(it, text, strlen(text));
 }

@@ -12,8 +12,8 @@ typedef struct peer
 {
   conf_address address;
   char ip[INET6_ADDRSTRLEN];  /* in text, for people: an IPv4 address without its mapping */
-  int local;                  /* a user of this host, come through a UNIX socket; the address is loopback */
-  uid_t uid;                  /* which one, as the kernel says */
+  int local;                  /* a user of this host, by a UNIX socket; the address is loopback */
+  uid_t uid;                  /* the local user's, as the kernel says */
 } peer;
 
 /*

@@ -83,7 +83,8 @@ static int envelope_write(session *s)
   char const *rcpt = s->rcpts.s;
   unsigned int i;
   client_line(s, client);
-  if (!message_begin(&s->writer, s->queue, s->sender.s, s->sender.len, s->parameters.s, client)) return 0;
+  if (!message_begin(&s->writer, s->queue, s->sender.s, s->sender.len, s->parameters.s, client))
+    return 0;
   for (i = 0; i < s->nrcpts; i++)
   {
     char const *address = string_next(rcpt), *parameters = string_next(address);
@@ -200,7 +201,8 @@ static unsigned int content_flags(session const *s)
 {
   unsigned int seen = s->scan.flags, flags = 0;
   /* an address in the trace header */
-  if (s->nrcpts == 1 && !s->client.local && smtp_domain_utf8(s->rcpts.s, s->rcpts.len)) seen |= SMTP_CONTENT_8BIT;
+  if (s->nrcpts == 1 && !s->client.local && smtp_domain_utf8(s->rcpts.s, s->rcpts.len))
+    seen |= SMTP_CONTENT_8BIT;
   if (seen & SMTP_CONTENT_8BIT) flags |= JOB_8BIT;
   if (seen & SMTP_CONTENT_DOT) flags |= JOB_DOT;
   if (seen & SMTP_CONTENT_UNENDED) flags |= JOB_UNENDED;
@@ -273,7 +275,8 @@ static char const *content_refusal(session const *s)
 {
   if (!s->mail) return SESSION_SAYS_NO_MAIL;
   if (s->nrcpts) return 0;
-  return s->rcpt_tried ? "554 5.5.1 Error: no valid recipients" : "503 5.5.1 Error: need RCPT command";
+  if (s->rcpt_tried) return "554 5.5.1 Error: no valid recipients";
+  return "503 5.5.1 Error: need RCPT command";
 }
 
 static int data_read(session *s)

@@ -47,7 +47,8 @@ static void log_init(void)
   struct stat in, err;
   int null;
   if (!fd_sanitize()) strerr_diefusys(111, "open /dev/null");
-  if (fstat(0, &in) == -1 || fstat(2, &err) == -1) strerr_diefusys(111, "look at descriptors 0 and 2");
+  if (fstat(0, &in) == -1 || fstat(2, &err) == -1)
+    strerr_diefusys(111, "look at descriptors 0 and 2");
   if (!S_ISSOCK(in.st_mode) || in.st_dev != err.st_dev || in.st_ino != err.st_ino) return;
   null = open("/dev/null", O_WRONLY);
   if (null == -1 || fd_move(2, null) == -1) _exit(111);
