@@ -66,7 +66,7 @@ static void sender_set(stralloc *sender, char const *given)
   }
   if (recipients_len(&one) > 1) die_text(EX_USAGE, "-f: more than one address: ", given);
   if (!stralloc_copys(sender, recipients_len(&one) ? recipients_get(&one, 0) : "")
-     || !stralloc_0(sender)) die_memory();
+   || !stralloc_0(sender)) die_memory();
   recipients_free(&one);
 }
 

@@ -76,7 +76,8 @@ static int add_recipient(compiler *c, conf_line const *line)
 
 static int offset_compare(void const *a, void const *b, void *domains)
 {
-  return strcmp((char const *)domains + *(size_t const *)a, (char const *)domains + *(size_t const *)b);
+  return strcmp((char const *)domains + *(size_t const *)a,
+                (char const *)domains + *(size_t const *)b);
 }
 
 /*
@@ -176,7 +177,8 @@ static void tick_pass(struct timespec const *written)
   struct timespec now;
   int tries = 20;
   while (tries-- && clock_gettime(CLOCK_REALTIME_COARSE, &now) == 0
-      && (now.tv_sec < written->tv_sec || (now.tv_sec == written->tv_sec && now.tv_nsec <= written->tv_nsec)))
+      && (now.tv_sec < written->tv_sec
+       || (now.tv_sec == written->tv_sec && now.tv_nsec <= written->tv_nsec)))
     nanosleep(&tick, 0);
 }
 
@@ -197,7 +199,8 @@ static void list_read(compiler *c)
 static void compile(int conf, conf_setting const *setting)
 {
   compiler c = { .conf = conf, .setting = setting, .text = STRALLOC_ZERO, .maker = CDBMAKER_ZERO,
-                 .key = STRALLOC_ZERO, .route = CONF_ROUTE_LINE_ZERO, .domains = STRALLOC_ZERO, .offsets = GENALLOC_ZERO };
+                 .key = STRALLOC_ZERO, .route = CONF_ROUTE_LINE_ZERO, .domains = STRALLOC_ZERO,
+                 .offsets = GENALLOC_ZERO };
   list_read(&c);
   publish(&c);
   stralloc_free(&c.text);

@@ -64,7 +64,8 @@ static void put_string(char const *s)
   put(s, strlen(s));
 }
 
-static void put_setting(checker const *c, conf_setting const *setting, char const *value, size_t len)
+static void put_setting(checker const *c, conf_setting const *setting, char const *value,
+                        size_t len)
 {
   if (!c->values)
   {
@@ -229,7 +230,7 @@ static void check_setting(checker *c, conf_setting const *setting)
   else check_lines(c, setting);
 }
 
-/* --- what is right and still not meant so ------------------------------------------------------ */
+/* --- what is right and still not meant so ------------------------------------------------- */
 
 static int is_set(checker const *c, char const *name)
 {
@@ -256,12 +257,15 @@ static void check_sense(checker *c)
   conf_concurrency concurrency;
   stralloc me = STRALLOC_ZERO;
   if (!is_set(c, "relaydomains"))
-    warn("relaydomains", "", is_set(c, "relayclients") ? "missing: mail is taken from relayclients alone"
-                                                       : "missing: mail is taken for no domain");
+    warn("relaydomains", "",
+         is_set(c, "relayclients") ? "missing: mail is taken from relayclients alone"
+                                   : "missing: mail is taken for no domain");
   if (!is_set(c, "postmaster"))
     warn("postmaster", "",
-         "missing: mail for <postmaster> is held here, and nobody is told (queue-list -d " CONF_HELD ")");
-  if (clients_everybody(c, "relayclients")) warn("relayclients", "", "anybody may send mail anywhere (an open relay)");
+         "missing: mail for <postmaster> is held here, and nobody is told (queue-list -d "
+         CONF_HELD ")");
+  if (clients_everybody(c, "relayclients"))
+    warn("relayclients", "", "anybody may send mail anywhere (an open relay)");
   if (clients_everybody(c, "flushclients")) warn("flushclients", "", "anybody may use ETRN");
   if (conf_concurrency_read(c->conf, &concurrency) && concurrency.total < CONCURRENCY_FEW)
     warn("concurrency", "", "so few in all that sites that hang can keep all others waiting");
@@ -292,12 +296,13 @@ static void check_names(checker *c)
   struct dirent const *d;
   if (!dir) strerr_diefusys(111, "list conf");
   while (errno = 0, (d = readdir(dir)))
-    if (d->d_name[0] != '.' && !name_known(d->d_name)) warn(d->d_name, "", "no setting has this name");
+    if (d->d_name[0] != '.' && !name_known(d->d_name))
+      warn(d->d_name, "", "no setting has this name");
   if (errno) strerr_diefusys(111, "list conf");
   closedir(dir);
 }
 
-/* --- main ------------------------------------------------------------------------------------------ */
+/* --- main --------------------------------------------------------------------------------- */
 
 static int options_read(int argc, char const *const *argv, char const **dir, int *values)
 {

@@ -130,8 +130,8 @@ extern int conf_subdomains(int conf, uint64_t *names);
 /* timeouts: lines "NAME DURATION"; first those of enum smtp_timeout, then these. */
 enum conf_timeout
 {
-  CONF_TIMEOUT_LOOKUP = SMTP_TIMEOUTS, /* finding a host, all in all */
-  CONF_TIMEOUT_REACH,    /* from the first connection to the reply to EHLO, all addresses of a site together */
+  CONF_TIMEOUT_LOOKUP = SMTP_TIMEOUTS, /* finding a host, all look-ups together */
+  CONF_TIMEOUT_REACH,    /* reaching a site: up to its reply to EHLO, all addresses together */
   CONF_TIMEOUT_COMMAND,  /* our own server: the wait for a command */
   CONF_TIMEOUT_RECEIVE,  /* our own server: the wait for 64 KiB of content */
   CONF_TIMEOUT_MESSAGE,  /* our own server: all the content of a message */
@@ -171,7 +171,8 @@ extern void conf_list_close(conf_list *list);
  */
 extern int conf_relaydomain(int conf, conf_list *kept, char const *domain, size_t len, int *yes);
 /* The same; *below: it is in the list only as one below another, and not by its own name. */
-extern int conf_relaydomain_below(int conf, conf_list *kept, char const *domain, size_t len, int *yes, int *below);
+extern int conf_relaydomain_below(int conf, conf_list *kept, char const *domain, size_t len,
+                                  int *yes, int *below);
 extern int conf_relayclient(int conf, conf_list *kept, conf_address const *address, int *yes);
 
 /* flushdomains (default: relaydomains) and flushclients (default: loopback and relayclients). */
@@ -206,11 +207,12 @@ typedef struct conf_route
 {
   stralloc site;        /* a string, the next hop as the job lines and site files have it; folded */
   int parked;
-  int held;             /* CONF_HELD: nothing is ever tried, whoever asks for it, nor given up */
-  uint64_t lifetime;    /* seconds; conf/lifetime where the route says nothing */
-  uint64_t delaywarning; /* seconds, 0: never; where the route says nothing, conf/delaywarning, or never when parked */
-  uint64_t concurrency; /* connections; conf/concurrency where the route says nothing */
-  unsigned int without; /* extensions that are not used though the site offers them (smtp_extension), or-ed */
+  int held;             /* CONF_HELD: mail is never tried, whoever asks for it, nor given up */
+  /* where the route says nothing: conf/lifetime, conf/delaywarning (never when parked) and so on */
+  uint64_t lifetime;    /* seconds */
+  uint64_t delaywarning; /* seconds, 0: never */
+  uint64_t concurrency; /* connections */
+  unsigned int without; /* smtp_extension, or-ed: not used even where the site offers them */
 } conf_route;
 #define CONF_ROUTE_ZERO { .site = STRALLOC_ZERO }
 /*
@@ -226,7 +228,8 @@ typedef struct conf_routes
   uint64_t delaywarning;
   uint64_t concurrency;
 } conf_routes;
-#define CONF_ROUTES_ZERO { .list = CONF_LIST_ZERO, .names = STRALLOC_ZERO, .entries = GENALLOC_ZERO }
+#define CONF_ROUTES_ZERO \
+  { .list = CONF_LIST_ZERO, .names = STRALLOC_ZERO, .entries = GENALLOC_ZERO }
 /*
  * Read them anew.  1, or 0 with conf_error(): then *routes is what it was.  conf_routes_free() when
  * done.
@@ -236,7 +239,8 @@ extern int conf_routes_read(int conf, conf_routes *routes);
  * Always finds one: without a line, the MX of the domain, not parked.  That a pattern has two
  * routes is found out when one of them is asked for.
  */
-extern int conf_routes_find(conf_routes const *routes, char const *domain, size_t len, conf_route *route);
+extern int conf_routes_find(conf_routes const *routes, char const *domain, size_t len,
+                            conf_route *route);
 /* errno stays. */
 extern void conf_routes_free(conf_routes *routes);
 

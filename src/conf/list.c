@@ -53,7 +53,8 @@ static int cdb_current(int conf, char const *name, struct stat const *text, int 
     return -1;
   }
   if (compiled.st_mtim.tv_sec > text->st_mtim.tv_sec
-   || (compiled.st_mtim.tv_sec == text->st_mtim.tv_sec && compiled.st_mtim.tv_nsec >= text->st_mtim.tv_nsec))
+   || (compiled.st_mtim.tv_sec == text->st_mtim.tv_sec
+    && compiled.st_mtim.tv_nsec >= text->st_mtim.tv_nsec))
     return 1;
   close(*fd);
   return 0;
@@ -140,7 +141,8 @@ void conf_list_close(conf_list *list)
 static int stamp_young(struct stat const *stamp)
 {
   time_t now = time(0);
-  return stamp->st_ino && stamp->st_ctim.tv_sec + STAMP_YOUNG_S > now && stamp->st_ctim.tv_sec <= now;
+  return stamp->st_ino && stamp->st_ctim.tv_sec + STAMP_YOUNG_S > now
+    && stamp->st_ctim.tv_sec <= now;
 }
 
 /* The question was answered, or could not be: r. */
@@ -164,14 +166,18 @@ int conf_list_get(conf_list const *list, char const *key, size_t len, cdb_data *
  * line that makes no sense must not go unseen because of where it stands.
  *   match  1, or 0 with conf_fail(), or with errno when memory is short
  */
-static int list_each(conf_list const *list, int (*match)(void *data, char const *s, size_t len), void *data)
+static int list_each(conf_list const *list, int (*match)(void *data, char const *s, size_t len),
+                     void *data)
 {
   conf_line line = { .number = 0 };
   size_t pos = 0;
   int r;
   while ((r = conf_line_next(list->setting, &list->text, &pos, &line)) > 0)
     if (!(*match)(data, line.s, line.len))
-      return errno == EINVAL ? conf_fail_where(list->setting->name, line.number) : conf_fail_system(list->setting->name);
+    {
+      if (errno == EINVAL) return conf_fail_where(list->setting->name, line.number);
+      return conf_fail_system(list->setting->name);
+    }
   return !r;
 }
 
@@ -191,7 +197,8 @@ static int domain_match(void *data, char const *s, size_t len)
   domain_question *q = data;
   if (!conf_pattern_fold(&q->folded, s, len)) return 0;
   if (*q->folded.s == '.')
-    q->yes |= q->len >= q->folded.len && smtp_domain_below(q->domain, q->len, q->folded.s + 1, q->folded.len - 1);
+    q->yes |= q->len >= q->folded.len
+      && smtp_domain_below(q->domain, q->len, q->folded.s + 1, q->folded.len - 1);
   else q->named |= q->len == q->folded.len && !memcmp(q->domain, q->folded.s, q->len);
   q->yes |= q->named;
   return 1;
@@ -226,8 +233,8 @@ static int domain_ask(int conf, conf_list *kept, char const *name, domain_questi
   return list_done(list, kept, r);
 }
 
-static int domain_listed(int conf, conf_list *kept, char const *name, char const *domain, size_t len, int *yes,
-                         int *missing)
+static int domain_listed(int conf, conf_list *kept, char const *name, char const *domain,
+                         size_t len, int *yes, int *missing)
 {
   domain_question q = { .domain = domain, .len = len, .folded = STRALLOC_ZERO };
   int r = domain_ask(conf, kept, name, &q, missing);
@@ -241,7 +248,8 @@ int conf_relaydomain(int conf, conf_list *kept, char const *domain, size_t len, 
   return domain_listed(conf, kept, "relaydomains", domain, len, yes, &missing);
 }
 
-int conf_relaydomain_below(int conf, conf_list *kept, char const *domain, size_t len, int *yes, int *below)
+int conf_relaydomain_below(int conf, conf_list *kept, char const *domain, size_t len, int *yes,
+                           int *below)
 {
   domain_question q = { .domain = domain, .len = len, .folded = STRALLOC_ZERO };
   int missing, r = domain_ask(conf, kept, "relaydomains", &q, &missing);
@@ -274,8 +282,8 @@ static int client_match(void *data, char const *s, size_t len)
   return 1;
 }
 
-static int client_listed(int conf, conf_list *kept, char const *name, conf_address const *address, int *yes,
-                         int *missing)
+static int client_listed(int conf, conf_list *kept, char const *name, conf_address const *address,
+                         int *yes, int *missing)
 {
   client_question q = { .address = address };
   conf_list own = CONF_LIST_ZERO;
@@ -404,7 +412,8 @@ static int user_names(user_question *q)
     return conf_fail_where("flushusers", 0);
   }
   while (r && (user = fgetpwent(file)))
-    if (user->pw_uid == q->uid) r = stralloc_catb(&q->names, user->pw_name, strlen(user->pw_name) + 1);
+    if (user->pw_uid == q->uid)
+      r = stralloc_catb(&q->names, user->pw_name, strlen(user->pw_name) + 1);
   fclose(file);
   return r || conf_fail_system("flushusers");
 }

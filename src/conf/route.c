@@ -77,10 +77,12 @@ static int twice(conf_setting const *setting, conf_routes const *routes, entry c
 /* Is it for the same pattern as the one before it? */
 static int entry_again(conf_routes const *routes, entry const *e)
 {
-  return e > ENTRIES(routes) && !strcmp(routes->names.s + e->pattern, routes->names.s + e[-1].pattern);
+  return e > ENTRIES(routes)
+    && !strcmp(routes->names.s + e->pattern, routes->names.s + e[-1].pattern);
 }
 
-int conf_routes_twice(conf_setting const *setting, stralloc const *text, void (*tell)(void *data), void *data)
+int conf_routes_twice(conf_setting const *setting, stralloc const *text, void (*tell)(void *data),
+                      void *data)
 {
   conf_routes routes = CONF_ROUTES_ZERO;
   int good = entries_read(setting, text, &routes);
@@ -114,7 +116,8 @@ static int key_compare(void const *key, void const *e)
 }
 
 /* 1, 0 when there is none, -1 with conf_error(). */
-static int get_in_text(conf_routes const *routes, char const *key, size_t len, conf_route_line *found)
+static int get_in_text(conf_routes const *routes, char const *key, size_t len,
+                       conf_route_line *found)
 {
   question q = { routes, key, len };
   entry const *e = ENTRIES_COUNT(routes)
@@ -124,12 +127,14 @@ static int get_in_text(conf_routes const *routes, char const *key, size_t len, c
   if (!entry_again(routes, e) && e + 1 < end && entry_again(routes, e + 1)) e++;
   if (entry_again(routes, e)) return twice(routes->list.setting, routes, e) - 1;
   found->options = e->options;
-  if (!stralloc_copys(&found->site, routes->names.s + e->site)) return conf_fail_system("routes") - 1;
+  if (!stralloc_copys(&found->site, routes->names.s + e->site))
+    return conf_fail_system("routes") - 1;
   return 1;
 }
 
 /* The same of a compiled list. */
-static int get_in_cdb(conf_routes const *routes, char const *key, size_t len, conf_route_line *found)
+static int get_in_cdb(conf_routes const *routes, char const *key, size_t len,
+                      conf_route_line *found)
 {
   cdb_data data;
   int r = conf_list_get(&routes->list, key, len, &data);
@@ -145,7 +150,8 @@ static int get(conf_routes const *routes, char const *key, size_t len, conf_rout
 }
 
 /* The domain itself, then ".parent" for each parent, the longest first, then "*". */
-static int line_find(conf_routes const *routes, char const *domain, size_t len, conf_route_line *found)
+static int line_find(conf_routes const *routes, char const *domain, size_t len,
+                     conf_route_line *found)
 {
   char const *s = domain, *end = domain + len;
   int r = get(routes, s, len, found);
@@ -159,7 +165,8 @@ static int line_find(conf_routes const *routes, char const *domain, size_t len, 
 }
 
 /* What the line says, and what the settings say where it is silent. */
-static void options_complete(conf_routes const *routes, conf_route_options const *line, conf_route *route)
+static void options_complete(conf_routes const *routes, conf_route_options const *line,
+                             conf_route *route)
 {
   route->parked = line->parked;
   route->held = 0;
@@ -171,7 +178,8 @@ static void options_complete(conf_routes const *routes, conf_route_options const
   else route->delaywarning = line->parked ? 0 : routes->delaywarning;
 }
 
-static int route_listed(conf_routes const *routes, char const *domain, size_t len, conf_route *route)
+static int route_listed(conf_routes const *routes, char const *domain, size_t len,
+                        conf_route *route)
 {
   conf_route_line line = CONF_ROUTE_LINE_ZERO;
   int r = line_find(routes, domain, len, &line);

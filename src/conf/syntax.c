@@ -7,9 +7,9 @@
 
 #include "base/duration.h"
 #include "conf/conf.h"
+#include "conf/error.h"
 #include "conf/file.h"
 #include "conf/fold.h"
-#include "conf/error.h"
 #include "smtp/chars.h"
 #include "smtp/reply.h"
 
@@ -143,7 +143,8 @@ static int option_scan(conf_route_options *route, conf_word const *word)
   }
   if ((value = option_value(word, "delaywarning=", &len)))
   {
-    if (route->delaywarning != CONF_ROUTE_UNSAID) return conf_fail("said twice", word->s, word->len);
+    if (route->delaywarning != CONF_ROUTE_UNSAID)
+      return conf_fail("said twice", word->s, word->len);
     return duration_scan(value, len, &route->delaywarning)
       || conf_fail("not a time (such as 300s, 12h, 5d)", word->s, word->len);
   }

@@ -132,7 +132,8 @@ static int note(char const *id, void *data)
    * What is done with and still there was about to be removed: qmgr comes by when it looks at
    * notices.
    */
-  if ((message_any_untold(&r->message) || !message_owed(&r->message)) && queuedir_notice(r->queue, id) == -1)
+  if ((message_any_untold(&r->message) || !message_owed(&r->message))
+   && queuedir_notice(r->queue, id) == -1)
     strerr_diefusys(111, "make queue/notice/", id);
   return 1;
 }
@@ -160,7 +161,8 @@ static void list_merge(rebuild *r, list *l, int fd)
   int more;
   flush_reader_init(&reader, fd);
   while ((more = flush_reader_next(&reader, id)) == 1)
-    if (list_find(l, found, id) == found && message_waits(r, id, lists_name(&r->lists, l))) id_add(l, id);
+    if (list_find(l, found, id) == found && message_waits(r, id, lists_name(&r->lists, l)))
+      id_add(l, id);
   if (more == -1) strerr_warnwusys("read queue/flush/", lists_name(&r->lists, l));
   list_sort(l);
 }
@@ -215,7 +217,8 @@ static void install_all(rebuild *r)
 {
   size_t n = lists_len(&r->lists), i;
   for (i = 0; i < n; i++) list_install(r, lists_at(&r->lists, i));
-  if (flush_each(r->queue, "flush", install_stale, r) == -1) strerr_diefusys(111, "read queue/flush");
+  if (flush_each(r->queue, "flush", install_stale, r) == -1)
+    strerr_diefusys(111, "read queue/flush");
 }
 
 /* --- which boot the lists are of -------------------------------------------------------- */
@@ -384,7 +387,7 @@ static void look(int queue)
   rebuild_free(&r);
 }
 
-/* --- who stays --------------------------------------------------------------------------------- */
+/* --- who stays ---------------------------------------------------------------------------- */
 
 static uint64_t clock_s(void)
 {

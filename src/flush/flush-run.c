@@ -141,7 +141,8 @@ static void entry_add(watch const *w, request *wanted, char const *s, size_t len
 static void line_add(watch const *w, request *wanted, char *s, size_t len)
 {
   s[len] = 0;
-  if (id_ok(s, len) && (id_known(w, s, len) || !flush_count(w->queue, s))) id_add(w, wanted, s, len);
+  if (id_ok(s, len) && (id_known(w, s, len) || !flush_count(w->queue, s)))
+    id_add(w, wanted, s, len);
   else entry_add(w, wanted, s, len);
 }
 
@@ -180,7 +181,8 @@ static void names_ask(watch const *w, names const *set)
 {
   size_t n;
   for (n = 0; n < names_len(set); n++)
-    if (!flush_ask(w->queue, names_get(set, n))) strerr_diefusys(111, "make queue/asked/", names_get(set, n));
+    if (!flush_ask(w->queue, names_get(set, n)))
+      strerr_diefusys(111, "make queue/asked/", names_get(set, n));
 }
 
 /* --- output ------------------------------------------------------------------------------- */
@@ -312,7 +314,8 @@ static int waits(watch const *w)
 static enum ending watch_on(watch *w, uint64_t limit_s)
 {
   progress p = { .shown = isatty(2) };
-  uint64_t now = wallclock_steady_us(), end = limit_s ? now + limit_s * SECOND_US : UINT64_MAX, listened = now;
+  uint64_t now = wallclock_steady_us(), listened = now;
+  uint64_t end = limit_s ? now + limit_s * SECOND_US : UINT64_MAX;
   enum ending ending = ENDING_OVER;
   unsigned int quiet = 0;
   while (waits(w) && quiet < POLLS_OVER)
@@ -349,7 +352,7 @@ static int watch_report(watch *w, enum ending ending)
   return 111;
 }
 
-/* ----------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------------------------------ */
 
 static int listened(watch const *w, char const *dir)
 {

@@ -276,7 +276,8 @@ int flush_settle(int queue, char const *domain)
 /* Has the locked list only what was seen before, from which offset on is it new? */
 static off_t seen_size(flush_seen const *seen, struct stat const *st)
 {
-  if (!seen || seen->dev != st->st_dev || seen->ino != st->st_ino || seen->size > st->st_size) return 0;
+  if (!seen || seen->dev != st->st_dev || seen->ino != st->st_ino || seen->size > st->st_size)
+    return 0;
   return seen->size;
 }
 
@@ -413,7 +414,8 @@ static int listed(int queue, char const *directory, char const *domain)
 /* A claim that is given back meanwhile is a list then: that is looked for last. */
 int flush_listed(int queue, char const *domain)
 {
-  return listed(queue, "flush", domain) || listed(queue, "claim", domain) || listed(queue, "flush", domain);
+  return listed(queue, "flush", domain) || listed(queue, "claim", domain)
+    || listed(queue, "flush", domain);
 }
 
 /* fd -1: is there still no list of this name? */
@@ -421,7 +423,8 @@ static int still(int queue, char const *path, int fd)
 {
   struct stat st;
   if (fd != -1) return fstat(fd, &st) == 0 && names(queue, path, &st);
-  return fstatat(queue, path, &st, AT_SYMLINK_NOFOLLOW) == -1 ? errno == ENOENT : !S_ISREG(st.st_mode);
+  if (fstatat(queue, path, &st, AT_SYMLINK_NOFOLLOW) == -1) return errno == ENOENT;
+  return !S_ISREG(st.st_mode);
 }
 
 /* 1; 0 when there is one that cannot be opened.  *fd is -1 where there is none. */
@@ -537,7 +540,8 @@ static int asked_file(int queue, char const *path)
     fd = openat(queue, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0660);
     if (fd != -1) { close(fd); return 1; }
     if (errno != EEXIST) return 0;
-    if (fstatat(queue, path, &st, AT_SYMLINK_NOFOLLOW) == 0) return S_ISDIR(st.st_mode) ? (errno = EISDIR, 0) : 1;
+    if (fstatat(queue, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+      return S_ISDIR(st.st_mode) ? (errno = EISDIR, 0) : 1;
     if (errno != ENOENT) return 0;
   }
   return errno = EBUSY, 0;
@@ -648,11 +652,12 @@ int flush_walker_open(flush_walker *walker, int queue, char const *directory)
 }
 
 int flush_walker_next(flush_walker *walker, int (*fn)(char const *name, void *data),
-                      void (*stray)(char const *name, void *data), void (*wrong)(char const *name, void *data),
-                      void *data)
+                      void (*stray)(char const *name, void *data),
+                      void (*wrong)(char const *name, void *data), void *data)
 {
   walk const w = {
-    .ok = walker->requests ? flush_asked_ok : domain_ok, .fn = fn, .stray = stray, .wrong = wrong, .data = data,
+    .ok = walker->requests ? flush_asked_ok : domain_ok, .fn = fn, .stray = stray, .wrong = wrong,
+    .data = data,
     .requests = walker->requests
   };
   struct dirent const *entry = entry_next(walker->dir);
@@ -699,7 +704,8 @@ int flush_walk(int queue, char const *directory, int (*fn)(char const *name, voi
   return r;
 }
 
-int flush_each(int queue, char const *directory, int (*fn)(char const *name, void *data), void *data)
+int flush_each(int queue, char const *directory, int (*fn)(char const *name, void *data),
+               void *data)
 {
   return flush_walk(queue, directory, fn, 0, data);
 }

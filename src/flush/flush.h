@@ -81,7 +81,8 @@ extern int flush_look(int queue, char const *domain, flush_seen *seen);
  * whatever it holds beyond what was seen of it (NULL: nothing was).  One caller at a time.
  * 0, or -1 with errno; then the list is what it was.
  */
-extern int flush_replace(int queue, char const *domain, char const *ids, size_t n, flush_seen const *seen);
+extern int flush_replace(int queue, char const *domain, char const *ids, size_t n,
+                         flush_seen const *seen);
 
 /*
  * Remove flush/DOMAIN unless it holds more than was seen.  0 (also when it stays), or -1 with
@@ -161,7 +162,8 @@ extern int flush_asked(int queue, char const *name);
  * over, and so is what is no regular file.
  * fn returns 1 to go on, 0 to stop.  Returns 1, 0 when stopped, -1 with errno.
  */
-extern int flush_each(int queue, char const *directory, int (*fn)(char const *name, void *data), void *data);
+extern int flush_each(int queue, char const *directory, int (*fn)(char const *name, void *data),
+                      void *data);
 /*
  * The same for every domain that mail waits for, whatever qmgr does with its list meanwhile; some
  * may come more than once.
@@ -189,8 +191,8 @@ typedef struct flush_walker
 extern int flush_walker_open(flush_walker *walker, int queue, char const *directory);
 /* One name of the directory.  1; 0 at the end, or -1 with errno: then it is closed. */
 extern int flush_walker_next(flush_walker *walker, int (*fn)(char const *name, void *data),
-                             void (*stray)(char const *name, void *data), void (*wrong)(char const *name, void *data),
-                             void *data);
+                             void (*stray)(char const *name, void *data),
+                             void (*wrong)(char const *name, void *data), void *data);
 extern int flush_reserve_settle(int queue);
 extern int flush_reserve_each(int queue, int (*fn)(char const *name, void *data), void *data);
 

@@ -88,7 +88,8 @@ static int plain(char const *s, char first)
 int trigger_line_ok(char const *word, char const *argument)
 {
   size_t len = strlen(word), arglen = strlen(argument);
-  return len && plain(word, '!') && plain(argument, ' ') && len + (arglen ? 1 + arglen : 0) < TRIGGER_LINE_MAX;
+  return len && plain(word, '!') && plain(argument, ' ')
+    && len + (arglen ? 1 + arglen : 0) < TRIGGER_LINE_MAX;
 }
 
 static size_t line_format(char out[TRIGGER_LINE_MAX], char const *word, char const *argument)

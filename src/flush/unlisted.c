@@ -8,7 +8,8 @@
 #include "base/close.h"
 #include "flush/flush.h"
 
-int unlisted_owes(int queue, char const *id, char const *domain, message *m, enum queue_place *place)
+int unlisted_owes(int queue, char const *id, char const *domain, message *m,
+                  enum queue_place *place)
 {
   int fd = queuedir_open_message(queue, id, O_RDONLY, place), read;
   if (fd == -1) return 0;
@@ -95,7 +96,8 @@ static void missing_keep(comparison *x)
  */
 int unlisted_keep(list *l, int queue, char const *domain, message *m)
 {
-  comparison x = { .queue = queue, .domain = domain, .message = m, .list = l, .found = STRALLOC_ZERO };
+  comparison x =
+    { .queue = queue, .domain = domain, .message = m, .list = l, .found = STRALLOC_ZERO };
   int looks = 2, read = 1;
   list_sort(l);
   x.count = list_len(l);

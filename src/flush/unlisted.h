@@ -14,7 +14,8 @@
  *   *place  where it was found
  *   m       its memory is used
  */
-extern int unlisted_owes(int queue, char const *id, char const *domain, message *m, enum queue_place *place);
+extern int unlisted_owes(int queue, char const *id, char const *domain, message *m,
+                         enum queue_place *place);
 
 /*
  * Of the ids in l, messages that were in cur/ and owed the domain something at some moment before,

@@ -20,7 +20,8 @@ static int covers(names const *domains, char const *domain)
   for (n = 0; n < names_len(domains); n++)
   {
     char const *name = names_get(domains, n);
-    if (*name == '@' ? smtp_domain_below(domain, len, name + 1, strlen(name + 1)) : !strcmp(domain, name)) return 1;
+    if (*name == '@' && smtp_domain_below(domain, len, name + 1, strlen(name + 1))) return 1;
+    if (*name != '@' && !strcmp(domain, name)) return 1;
   }
   return 0;
 }
@@ -350,7 +351,8 @@ int watch_site(watch *w, char const *domain)
   *w->site.line = 0;
   w->where = domain;
   if (!routes_read(w) || !conf_routes_find(&w->routes, domain, strlen(domain), &w->route)) return 0;
-  return sitefile_read(w->queue, w->route.site.s, &w->site) || errno == ENOENT || flush_obstructed(errno);
+  return sitefile_read(w->queue, w->route.site.s, &w->site) || errno == ENOENT
+    || flush_obstructed(errno);
 }
 
 static int journal_why(watch const *w, message_recipient const *rcpt, stralloc *line)
@@ -370,12 +372,14 @@ static int recipient_why(watch *w, message_recipient const *rcpt, stralloc *line
   if (!watch_site(w, message_string(&w->message, rcpt->domain))) *w->site.line = 0;
   if (rcpt->attempts && w->site.state != SITEFILE_DOWN) return journal_why(w, rcpt, line);
   if (!*w->site.line) return stralloc_cats(line, "not tried yet");
-  return stralloc_cats(line, "site ") && stralloc_cats(line, w->route.site.s) && stralloc_cats(line, " ")
+  return stralloc_cats(line, "site ") && stralloc_cats(line, w->route.site.s)
+    && stralloc_cats(line, " ")
     && stralloc_cats(line, w->site.line);
 }
 
 /* The recipients that wait, or failed; *first is one of them, NULL when there is none. */
-static int recipients_why(watch const *w, watched const *m, stralloc *line, message_recipient const **first)
+static int recipients_why(watch const *w, watched const *m, stralloc *line,
+                          message_recipient const **first)
 {
   size_t n;
   *first = 0;
@@ -405,7 +409,8 @@ static int gone_why(watch *w, watched const *m, stralloc *line)
 {
   if (is_corrupt(w, m->id)) return stralloc_cats(line, ": not a whole message");
   if (state_of(w, m->whole) == WATCH_FAILED) return message_why(w, m, 0, line);
-  return stralloc_cats(line, message_owed(&w->message) ? ": removed by an operator" : ": delivered meanwhile");
+  if (message_owed(&w->message)) return stralloc_cats(line, ": removed by an operator");
+  return stralloc_cats(line, ": delivered meanwhile");
 }
 
 int watch_why(watch *w, watched const *m, stralloc *line)
@@ -420,8 +425,13 @@ int watch_why(watch *w, watched const *m, stralloc *line)
     close(fd);
     ok = message_why(w, m, place == QUEUE_HOLD, line);
   }
-  else if (errno == ENOENT && m->fd != -1 && message_read(&w->message, m->fd)) ok = gone_why(w, m, line);
-  else if (errno == ENOENT) ok = stralloc_cats(line, is_corrupt(w, m->id) ? ": not a whole message" : ": delivered meanwhile");
+  else if (errno == ENOENT && m->fd != -1 && message_read(&w->message, m->fd))
+    ok = gone_why(w, m, line);
+  else if (errno == ENOENT)
+  {
+    char const *why = is_corrupt(w, m->id) ? ": not a whole message" : ": delivered meanwhile";
+    ok = stralloc_cats(line, why);
+  }
   else ok = stralloc_cats(line, ": ") && stralloc_cats(line, strerror(errno));
   if (ok) smtp_text_clean(line->s, line->len);
   return ok;

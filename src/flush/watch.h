@@ -41,7 +41,7 @@ typedef struct watched
   unsigned char whole;   /* asked for by its id, not for a domain */
   unsigned char busy;    /* in somebody's hands */
   unsigned char state;
-  int fd;                /* its file, whose journal tells how it ended; -1: too many are open, or it is done with */
+  int fd;                /* of its file; -1: too many files are open, or its end is known */
 } watched;
 
 typedef struct watch
@@ -54,8 +54,8 @@ typedef struct watch
   uint64_t since_us;     /* attempts from here on count; UINT64_MAX before it was asked for */
   size_t count[WATCH_STATES];
   size_t next;           /* where the next look goes on */
-  size_t files;          /* messages kept open, */
-  size_t files_max;      /* and how many may be; of others that are gone it is taken that they were sent */
+  size_t files;          /* messages kept open, for their journals tell how they ended */
+  size_t files_max;      /* that may be open; others that are gone are taken to have been sent */
   size_t carried;        /* so many of the names asked for are carried out */
   message message;       /* the one looked at last */
   conf_routes routes;
@@ -66,8 +66,8 @@ typedef struct watch
 } watch;
 #define WATCH_ZERO \
 { \
-  .queue = -1, .conf = -1, .since_us = UINT64_MAX, .message = MESSAGE_ZERO, .routes = CONF_ROUTES_ZERO, \
-  .route = CONF_ROUTE_ZERO \
+  .queue = -1, .conf = -1, .since_us = UINT64_MAX, .message = MESSAGE_ZERO, \
+  .routes = CONF_ROUTES_ZERO, .route = CONF_ROUTE_ZERO \
 }
 #define watch_len(watch) genalloc_len(watched, &(watch)->messages)
 #define watch_at(watch, n) (genalloc_s(watched, &(watch)->messages) + (n))

@@ -108,7 +108,8 @@ static int clean_ok(char const *s, size_t len)
 /* A field that has no quotes to hide a space in. */
 static int word_ok(job_field const *field)
 {
-  return field->len && *field->s != '<' && !memchr(field->s, ' ', field->len) && clean_ok(field->s, field->len);
+  return field->len && *field->s != '<' && !memchr(field->s, ' ', field->len)
+    && clean_ok(field->s, field->len);
 }
 
 /* An id may become part of a file name: letters and digits, nothing else. */
@@ -148,9 +149,14 @@ int job_rcpt_scan(char const *s, size_t len, job_rcpt *rcpt)
 }
 
 static char const *const statuses[] =
-  { [JOB_SENT] = "sent", [JOB_DEFERRED] = "deferred", [JOB_FAILED] = "failed", [JOB_RELAYED] = "relayed" };
+{
+  [JOB_SENT] = "sent", [JOB_DEFERRED] = "deferred", [JOB_FAILED] = "failed",
+  [JOB_RELAYED] = "relayed"
+};
 static char const *const events[] =
-  { [JOB_EVENT_FAILED] = "failed", [JOB_EVENT_DELAYED] = "delayed", [JOB_EVENT_RELAYED] = "relayed" };
+{
+  [JOB_EVENT_FAILED] = "failed", [JOB_EVENT_DELAYED] = "delayed", [JOB_EVENT_RELAYED] = "relayed"
+};
 #define COUNT(words) (sizeof (words) / sizeof *(words))
 
 static int begins(char const *text, char const *words)

@@ -48,8 +48,8 @@
  *   vain ID STATUS TEXT              the same, and the connection settled nothing; ID of the
  *                                    message whose turn it was, or "-"
  *   without EXTENSION                the site offers the extension, and does not know it
- *   down STATUS TEXT                 the site cannot be talked to: look-up, connect, greeting, EHLO.
- *                                    Jobs that are not done go back.  The agent ends.
+ *   down STATUS TEXT                 the site cannot be talked to: look-up, connect, greeting or
+ *                                    EHLO failed.  Jobs that are not done go back.  The agent ends.
  *   rcpt ID N RESULT                 see job_result; the message's journal has it already
  *   done ID                          the message is done, and its descriptor is closed
  *   cut ID N                         the same, and the connection ended in the middle of the
@@ -152,7 +152,7 @@ extern size_t job_rcpt_format(char *out, size_t max, job_rcpt const *rcpt);
 enum job_status
 {
   JOB_SENT, JOB_DEFERRED, JOB_FAILED,
-  JOB_RELAYED  /* sent to a host without DSN; NOTIFY=SUCCESS was asked for (RFC 3461 section 5.2.3) */
+  JOB_RELAYED  /* sent to a host without DSN, and NOTIFY=SUCCESS asked for (RFC 3461, 5.2.3) */
 };
 
 /* Is nothing owed to the recipient any more? */

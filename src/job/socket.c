@@ -15,7 +15,8 @@ typedef union descriptors
 
 ssize_t job_send(int socket, char const *s, size_t len, int const *fds, size_t n)
 {
-  struct iovec vector = { .iov_base = (char *)s, .iov_len = len }; /* sendmsg() does not write there */
+  /* sendmsg() does not write to s */
+  struct iovec vector = { .iov_base = (char *)s, .iov_len = len };
   struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
   descriptors control;
   if (n)

@@ -29,7 +29,8 @@ static int blank(char c)
 /* One octet.  1; 0 at the end; -1 with errno. */
 static ssize_t octet_read(char *c)
 {
-  if (buffer_isempty(buffer_0) && !buffer_flush(buffer_1)) strerr_diefusys(111, "write to standard output");
+  if (buffer_isempty(buffer_0) && !buffer_flush(buffer_1))
+    strerr_diefusys(111, "write to standard output");
   return buffer_get(buffer_0, c, 1);
 }
 

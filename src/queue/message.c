@@ -98,7 +98,8 @@ static int path_put(stralloc *out, char const *address, size_t len)
 {
   size_t const begin = out->len;
   job_field field, inside;
-  if (!stralloc_catb(out, "<", 1) || !stralloc_catb(out, address, len) || !stralloc_catb(out, ">", 1)) return 0;
+  if (!stralloc_catb(out, "<", 1) || !stralloc_catb(out, address, len)
+    || !stralloc_catb(out, ">", 1)) return 0;
   field.s = out->s + begin;
   field.len = out->len - begin;
   if (job_field_path(&field, &inside)) return 1;
@@ -112,7 +113,8 @@ static int arrival_put(stralloc *out, uint64_t us)
   number_put(text, 10, us / SECOND_US);
   text[10] = '.';
   number_put(text + 11, 6, us % SECOND_US);
-  return stralloc_cats(out, "arrival ") && stralloc_catb(out, text, sizeof text) && stralloc_catb(out, "\n", 1);
+  return stralloc_cats(out, "arrival ") && stralloc_catb(out, text, sizeof text)
+    && stralloc_catb(out, "\n", 1);
 }
 
 /* More than anybody can have taken by chance: then something is wrong with the directory. */
@@ -146,13 +148,14 @@ static int file_create(message_writer *w)
 }
 
 /* The envelope begins behind room for the head. */
-static int envelope_begin(message_writer *w, char const *sender, size_t senderlen, char const *parameters,
-                          char const *client)
+static int envelope_begin(message_writer *w, char const *sender, size_t senderlen,
+                          char const *parameters, char const *client)
 {
   stralloc *e = &w->envelope;
   if (!stralloc_ready(e, MESSAGE_HEAD_LEN)) return 0;
   e->len = MESSAGE_HEAD_LEN;
-  return stralloc_cats(e, "from ") && path_put(e, sender, senderlen) && parameters_put(e, parameters)
+  return stralloc_cats(e, "from ") && path_put(e, sender, senderlen)
+    && parameters_put(e, parameters)
       && arrival_put(e, w->arrival_us)
       && stralloc_cats(e, "client ") && stralloc_cats(e, client) && stralloc_catb(e, "\n", 1);
 }
@@ -160,7 +163,8 @@ static int envelope_begin(message_writer *w, char const *sender, size_t senderle
 int message_begin(message_writer *writer, int queue, char const *sender, size_t senderlen,
                   char const *parameters, char const *client)
 {
-  if (!clean_ok(sender, senderlen) || !clean_ok(parameters, strlen(parameters)) || !clean_ok(client, strlen(client)))
+  if (!clean_ok(sender, senderlen) || !clean_ok(parameters, strlen(parameters))
+   || !clean_ok(client, strlen(client)))
     return 0;
   writer->queue = queue;
   writer->content_len = 0;
@@ -306,7 +310,8 @@ static void writer_discard(message_writer *w, enum queue_place place)
 
 int message_commit(message_writer *writer, int fsyncdir)
 {
-  if (!writer_finish(writer) || queuedir_move(writer->queue, writer->id, QUEUE_TMP, QUEUE_NEW) == -1)
+  if (!writer_finish(writer)
+   || queuedir_move(writer->queue, writer->id, QUEUE_TMP, QUEUE_NEW) == -1)
   {
     writer_discard(writer, QUEUE_TMP);
     return 0;
@@ -382,7 +387,8 @@ static int from_get(message *m, cursor *c)
 {
   char const *s;
   size_t len;
-  return line_next(c, &s, &len) && word_skip(&s, &len, "from") && path_get(c, s, len, &m->sender, &m->parameters);
+  return line_next(c, &s, &len) && word_skip(&s, &len, "from")
+    && path_get(c, s, len, &m->sender, &m->parameters);
 }
 
 /* "arrival SECONDS.MICROSECONDS" */
@@ -520,7 +526,7 @@ static int journal_line(message *m, char const *s, size_t len)
 typedef struct journal
 {
   size_t len;
-  size_t overlong; /* octets that the line in the buffer has lost of its beginning: then it will not count */
+  size_t overlong; /* octets that the line in buffer lost of its beginning; 0: the line counts */
   char buffer[JOURNAL_BUFFER_LEN];
 } journal;
 
@@ -727,7 +733,8 @@ int message_journal_notices(int fd, char const *lines, size_t len)
 /* Octets from start on, len 0: all of them. */
 static int lock(int fd, short type, uint64_t start, int len)
 {
-  struct flock area = { .l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)start, .l_len = len };
+  struct flock area =
+    { .l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)start, .l_len = len };
   if (start > INT64_MAX)
   {
     errno = EINVAL;

@@ -55,7 +55,7 @@ typedef struct message_writer
   uint64_t arrival_us;
   uint32_t salt;          /* of its ids: the process's id, once that was asked for */
   unsigned int rcpts;
-  stralloc envelope;      /* room for the head, and the envelope; grows until the first octet of content */
+  stralloc envelope;      /* head and envelope; grows until the first octet of content */
   int started;            /* the envelope is written, the head's numbers are not */
   uint64_t content_len;
   unsigned int flags;     /* job_flag; the caller or-s in what it learns before the end */
@@ -80,8 +80,8 @@ extern int message_begin(message_writer *writer, int queue, char const *sender, 
  * Returns 1, or 0 with errno: ENOMEM, EMSGSIZE (more than MESSAGE_RCPTS_MAX, MESSAGE_ENVELOPE_MAX),
  * EINVAL (a control character, no address, no domain).  What was there before is still good.
  */
-extern int message_rcpt(message_writer *writer, char const *domain, char const *address, size_t addresslen,
-                        char const *parameters);
+extern int message_rcpt(message_writer *writer, char const *domain, char const *address,
+                        size_t addresslen, char const *parameters);
 
 /* Add content octets.  1, or 0 with errno (ENOSPC, EIO...); then only message_abort() is left. */
 extern int message_put(message_writer *writer, char const *s, size_t len);
@@ -105,7 +105,7 @@ typedef struct message_recipient
   size_t parameters;
   /* from the journal; the last line about the recipient rules */
   int settled;         /* sent, relayed or failed: nothing is owed any more */
-  unsigned int told;   /* what the sender was told of, or is not to be told: 1 << enum job_event, or-ed */
+  unsigned int told;   /* events the sender was or is not to be told of: 1 << job_event, or-ed */
   enum job_status status; /* of the last attempt, when attempts > 0 */
   unsigned int attempts;
   uint64_t last_us;    /* when the last attempt ended */
@@ -125,7 +125,7 @@ typedef struct message
   uint64_t arrival_us;
   int torn;               /* the journal ends in the middle of a line */
   uint64_t size;          /* of the file, all of the journal that was read included */
-  stralloc text;          /* every string of the envelope and journal; private but for the offsets */
+  stralloc text;          /* strings of envelope and journal; private but for the offsets */
   size_t sender;
   size_t parameters;
   size_t client;

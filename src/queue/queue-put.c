@@ -125,8 +125,8 @@ static void room_look(put *p)
   if (!queue_room(p->queue, p->minfree, p->minfree_said, p->unlooked))
   {
     message_abort(&p->writer);
-    strerr_dief(111,
-                "message refused for now: too little is free on the disk of the queue (conf/minfree)");
+    strerr_dief(111, "message refused for now: "
+                "too little is free on the disk of the queue (conf/minfree)");
   }
   p->unlooked = 0;
 }

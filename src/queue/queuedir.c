@@ -111,7 +111,8 @@ static int open_look(int queue, char const *id, int flags, enum queue_place plac
 {
   struct stat st;
   int fd = queuedir_open_in(queue, id, flags, place);
-  if (place != QUEUE_NEW || (fd == -1 && errno == ENOENT) || !queuedir_taken(queue, id, &st)) return fd;
+  if (place != QUEUE_NEW || (fd == -1 && errno == ENOENT) || !queuedir_taken(queue, id, &st))
+    return fd;
   if (fd != -1) close(fd);
   errno = ENOENT;
   return -1;
@@ -365,7 +366,8 @@ static int walk_cur(int queue, queuedir_fn *fn, void *data)
 
 int queuedir_walk(int queue, enum queue_place place, queuedir_fn *fn, void *data)
 {
-  return place == QUEUE_CUR ? walk_cur(queue, fn, data) : walk_unsorted(queue, place_names[place], fn, data);
+  if (place == QUEUE_CUR) return walk_cur(queue, fn, data);
+  return walk_unsorted(queue, place_names[place], fn, data);
 }
 
 /* Who needs no directory. */
@@ -382,7 +384,8 @@ static int walk_each(int dir, char const *id, void *data)
   return (*e->fn)(id, e->data);
 }
 
-int queuedir_each(int queue, enum queue_place place, int (*fn)(char const *id, void *data), void *data)
+int queuedir_each(int queue, enum queue_place place, int (*fn)(char const *id, void *data),
+                  void *data)
 {
   each e = { .fn = fn, .data = data };
   return queuedir_walk(queue, place, &walk_each, &e);

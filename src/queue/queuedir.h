@@ -76,7 +76,8 @@ extern int queuedir_move(int queue, char const *id, enum queue_place from, enum 
  *   aside  its name there, a string
  * 0, or -1 with errno.
  */
-extern int queuedir_put_aside(int queue, char const *id, enum queue_place from, char aside[ID_LEN + 1]);
+extern int queuedir_put_aside(int queue, char const *id, enum queue_place from,
+                              char aside[ID_LEN + 1]);
 
 /*
  * Unlink a message; takes an empty slice of cur/ away when it is in the past.  0, or -1 with errno.
@@ -96,7 +97,8 @@ extern int queuedir_unnotice(int queue, char const *id);
  * Returns 1, 0 when fn stopped, -1 with errno.  Memory does not grow with the queue
  * (one slice's ids at the most).
  */
-extern int queuedir_each(int queue, enum queue_place place, int (*fn)(char const *id, void *data), void *data);
+extern int queuedir_each(int queue, enum queue_place place, int (*fn)(char const *id, void *data),
+                         void *data);
 
 /*
  * The same, for who reads what there is: fn is given the directory that the id was found in as

@@ -17,8 +17,9 @@
 
 /*
  * May so many octets be written?
- *   minfree, said  as conf_minfree() has them.  A default is raised to a hundredth of the file system
- *                  where that is more, and lowered to a tenth, so that there is mail on a small one
+ *   minfree, said  as conf_minfree() has them.  A default is raised to a hundredth of the file
+ *                  system where that is more, and lowered to a tenth where that is less, so that
+ *                  there is mail on a small one
  * The same goes for files: a hundredth of those there may be is left free, unless minfree is 0.
  * A file system that does not tell how large it is (it says 0), or that cannot be asked, is taken
  * to have room.  Returns 1, or 0 with errno ENOSPC.

@@ -256,7 +256,7 @@ static void helo_find(talk const *t, char *out, size_t max)
   socklen_t size = sizeof self;
   char address[NI_MAXHOST];
   if (gethostname(out, max) == 0 && memchr(out, 0, max) && strchr(out, '.')
-     && smtp_domain_ok(out, strlen(out))) return;
+   && smtp_domain_ok(out, strlen(out))) return;
   if (getsockname(t->wire.in_fd, (struct sockaddr *)&self, &size) == -1
       || getnameinfo((struct sockaddr *)&self, size, address, sizeof address, 0, 0, NI_NUMERICHOST))
     text_join(address, sizeof address, "127.0.0.1");

@@ -44,7 +44,8 @@ static char const *const methods[] =
 static int method(char const *s, size_t len)
 {
   size_t i;
-  for (i = 0; i < sizeof methods / sizeof *methods; i++) if (smtp_word_is(s, len, methods[i])) return 1;
+  for (i = 0; i < sizeof methods / sizeof *methods; i++)
+    if (smtp_word_is(s, len, methods[i])) return 1;
   return 0;
 }
 
@@ -131,7 +132,8 @@ enum smtp_argument_verdict smtp_argument_scan(smtp_argument *argument, smtp_comm
   mailbox_put(argument->text, &path);
   argument->parameters = s + n;
   argument->parameterslen = len - n;
-  return smtp_mailbox_scan(argument->text, strlen(argument->text), flags & ~SMTP_PATH_LENIENT, &argument->path)
+  return smtp_mailbox_scan(argument->text, strlen(argument->text), flags & ~SMTP_PATH_LENIENT,
+                           &argument->path)
     ? SMTP_ARGUMENT_GOOD : SMTP_ARGUMENT_PATH;
 }
 
@@ -289,7 +291,8 @@ int smtp_orcpt_ok(char const *s, size_t len)
 
 static int notify_word_ok(char const *s, size_t len)
 {
-  return smtp_word_is(s, len, "SUCCESS") || smtp_word_is(s, len, "FAILURE") || smtp_word_is(s, len, "DELAY");
+  return smtp_word_is(s, len, "SUCCESS") || smtp_word_is(s, len, "FAILURE")
+    || smtp_word_is(s, len, "DELAY");
 }
 
 int smtp_notify_ok(char const *s, size_t len)

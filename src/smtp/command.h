@@ -57,8 +57,8 @@ enum smtp_argument_verdict
  * Spaces behind the colon are in use, though not of the grammar.
  *   flags  enum smtp_path_flag
  */
-extern enum smtp_argument_verdict smtp_argument_scan(smtp_argument *argument, smtp_command const *command,
-                                                     int flags);
+extern enum smtp_argument_verdict smtp_argument_scan(smtp_argument *argument,
+                                                     smtp_command const *command, int flags);
 
 /* The argument of BDAT (RFC 3030 section 2): the octets of a chunk, and whether it is the last. */
 typedef struct smtp_chunk

@@ -41,7 +41,8 @@ enum { START = 0, LINE, CR, DOT, DOTCR };
 enum { FIELD_LINE = 0, FIELD_FOLD, FIELD_NAME, FIELD_ID, FIELD_OTHER, FIELD_BLANK, FIELD_BODY };
 
 enum { NAME_RECEIVED, NAME_MESSAGE_ID, NAMES };
-static char const *const names[] = { [NAME_RECEIVED] = "received:", [NAME_MESSAGE_ID] = "message-id:" };
+static char const *const names[] =
+  { [NAME_RECEIVED] = "received:", [NAME_MESSAGE_ID] = "message-id:" };
 
 static int white(char c)
 {
@@ -68,7 +69,8 @@ static void id_add(smtp_content *content, char const *s, size_t len)
 {
   size_t i;
   for (i = 0; i < len && content->idlen < SMTP_CONTENT_ID_MAX; i++)
-    if (s[i] != '\r' && s[i] != '\n' && (content->idlen || !white(s[i]))) content->id[content->idlen++] = s[i];
+    if (s[i] != '\r' && s[i] != '\n' && (content->idlen || !white(s[i])))
+      content->id[content->idlen++] = s[i];
   content->id[content->idlen] = 0;
 }
 

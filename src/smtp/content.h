@@ -12,8 +12,8 @@ enum smtp_content_flag
   SMTP_CONTENT_DOT = 2,      /* a line that begins with a dot: must be stuffed for DATA */
   SMTP_CONTENT_BARE = 4,     /* a CR or an LF that is not part of a CRLF (RFC 5321 section 2.3.8) */
   SMTP_CONTENT_UNENDED = 8,  /* the last line has no CRLF (possible with BDAT only) */
-  SMTP_CONTENT_HEADER = 16,  /* an octet over 127 in a header: the message's, or one of its parts' */
-  SMTP_CONTENT_NUL = 32      /* a NUL, which only BINARYMIME may hold (RFC 6152 section 3, RFC 5321 section 4.5.2) */
+  SMTP_CONTENT_HEADER = 16,  /* an octet over 127 in the message's header, or in a part's */
+  SMTP_CONTENT_NUL = 32      /* a NUL: only for BINARYMIME (RFC 6152, 3; RFC 5321, 4.5.2) */
 };
 
 /*
@@ -34,7 +34,7 @@ enum smtp_content_flag
  */
 typedef struct smtp_content
 {
-  unsigned int flags;    /* enum smtp_content_flag, right after every call: as if no octet followed */
+  unsigned int flags;    /* smtp_content_flag, or-ed, as if no octet followed */
   unsigned int hops;
   char id[SMTP_CONTENT_ID_MAX + 1]; /* a string */
   size_t idlen;

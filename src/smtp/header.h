@@ -30,10 +30,10 @@ extern size_t smtp_field_scan(char const *s, size_t len, smtp_field *field);
 /* An address out of a list. */
 typedef struct smtp_address
 {
-  char s[SMTP_PATH_MAX];  /* "local@domain", or "local" alone, quoted where it must be; a string; "" for <> */
+  char s[SMTP_PATH_MAX];  /* "local@domain" or "local", quoted where it must be, or ""; a string */
   size_t len;
   int qualified;          /* it has a domain, or is <> */
-  size_t end;             /* where in the list its local part ended: where a missing domain belongs */
+  size_t end;             /* of its local part, in the list: where a missing domain belongs */
 } smtp_address;
 
 /* A list being read; all zero but for s and len. */

@@ -119,15 +119,18 @@ static void multipart_read(smtp_parts *p, words *w, int digest)
 static void type_read(smtp_parts *p, words *w)
 {
   word type, slash, subtype;
-  if (!word_next(w, &type) || !word_next(w, &slash) || !word_is(&slash, "/") || !word_next(w, &subtype)) return;
+  if (!word_next(w, &type) || !word_next(w, &slash) || !word_is(&slash, "/")
+    || !word_next(w, &subtype)) return;
   if (word_is(&type, "MULTIPART")) multipart_read(p, w, word_is(&subtype, "DIGEST"));
-  p->message = word_is(&type, "MESSAGE") && (word_is(&subtype, "RFC822") || word_is(&subtype, "GLOBAL"));
+  p->message = word_is(&type, "MESSAGE")
+    && (word_is(&subtype, "RFC822") || word_is(&subtype, "GLOBAL"));
 }
 
 static void encoding_read(smtp_parts *p, words *w)
 {
   word encoding;
-  p->encoded = word_next(w, &encoding) && (word_is(&encoding, "BASE64") || word_is(&encoding, "QUOTED-PRINTABLE"));
+  p->encoded = word_next(w, &encoding)
+    && (word_is(&encoding, "BASE64") || word_is(&encoding, "QUOTED-PRINTABLE"));
 }
 
 static int field_kept(smtp_parts const *p, smtp_field *field)
@@ -168,7 +171,8 @@ static int boundary_is(smtp_parts const *p, smtp_parts_boundary const *b, int *l
 {
   size_t const len = trimmed(p->kept, p->len);
   *last = len == b->len + 4;
-  return (len == b->len + 2 || *last) && !memcmp(p->kept, "--", 2) && !memcmp(p->kept + 2, b->s, b->len)
+  return (len == b->len + 2 || *last) && !memcmp(p->kept, "--", 2)
+    && !memcmp(p->kept + 2, b->s, b->len)
     && (!*last || !memcmp(p->kept + 2 + b->len, "--", 2));
 }
 

@@ -22,7 +22,7 @@ typedef struct smtp_path
   size_t locallen;
   char const *domain;  /* as sent; a domain name or an address literal with its brackets */
   size_t domainlen;    /* 0: none, as in <> and <postmaster> */
-  int loose;           /* the local part is valid once quotes are put around it (SMTP_PATH_LENIENT) */
+  int loose;           /* SMTP_PATH_LENIENT: the local part is valid once it is quoted */
 } smtp_path;
 
 /*

@@ -7,7 +7,8 @@
 
 int smtp_reply_scan(char const *line, size_t len, smtp_reply_line *reply)
 {
-  if (len < 3 || line[0] < '2' || line[0] > '5' || !smtp_digit(line[1]) || !smtp_digit(line[2])) return 0;
+  if (len < 3 || line[0] < '2' || line[0] > '5' || !smtp_digit(line[1]) || !smtp_digit(line[2]))
+    return 0;
   if (len > 3 && line[3] != ' ' && line[3] != '-') return 0;
   reply->code = (unsigned int)((line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0'));
   reply->last = len == 3 || line[3] == ' ';

@@ -46,8 +46,9 @@ enum smtp_extension
  */
 extern unsigned int smtp_extension_scan(char const *text, size_t len, unsigned long long *size);
 
-/* Those that mail goes without where it must. */
-#define SMTP_EXT_DISPENSABLE (SMTP_EXT_PIPELINING | SMTP_EXT_SIZE | SMTP_EXT_8BITMIME | SMTP_EXT_SMTPUTF8 \
+/* Extensions that mail can be sent without. */
+#define SMTP_EXT_DISPENSABLE \
+  (SMTP_EXT_PIPELINING | SMTP_EXT_SIZE | SMTP_EXT_8BITMIME | SMTP_EXT_SMTPUTF8 \
   | SMTP_EXT_CHUNKING | SMTP_EXT_DSN)
 
 /*

@@ -57,9 +57,11 @@ void program_become_user(uid_t uid, gid_t gid, gid_t const *groups, size_t count
   prctl(PR_GET_PDEATHSIG, &with_parent);
   caller = program_caller();
   became = 1;
-  if (setgroups(count, groups) == -1 || setresgid(gid, gid, gid) == -1 || setresuid(uid, uid, uid) == -1)
+  if (setgroups(count, groups) == -1 || setresgid(gid, gid, gid) == -1
+   || setresuid(uid, uid, uid) == -1)
     strerr_diefusys(111, "become the user who has the queue");
-  if (getresuid(&ruid, &euid, &suid) == -1 || ruid != uid || euid != uid || suid != uid || getegid() != gid)
+  if (getresuid(&ruid, &euid, &suid) == -1 || ruid != uid || euid != uid || suid != uid
+   || getegid() != gid)
     strerr_dief(111, "unable to become the user who has the queue");
   if (with_parent) prctl(PR_SET_PDEATHSIG, with_parent);
 }
@@ -71,7 +73,8 @@ void program_become_user(uid_t uid, gid_t gid, gid_t const *groups, size_t count
 static gid_t group_of(int instance, char const *name)
 {
   struct stat st;
-  if (fstatat(instance, name, &st, AT_SYMLINK_NOFOLLOW) == -1 || st.st_uid || !S_ISDIR(st.st_mode) || !st.st_gid)
+  if (fstatat(instance, name, &st, AT_SYMLINK_NOFOLLOW) == -1 || st.st_uid || !S_ISDIR(st.st_mode)
+   || !st.st_gid)
     return PROGRAM_NOGROUP;
   return st.st_gid;
 }

@@ -15,7 +15,8 @@
  * Read the options of a program that has -C alone.  Returns the index of the first argument.  Dies
  * 100.
  */
-extern int program_options(int argc, char const *const *argv, char const **instance, char const *usage);
+extern int program_options(int argc, char const *const *argv, char const **instance,
+                           char const *usage);
 
 /*
  * Open the instance.
