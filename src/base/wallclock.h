@@ -11,8 +11,8 @@
 extern uint64_t wallclock_us(void);
 
 /*
- * Microseconds since some moment, which nobody sets: for how long something takes
- * (CLOCK_MONOTONIC).
+ * Microseconds since some moment, of a clock that nobody sets (CLOCK_MONOTONIC): to measure how
+ * long something takes.
  */
 extern uint64_t wallclock_steady_us(void);
 
