@@ -63,8 +63,9 @@
  * The agent may hold many jobs at once and send them in any order of its own choosing, but
  * answers every one.  qmgr bounds how many.
  *
- * A connection that carries one message for each round trip (PIPELINING alone) is no faster for
- * what waits at it, while other connections could be made meanwhile: only the agent knows that.
+ * The agent tells qmgr a window because only the agent knows that a connection carries one message
+ * for each round trip (PIPELINING alone): more messages waiting there would not go faster, while
+ * other connections could carry them.
  */
 
 #include <stddef.h>
@@ -73,9 +74,9 @@
 
 /* Octets of one line, LF included: a path with every DSN parameter fits (RFC 3461). */
 #define JOB_LINE_MAX 4096
-/* Octets of a result's text kept; the rest of a talkative server's reply is cut. */
+/* Octets of a result's text that are kept; the rest of a long reply is cut. */
 #define JOB_TEXT_MAX 1000
-/* As much as the longest id there will be. */
+/* The longest id. */
 #define JOB_ID_MAX 32
 /* Descriptors that travel with one octet. */
 #define JOB_FDS_MAX 16
@@ -93,7 +94,7 @@ enum job_flag
 
 /* Flags as text of fixed width: a letter or '-' for each. */
 extern void job_flags_format(char out[JOB_FLAGS_MAX], unsigned int flags);
-/* Back again; -1 on an unknown letter. */
+/* Flags of that text; -1 on an unknown letter. */
 extern int job_flags_scan(char const *s, size_t len);
 
 /*
@@ -111,7 +112,7 @@ extern int job_field_next(char const **s, size_t *len, job_field *field);
 extern int job_field_is(job_field const *field, char const *word);
 /* A decimal number that fills the field and fits; 1 or 0. */
 extern int job_field_number(job_field const *field, uint64_t *number);
-/* A field "<...>": its inside.  1 or 0. */
+/* The inside of a field "<...>".  1 or 0. */
 extern int job_field_path(job_field const *field, job_field *inside);
 
 typedef struct job_mail
@@ -172,9 +173,9 @@ extern int job_result_scan(char const *s, size_t len, job_result *result);
 extern size_t job_result_format(char *out, size_t max, job_result const *result);
 
 /*
- * Did the connection end in the middle of the message, says the text (a string) of a result: lost,
- * silent, closed by 421, or nonsense?  These are the words that an agent has for it; of a reply,
- * "host NAME said: REPLY (in reply to ... command)".
+ * Does the text of a result, a string, mean that the connection ended in the middle of the message:
+ * lost, silent, closed by 421, or nonsense?  An agent writes such texts with the words below; a
+ * reply becomes "host NAME said: REPLY (in reply to ... command)".
  */
 #define JOB_TEXT_LOST "lost connection with "
 #define JOB_TEXT_SILENT "conversation with "
@@ -185,10 +186,10 @@ extern size_t job_result_format(char *out, size_t max, job_result const *result)
 extern int job_text_cut(char const *text);
 
 /*
- * The result of a recipient that is given up: its text is WHY, and behind it what the last attempt
- * came to, where that is known and there is room for it.
- *   text    room for it, in use as long as the result is
- *   why     one of these
+ * Make the result of a recipient that is given up: its text is why, and behind it the text of the
+ * last attempt, as far as there is room.
+ *   text    memory for the text, in use as long as the result is
+ *   why     JOB_TEXT_EXPIRED or JOB_TEXT_GIVEN_UP
  *   reason  the text of the last result, a string; "" for none
  */
 #define JOB_TEXT_EXPIRED "delivery time expired"
@@ -201,17 +202,17 @@ extern char const *job_status_name(enum job_status status);
 
 /*
  * A journal line: seconds since 1970 with six decimals, a space, the result, LF.
- * It may stand in a message's file only whole: one write(2), append.  A last line without
- * LF was torn and does not count.
+ * It is appended to a message's file with one write(2).  A last line without LF was torn and does
+ * not count.
  */
 extern size_t job_journal_format(char *out, size_t max, uint64_t time_us, job_result const *result);
-/* One line without its LF; 1 or 0. */
+/* Read one line, without its LF.  1 or 0. */
 extern int job_journal_scan(char const *s, size_t len, uint64_t *time_us, job_result *result);
 
 /*
- * The journal's other kind of line: the sender was told of what became of a recipient.
- * "N notice EVENT ID" behind the time, ID of the message that tells, or "none" where the sender is
- * not to be told (the null sender, NOTIFY=NEVER).
+ * The journal's other kind of line: the sender was told what became of a recipient.  Behind the
+ * time, "N notice EVENT ID": ID is the notice's, or "none" where the sender is not to be told (the
+ * null sender, NOTIFY=NEVER).
  */
 enum job_event { JOB_EVENT_FAILED, JOB_EVENT_DELAYED, JOB_EVENT_RELAYED };
 
@@ -230,16 +231,16 @@ extern char const *job_event_name(enum job_event event);
 
 /*
  * Write octets to a job socket, n descriptors (at most JOB_FDS_MAX) with the first of them.
- * Returns what write(2) would; all descriptors went along when that is over 0.  No SIGPIPE.
+ * Returns as write(2); with a result over 0 all descriptors were sent.  No SIGPIPE.
  */
 extern ssize_t job_send(int socket, char const *s, size_t len, int const *fds, size_t n);
 
 /*
- * Read octets from a job socket.  fds are the *n descriptors (close-on-exec) that came with
- * them: of one sending only, since the kernel never joins octets of two that have descriptors,
- * so they come in the order of their lines.
- * Returns what read(2) would; or -1 with EPROTO where some of the descriptors were lost: more than
- * JOB_FDS_MAX, or more than this process may have open.  Then nothing that comes can be trusted.
+ * Read octets from a job socket.  fds are the *n descriptors (close-on-exec) that came with them,
+ * of one job_send() only, since the kernel never joins the octets of two that have descriptors: so
+ * descriptors come in the order of their lines.
+ * Returns as read(2); or -1 with EPROTO where descriptors were lost: more than JOB_FDS_MAX, or more
+ * than this process may have open.  The socket is of no use then.
  */
 extern ssize_t job_receive(int socket, char *s, size_t max, int fds[JOB_FDS_MAX], size_t *n);
 

@@ -2,16 +2,15 @@
 #define QUEUE_ROOM_H
 
 /*
- * Is there room on the queue's disk for more mail?  What is asked for, and the notices and journals
- * that take mail off it, need some, too: so mail is refused for the moment before the last block is
- * gone.
+ * Is there room on the queue's disk for more mail?  Mail is refused for the moment before the last
+ * block is gone: requests, notices and journals need blocks before mail can leave the disk.
  */
 
 #include <stdint.h>
 
 /*
- * Who writes a message looks again after so many octets of it: as many unfinished ones as there may
- * be can be too much.
+ * A program that writes a message asks again after so many octets: all messages that are being
+ * written at once can be too much for the disk.
  */
 #define QUEUE_ROOM_STEP 262144
 
