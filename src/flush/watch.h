@@ -51,7 +51,7 @@ typedef struct watch
   request const *request;
   names domains;         /* of the request, sorted: named in it, or with mail that waits */
   genalloc messages;     /* of watched, sorted by id */
-  uint64_t since_us;     /* attempts from then on count; UINT64_MAX: the flush is not asked for yet */
+  uint64_t since_us;     /* attempts from then on count; UINT64_MAX: nothing is asked for yet */
   size_t count[WATCH_STATES];
   size_t next;           /* the message to look at next */
   size_t files;          /* messages kept open, for their journals tell how they ended */
