@@ -1,7 +1,7 @@
 #ifndef BOUNCE_COMPOSE_H
 #define BOUNCE_COMPOSE_H
 
-/* All of a notice: envelope, header, parts. */
+/* Compose a notice: envelope, header, parts. */
 
 #include "bounce/notice.h"
 #include "queue/message.h"
@@ -10,7 +10,7 @@
  * Write a notice into the queue.
  *   n       original, event, me, postmaster, bouncebytes and routing are set; at least one
  *           recipient is wanted
- *   writer  its id is the notice's
+ *   writer  gets the notice's id
  * Returns 1, or 0 with errno: nothing was written.
  */
 extern int compose_notice(notice *n, message_writer *writer, int queue, int fsyncdir);
