@@ -41,7 +41,7 @@ typedef struct notice
   routing *routing;
   size_t count;            /* recipients that the notice is about */
   int beyond;              /* it holds text beyond ASCII, and is one of RFC 6533 */
-  int utf8;                /* and needs SMTPUTF8, as its recipient does; else it is encoded as ASCII */
+  int utf8;                /* its recipient needs SMTPUTF8; 0: the notice is encoded as ASCII */
   returned returned;
   size_t words_left;       /* octets of results' texts that this part may still repeat */
   char words[NOTICE_WORDS_MAX + sizeof " ..."];

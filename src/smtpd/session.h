@@ -68,7 +68,7 @@ typedef struct session
   enum session_end end;
   peer client;
   policy policy;
-  int instance;               /* this and the next: descriptors; queue and trigger -1 until needed */
+  int instance;               /* four descriptors; queue and trigger are -1 until needed */
   int conf;
   int queue;
   int trigger;
