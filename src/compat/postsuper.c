@@ -26,26 +26,26 @@
 
 char const *PROG = "postsuper";
 
-/* The code of all trouble, said after this word. */
+/* The exit code of every error, which is reported after "fatal". */
 #define EXIT_TROUBLE 1
 #define die(...) strerr_die(EXIT_TROUBLE, PROG, ": fatal: ", __VA_ARGS__)
 #define diesys(...) strerr_diesys(EXIT_TROUBLE, PROG, ": fatal: ", __VA_ARGS__)
 
-/* --- what there is to be done --------------------------------------------------------------- */
+/* --- actions ------------------------------------------------------------ */
 
-/* In the order of their totals. */
+/* In the order in which their totals are reported. */
 enum kind { REQUEUE, DELETE, EXPIRE, HOLD, RELEASE, KINDS };
 #define KIND(kind) (1u << (kind))
 
-typedef struct words
+typedef struct action
 {
-  enum operation_result (*one)(operation *op, char const *id);
-  unsigned int places;   /* or-ed */
-  char const *done;
+  enum operation_result (*run)(operation *op, char const *id);
+  unsigned int places;   /* where messages may be for it, or-ed */
+  char const *done;      /* as in "ID: requeued" */
   char const *total;
-} words;
+} action;
 
-static words const all_words[KINDS] =
+static action const actions[KINDS] =
 {
   [REQUEUE] = { &operation_requeue, OPERATION_QUEUED, "requeued", "Requeued" },
   [DELETE] =
@@ -58,7 +58,7 @@ static words const all_words[KINDS] =
     { &operation_release, OPERATION_IN(QUEUE_HOLD), "released from hold", "Released from hold" }
 };
 
-/* Why a message stays what it is, where that is worth a word. */
+/* Why an action was refused; NULL: no line is written. */
 static char const *const whys[OPERATION_RESULTS] =
 {
   [OPERATION_BUSY] = "being sent",
@@ -75,10 +75,10 @@ typedef struct request
 typedef struct super
 {
   operation operation;
-  unsigned int idle;     /* the queues meant, as operation.h has them */
+  unsigned int idle;     /* the queues to look in, see operation.h */
   unsigned int busy;
-  enum kind kind;        /* under way */
-  int quiet;             /* no line for a message that it is done to */
+  enum kind kind;        /* of the present action */
+  int quiet;             /* no line for each message */
   uint64_t counts[KINDS];
   int code;
 } super;
@@ -87,7 +87,7 @@ typedef struct super
 
 static void result_take(super *s, char const *id, enum operation_result result)
 {
-  char const *done = all_words[s->kind].done;
+  char const *done = actions[s->kind].done;
   if (result == OPERATION_DONE || result == OPERATION_DONE_SENDING)
   {
     s->counts[s->kind]++;
@@ -103,15 +103,15 @@ static void result_take(super *s, char const *id, enum operation_result result)
 static int message_do(char const *id, void *data)
 {
   super *s = data;
-  result_take(s, id, (*all_words[s->kind].one)(&s->operation, id));
+  result_take(s, id, (*actions[s->kind].run)(&s->operation, id));
   return 1;
 }
 
 static void kind_begin(super *s, enum kind kind)
 {
   s->kind = kind;
-  s->operation.idle = s->idle & all_words[kind].places;
-  s->operation.busy = s->busy & all_words[kind].places;
+  s->operation.idle = s->idle & actions[kind].places;
+  s->operation.busy = s->busy & actions[kind].places;
   s->operation.wait_ms = OPERATION_WAIT_MS;
 }
 
@@ -180,7 +180,7 @@ static void totals_show(super const *s, unsigned int wanted)
   {
     if (!(wanted & KIND(kind))) continue;
     number[uint64_fmt(number, s->counts[kind])] = 0;
-    strerr_warn(PROG, ": ", all_words[kind].total, ": ", number,
+    strerr_warn(PROG, ": ", actions[kind].total, ": ", number,
                 s->counts[kind] == 1 ? " message" : " messages");
   }
 }
