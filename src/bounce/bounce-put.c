@@ -37,10 +37,10 @@ typedef struct bouncer
   original original;
   notice notice;
   message_writer writer;
-  int postponed;           /* something could not be told now */
-  stralloc answer;         /* to this id */
+  int postponed;           /* a notice has to be made later */
+  stralloc answer;         /* for the present id */
   stralloc journal;
-  int code;                /* to exit with */
+  int code;                /* of the program */
 } bouncer;
 
 static void die_conf(void) gccattr_noreturn;
@@ -67,7 +67,7 @@ static void answer_set(bouncer *b, char const *word, char const *why)
   if (!stralloc_cats(&b->answer, word) || !stralloc_cats(&b->answer, why)) die_memory();
 }
 
-/* What was told is told, but what was not is what matters. */
+/* Postponing rules the answer, even where other notices were made. */
 static void answer_notice(bouncer *b, char const *event)
 {
   if (b->postponed) return;
@@ -104,7 +104,7 @@ static void answer_say(bouncer *b)
 
 /* --- the journal ------------------------------------------------------------------------------ */
 
-/* A line for each recipient that is due: told by this notice, or not to be told. */
+/* Make a journal line for each recipient that is due: told by this notice, or not to be told. */
 static void journal_make(bouncer *b, enum job_event event, char const *id)
 {
   job_field const told = { id, strlen(id) }, untold = { "none", 4 };
@@ -123,7 +123,7 @@ static void journal_make(bouncer *b, enum job_event event, char const *id)
 }
 
 /*
- * See to room for the journal's lines before there is a notice: with a full disk a sender would be
+ * Allocate room for the journal lines before there is a notice: on a full disk the sender would be
  * told again and again.  1, or 0 with errno.
  */
 static int journal_reserve(bouncer *b, enum job_event event)
@@ -163,8 +163,8 @@ static void silence_log(bouncer const *b, enum job_event event)
 }
 
 /*
- * First the notice, then the note that it was made: after a kill in between there is another one
- * rather than none.
+ * Write the notice, and then the journal line about it: after a kill in between the sender is told
+ * twice rather than not at all.
  */
 static int notice_make(bouncer *b, enum job_event event)
 {
@@ -205,7 +205,7 @@ static void event_tell(bouncer *b, enum job_event event)
 
 /* --- messages ----------------------------------------------------------------------------- */
 
-/* Anew for each message: the connection may be an old one. */
+/* Read the settings anew for each message: the connection may be an old one. */
 static void settings_read(bouncer *b)
 {
   int const conf = b->routing.conf;

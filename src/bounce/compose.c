@@ -37,7 +37,7 @@ static void survey(notice *n)
 
 /* --- its envelope ---------------------------------------------------------------------------- */
 
-/* From nobody: a notice is never answered by another one. */
+/* Begin the message with the null sender: no notice answers a notice. */
 static int envelope_write(notice const *n, message_writer *writer, int queue)
 {
   char const *sender = message_string(&n->original->message, n->original->message.sender);
@@ -62,8 +62,8 @@ static int envelope_write(notice const *n, message_writer *writer, int queue)
 #define BOUNDARY_MAX (ID_LEN + 1 + 2 * RANDOM_LEN + 1)
 
 /*
- * What comes before and between the parts.  No text of others can hold it: that had to be written
- * before the id and these octets were there to be known.
+ * The boundary of the parts.  Text of others cannot hold it: nobody knew the id and these random
+ * octets when that text was written.
  */
 static int boundary_make(char out[BOUNDARY_MAX], char const *id)
 {
@@ -84,9 +84,9 @@ static int boundary_make(char out[BOUNDARY_MAX], char const *id)
 enum encoding { ENCODING_NONE, ENCODING_8BIT, ENCODING_QUOTED };
 
 /*
- * How a part says what goes beyond ASCII.  Mail of old with such octets has no other form than its
- * own (RFC 2046 section 5.2.1 allows no encoding of message/rfc822), which needs no SMTPUTF8 where
- * it is in a body.
+ * The encoding of a part beyond ASCII.  A returned message has no other form than its own (RFC 2046
+ * section 5.2.1 allows no encoding of message/rfc822); octets over 127 in its body need no
+ * SMTPUTF8.
  */
 static enum encoding encoding_choose(notice const *n, int high_octets, int encodable)
 {
@@ -164,7 +164,9 @@ static void report_part(notice *n, char const *boundary)
   lines_text_end(&n->lines);
 }
 
-/* A line end before a boundary belongs to that: what is returned keeps its last line as it was. */
+/*
+ * A line end before a boundary belongs to the boundary, so a returned message keeps its last line.
+ */
 static void returned_part(notice *n, char const *boundary)
 {
   static char const *const types[2][2] =

@@ -21,7 +21,7 @@ static char const *why(notice *n, message_recipient const *r)
   return *reason || n->event != JOB_EVENT_DELAYED || !notice_delay(n, r, &d) ? reason : d.why;
 }
 
-/* Where no attempt was made, a domain's recipients wait for the same. */
+/* Do two recipients have the same reason?  Without an attempt, those of one domain have. */
 static int same_why(message const *m, size_t one, size_t other)
 {
   message_recipient const *a = message_rcptp(m, one), *b = message_rcptp(m, other);
@@ -30,7 +30,7 @@ static int same_why(message const *m, size_t one, size_t other)
   return *reason || !strcmp(message_string(m, a->domain), message_string(m, b->domain));
 }
 
-/* Where too much was said of others, the code. */
+/* Put the reason below the addresses; only its code when the reasons so far were too long. */
 static void why_put(notice *n, message_recipient const *r)
 {
   char const *text = why(n, r), *words = notice_words(n, text, strlen(text));
@@ -48,7 +48,7 @@ static void more_put(notice *n, size_t more)
   lines_line(&n->lines, "");
 }
 
-/* What is said of several in a row is said once, below the last of them. */
+/* Put the addresses.  A reason that several in a row share is put once, below the last of them. */
 static void recipients_put(notice *n)
 {
   message const *m = &n->original->message;
@@ -80,7 +80,7 @@ static void failed_put(notice *n)
                "about it.");
 }
 
-/* The first of the recipients to be given up. */
+/* When the first of the recipients will be given up. */
 static uint64_t first_until_us(notice *n)
 {
   message const *m = &n->original->message;

@@ -5,7 +5,7 @@
 
 #include "bounce/fields.h"
 
-/* A line is filled up to here, where words allow it. */
+/* The column up to which words fill a line. */
 #define LINE_FULL 76
 /* Octets of a UTF-8 character behind its first. */
 #define REST_MAX 3
@@ -82,8 +82,8 @@ static void line_end(lines *l)
 }
 
 /*
- * The first word of a line is there wherever it ends: a line of white space alone may look like a
- * line that parts.
+ * Put the word that is complete.  The first word of a line stays there however long it is: a line
+ * of white space alone may look like the empty line at the end of a header.
  */
 static void word_end(lines *l)
 {

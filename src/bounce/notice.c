@@ -25,7 +25,7 @@ int notice_delay(notice *n, message_recipient const *r, delay *d)
   return 1;
 }
 
-/* Octets of a text that is cut: a character stays whole. */
+/* The octets to keep of a text that is cut: a character stays whole. */
 static size_t cut_length(char const *s, size_t most)
 {
   while (most && (s[most] & 0xc0) == 0x80) most--;

@@ -13,13 +13,13 @@
 #include "smtp/path.h"
 
 /*
- * What a recipient's mark is made of, or-ed: the event it is due for, if any, and that we have
- * locked it.
+ * Parts of a recipient's mark, or-ed: the event that it is due for, if any, and that we have locked
+ * it.
  */
 #define MARK_EVENT(event) (1 << (event))
 #define MARK_LOCKED 8
 
-/* Why nothing can be said to the sender; NULL: it can. */
+/* Why the sender cannot be told; NULL: the sender can. */
 static char const *unwelcome(char const *sender)
 {
   stralloc domain = STRALLOC_ZERO;
@@ -35,7 +35,10 @@ static char const *unwelcome(char const *sender)
 
 /* --- marks --------------------------------------------------------------------------------- */
 
-/* Not what is on hold: that waits because an operator wants it to.  1, 0, -1 with conf_error(). */
+/*
+ * Is a recipient due for a delay notice?  Not while the message is on hold: an operator wants it to
+ * wait.  1, 0, -1 with conf_error().
+ */
 static int delay_due(original const *o, routing *rt, message_recipient const *r)
 {
   if (o->place == QUEUE_HOLD || r->told & MARK_EVENT(JOB_EVENT_DELAYED)) return 0;
@@ -76,7 +79,7 @@ static int marks_init(original *o)
   return 1;
 }
 
-/* 1, or 0 with errno. */
+/* Lock the recipients that are due. 1, or 0 with errno. */
 static int due_lock(original *o)
 {
   size_t i;
@@ -94,7 +97,8 @@ static int due_lock(original *o)
 /* --- */
 
 /*
- * Nothing but the journal changes in a message; who may write to the file could still change more.
+ * Read the message again.  Only its journal should have changed, but whoever may write to the file
+ * could have changed more.
  */
 static enum original_state read_again(original *o, routing *rt)
 {

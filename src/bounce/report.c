@@ -5,9 +5,9 @@
 #include "base/wallclock.h"
 #include "bounce/fields.h"
 
-/* What a field's second line, and those after it, begin with. */
+/* Begins the second line of a field, and those after it. */
 #define INDENT " "
-/* Digits of a reply's code, with which it begins. */
+/* Digits of the code that a reply begins with. */
 #define CODE_LEN 3
 
 /* --- fields ---------------------------------------------------------------------------------- */
@@ -40,7 +40,7 @@ static void message_fields_put(notice *n)
 
 /* --- of a recipient: section 2.3 ---------------------------------------------------------- */
 
-/* Of a remote's words the code at least. */
+/* Put a remote reply; only its code when the texts so far were too long. */
 static void reply_put(notice *n, job_field const *reply)
 {
   char const *words = notice_words(n, reply->s, reply->len);
@@ -58,7 +58,7 @@ static void diagnostic_put(notice *n, char const *text)
   if (words && *words) lines_fill(&n->lines, "Diagnostic-Code: ", INDENT, "X-Sluice; ", words);
 }
 
-/* named: one of those of whom all is told. */
+/* named: with all fields, not only the required ones. */
 static void recipient_fields_put(notice *n, message_recipient const *r, int named)
 {
   message const *m = &n->original->message;

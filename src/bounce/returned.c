@@ -9,7 +9,7 @@
 
 #define PIECE_LEN 65536
 
-/* pread(2) of all of it.  1, or 0 with errno. */
+/* pread(2) until all octets are read. 1, or 0 with errno. */
 static int all_read(int fd, char *s, size_t len, uint64_t offset)
 {
   ssize_t r;
@@ -27,8 +27,8 @@ static int all_read(int fd, char *s, size_t len, uint64_t offset)
 }
 
 /*
- * Octets of the header at the head of s, up to the empty line; where that is not there, whole
- * lines.
+ * The length of the header at the head of s, up to the empty line; where that is missing, of the
+ * whole lines.
  */
 static size_t header_length(char const *s, size_t len, int all)
 {
@@ -51,7 +51,7 @@ static int header_choose(returned *r, original const *o, size_t most)
   return 1;
 }
 
-/* RET is about failures (RFC 3461 section 4.3). */
+/* Is the whole message to be returned?  RET applies to failures (RFC 3461 section 4.3). */
 static int whole_wanted(original const *o, enum job_event event, uint64_t most)
 {
   return event == JOB_EVENT_FAILED && o->message.content_len <= most
@@ -77,8 +77,8 @@ int returned_choose(returned *r, original const *o, enum job_event event, uint64
 }
 
 /*
- * A NUL, and a CR or LF on its own, leave here in no message (send/fit.h): what an old file holds
- * of them becomes question marks, or its sender would never hear of it.
+ * Replace each NUL, and each CR or LF on its own, by a question mark: no message with these is sent
+ * (send/fit.h), and the sender of an old file that holds them would never be told.
  */
 static void piece_fit(char *s, size_t len)
 {
@@ -91,8 +91,8 @@ static void piece_fit(char *s, size_t len)
 }
 
 /*
- * Read octets up to the end, or as many as there is room for; a CR waits for what follows it.  0
- * with errno.
+ * Read octets up to the end, or as many as piece has room for; a CR waits for the octet behind it.
+ * 0 with errno.
  */
 static size_t piece_read(char piece[PIECE_LEN], int fd, uint64_t offset, uint64_t end)
 {

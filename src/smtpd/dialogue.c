@@ -132,8 +132,8 @@ static int outstayed(session *s)
 }
 
 /*
- * A command has its time; between two chunks of a message, no more than is left for the next 64
- * KiB of content.
+ * Begin to wait for a command: it has its time, but between two chunks of a message no more than is
+ * left for the next 64 KiB of content.
  */
 static void command_step(session *s)
 {
@@ -349,7 +349,7 @@ static void session_close(session *s)
   disconnect_log(s);
 }
 
-/* Lines in the log that keep the client's slot taken. */
+/* Lines in the log that keep the client's slot taken for a while. */
 static unsigned int linger_lines(session const *s)
 {
   if (!s->fruitful) return s->lines + LINGER_LINES_OWN;

@@ -10,13 +10,13 @@
 /* Recipients of one message: RFC 5321 section 4.5.3.1.8 asks for 100 at least. */
 #define SESSION_RCPTS_MAX 1000
 /*
- * So many more, until the session is forgiven, are answered that they are too many; then each is an
- * error.
+ * So many more recipients, until session_forgive(), are refused without counting as errors; then
+ * each counts as one.
  */
 #define SESSION_RCPTS_OVER 1000
 
 /*
- * What only conf/lenient makes an argument: so it is read when it is needed.  1, or 0:
+ * Read the argument; conf/lenient is read only when the argument is malformed without it.  1, or 0:
  * session_broken().
  */
 static int argument_read(session *s, smtp_argument *argument, enum smtp_argument_verdict *verdict,
@@ -47,7 +47,7 @@ static int parameters_refuse(session *s, enum parameters_verdict verdict)
   return session_broken(s);
 }
 
-/* The address of an argument may need SMTPUTF8 (RFC 6531 section 3.4). */
+/* May the address be used: is it ASCII, or was SMTPUTF8 given (RFC 6531 section 3.4)? */
 static int address_sayable(smtp_argument const *argument, int smtputf8)
 {
   return smtputf8 || !smtp_domain_utf8(argument->text, strlen(argument->text));
@@ -67,7 +67,7 @@ static int size_refuse(session *s)
   return r;
 }
 
-/* No fault of the client's, but asking again and again brings nothing. */
+/* No error of the client's, but repeating MAIL achieves nothing. */
 static int room_refuse(session *s)
 {
   int r = session_junk(s) && session_reply(s, SESSION_SAYS_NO_ROOM);
@@ -149,8 +149,9 @@ static int rcpt_refuse(session *s, char const *to, enum policy_verdict verdict)
 }
 
 /*
- * So many are no fault of the client's: it sends the rest in a transaction of their own.  Who goes
- * on and on listens to no reply.  The first one of a transaction is in the log.
+ * Refuse a recipient too many.  That is no error of the client's, which sends the rest in another
+ * transaction; a client that goes on and on ignores the replies.  The first refusal of a
+ * transaction is logged.
  */
 static int rcpt_too_many(session *s, char const *to, char const *what)
 {
@@ -173,7 +174,10 @@ static int subdomain_known(session const *s)
   return 0;
 }
 
-/* Who is exempt is asked only where it matters.  1, or 0: session_broken(). */
+/*
+ * conf/relayclients, which are exempt, are read only where the limit matters.  1, or 0:
+ * session_broken().
+ */
 static int subdomains_read(session *s)
 {
   int exempt = 0;
@@ -185,8 +189,8 @@ static int subdomains_read(session *s)
 }
 
 /*
- * All sessions of a client share what there is; those of this host are of whoever it takes mail
- * from.
+ * May the client use one more subdomain?  All sessions of a client share the limit; sessions from
+ * this host have one each, since a proxy here takes mail from many clients.
  */
 static int subdomain_left(session *s)
 {
@@ -197,9 +201,9 @@ static int subdomain_left(session *s)
 }
 
 /*
- * May the session send to the recipient's domain too?  One that a list names is there; of those
- * that are only below one there are as many as anybody likes to make up, and each is a list, and a
- * site to be looked for. 1, or 0: session_broken().
+ * May the session send to the recipient's domain too?  A domain that a list names is counted
+ * nowhere.  Subdomains of a ".domain" can be made up without end, and each has a list, and a site
+ * to be looked up.  1, or 0: session_broken().
  */
 static int subdomain_admit(session *s, int *yes)
 {

@@ -17,7 +17,7 @@ int peer_ipv4(conf_address const *address)
   return IN6_IS_ADDR_V4MAPPED((struct in6_addr const *)(void const *)address->octets);
 }
 
-/* An address in text, up to a zone ("%eth0"). */
+/* Read an address in text, up to a zone ("%eth0"). */
 static int peer_from_text(peer *p, char const *s, size_t len)
 {
   char text[INET6_ADDRSTRLEN];
@@ -58,8 +58,8 @@ static int peer_from_fd(peer *p, int fd, int (*name)(int, struct sockaddr *, soc
 }
 
 /*
- * 1 or 0 as peer_read(); -1 when the environment says nothing but, as systemd may, a UNIX socket's
- * name.
+ * 1 or 0 as peer_read(); -1 when the environment has no address, or, as systemd sets it, the name
+ * of a UNIX socket.
  */
 static int peer_from_env(peer *p, char const *name)
 {
@@ -70,9 +70,9 @@ static int peer_from_env(peer *p, char const *name)
 }
 
 /*
- * Accepted from a UNIX socket that listens, and so has a name?  The client chooses the name of its
- * own end, an address for instance, which super-servers hand on.  A pair of sockets has no names:
- * who made it says whose connection it stands for.
+ * Was the connection accepted from a UNIX socket that listens, and so has a name?  A client may
+ * give its own end any name, such as an IP address, which super-servers pass on.  A socketpair(2)
+ * has no names: the process that made it knows whose connection it stands for.
  */
 static int unix_accepted(int fd)
 {

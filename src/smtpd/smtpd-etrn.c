@@ -39,8 +39,8 @@ static char const *options_read(int argc, char const *const *argv)
 }
 
 /*
- * inetd makes the connection descriptor 2 as well.  What is for the log is not for the client:
- * it goes nowhere, unless whoever starts us says where.
+ * inetd makes the connection descriptor 2 as well.  The client must not get log lines: they go
+ * nowhere, unless the program that starts us set up a log.
  */
 static void log_init(void)
 {
@@ -54,7 +54,7 @@ static void log_init(void)
   if (null == -1 || fd_move(2, null) == -1) _exit(111);
 }
 
-/* Many of us share a log. */
+/* Many processes share a log. */
 static void log_name(void)
 {
   static char name[sizeof "smtpd-etrn[]" + UINT64_FMT] = "smtpd-etrn[";
@@ -70,7 +70,7 @@ static int stop_init(void)
 {
   int fd = selfpipe_init();
   if (fd == -1 || !selfpipe_trap(SIGTERM)) strerr_diefusys(111, "trap signals");
-  /* errors of write(2) instead: the client is gone, the file too large */
+  /* write(2) fails instead: the client is gone, or the file too large */
   if (!sig_ignore(SIGPIPE) || !sig_ignore(SIGXFSZ)) strerr_diefusys(111, "ignore signals");
   program_end_with_parent();
   return fd;
