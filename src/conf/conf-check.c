@@ -1,4 +1,4 @@
-/* conf-check: say which settings are in force, and which lines make no sense. */
+/* conf-check: show the settings in force, and the lines that make no sense. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -33,7 +33,7 @@ typedef struct checker
 
 /* --- saying what is wrong ------------------------------------------------------------------ */
 
-/* What conf_error() tells, while errno is that of the reader. */
+/* Print conf_error(), while errno is that of the reader. */
 static void complain(void *data)
 {
   checker *c = data;
@@ -94,7 +94,7 @@ static void from_set(checker *c, char const *directory, char const *name, char c
 
 typedef int reader(int conf, stralloc *out);
 
-/* What tells a value that is not the file's line as it stands; NULL where it is. */
+/* The mark of a value that is not the file's line as it stands; NULL where it is. */
 static reader *reader_find(char const *name)
 {
   static struct { char const *name; reader *read; } const readers[] =
@@ -133,7 +133,7 @@ static void check_value(checker *c, conf_setting const *setting)
 
 /* --- several lines -------------------------------------------------------------------------- */
 
-/* What is in force, also of those the file does not name. */
+/* Print a setting in force, also one without a file. */
 static void put_timeouts(checker *c, conf_setting const *setting)
 {
   stralloc all = STRALLOC_ZERO;
@@ -152,7 +152,7 @@ static void put_timeouts(checker *c, conf_setting const *setting)
   stralloc_free(&all);
 }
 
-/* -v: the entries themselves. */
+/* -v: print the entries of a list. */
 static void put_entries(conf_setting const *setting, stralloc const *text)
 {
   conf_line line = { .number = 0 };
@@ -175,7 +175,7 @@ static void put_count(checker const *c, conf_setting const *setting, size_t entr
 }
 
 /*
- * Is the compiled form of the list what programs ask?  Says so when there is one and it is not.
+ * Do programs read the compiled form of the list?  Warns when there is one that they do not read.
  * 1, 0, -1 after a complaint.
  */
 static int compiled_used(checker *c, conf_setting const *setting, int there)
@@ -196,7 +196,7 @@ static int compiled_used(checker *c, conf_setting const *setting, int there)
   return used;
 }
 
-/* Entries from which on a look-up takes the better part of a millisecond. */
+/* The entries of a list that make a look-up take most of a millisecond. */
 #define LONG_LIST 2000
 
 static void check_lines(checker *c, conf_setting const *setting)
@@ -237,7 +237,7 @@ static int is_set(checker const *c, char const *name)
   return !faccessat(c->conf, name, F_OK, AT_SYMLINK_NOFOLLOW);
 }
 
-/* Is there an entry for every client in the world? */
+/* Does the list of clients have an entry for everybody? */
 static int clients_everybody(checker *c, char const *name)
 {
   conf_setting const *setting = conf_setting_find(name);
@@ -249,7 +249,7 @@ static int clients_everybody(checker *c, char const *name)
   return 0;
 }
 
-/* Then qmgr keeps none for sites that take mail. */
+/* Without it qmgr keeps no connection for sites that accept mail. */
 #define CONCURRENCY_FEW 5
 
 static void check_sense(checker *c)
@@ -274,7 +274,7 @@ static void check_sense(checker *c)
   stralloc_free(&me);
 }
 
-/* Is it a setting's file, or the compiled form of a list? */
+/* Is this the name of a setting's file, or of a compiled list? */
 static int name_known(char const *name)
 {
   char list[32];
@@ -288,7 +288,7 @@ static int name_known(char const *name)
   return setting && setting->kind == CONF_COMPILED;
 }
 
-/* A misspelt name is a setting that silently does nothing. */
+/* Warn of files that no setting has: a misspelt name would be ignored in silence. */
 static void check_names(checker *c)
 {
   int fd = openat(c->conf, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -21,7 +21,7 @@ static int string_copy(stralloc *out, char const *s, size_t len)
   return 1;
 }
 
-/* A decimal number that is all of s. */
+/* Read all of s as a decimal number. */
 static int number_scan(char const *s, size_t len, uint64_t *number)
 {
   char text[UINT64_FMT];
@@ -31,7 +31,7 @@ static int number_scan(char const *s, size_t len, uint64_t *number)
   return !!uint640_scan(text, number);
 }
 
-/* A number from min to max. */
+/* Read a number from min to max. */
 static int number_within(char const *s, size_t len, uint64_t min, uint64_t max, uint64_t *number)
 {
   if (!number_scan(s, len, number)) return conf_fail("not a number", s, len);
@@ -40,13 +40,13 @@ static int number_within(char const *s, size_t len, uint64_t min, uint64_t max, 
   return 1;
 }
 
-/* 0 stands for never. */
+/* A length of time, or 0 for never. */
 static int time_or_never_scan(char const *s, size_t len, uint64_t *seconds)
 {
   return duration_scan(s, len, seconds) || conf_fail("not a time (such as 300s, 12h, 5d)", s, len);
 }
 
-/* At least a second. */
+/* A length of time of a second at least. */
 static int period_scan(char const *s, size_t len, uint64_t *seconds)
 {
   if (!time_or_never_scan(s, len, seconds)) return 0;
@@ -66,7 +66,7 @@ static int backoff_scan(char const *s, size_t len, conf_backoff *backoff)
   return backoff->min <= backoff->max ? 1 : conf_fail("MIN is over MAX", all, alllen);
 }
 
-/* What conf/concurrency says where TOTAL is left out. */
+/* The TOTAL of conf/concurrency where the file has none. */
 #define CONCURRENCY_TOTAL 1000
 
 static int concurrency_scan(char const *s, size_t len, conf_concurrency *concurrency)
@@ -85,7 +85,7 @@ static int concurrency_scan(char const *s, size_t len, conf_concurrency *concurr
   return conf_fail("PERSITE is over TOTAL", all, alllen);
 }
 
-/* Those that are not of every SMTP client, by their names in the file. */
+/* The names in conf/timeouts of enum conf_timeout, behind those of enum smtp_timeout. */
 static smtp_timeout_kind const own_timeouts[CONF_TIMEOUTS - SMTP_TIMEOUTS] =
 {
   [CONF_TIMEOUT_LOOKUP - SMTP_TIMEOUTS] = { "lookup", SMTP_LOOKUP_S },
@@ -142,7 +142,7 @@ static int check_mailbox(char const *s, size_t len)
 {
   smtp_path path;
   if (!smtp_mailbox_scan(s, len, SMTP_PATH_UTF8, &path)) return conf_fail("not a mailbox", s, len);
-  /* an address literal has no list to wait in */
+  /* mail for an address literal has no list to wait in */
   return *path.domain != '[' ? 1 : conf_fail("not at a domain", s, len);
 }
 
@@ -335,7 +335,7 @@ uint64_t conf_kept_stamp(int conf)
 
 /* --- the readers -------------------------------------------------------------------------- */
 
-/* The value's line, and whether the file has one (line->number is not 0); checked. */
+/* Read and check the line of a value; line->number is 0 where the file has none. */
 static int value_read(int conf, unsigned int which, stralloc *text, conf_line *line)
 {
   conf_setting const *setting = conf_settings + which;
@@ -344,7 +344,7 @@ static int value_read(int conf, unsigned int which, stralloc *text, conf_line *l
   return conf_fail_where(setting->name, line->number);
 }
 
-/* Short of memory on the way. */
+/* Memory is short: set conf_error(). */
 static int no_memory(unsigned int which)
 {
   errno = ENOMEM;
@@ -414,7 +414,7 @@ int conf_postmaster_domain(int conf, stralloc *mailbox, stralloc *domain, int *h
   return conf_fail_where("postmaster", 0);
 }
 
-/* ADDRESS:PORT. */
+/* Read ADDRESS:PORT. */
 static int endpoint_read(int conf, unsigned int which, stralloc *out, int any, unsigned int port)
 {
   stralloc text = STRALLOC_ZERO;
@@ -436,7 +436,7 @@ int conf_nameserver(int conf, stralloc *nameserver)
   return endpoint_read(conf, NAMESERVER, nameserver, 0, NAMESERVER_PORT);
 }
 
-/* A value that is a number, as scan has it. */
+/* Read a value that is a number, with scan. */
 static int number_read(int conf, unsigned int which,
                        int (*scan)(char const *s, size_t len, uint64_t *number), uint64_t *number)
 {
@@ -448,8 +448,8 @@ static int number_read(int conf, unsigned int which,
 }
 
 /*
- * The same, and whether the file has one.  Without a file, a default that is no number leaves
- * *number as it is.
+ * The same; *said is 1 where the file has a value.  Without a file, a default that is no number
+ * leaves *number as it is.
  */
 static int number_said(int conf, unsigned int which, uint64_t *number, int *said)
 {

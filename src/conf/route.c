@@ -9,7 +9,7 @@
 
 /* --- all lines of a text ------------------------------------------------------------------- */
 
-/* What conf_routes keeps of a line: names are offsets of strings in conf_routes.names. */
+/* A line of conf/routes as it is kept: names are offsets of strings in conf_routes.names. */
 typedef struct entry
 {
   size_t pattern;
@@ -41,10 +41,7 @@ static int entry_compare(void const *a, void const *b, void *names)
   return r ? r : p->number < q->number ? -1 : 1;
 }
 
-/*
- * In the order of their patterns, those of one pattern in the order of their lines.  1, or 0 with
- * conf_error().
- */
+/* Sort the lines by pattern, those of one pattern by number.  1, or 0 with conf_error(). */
 static int entries_read(conf_setting const *setting, stralloc const *text, conf_routes *routes)
 {
   conf_route_line route = CONF_ROUTE_LINE_ZERO;
@@ -74,7 +71,7 @@ static int twice(conf_setting const *setting, conf_routes const *routes, entry c
   return conf_fail_where(setting->name, e->number);
 }
 
-/* Is it for the same pattern as the one before it? */
+/* Does this line have the same pattern as the line before it? */
 static int entry_again(conf_routes const *routes, entry const *e)
 {
   return e > ENTRIES(routes)
@@ -115,7 +112,7 @@ static int key_compare(void const *key, void const *e)
   return r ? r : -!!pattern[q->len];
 }
 
-/* 1, 0 when there is none, -1 with conf_error(). */
+/* Find a pattern in the text.  1, 0 when there is none, -1 with conf_error(). */
 static int get_in_text(conf_routes const *routes, char const *key, size_t len,
                        conf_route_line *found)
 {
@@ -132,7 +129,7 @@ static int get_in_text(conf_routes const *routes, char const *key, size_t len,
   return 1;
 }
 
-/* The same of a compiled list. */
+/* The same in a compiled list. */
 static int get_in_cdb(conf_routes const *routes, char const *key, size_t len,
                       conf_route_line *found)
 {
@@ -149,7 +146,10 @@ static int get(conf_routes const *routes, char const *key, size_t len, conf_rout
   return get_in_text(routes, key, len, found);
 }
 
-/* The domain itself, then ".parent" for each parent, the longest first, then "*". */
+/*
+ * Find the line for the domain itself, then for ".parent" of each parent, the longest first, then
+ * for "*".
+ */
 static int line_find(conf_routes const *routes, char const *domain, size_t len,
                      conf_route_line *found)
 {
@@ -164,7 +164,7 @@ static int line_find(conf_routes const *routes, char const *domain, size_t len,
   return r >= 0;
 }
 
-/* What the line says, and what the settings say where it is silent. */
+/* Complete the options of a line by the settings that are their defaults. */
 static void options_complete(conf_routes const *routes, conf_route_options const *line,
                              conf_route *route)
 {
@@ -174,7 +174,7 @@ static void options_complete(conf_routes const *routes, conf_route_options const
   route->lifetime = line->lifetime ? line->lifetime : routes->lifetime;
   route->concurrency = line->concurrency ? line->concurrency : routes->concurrency;
   if (line->delaywarning != CONF_ROUTE_UNSAID) route->delaywarning = line->delaywarning;
-  /* who parks a domain expects its mail to wait */
+  /* mail for a parked domain is expected to wait */
   else route->delaywarning = line->parked ? 0 : routes->delaywarning;
 }
 
@@ -194,10 +194,10 @@ static int route_listed(conf_routes const *routes, char const *domain, size_t le
   return 1;
 }
 
-/* Never: a hundred years, which can still be counted in microseconds. */
+/* Never expires: a hundred years, which can still be counted in microseconds. */
 #define HELD_LIFETIME_S UINT64_C(3155760000)
 
-/* No line of the file can be about it. */
+/* The route of CONF_HELD, which no line of the file can change. */
 static int route_held(conf_route *route)
 {
   if (!stralloc_copyb(&route->site, CONF_HELD, sizeof CONF_HELD)) return conf_fail_system("routes");

@@ -18,7 +18,7 @@ int unlisted_owes(int queue, char const *id, char const *domain, message *m,
   return read && message_owes(m, domain);
 }
 
-/* Ids, sorted, and which of them need not be looked for any more. */
+/* Ids, sorted, and which of them were found in a list. */
 typedef struct comparison
 {
   int queue;
@@ -26,7 +26,7 @@ typedef struct comparison
   message *message;
   list *list;
   size_t count;
-  stralloc found;   /* an octet for each */
+  stralloc found;   /* an octet for each id */
 } comparison;
 
 static int list_read(comparison *x, int fd)
@@ -44,8 +44,8 @@ static int list_read(comparison *x, int fd)
 }
 
 /*
- * Both lists as they are at one moment: no id is missed on its way between them.  1, or 0 with
- * errno.
+ * Mark the ids that stand in the lists, both read as they are at one moment, so that no id is
+ * missed on its way from one to the other.  1, or 0 with errno.
  */
 static int lists_read(comparison *x)
 {
@@ -61,8 +61,8 @@ static int lists_read(comparison *x)
 }
 
 /*
- * Those that were not found, and by now owe nothing or have left cur/, are done with.  Returns how
- * many are left.
+ * Mark as well the ids that were not found but whose messages owe nothing by now, or have left
+ * cur/.  Returns how many are left.
  */
 static size_t missing(comparison *x)
 {
@@ -89,10 +89,10 @@ static void missing_keep(comparison *x)
 }
 
 /*
- * A message comes to cur/ when it stands in a list for each domain it owes, and stays in one or the
- * other until it owes the domain nothing: if it was in cur/ before its lists were read, and is
- * there afterwards and still owes, then it stood in them in between.  We look twice all the same
- * before we say that it does not.
+ * A message comes to cur/ when it stands in a list for each domain that it waits for, and stays in
+ * one of the two until it waits for the domain no more.  So if it was in cur/ before its lists were
+ * read, and is still there afterwards and waits, then it stood in a list in between.  We look twice
+ * all the same before we say that it does not.
  */
 int unlisted_keep(list *l, int queue, char const *domain, message *m)
 {

@@ -33,7 +33,10 @@ static int covers_recipient(watch const *w, int whole, message_recipient const *
 
 /* --- reading a message ------------------------------------------------------------------ */
 
-/* 1 with w->message read and *fd open; 0 with errno, ENOENT when it is nowhere. */
+/*
+ * Open a message and read it into w->message.  1 with *fd open; 0 with errno, ENOENT when it is
+ * nowhere.
+ */
 static int message_find(watch *w, char const *id, int *fd, enum queue_place *place)
 {
   *fd = queuedir_open_message(w->queue, id, O_RDONLY, place);
@@ -55,7 +58,7 @@ static int fails(watch const *w, message_recipient const *rcpt)
   return rcpt->settled && rcpt->status == JOB_FAILED && rcpt->last_us >= w->since_us;
 }
 
-/* How the recipients that the request covers fare. */
+/* The state of a message, by its recipients that the request covers. */
 static enum watch_state state_of(watch const *w, int whole)
 {
   size_t n, owed = 0, tried = 0, failed = 0;
@@ -95,7 +98,7 @@ static void file_close(watch *w, watched *m)
   w->files--;
 }
 
-/* A message that is in the queue no more: what became of it. */
+/* The state of a message that is in the queue no more. */
 static enum watch_state end_of(watch *w, watched const *m)
 {
   if (is_corrupt(w, m->id)) return WATCH_FAILED;
@@ -128,8 +131,8 @@ static int domain_add(char const *domain, void *data)
 }
 
 /*
- * Call fn for every message of new/ with w->message read.  Who may not list new/ (it belongs
- * to qmgr's user) does without: qmgr will soon have taken what is there into the lists.
+ * Call fn for every message of new/, read into w->message.  A user who may not list new/ (it
+ * belongs to qmgr's user) does without: qmgr will soon have recorded what is there.
  */
 typedef struct new_walk
 {
@@ -248,7 +251,7 @@ static int new_add(watch *w, char const *id, void *data)
   return state_of(w, 0) == WATCH_LEFT ? message_add(w, id, 0) : 1;
 }
 
-/* By id; of two with the same one, that which was asked for as a whole comes first. */
+/* Compare by id; of two with one id, the one asked for by its id comes first. */
 static int compare(void const *a, void const *b)
 {
   watched const *m = a, *o = b;
@@ -256,7 +259,7 @@ static int compare(void const *a, void const *b)
   return c ? c : o->whole - m->whole;
 }
 
-/* Each once, and only those that wait in truth: lists may be stale. */
+/* Keep each message once, and only those that do wait: lists may be stale. */
 static void messages_sift(watch *w)
 {
   watched *all = watch_at(w, 0);
@@ -314,7 +317,7 @@ int watch_look(watch *w, size_t max)
   return busy;
 }
 
-/* 1 as well when it cannot be told. */
+/* Is the claim of a domain gone?  1 also when nobody can tell. */
 static int claim_gone(int queue, char const *domain)
 {
   char path[sizeof "claim/" + FLUSH_NAME_MAX];
@@ -322,7 +325,7 @@ static int claim_gone(int queue, char const *domain)
   return faccessat(queue, path, F_OK, AT_SYMLINK_NOFOLLOW) == -1;
 }
 
-/* What is gone once is done with: only the rest is looked at again. */
+/* Go on where the last call stopped: a request that was carried out once stays so. */
 int watch_carried_out(watch *w)
 {
   size_t domains = names_len(&w->request->domains), asked = domains + names_len(&w->request->ids);
@@ -363,8 +366,8 @@ static int journal_why(watch const *w, message_recipient const *rcpt, stralloc *
 }
 
 /*
- * An attempt of this flush says it best; without one it is the site that cannot be reached; else
- * whatever was said last.
+ * The reason for a recipient: of an attempt by this flush; without one, of the site that cannot be
+ * reached; else of the last attempt.
  */
 static int recipient_why(watch *w, message_recipient const *rcpt, stralloc *line)
 {
@@ -377,7 +380,7 @@ static int recipient_why(watch *w, message_recipient const *rcpt, stralloc *line
     && stralloc_cats(line, w->site.line);
 }
 
-/* The recipients that wait, or failed; *first is one of them, NULL when there is none. */
+/* Write the recipients that wait, or failed; *first is one of them, NULL when there is none. */
 static int recipients_why(watch const *w, watched const *m, stralloc *line,
                           message_recipient const **first)
 {
@@ -404,7 +407,7 @@ static int message_why(watch *w, watched const *m, int held, stralloc *line)
   return recipient_why(w, first, line);
 }
 
-/* Its file is gone; the journal was read from the descriptor we kept. */
+/* Write why a message's file is gone; the journal was read from the descriptor we kept. */
 static int gone_why(watch *w, watched const *m, stralloc *line)
 {
   if (is_corrupt(w, m->id)) return stralloc_cats(line, ": not a whole message");

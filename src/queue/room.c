@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <sys/statvfs.h>
 
-/* A file system is so many of these, at the least. */
+/* The parts of a file system that the default of minfree is kept within. */
 #define SHARE 100
 #define SHARE_LARGEST 10
 
