@@ -53,7 +53,7 @@ typedef struct finder
   res_state resolver;          /* asks the first name server of its list alone: see resolver_turn */
   int servers;                 /* in that list */
   struct sockaddr_in6 nameserver6; /* the resolver points here: see resolver_close */
-  int64_t deadline_ms;     /* of all look-ups (clock_ms) */
+  int64_t deadline_ms;     /* of all look-ups (wallclock_steady_ms) */
   int64_t turn_ms;         /* of those for the present name */
   destination const *where;
   struct ifaddrs *interfaces;
