@@ -6,8 +6,8 @@
 #include "base/wallclock.h"
 
 /*
- * A link that drops: the window grows by one with every so many messages, until it has lasted so
- * many times as long.
+ * On a link that drops, the window grows by one with every so many messages, until the link has
+ * lasted so many times as long as before.
  */
 #define DROP_GROWS_EVERY 8
 #define DROP_TIMES 4
@@ -23,7 +23,9 @@ outbox_rcpt *outbox_rcptp(outbox_job const *job, size_t i)
   return (outbox_rcpt *)array_start(&job->rcpts) + i;
 }
 
-/* Keep a field as a string in the job's text, after a prefix; its offset, or -1 without memory. */
+/*
+ * Append a field as a string to the job's text, behind a prefix; its offset, or -1 without memory.
+ */
 static int string_keep(outbox_job *job, char const *prefix, job_field const *field, size_t *offset)
 {
   *offset = job->text.len;
@@ -32,9 +34,7 @@ static int string_keep(outbox_job *job, char const *prefix, job_field const *fie
     && stralloc_0(&job->text);
 }
 
-/*
- * A space before the parameters makes them ready for a command line, and for smtp_parameter_next().
- */
+/* Put a space before the parameters, for a command line and for smtp_parameter_next(). */
 static int parameters_keep(outbox_job *job, job_field const *field, size_t *offset)
 {
   return string_keep(job, field->len ? " " : "", field, offset);

@@ -20,7 +20,9 @@ void report_init(report *r, int fd, int from_commandline)
 
 /* --- to qmgr ------------------------------------------------------------------------ */
 
-/* Without memory a line is lost, as if qmgr had gone: it will read the journal. */
+/*
+ * Append a line.  Without memory it is lost, as if qmgr had ended: the next qmgr reads the journal.
+ */
 static void out_add(report *r, char const *s, size_t len)
 {
   if (!stralloc_catb(&r->out, s, len)) r->gone = 1;
@@ -40,7 +42,7 @@ static ssize_t out_write(report *r, char const *s, size_t len)
 void report_flush(report *r)
 {
   size_t done = 0;
-  log_flush(); /* first: qmgr's "removed" comes behind it */
+  log_flush(); /* first our lines: qmgr's "removed" must come behind them */
   while (!r->gone && done < r->out.len)
   {
     ssize_t n = out_write(r, r->out.s + done, r->out.len - done);
@@ -68,8 +70,8 @@ static uint64_t since(uint64_t earlier, uint64_t later)
 }
 
 /*
- * Postfix's four: before it came here, waiting here, setting up the connection (only for who
- * waited for it), and the transmission.
+ * Postfix's four delays: before the message came here, waiting here, setting up the connection
+ * (only for messages that waited for that), and the transmission.
  */
 typedef struct delays
 {
@@ -123,7 +125,7 @@ static void result_tell(report *r, outbox_job const *job, char const *address,
   line[len] = 0;
   if (r->from_commandline)
   {
-    text = memchr(line, ' ', len); /* the address says more than the number */
+    text = memchr(line, ' ', len); /* the address instead of the number */
     if (text) out_line(r, "<", address, ">", text);
   }
   else out_line(r, "rcpt ", job->id, " ", text);
@@ -183,7 +185,7 @@ void report_done(report *r, outbox_job const *job)
   if (!r->from_commandline) out_line(r, "done ", job->id);
 }
 
-/* One of its recipients tells it from another job of the same message. */
+/* Report with a recipient, by which qmgr tells this job from others of the same message. */
 static void out_came(report *r, char const *word, outbox_job const *job)
 {
   char number[TEXT_NUMBER_MAX];

@@ -1,8 +1,8 @@
 /*
  * smtp-send: one SMTP connection to one site.
  *
- * From qmgr it is given messages over a socket (job.h), as descriptors; by hand, one message on
- * standard input.  A poll loop over two descriptors, the job socket and the connection's.
+ * qmgr gives it messages over a socket (job.h), as descriptors; from the command line it takes one
+ * message on standard input.  A poll loop over two descriptors, the job socket and the connection.
  */
 
 #include <errno.h>
@@ -35,21 +35,21 @@ char const *PROG = "smtp-send";
 
 #define USAGE "smtp-send [-L] [-n NAMESERVER] [-H NAME] [-t TIMEOUTS] [-w EXTENSIONS] NEXTHOP SENDER RECIPIENT..."
 
-/* What is on the wire is finished within this, when qmgr has gone and when we are told to go. */
+/* The time to finish what is on the wire when qmgr has ended, or when we are told to stop. */
 #define STOP_MS 60000
 #define TERM_MS 5000
 /*
- * While nothing moves, what has not been begun goes back to qmgr for another connection; after
- * longer, so does what is on the wire behind the message whose reply is due.  A server may take its
- * time over one message: what it had been sent behind that, it takes once more then.
+ * While no octet moves, messages that are not on the wire go back to qmgr for another connection;
+ * after longer, so do those on the wire behind the message whose reply is due.  A server may take
+ * its time over one message, and gets the ones behind it twice then.
  */
 #define PATIENCE_MS 5000
 #define PATIENCE_SENT_MS 30000
-/* So often it is looked at whether a slow link carries octets away. */
+/* How often to check whether a slow link still carries octets. */
 #define UNSENT_LOOK_MS 1000
-/* Connections in a row that settle nothing are not made faster than qmgr can judge of the site. */
+/* The pause between connections that settle nothing: qmgr has to judge the site meanwhile. */
 #define PAUSE_MS 500
-/* A qmgr that does not read its reports for so long has gone. */
+/* After so long a qmgr that does not read its reports counts as ended. */
 #define REPORT_WAIT_S 30
 
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 100, EXIT_DEFERRED = 111 };
@@ -59,15 +59,15 @@ typedef struct courier
   int from_commandline;
   int destination_known;
   int looked_up;
-  int refused;            /* mail cannot go there: to.hosts.code and .text say why */
+  int refused;            /* no mail can be sent there: to.hosts.code and .text say why */
   unsigned int in_vain;   /* connections in a row that settled nothing */
-  int64_t pause_until_ms; /* before the next one */
-  int impatient;          /* nothing has moved for a while */
-  int jobs_ended;         /* no more lines come */
+  int64_t pause_until_ms; /* before the next connection */
+  int impatient;          /* no octet has moved for a while */
+  int jobs_ended;         /* no more job lines come */
   int over;
   int sigterm_fd;
   int terminated;
-  int status;             /* to exit with */
+  int status;             /* exit code */
   size_t in_len;
   char in[2 * JOB_LINE_MAX];
   destination where;
@@ -81,8 +81,8 @@ typedef struct courier
 /* --- signals ---------------------------------------------------------------------------- */
 
 /*
- * Blocked, and SIGTERM read from a descriptor, but for while the resolver works: nothing is on the
- * wire then.
+ * Signals are blocked and SIGTERM is read from a descriptor, except while the resolver works: no
+ * message is on the wire then.
  */
 static sigset_t in_lookup;
 
@@ -92,7 +92,10 @@ static void leave(int signal)
   _exit(EXIT_DONE);
 }
 
-/* The resolver waits for name servers alone, and qmgr gives up who takes long while others wait. */
+/*
+ * While the resolver works, end by a signal when qmgr has closed the socket: others wait for our
+ * place.
+ */
 static void leave_if_alone(int signal)
 {
   struct pollfd p = { .fd = 0, .events = POLLRDHUP };
@@ -102,7 +105,7 @@ static void leave_if_alone(int signal)
   errno = e;
 }
 
-/* So often. */
+/* How often to check. */
 static void alone_watch(void)
 {
   struct itimerval const second = { { 1, 0 }, { 1, 0 } };
@@ -110,7 +113,7 @@ static void alone_watch(void)
   setitimer(ITIMER_REAL, &second, 0);
 }
 
-/* Returns a descriptor that is readable once SIGTERM has come, or -1. */
+/* Block signals.  Returns a descriptor that is readable once SIGTERM has come, or -1. */
 static int signals_init(void)
 {
   sigset_t sigterm;
@@ -120,8 +123,8 @@ static int signals_init(void)
   sigaddset(&in_lookup, SIGALRM);
   sigprocmask(SIG_BLOCK, &in_lookup, 0);
   signal(SIGTERM, leave);
-  signal(SIGPIPE, SIG_IGN); /* the journal is written also when nobody reads the report */
-  /* With the super-server's end ours has come too; under init there is none. */
+  signal(SIGPIPE, SIG_IGN); /* the journal is written even when nobody reads the report */
+  /* when the super-server ends we end too; under init there is none */
   if (getppid() != 1) prctl(PR_SET_PDEATHSIG, SIGTERM);
   return signalfd(-1, &sigterm, SFD_CLOEXEC);
 }
@@ -151,7 +154,7 @@ static void courier_look_up(courier *a)
   if (outcome == HOST_LATER) courier_down(a, a->to.hosts.code, a->to.hosts.text);
 }
 
-/* There is no way to the site: nothing that comes for it will ever do better. */
+/* The site cannot be reached: report that for all messages, which will never do better here. */
 static void courier_refuse(courier *a)
 {
   outbox_job *job;
@@ -163,7 +166,7 @@ static void courier_refuse(courier *a)
   }
 }
 
-/* The best host is ourselves; behind others, it is none. */
+/* We are the best host: the site is refused.  Behind others, remove ourselves and those behind. */
 static void courier_ourselves(courier *a)
 {
   if (candidates_cut_short(&a->to)) return;
@@ -211,7 +214,7 @@ static int courier_connecting(courier const *a)
   return !a->over && !a->refused && a->line.state == CONNECTION_ENDED && outbox_ready(&a->jobs);
 }
 
-/* Make connections, while there are messages and addresses for them. */
+/* Make connections while there are messages, and addresses for them. */
 static void courier_connect(courier *a)
 {
   while (courier_connecting(a) && wallclock_steady_ms() >= a->pause_until_ms)
@@ -302,7 +305,7 @@ static enum outbox_line line_take(courier *a, char const *s, size_t len)
   return OUTBOX_LINE_OK;
 }
 
-/* Let go of what has not been begun: its locks are wanted by the next qmgr. */
+/* Return the messages that are not on the wire: the next qmgr wants their locks. */
 static void jobs_drop(courier *a)
 {
   outbox_job *job;
@@ -316,7 +319,7 @@ static void jobs_drop(courier *a)
   a->jobs.reading = 0;
 }
 
-/* No more jobs; those that are on the wire are finished. */
+/* Take no more jobs; finish those on the wire. */
 static void jobs_end(courier *a, int64_t ms)
 {
   a->jobs_ended = 1;
@@ -423,8 +426,8 @@ static void courier_wait(courier *a, struct pollfd p[WAIT_ALL])
 }
 
 /*
- * Before the first word of a stranger.  Where the kernel cannot do that, mail goes as well: whoever
- * runs it is told.
+ * Confine the process, before it reads a stranger's first octet.  Where the kernel cannot, mail is
+ * sent all the same, and the operator warned.
  */
 static void courier_confine(courier *a)
 {
