@@ -35,8 +35,8 @@ void smtp_command_scan(char const *line, size_t len, smtp_command *command)
 }
 
 /*
- * Methods of HTTP (RFC 9110 section 9.3, RFC 5789), and how its second version begins (RFC 9113
- * section 3.4).
+ * Methods of HTTP (RFC 9110 section 9.3, RFC 5789), and the beginning of its second version (RFC
+ * 9113 section 3.4).
  */
 static char const *const methods[] =
   { "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "PRI" };
@@ -55,7 +55,9 @@ static size_t digits_begin(char const *s, size_t end)
   return end;
 }
 
-/* Does it end with a version of HTTP, as the request of any method does (RFC 9112 section 3)? */
+/*
+ * Does the line end with a version of HTTP, as the request of any method does (RFC 9112 section 3)?
+ */
 static int version(char const *s, size_t len)
 {
   static char const name[] = " HTTP/";
@@ -67,7 +69,7 @@ static int version(char const *s, size_t len)
   return major < minor - 1 && major >= namelen && !strncasecmp(s + major - namelen, name, namelen);
 }
 
-/* A verb of ours may have any argument. */
+/* Is this a request of HTTP?  Not with one of our verbs, which may have any argument. */
 static int request(char const *s, size_t len)
 {
   smtp_command command;
@@ -224,7 +226,7 @@ static int hex_upper(char c)
   return smtp_digit(c) || (c >= 'A' && c <= 'F');
 }
 
-/* One character of xtext. */
+/* The length of one character of xtext. */
 static size_t xchar_length(char const *s, size_t len)
 {
   if (!len || !smtp_visible(*s) || *s == '=') return 0;
@@ -239,7 +241,7 @@ int smtp_xtext_ok(char const *s, size_t len)
   return i == len;
 }
 
-/* "\x{HEX}", a character by its number. */
+/* The length of "\x{HEX}", a character by its number. */
 static size_t embedded_length(char const *s, size_t len)
 {
   static char const head[] = "\\x{";
@@ -254,7 +256,10 @@ static size_t embedded_length(char const *s, size_t len)
   return i + 1;
 }
 
-/* One character of a utf-8-addr.  "+HH" is not of RFC 6533, but of the xtext that it is put in. */
+/*
+ * The length of one character of a utf-8-addr.  "+HH" is not of RFC 6533, but of the xtext around
+ * it.
+ */
 static size_t utf8addr_length(char const *s, size_t len)
 {
   if (!len) return 0;
@@ -270,7 +275,7 @@ static int utf8addr_ok(char const *s, size_t len)
   return i == len;
 }
 
-/* An atom of RFC 822 section 3.3, within xtext. */
+/* Is this an atom of RFC 822 section 3.3, within xtext? */
 static int addrtype_ok(char const *s, size_t len)
 {
   size_t i = 0;

@@ -14,7 +14,7 @@
 #include "base/instance.h"
 #include "base/log.h"
 
-/* Of what was given so much is repeated in a message. */
+/* The octets of a bad argument that a message repeats. */
 #define ENTRY_MAX 300
 
 int program_options(int argc, char const *const *argv, char const **instance, char const *usage)
@@ -47,8 +47,8 @@ uid_t program_caller(void)
 }
 
 /*
- * Who changes his user forgets whose child he is: a signal that was to come when that one dies is
- * asked for again.
+ * Ask again for the signal at the parent's death: the kernel forgets it when a process changes its
+ * user.
  */
 void program_become_user(uid_t uid, gid_t gid, gid_t const *groups, size_t count)
 {
@@ -67,8 +67,8 @@ void program_become_user(uid_t uid, gid_t gid, gid_t const *groups, size_t count
 }
 
 /*
- * The group of a directory in an instance of root's that is itself root's: nobody else has chosen
- * it.
+ * The group of a directory that is root's, in an instance of root's: nobody else has chosen that
+ * group.
  */
 static gid_t group_of(int instance, char const *name)
 {
