@@ -41,8 +41,8 @@ static void die_connect(client const *c, char const *instance)
 }
 
 /*
- * The path of a socket has hardly a hundred octets: through /proc, an instance's may be of any
- * length.
+ * Connect through /proc: the path of a socket has hardly a hundred octets, and that of an instance
+ * may be of any length.
  */
 static int socket_connect(int run)
 {
@@ -80,7 +80,7 @@ static void die_wire(client const *c)
   client_die(c, c->wire.state == WIRE_TIMEOUT ? "no reply in time" : "lost connection");
 }
 
-/* The next line of a reply.  1 when it is the last one. */
+/* Read the next line of a reply.  1 when it is the last one. */
 static int reply_line(client *c, smtp_reply_line *reply)
 {
   wire_line const *line = &c->line;

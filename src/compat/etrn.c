@@ -13,9 +13,9 @@
 #include "queue/id.h"
 #include "smtp/domain.h"
 
-/* Longer than every domain and set has. */
+/* The longest node: longer than any domain or queue name. */
 #define NODE_MAX 1000
-/* Of a name so much is repeated. */
+/* The octets of a name that an error repeats. */
 #define SHOWN_MAX 100
 
 static void die_name(char const *what, char const *s) gccattr_noreturn;
@@ -37,7 +37,7 @@ static void die_user(void)
   strerr_dief(EX_NOPERM, "User ", name, "(", uid, ") is not allowed to flush the mail queue");
 }
 
-/* Ask for a node.  Returns the reply's code; the dialogue is over. */
+/* Send ETRN for a node.  Returns the reply's code; the dialogue is over. */
 static unsigned int node_ask(client *c, char const *instance, char const *mark, char const *name)
 {
   c->purpose = "Cannot flush mail queue";
@@ -54,7 +54,7 @@ static int is_done(unsigned int code)
   return code >= 250 && code <= 253;
 }
 
-/* What is left to say of a reply. */
+/* Die by a reply that no caller handles. */
 static void die_reply(client const *c) gccattr_noreturn;
 static void die_reply(client const *c)
 {
@@ -68,7 +68,7 @@ void etrn_everything(char const *instance)
   if (!is_done(node_ask(&c, instance, "@", ""))) die_reply(&c);
 }
 
-/* May it be an argument of ETRN at all? */
+/* Can this be an argument of ETRN at all? */
 static int node_ok(char const *s)
 {
   size_t i = 0;
@@ -76,7 +76,7 @@ static int node_ok(char const *s)
   return i && !s[i] && i <= NODE_MAX && *s != '=' && strcmp(s, "@");
 }
 
-/* "[domain]": the domain. */
+/* Skip the brackets of "[domain]".  Returns the length of the domain. */
 static size_t brackets_skip(char const **s)
 {
   size_t len = strlen(*s);

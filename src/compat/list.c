@@ -16,7 +16,7 @@ static void die_directory(char const *instance, char const *name)
   strerr_diefsys(code, "Queue report unavailable - unable to open ", instance, name);
 }
 
-/* queue-list has exit codes of its own: what is wrong with the instance is told before. */
+/* Check the instance first: queue-list would exit with codes of its own. */
 static void queue_look(char const *instance)
 {
   int dir = instance_open(instance), queue, cur;

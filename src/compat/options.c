@@ -32,7 +32,7 @@ static void die_memory(void)
   strerr_diefusys(EX_OSERR, "read options");
 }
 
-/* -C: the instance, or else some sendmail's configuration, which is nothing to us. */
+/* -C names an instance, or the configuration of another sendmail, which is ignored. */
 static void instance_set(options *o, char const *value)
 {
   stralloc path = STRALLOC_ZERO;
@@ -50,7 +50,7 @@ static void body_set(options *o, char const *value)
     die_option("-B option needs 8BITMIME or 7BIT, not ", value);
 }
 
-/* White space is allowed in what people type. */
+/* Skip white space, which people may type. */
 static void notify_set(options *o, char const *value)
 {
   o->notify.len = 0;
@@ -108,7 +108,7 @@ static void mode_set(options *o, char const *value)
   die_option("unsupported: -b", value);
 }
 
-/* A time between two looks at the queue means nothing to a relay that needs none. */
+/* Ignore a time between two queue runs, which this relay does not need. */
 static void flush_set(options *o, char const *value)
 {
   if (smtp_digit(*value))
@@ -148,7 +148,7 @@ static void option_take(options *o, int c, char const *value)
   }
 }
 
-/* "-q" alone takes no word behind it, other than subgetopt would have it.  Step over such. */
+/* Step over "-q": alone it takes no word behind it, though subgetopt would. */
 static int bare_q_skip(subgetopt *scan, int argc, char const *const *argv)
 {
   int next = scan->ind + (scan->pos && !argv[scan->ind][scan->pos]);

@@ -1,4 +1,4 @@
-/* postcat: show the file of a message, in the words of Postfix's. */
+/* postcat: show the file of a message, as Postfix's postcat does. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,12 +22,12 @@
 #include "start/program.h"
 
 #define USAGE "postcat [-bdehnoqv] [-c dir] [file...]"
-/* All that this one and the other know of trouble. */
+/* The exit code of every error, as of Postfix's postcat. */
 #define EXIT_TROUBLE 1
 #define dieusage() strerr_dieusage(EXIT_TROUBLE, USAGE)
 
 #define PIECE_LEN 65536
-/* Of a line so much is looked at in one piece. */
+/* The octets of a line that are examined in one piece. */
 #define LINE_MAX_LEN 65536
 /* The widths of what -o and -d put before a record. */
 #define WIDTH_OFFSET 9
@@ -53,13 +53,13 @@ typedef struct shower
   int types;
   int offsets;
   int labels;
-  int terminal;       /* standard output is one: nothing gets there that it would act on */
-  char const *name;   /* of the file in hand */
+  int terminal;       /* standard output is one: control characters are cleaned */
+  char const *name;   /* of the present file */
   message message;
   stralloc text;      /* the envelope as it stands in the file */
-  size_t at;          /* in it: the line in hand */
+  size_t at;          /* offset in text of the present line */
   int inheader;
-  int inside;         /* of a line whose beginning was shown already */
+  int inside;         /* 1: within a line whose beginning was shown */
   stralloc line;
 } shower;
 
@@ -79,7 +79,7 @@ static void out_number(uint64_t number, size_t width)
   out(text, len);
 }
 
-/* What -o and -d put before a record. */
+/* Show what -o and -d put before a record. */
 static void record_begin(shower const *w, enum record kind, uint64_t offset)
 {
   if (w->offsets)
@@ -92,7 +92,7 @@ static void record_begin(shower const *w, enum record kind, uint64_t offset)
   out(" ", 1);
 }
 
-/* A tab does no harm. */
+/* Is this a control character?  A tab is harmless. */
 static void out_text(shower const *w, char *s, size_t len)
 {
   size_t begin = 0, end = 0;
@@ -105,7 +105,7 @@ static void out_text(shower const *w, char *s, size_t len)
   out(s, len);
 }
 
-/* A record of the envelope; pieces are words. */
+/* Show a record of the envelope; pieces are words. */
 static void record(shower *w, enum record kind, char const *const *pieces)
 {
   record_begin(w, kind, MESSAGE_HEAD_LEN + w->at);
@@ -130,7 +130,7 @@ static void heading(shower const *w, enum record kind, char const *words, uint64
 
 /* --- the envelope --- */
 
-/* The next line of it is in hand: each is where the one before ends. */
+/* Go on to the next line of the envelope: each begins where the one before ends. */
 static void line_step(shower *w)
 {
   char const *lf = memchr(w->text.s + w->at, '\n', w->text.len - w->at);
@@ -166,7 +166,7 @@ static void time_show(shower *w, enum record kind, char const *label)
   record_put(w, kind, label, text);
 }
 
-/* The value of a parameter, a string in value, for which there is room. */
+/* Find the value of a parameter, a string in value, which has room for it. */
 static int parameter_find(char const *s, char const *key, char *value)
 {
   size_t n = strlen(key), len;
@@ -201,7 +201,7 @@ static char const *brackets_strip(char *s)
   return s + 1;
 }
 
-/* A word, of which a string is made; *s moves behind it. */
+/* Take a word and make it a string; *s moves behind it. */
 static char *word_cut(char **s)
 {
   char *word = *s;
@@ -210,7 +210,7 @@ static char *word_cut(char **s)
   return word;
 }
 
-/* "HELO [ADDRESS] PROTOCOL". */
+/* Show the attributes of "HELO [ADDRESS] PROTOCOL". */
 static void client_show(shower *w)
 {
   char *s = message_string(&w->message, w->message.client);
@@ -285,7 +285,7 @@ static void text_begin(shower const *w, uint64_t offset)
   if (w->labels) outs("regular_text: ");
 }
 
-/* The line, or the next piece of a long one; ended when that is its last. */
+/* Show the line, or the next piece of a long one; ended: this piece is the last. */
 static void line_show(shower *w, uint64_t offset, int ended)
 {
   size_t len = w->line.len;
@@ -334,7 +334,7 @@ static void content_show(shower *w, int fd)
 
 /* --- files --- */
 
-/* The envelope's lines, for where they are. */
+/* Read the text of the envelope, for the offsets of its lines. */
 static int text_read(shower *w, int fd)
 {
   size_t len = (size_t)w->message.envelope_len;
@@ -345,7 +345,7 @@ static int text_read(shower *w, int fd)
   return 1;
 }
 
-/* 0: it is no message. */
+/* Show a file.  0: it is no message. */
 static int file_show(shower *w, int fd)
 {
   uint64_t begin, end;
@@ -417,7 +417,7 @@ static void queue_use(shower *w, char const *path)
   close(instance);
 }
 
-/* Returns the index of the first argument. */
+/* Read the options.  Returns the index of the first argument. */
 static int options_read(shower *w, int argc, char const *const *argv)
 {
   subgetopt scan = SUBGETOPT_ZERO;

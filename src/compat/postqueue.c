@@ -10,7 +10,7 @@
 #include "compat/list.h"
 
 #define USAGE "postqueue [-v] [-c dir] -f | -i id | -j | -p | -s site"
-/* What the other one exits with, too. */
+/* The exit codes of Postfix's postqueue. */
 #define dieusage() strerr_dieusage(EX_UNAVAILABLE, USAGE)
 
 char const *PROG = "postqueue";
@@ -18,8 +18,8 @@ char const *PROG = "postqueue";
 typedef struct options
 {
   char const *instance;
-  int what;            /* the option's letter */
-  char const *value;   /* and what belongs to it */
+  int what;            /* the letter of the option */
+  char const *value;   /* the value of the option */
 } options;
 
 static void what_set(options *o, int c, char const *value)

@@ -115,7 +115,7 @@ static void kind_begin(super *s, enum kind kind)
   s->operation.wait_ms = OPERATION_WAIT_MS;
 }
 
-/* What is an id to Postfix need not be one of ours. */
+/* Is this an id to Postfix?  It may be none of ours. */
 static int queue_id_ok(char const *s, size_t len)
 {
   static char const letters[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
@@ -190,7 +190,7 @@ static void totals_show(super const *s, unsigned int wanted)
 typedef struct options
 {
   char const *dir;
-  int check;            /* -s, or nothing that is to be done at all */
+  int check;            /* -s, or no option */
   unsigned int kinds;   /* of all requests, or-ed */
   genalloc requests;    /* of request */
 } options;
@@ -217,7 +217,7 @@ static int options_read(int argc, char const *const *argv, options *o)
       case 'H': request_add(o, KIND(RELEASE), scan.arg); break;
       case 'r': request_add(o, KIND(REQUEUE), scan.arg); break;
       case 's': case 'S': o->check = 1; break;
-      case 'p': purge = 1; break; /* qmgr does, by itself */
+      case 'p': purge = 1; break; /* qmgr does so by itself */
       case 'v': break;
       default: die(USAGE);
     }
@@ -241,7 +241,7 @@ static queue_name const queue_names[] =
   { "deferred", OPERATION_IN(QUEUE_CUR), 0 },
   { "hold", OPERATION_IN(QUEUE_HOLD), OPERATION_IN(QUEUE_HOLD) },
   { "corrupt", OPERATION_IN(QUEUE_CORRUPT), 0 },
-  /* Postfix has them, and we have nothing like them. */
+  /* queues of Postfix that we do not have */
   { "maildrop", 0, 0 }, { "bounce", 0, 0 }, { "defer", 0, 0 }, { "flush", 0, 0 }, { "trace", 0, 0 }
 };
 
@@ -267,7 +267,7 @@ static void queues_choose(super *s, char const *const *names)
 
 /* ------------------------------------------------------------------------------------------ */
 
-/* 0, or the code to exit with. */
+/* Run a program.  Returns 0, or the exit code. */
 static int check_run(char const *dir)
 {
   stralloc path = STRALLOC_ZERO;
@@ -286,7 +286,7 @@ static int check_run(char const *dir)
   return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : EXIT_TROUBLE;
 }
 
-/* The check has owners to mend: it is root, where we were, until it has. */
+/* The check mends owners, so it runs as root if we did, before we change the user. */
 static void instance_use(super *s, options *o)
 {
   int instance, conf;

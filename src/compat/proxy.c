@@ -22,7 +22,7 @@ static int copy(int from, int to)
   }
 }
 
-/* A process for each direction: neither can keep the other waiting. */
+/* Run a process for each direction, so that neither keeps the other waiting. */
 int proxy_run(int socket)
 {
   pid_t child = fork();

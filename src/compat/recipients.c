@@ -40,7 +40,7 @@ void recipients_free(recipients *r)
 
 /* --- each once --- */
 
-/* qsort(3) has no room for it. */
+/* the text to compare: qsort(3) has no argument for it */
 static char const *sorted_text;
 
 static int by_name(void const *a, void const *b)

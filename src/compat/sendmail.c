@@ -1,4 +1,4 @@
-/* sendmail: hand a message to the relay, as the programs of users do it. */
+/* sendmail: submit a message to the relay, as users' programs do. */
 
 #include <errno.h>
 #include <signal.h>
@@ -55,7 +55,7 @@ static void sender_own(stralloc *sender)
    || !stralloc_0(sender)) die_memory();
 }
 
-/* One address, or none at all, "" or "<>". */
+/* Read the sender: one address, or "" or "<>" for none. */
 static void sender_set(stralloc *sender, char const *given)
 {
   recipients one = RECIPIENTS_ZERO;
@@ -106,7 +106,7 @@ static void full_name(options const *o, stralloc *name)
     die_memory();
 }
 
-/* Its header, and what of the envelope the letter itself says. */
+/* Complete the header, and take from it the parts of the envelope that the letter holds. */
 static void letter_complete(letter *l, envelope *e, options const *o)
 {
   stralloc name = STRALLOC_ZERO;
@@ -124,16 +124,13 @@ static void letter_complete(letter *l, envelope *e, options const *o)
 
 /* --- what we are asked for --- */
 
-/* Without recipients the message need not be read. */
+/* Die without recipients before the message is read. */
 static void recipients_wanted(options const *o, char const *const *argv)
 {
   if (!o->extract && !*argv) die_nobody(o);
 }
 
-/*
- * All of the message is there before the relay is bothered with it: whoever writes it may take his
- * time.
- */
+/* Read the whole message before connecting to the relay: the program that writes it may be slow. */
 static int message(options const *o, char const *instance, char const *const *argv)
 {
   static letter l = LETTER_ZERO;
@@ -189,7 +186,7 @@ static int aliases(void)
   return 0;
 }
 
-/* By these names we are called as well. */
+/* Other names of this program. */
 static void name_mode(options *o, char const *name)
 {
   char const *slash = strrchr(name, '/');

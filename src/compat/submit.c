@@ -10,13 +10,13 @@
 #include "base/log.h"
 #include "smtp/content.h"
 
-/* Recipients that are named as refused at the most: the relay has its own patience with errors. */
+/* The most refused recipients to report: the relay closes the connection after too many errors. */
 #define REFUSED_MAX 10
 #define STUFF_LEN 32768
 
 /* --- replies that are a no --- */
 
-/* Of a recipient. */
+/* The exit code for a recipient that the last reply refused. */
 static int refusal_code(client const *c)
 {
   char status[SMTP_STATUS_MAX];
@@ -52,7 +52,7 @@ static unsigned int rcpt(client *c, envelope const *e, size_t n)
                     *e->notify ? " NOTIFY=" : "", e->notify);
 }
 
-/* The relay has as many as it takes at a time. */
+/* Does the relay have as many recipients as it accepts at a time? */
 static int is_full(client const *c, size_t taken)
 {
   return c->code == 452 && taken;
@@ -78,7 +78,8 @@ static void refusal_tell(client const *c, char const *address)
 }
 
 /*
- * Begin a transaction with the recipients from one on.  Returns the first one it has no room for.
+ * Begin a transaction with the recipients from one on.  Returns the first one that the relay has no
+ * room for.
  */
 static size_t offer(client *c, envelope const *e, uint64_t size, size_t from, refusals *refused)
 {
@@ -99,7 +100,7 @@ static size_t offer(client *c, envelope const *e, uint64_t size, size_t from, re
   return n;
 }
 
-/* Nobody is to get what somebody did not. */
+/* Die where a recipient was refused: then none gets the letter. */
 static void die_if_refused(client *c, refusals const *refused, char const *whom)
 {
   if (!refused->count) return;
@@ -108,8 +109,8 @@ static void die_if_refused(client *c, refusals const *refused, char const *whom)
 }
 
 /*
- * Ask for all of them, if one transaction has no room; else it stands.  Returns the first one it
- * has no room for.
+ * Send RCPT for all recipients, in several transactions where one has no room; then begin the first
+ * one again.  Returns the first recipient that it has no room for.
  */
 static size_t offer_first(client *c, envelope const *e, uint64_t size)
 {
@@ -178,7 +179,7 @@ static void out(char const *s)
   if (buffer_puts(buffer_1, s) == -1) strerr_diefusys(EX_IOERR, "write to standard output");
 }
 
-/* Ask for one, in a new transaction where the old one has no room. */
+/* Send RCPT for one recipient, in a new transaction where the old one has no room. */
 static void ask(client *c, envelope const *e, size_t n, size_t *taken)
 {
   rcpt(c, e, n);
