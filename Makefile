@@ -73,7 +73,8 @@ QUEUE := $(call object,queue/id queue/queuedir queue/message queue/room queue/tr
   queue/totals) $(JOB) $(CONF)
 FLUSH := $(call object,flush/flush flush/reserve flush/trigger) $(QUEUE)
 ACT := $(call object,act/operation queue/ids) $(FLUSH)
-FACE := $(call object,compat/list compat/beside compat/options compat/ask compat/client base/wire queue/id) $(START)
+FACE := $(call object,compat/list compat/executable compat/options compat/etrn compat/client \
+  base/wire queue/id) $(START)
 LOGS := $(call object,log/logsource log/logentry log/logstamp log/logjson log/logwords log/loglater \
   queue/id)
 
@@ -98,8 +99,9 @@ $(BIN)/smtpd-etrn: $(call object,smtpd/smtpd-etrn smtpd/dialogue smtpd/verb smtp
 $(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/intake qmgr/orders qmgr/delivery qmgr/listed qmgr/arrivals qmgr/outcome \
   qmgr/expiry qmgr/requests qmgr/messages qmgr/lists qmgr/agents qmgr/hops qmgr/job qmgr/active qmgr/sender qmgr/notices \
   qmgr/totals qmgr/clock qmgr/core qmgr/settings qmgr/named queue/sitefile) $(SCHED) $(FLUSH)
-$(BIN)/bounce-put: $(call object,bounce/bounce-put bounce/subject bounce/way bounce/compose bounce/notice bounce/prose \
-  bounce/report bounce/returned bounce/lines bounce/quoted bounce/fields queue/sitefile queue/ids) $(FLUSH)
+$(BIN)/bounce-put: $(call object,bounce/bounce-put bounce/original bounce/routing \
+  bounce/compose bounce/notice bounce/explanation bounce/report bounce/returned bounce/lines \
+  bounce/quoted bounce/fields queue/sitefile queue/ids) $(FLUSH)
 $(BIN)/qmgr-trigger: $(call object,flush/qmgr-trigger) $(FLUSH)
 $(BIN)/flush-record: $(call object,flush/flush-record) $(FLUSH)
 $(BIN)/flush-run: $(call object,flush/flush-run flush/watch flush/names queue/sitefile) $(FLUSH)
@@ -119,11 +121,11 @@ $(BIN)/queue-hold: $(call object,act/queue-hold act/selection) $(ACT)
 $(BIN)/queue-release: $(call object,act/queue-release act/selection) $(ACT)
 $(BIN)/queue-requeue: $(call object,act/queue-requeue act/selection) $(ACT)
 $(BIN)/sendmail: $(call object,compat/sendmail compat/letter compat/spool compat/complete compat/recipients compat/user \
-  compat/submit compat/pass) $(FACE)
+  compat/submit compat/proxy) $(FACE)
 $(BIN)/mailq: $(call object,compat/mailq) $(FACE)
 $(BIN)/postqueue: $(call object,compat/postqueue) $(FACE)
 $(BIN)/postcat: $(call object,compat/postcat) $(QUEUE)
-$(BIN)/postsuper: $(call object,compat/postsuper compat/beside) $(ACT)
+$(BIN)/postsuper: $(call object,compat/postsuper compat/executable) $(ACT)
 $(BIN)/conf-check: $(call object,conf/conf-check) $(CONF)
 $(BIN)/conf-cdb: $(call object,conf/conf-cdb) $(CONF)
 $(BIN)/sluice-init: $(call object,admin/sluice-init admin/maker admin/service admin/users \

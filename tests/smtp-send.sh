@@ -1223,25 +1223,25 @@ EOT
   dns_stop
 }
 
-# --- by hand ------------------------------------------------------------------------
+# --- from the command line ---------------------------------------------------------------
 
-by_hand() { "$BIN/smtp-send" "$@" >"$T/said" 2>"$T/log"; }
+from_commandline() { "$BIN/smtp-send" "$@" >"$T/said" 2>"$T/log"; }
 
 testByHand() {
   peer "$PIPE" -r 'RCPT*<bob@*=>550 5.1.1 no' -r 'RCPT*<carol@*=>450 4.2.1 later'
-  printf 'Subject: x\n\n.dot\r\nlast' | by_hand -H hand.example "[127.0.0.1]:$PEERPORT" '' alice@x.tld
+  printf 'Subject: x\n\n.dot\r\nlast' | from_commandline -H hand.example "[127.0.0.1]:$PEERPORT" '' alice@x.tld
   assertEquals 0 $?
   assertEquals "<alice@x.tld> sent 2.0.0 $(relay) 250 2.0.0 ok" "$(said)"
   assertEquals 'Subject: x\r\n\r\n.dot\r\nlast\r\n' "$(sed 's/\r$/\\r\\n/' "$(kept 1)" | tr -d '\n')"
   assertEquals 'MAIL FROM:<>' "$(commands | grep MAIL)"
   assertEquals 'EHLO hand.example' "$(commands | grep EHLO)"
   turns=$(log_count turn)
-  echo x | by_hand -w Pipelining "[127.0.0.1]:$PEERPORT" a@b.tld alice@x.tld
+  echo x | from_commandline -w Pipelining "[127.0.0.1]:$PEERPORT" a@b.tld alice@x.tld
   assertEquals 0 $?
   assertEquals 'EHLO, MAIL, RCPT, DATA, content, QUIT' 6 $(($(log_count turn) - turns))
-  echo x | by_hand "[127.0.0.1]:$PEERPORT" a@b.tld alice@x.tld carol@x.tld
+  echo x | from_commandline "[127.0.0.1]:$PEERPORT" a@b.tld alice@x.tld carol@x.tld
   assertEquals deferred 111 $?
-  echo x | by_hand "[127.0.0.1]:$PEERPORT" a@b.tld carol@x.tld bob@x.tld
+  echo x | from_commandline "[127.0.0.1]:$PEERPORT" a@b.tld carol@x.tld bob@x.tld
   assertEquals failed 100 $?
 }
 
@@ -1274,20 +1274,20 @@ testServerNeverStopsTalking() {
 
 testByHandWrong() {
   free_port PEERPORT
-  echo x | by_hand "[127.0.0.1]:$PEERPORT" a@b.tld alice@x.tld
+  echo x | from_commandline "[127.0.0.1]:$PEERPORT" a@b.tld alice@x.tld
   assertEquals 'connection refused' 111 $?
   assertEquals "<alice@x.tld> deferred 4.4.1 $(relay) connect to $(relay): Connection refused" "$(said)"
   for arguments in '-x' '-t' '-t 0 [::1] a@b.tld c@d.tld' '-n x [::1] a@b.tld c@d.tld' '-w PIPES [::1] a@b.tld c@d.tld' '[::1]' '[::1] a@b.tld' '[::1 a@b.tld c@d.tld' 'a..b a@b.tld c@d.tld' 'x:0 a@b.tld c@d.tld'; do
     # shellcheck disable=SC2086
-    echo x | by_hand $arguments
+    echo x | from_commandline $arguments
     assertEquals "$arguments" 100 $?
     assertTrue "$arguments" "grep -q '^smtp-send: usage: ' '$T/log'"
   done
-  echo x | by_hand '[::1]' 'no mailbox' a@b.tld
+  echo x | from_commandline '[::1]' 'no mailbox' a@b.tld
   assertEquals 100 $?
-  printf 'a\rb' | by_hand '[::1]' a@b.tld c@d.tld
+  printf 'a\rb' | from_commandline '[::1]' a@b.tld c@d.tld
   assertEquals 100 $?
-  printf 'a\0b' | by_hand '[::1]' a@b.tld c@d.tld
+  printf 'a\0b' | from_commandline '[::1]' a@b.tld c@d.tld
   assertEquals 100 $?
   assertTrue 'a NUL' "grep -q 'holds a NUL' '$T/log'"
 }

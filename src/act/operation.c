@@ -276,7 +276,7 @@ int operation_settings(operation *op, int conf)
 {
   int held;
   return conf_me(conf, &op->me) && conf_switch(conf, "fsyncdir", &op->fsyncdir)
-    && conf_postmaster_gate(conf, &op->postmaster, &op->postmaster_gate, &held);
+    && conf_postmaster_domain(conf, &op->postmaster, &op->postmaster_domain, &held);
 }
 
 /* A recipient held for want of conf/postmaster goes where the settings say now. */
@@ -286,7 +286,7 @@ static int rcpt_copy(operation *op, message_recipient const *r)
   char const *domain = message_string(m, r->domain), *address = message_string(m, r->address);
   if (!strcmp(domain, CONF_HELD))
   {
-    domain = op->postmaster_gate.s;
+    domain = op->postmaster_domain.s;
     address = op->postmaster.s;
   }
   return message_rcpt(&op->writer, domain, address, strlen(address),
@@ -493,7 +493,7 @@ void operation_free(operation *op)
   trigger_close(&op->deeds);
   stralloc_free(&op->me);
   stralloc_free(&op->postmaster);
-  stralloc_free(&op->postmaster_gate);
+  stralloc_free(&op->postmaster_domain);
   stralloc_free(&op->writer.envelope);
   message_free(&op->message);
 }

@@ -44,15 +44,15 @@ typedef struct operation
   /* for operation_requeue() alone, see operation_settings() */
   int fsyncdir;
   stralloc me;
-  stralloc postmaster;     /* the postmaster's address and gate, as conf/ has them now */
-  stralloc postmaster_gate;
+  stralloc postmaster;     /* the postmaster's address and domain, as conf/ has them now */
+  stralloc postmaster_domain;
   message_writer writer;   /* its id is the new message's */
 } operation;
 #define OPERATION_ZERO \
 { \
   .queue = -1, .idle = ~0u, .busy = ~0u, .first = QUEUE_CUR, \
   .wait_ms = OPERATION_WAIT_MS, .hint_ms = OPERATION_HINT_MS, .trigger = -1, .deeds = -1, \
-  .me = STRALLOC_ZERO, .postmaster = STRALLOC_ZERO, .postmaster_gate = STRALLOC_ZERO, \
+  .me = STRALLOC_ZERO, .postmaster = STRALLOC_ZERO, .postmaster_domain = STRALLOC_ZERO, \
   .message = MESSAGE_ZERO, .writer = MESSAGE_WRITER_ZERO \
 }
 

@@ -1,7 +1,7 @@
 #ifndef BASE_CLOSE_H
 #define BASE_CLOSE_H
 
-/* Closing what is not needed any more while a result, and its errno, are to stay. */
+/* Close a descriptor or a directory; errno, of the result that is returned, stays as it is. */
 
 #include <dirent.h>
 

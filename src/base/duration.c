@@ -2,7 +2,7 @@
 
 #define DURATION_MAX (10ull * 365 * 86400)
 
-/* Seconds in one of the unit; 0 for what is no unit. */
+/* The seconds of a unit; 0 for what is no unit. */
 static uint64_t unit_seconds(char unit)
 {
   switch (unit)

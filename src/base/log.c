@@ -8,14 +8,14 @@
 #include "base/text.h"
 #include "smtp/reply.h"
 
-/* What was said and is not written.  There is one stderr. */
+/* Lines that are not written yet.  There is one stderr. */
 static struct
 {
   size_t len;
   char text[PIPE_BUF];
 } waiting;
 
-/* Returns its length; the LF has the place of the string's end. */
+/* Format a line.  Returns its length; the LF replaces the terminator. */
 static size_t line_make(char line[LOG_LINE_MAX], char const *const *pieces)
 {
   size_t len = text_join(line, LOG_LINE_MAX, PROG, ": ");

@@ -3,22 +3,22 @@
 
 /*
  * Log lines on stderr, whole lines in each write(2), in the words of mail operators' tools:
- * "PROG: piece piece...\n".  Every piece is taken as remote text and cleaned, see smtp_text_clean().
- * A line over LOG_LINE_MAX octets is cut.
+ * "PROG: piece piece...\n".  Every piece is taken as remote text and cleaned, see
+ * smtp_text_clean().  A line over LOG_LINE_MAX octets is cut.
  */
 #define LOG_LINE_MAX 3000
 
-/* What the program is called in them: each program defines it.  skalibs's strerr uses it, too. */
+/* The program's name in log lines: each program defines PROG.  skalibs's strerr uses it, too. */
 extern char const *PROG;
 
-/* The pieces are strings; the last one is NULL.  Writes it, behind all that was said for later. */
+/* Write a line, behind those of log_later().  The pieces are strings; the last one is NULL. */
 extern void log_pieces(char const *const *pieces);
 #define log_line(...) log_pieces((char const *const []){ __VA_ARGS__, 0 })
 
 /*
- * The same, but it may wait for the next line, or for log_flush(): one write(2) for many lines.  Up to
- * PIPE_BUF octets wait (who shares a pipe with others must not write more at once), and are lost with a
- * process that is killed.
+ * The same, but the line may wait for the next line, or for log_flush(): one write(2) for many
+ * lines.  Up to PIPE_BUF octets wait (programs that share a pipe must not write more at once), and
+ * are lost when the process is killed.
  */
 extern void log_pieces_later(char const *const *pieces);
 #define log_later(...) log_pieces_later((char const *const []){ __VA_ARGS__, 0 })

@@ -21,7 +21,7 @@ size_t text_join_all(char *out, size_t max, char const *const *words)
   return len;
 }
 
-/* Returns the number's length. */
+/* Format a number.  Returns its length. */
 static size_t number_format(char *out, uint64_t number)
 {
   char digits[TEXT_NUMBER_MAX];
@@ -41,7 +41,7 @@ char const *text_number(char out[TEXT_NUMBER_MAX], uint64_t number)
   return out;
 }
 
-/* The digits after the point, in hundredths; zeros at the end are left out. */
+/* Put the digits after the point, in hundredths, without zeros at the end. */
 static size_t fraction_format(char *out, unsigned int hundredths)
 {
   if (!hundredths) return 0;

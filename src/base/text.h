@@ -1,7 +1,10 @@
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
-/* Words for log lines and reports: put together in memory that is there already, cut when too long. */
+/*
+ * Texts for log lines and reports, put together in a buffer of the caller's; what does not fit is
+ * cut.
+ */
 
 #include <stddef.h>
 #include <stdint.h>

@@ -24,7 +24,7 @@ int64_t wallclock_steady_ms(void)
   return (int64_t)(wallclock_steady_us() / 1000);
 }
 
-/* A number with leading zeros. */
+/* Put a number with leading zeros. */
 static char *put_digits(char *out, int number, int digits)
 {
   int i = digits;
@@ -42,7 +42,7 @@ static char *put_word(char *out, char const *word)
   return out;
 }
 
-/* By hand: strftime(3) would speak the language of the locale. */
+/* Without strftime(3), which would use the language of the locale. */
 size_t wallclock_date(char *out, uint64_t us)
 {
   static char const days[7][6] = { "Sun, ", "Mon, ", "Tue, ", "Wed, ", "Thu, ", "Fri, ", "Sat, " };

@@ -10,13 +10,18 @@
 /* Microseconds since 1970, UTC, without leap seconds (clock_gettime(2), CLOCK_REALTIME). */
 extern uint64_t wallclock_us(void);
 
-/* Microseconds since some moment, which nobody sets: for how long something takes (CLOCK_MONOTONIC). */
+/*
+ * Microseconds since some moment, of a clock that nobody sets (CLOCK_MONOTONIC): to measure how
+ * long something takes.
+ */
 extern uint64_t wallclock_steady_us(void);
 
 /* The same in milliseconds: for deadlines. */
 extern int64_t wallclock_steady_ms(void);
 
-/* Room for a date in the form of RFC 5322 section 3.3: "Sat, 21 Nov 2026 07:45:53 +0000", a string. */
+/*
+ * Room for a date in the form of RFC 5322 section 3.3: "Sat, 21 Nov 2026 07:45:53 +0000", a string.
+ */
 #define WALLCLOCK_DATE_MAX 40
 extern size_t wallclock_date(char *out, uint64_t us);
 

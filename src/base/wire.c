@@ -11,7 +11,10 @@
 #include "base/wallclock.h"
 
 #define CLOSE_S 1
-/* Reads in a row without a wait, before the clock and the order to stop are looked at all the same. */
+/*
+ * The most reads in a row without a wait, before the clock and the order to stop are looked at all
+ * the same.
+ */
 #define BUSY_READS 16
 
 static int nonblocking(int fd)
@@ -33,7 +36,7 @@ int wire_init(wire *w, int in, int out, int stop)
   return nonblocking(in) && nonblocking(out);
 }
 
-/* The next wait lasts no longer than a tenth of the step where somebody is to be asked then. */
+/* Set the end of the next wait: of a tenth of the step where hurried() is to be asked then. */
 static void step_divide(wire *w, int64_t now_ms)
 {
   int64_t tenth_ms = now_ms + (int64_t)w->tenth_s * 1000;
@@ -70,7 +73,7 @@ static int wire_over(wire *w, enum wire_state state)
   return 0;
 }
 
-/* A deadline has passed: is it the step's, or are we in a hurry?  Else the next tenth begins. */
+/* A deadline has passed: is the step over, or does hurried() end it?  Else begin the next tenth. */
 static int step_over(wire *w)
 {
   if (w->deadline_ms >= w->end_ms || (*w->hurried)(w->data)) return 1;
@@ -78,14 +81,17 @@ static int step_over(wire *w)
   return 0;
 }
 
-/* For poll(2), which knows no longer time than some weeks: it may be over before the deadline. */
+/*
+ * The milliseconds for poll(2), which can wait for some weeks at most: it may return before the
+ * deadline.
+ */
 static int left_ms(int64_t deadline_ms)
 {
   int64_t left = deadline_ms - wallclock_steady_ms();
   return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 
-/* Wait until fd (-1: nothing at all) is ready for events, or may be.  1; 0 with the state changed. */
+/* Wait until fd is ready for events (-1: for nothing), or may be.  1; 0 with the state changed. */
 static int wire_wait(wire *w, int fd, short events)
 {
   struct pollfd x[2] = { { .fd = w->stop, .events = POLLIN }, { .fd = fd, .events = events } };
@@ -132,7 +138,10 @@ int wire_put(wire *w, char const *s, size_t len)
   }
 }
 
-/* Whoever always has more to say would keep us from both.  1; 0 with the state changed. */
+/*
+ * Look at the clock and the order to stop now and then: a peer that always sends more would keep us
+ * from both.  1; 0 with the state changed.
+ */
 static int wire_look_up(wire *w)
 {
   struct pollfd x = { .fd = w->stop, .events = POLLIN };
@@ -142,7 +151,7 @@ static int wire_look_up(wire *w)
   return poll(&x, 1, 0) < 1 || wire_over(w, WIRE_STOPPED);
 }
 
-/* Read once into the buffer, which is empty.  What read(2) says. */
+/* Read once into the empty buffer.  Returns as read(2). */
 static ssize_t wire_receive(wire *w)
 {
   ssize_t n;
@@ -177,7 +186,7 @@ void wire_taken(wire *w, size_t len)
   w->in_pos += len;
 }
 
-/* Take one octet more.  1 when it ends the line. */
+/* Take one more octet.  1 when it ends the line. */
 static int line_take(wire_line *line, int *cr, char c)
 {
   int ends = c == '\n' && *cr;
@@ -206,13 +215,13 @@ int wire_line_read(wire *w, wire_line *line)
   return 1;
 }
 
-/* Like wire_fill(), and what was said by a server that takes nothing more. */
+/* Like wire_fill(); also reads what a server sent that reads nothing more. */
 static int reply_fill(wire *w)
 {
   return wire_fill(w) || (w->state == WIRE_LOST && wire_receive(w) > 0);
 }
 
-/* Pass over the rest of a line, as far as it is there. */
+/* Pass over the rest of a line, as far as it is in the buffer. */
 static void reply_skip(wire *w)
 {
   size_t len;
@@ -221,7 +230,7 @@ static void reply_skip(wire *w)
   wire_taken(w, lf ? (size_t)(lf - s) + 1 : len);
 }
 
-/* Take what there is of a line.  1 when it ends, or is cut. */
+/* Take as much of a line as is in the buffer.  1 when the line ends, or is cut. */
 static int reply_take(wire *w, char *out, size_t *len)
 {
   size_t n, most = WIRE_REPLY_MAX - *len;

@@ -2,13 +2,13 @@
 #define BASE_WIRE_H
 
 /*
- * The two ends of the connection: buffered, non-blocking, every wait with a deadline.
+ * A connection to a peer: buffered, non-blocking, every wait with a deadline.
  *
- * The peer is given what it is owed before we wait for it, and not sooner: replies to a
- * pipelined batch leave in one write.  A wait also ends when we are told to stop (SIGTERM); a peer that
- * never makes us wait is not heard for longer, either.
+ * What is queued for the peer is sent just before we wait for the peer, and not sooner: replies to
+ * a pipelined batch leave in one write.  A wait also ends when we are told to stop (SIGTERM); that
+ * order is looked at now and then also while the peer never makes us wait.
  *
- * Functions that return 1 or 0: with 0, state says why, and the connection is over.
+ * Functions return 1 or 0: with 0, state says why, and the connection is over.
  */
 
 #include <stddef.h>
@@ -29,12 +29,12 @@ typedef struct wire
   int out_fd;
   int stop;               /* readable when we are told to stop; -1: nobody can tell us */
   int64_t end_ms;         /* of the present step (wallclock_steady_ms) */
-  int64_t deadline_ms;    /* the same, or the end of a tenth of it */
-  unsigned int tenth_s;   /* of it */
+  int64_t deadline_ms;    /* the end of the step, or of the present tenth of it */
+  unsigned int tenth_s;   /* a tenth of the step */
   int (*hurried)(void *data); /* NULL: a step is not divided */
   void *data;
-  unsigned int busy;      /* reads since we last waited */
-  int skip;               /* the rest of a reply's line that is too long is passed over */
+  unsigned int busy;      /* reads since the last wait */
+  int skip;               /* a reply's line was too long: the rest of it is passed over */
   size_t in_pos;
   size_t in_len;
   size_t out_pos;
@@ -63,50 +63,55 @@ extern int wire_init(wire *w, int in, int out, int stop);
 /* A new step begins: it has to be over in so many seconds. */
 extern void wire_step(wire *w, unsigned int seconds);
 
-/* One goes on that began before: it has to be over at this moment, and was to take so many seconds. */
+/*
+ * Go on with a step that began before: it has to be over at end_ms, and was to take so many
+ * seconds.
+ */
 extern void wire_step_on(wire *w, int64_t end_ms, unsigned int seconds);
 
 /*
- * From the next step on, we are not always as patient as that: while the peer keeps us waiting, hurried() is asked
- * after each tenth of the time whether it is up (1) or not (0).
+ * From the next step on, a wait for the peer may end sooner: after each tenth of the step's time
+ * hurried() is asked whether the time is up (1) or not (0).
  */
 extern void wire_hurry(wire *w, int (*hurried)(void *data), void *data);
 
-/* Queue octets for the peer; waits for it only when there is no more room. */
+/* Queue octets for the peer; waits for the peer only when there is no more room. */
 extern int wire_put(wire *w, char const *s, size_t len);
 
-/* Give the peer what is queued. */
+/* Send what is queued. */
 extern int wire_flush(wire *w);
 
-/* Have something in the input buffer: what is there already, or what the peer sends next. */
+/* Fill the input buffer with what the peer sends next, unless it holds something already. */
 extern int wire_fill(wire *w);
 
-/* What is in the input buffer; of what wire_fill() found, never empty. */
+/* What is in the input buffer; never empty after wire_fill(). */
 extern char const *wire_peek(wire *w, size_t *len);
-/* So much of it was used. */
+/* Take so many octets out of the input buffer. */
 extern void wire_taken(wire *w, size_t len);
 
 /* Read up to the next CRLF, however long that takes within the step. */
 extern int wire_line_read(wire *w, wire_line *line);
 
 /*
- * The same of a server's reply: a line ends with LF, and has at most WIRE_REPLY_MAX octets; what is
- * over that is passed over.  s has room for so many.  What a server said before it took no more is
- * read, too.
+ * Read a line of a server's reply, which ends with LF.  Octets beyond WIRE_REPLY_MAX are passed
+ * over; s has room for so many.  A reply that the server sent before it stopped reading is read,
+ * too.
  */
 #define WIRE_REPLY_MAX (SMTP_REPLY_LINE_MAX + 2)
 extern int wire_reply_read(wire *w, char *s, size_t *len);
 
-/* Give the peer what is queued, then do nothing for a while. */
+/* Send what is queued, then do nothing for so many seconds. */
 extern int wire_pause(wire *w, unsigned int seconds);
 
 /*
- * The last words: send what is queued, whatever the state, for a second at the most, then wait as
- * long for the peer's end of file: a connection closed over unread input loses them.
+ * Close: send what is queued, whatever the state, for a second at the most, then wait as long for
+ * the peer's end of file: a connection that is closed over unread input loses what was sent last.
  */
 extern void wire_close(wire *w);
 
-/* The same for one who is not to be waited for: the last words may be lost where he has said something. */
+/*
+ * Close without a wait for the peer: what was sent last may be lost if the peer has sent anything.
+ */
 extern int wire_drop(wire *w);
 
 #endif

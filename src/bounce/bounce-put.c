@@ -15,8 +15,8 @@
 #include "base/wallclock.h"
 #include "bounce/compose.h"
 #include "bounce/notice.h"
-#include "bounce/subject.h"
-#include "bounce/way.h"
+#include "bounce/original.h"
+#include "bounce/routing.h"
 #include "conf/conf.h"
 #include "flush/trigger.h"
 #include "queue/ids.h"
@@ -33,14 +33,14 @@ typedef struct bouncer
   stralloc me;
   stralloc postmaster;
   uint64_t bouncebytes;
-  way way;
-  subject subject;
+  routing routing;
+  original original;
   notice notice;
   message_writer writer;
-  int postponed;           /* something could not be told now */
-  stralloc answer;         /* to this id */
+  int postponed;           /* a notice has to be made later */
+  stralloc answer;         /* for the present id */
   stralloc journal;
-  int code;                /* to exit with */
+  int code;                /* of the program */
 } bouncer;
 
 static void die_conf(void) gccattr_noreturn;
@@ -67,7 +67,7 @@ static void answer_set(bouncer *b, char const *word, char const *why)
   if (!stralloc_cats(&b->answer, word) || !stralloc_cats(&b->answer, why)) die_memory();
 }
 
-/* What was told is told, but what was not is what matters. */
+/* Postponing rules the answer, even where other notices were made. */
 static void answer_notice(bouncer *b, char const *event)
 {
   if (b->postponed) return;
@@ -85,7 +85,7 @@ static void postpone(bouncer *b, char const *why)
 static void trouble(bouncer *b, char const *what)
 {
   char const *why = errno == EBADMSG ? "not a whole message" : strerror(errno);
-  strerr_warnw("unable to ", what, " ", b->subject.id, ": ", why);
+  strerr_warnw("unable to ", what, " ", b->original.id, ": ", why);
   postpone(b, why);
 }
 
@@ -97,49 +97,51 @@ static void gone(bouncer *b)
 
 static void answer_say(bouncer *b)
 {
-  if (buffer_puts(buffer_1, b->subject.id) == -1 || buffer_put(buffer_1, " ", 1) == -1
+  if (buffer_puts(buffer_1, b->original.id) == -1 || buffer_put(buffer_1, " ", 1) == -1
    || buffer_put(buffer_1, b->answer.s, b->answer.len) == -1 || buffer_put(buffer_1, "\n", 1) == -1
    || !buffer_flush(buffer_1)) strerr_diefusys(111, "write to standard output");
 }
 
 /* --- the journal ------------------------------------------------------------------------------ */
 
-/* A line for each recipient that is due: told by this notice, or not to be told. */
+/* Make a journal line for each recipient that is due: told by this notice, or not to be told. */
 static void journal_make(bouncer *b, enum job_event event, char const *id)
 {
   job_field const told = { id, strlen(id) }, untold = { "none", 4 };
   uint64_t const now_us = wallclock_us();
-  subject const *s = &b->subject;
+  original const *o = &b->original;
   size_t i;
   b->journal.len = 0;
-  for (i = 0; i < message_rcpts(&s->message); i++)
+  for (i = 0; i < message_rcpts(&o->message); i++)
   {
-    job_notice note = { .recipient = i, .event = event, .id = subject_wanted(s, i, event) ? told : untold };
-    if (!subject_due(s, i, event)) continue;
+    job_field const notice_id = original_wanted(o, i, event) ? told : untold;
+    job_notice note = { .recipient = i, .event = event, .id = notice_id };
+    if (!original_due(o, i, event)) continue;
     if (!stralloc_readyplus(&b->journal, JOB_LINE_MAX)) die_memory();
     b->journal.len += job_notice_format(b->journal.s + b->journal.len, JOB_LINE_MAX, now_us, &note);
   }
 }
 
 /*
- * See to room for the journal's lines before there is a notice: with a full disk a sender would be told again
- * and again.  1, or 0 with errno.
+ * Allocate room for the journal lines before there is a notice: on a full disk the sender would be
+ * told again and again.  1, or 0 with errno.
  */
 static int journal_reserve(bouncer *b, enum job_event event)
 {
-  subject const *s = &b->subject;
-  journal_make(b, event, s->id);
-  if (fallocate(s->fd, FALLOC_FL_KEEP_SIZE, (off_t)s->message.size, (off_t)b->journal.len + 1) == 0) return 1;
+  original const *o = &b->original;
+  journal_make(b, event, o->id);
+  if (fallocate(o->fd, FALLOC_FL_KEEP_SIZE, (off_t)o->message.size,
+                (off_t)b->journal.len + 1) == 0) return 1;
   return errno != ENOSPC && errno != EDQUOT && errno != EFBIG;
 }
 
 static int journal_write(bouncer *b, enum job_event event, char const *id)
 {
   journal_make(b, event, id);
-  return message_journal_notices(b->subject.fd, b->journal.s, b->journal.len);
+  return message_journal_notices(b->original.fd, b->journal.s, b->journal.len);
 }
 
-/* --- notices ------------------------------------------------------------------------------------ */
+/* --- notices ------------------------------------------------------------------------------ */
 
 static void notice_log(bouncer const *b, enum job_event event)
 {
@@ -149,62 +151,68 @@ static void notice_log(bouncer const *b, enum job_event event)
     [JOB_EVENT_DELAYED] = ": sender delay notification: ",
     [JOB_EVENT_RELAYED] = ": sender delivery status notification: "
   };
-  log_line(b->subject.id, words[event], b->writer.id);
+  log_line(b->original.id, words[event], b->writer.id);
 }
 
 static void silence_log(bouncer const *b, enum job_event event)
 {
-  subject const *s = &b->subject;
-  char const *sender = message_string(&s->message, s->message.sender);
-  log_line(s->id, ": no notification (", job_event_name(event), ") to <", sender, ">: ",
-           s->unwelcome ? s->unwelcome : "not asked for (NOTIFY)");
+  original const *o = &b->original;
+  char const *sender = message_string(&o->message, o->message.sender);
+  log_line(o->id, ": no notification (", job_event_name(event), ") to <", sender, ">: ",
+           o->unwelcome ? o->unwelcome : "not asked for (NOTIFY)");
 }
 
-/* First the notice, then the note that it was made: after a kill in between there is another one rather than none. */
+/*
+ * Write the notice, and then the journal line about it: after a kill in between the sender is told
+ * twice rather than not at all.
+ */
 static int notice_make(bouncer *b, enum job_event event)
 {
   notice *n = &b->notice;
-  n->subject = &b->subject;
+  n->original = &b->original;
   n->event = event;
   n->me = b->me.s;
   n->postmaster = b->postmaster.s;
   n->bouncebytes = b->bouncebytes;
-  n->way = &b->way;
-  if (!journal_reserve(b, event) || !compose_notice(n, &b->writer, b->way.queue, b->fsyncdir)) return 0;
-  trigger_hint(b->way.queue, TRIGGER_NEW, b->writer.id);
+  n->routing = &b->routing;
+  if (!journal_reserve(b, event)) return 0;
+  if (!compose_notice(n, &b->writer, b->routing.queue, b->fsyncdir)) return 0;
+  trigger_hint(b->routing.queue, TRIGGER_NEW, b->writer.id);
   notice_log(b, event);
   answer_notice(b, job_event_name(event));
   return 1;
 }
 
-static size_t count_due(subject const *s, enum job_event event, int (*counts)(subject const *, size_t, enum job_event))
+static size_t count_due(original const *o, enum job_event event,
+                        int (*counts)(original const *, size_t, enum job_event))
 {
   size_t n = 0, i;
-  for (i = 0; i < message_rcpts(&s->message); i++) n += !!(*counts)(s, i, event);
+  for (i = 0; i < message_rcpts(&o->message); i++) n += !!(*counts)(o, i, event);
   return n;
 }
 
 static void event_tell(bouncer *b, enum job_event event)
 {
-  subject const *s = &b->subject;
+  original const *o = &b->original;
   char const *id = "none";
-  if (!count_due(s, event, &subject_due)) return;
-  if (subject_busy(s, event)) return postpone(b, "being sent");
-  if (!count_due(s, event, &subject_wanted)) silence_log(b, event);
+  if (!count_due(o, event, &original_due)) return;
+  if (original_busy(o, event)) return postpone(b, "being sent");
+  if (!count_due(o, event, &original_wanted)) silence_log(b, event);
   else if (notice_make(b, event)) id = b->writer.id;
   else return trouble(b, "write a notice about");
   if (!journal_write(b, event, id)) trouble(b, "write to the journal of");
 }
 
-/* --- messages -------------------------------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------------------------- */
 
-/* Anew for each message: the connection may be an old one. */
+/* Read the settings anew for each message: the connection may be an old one. */
 static void settings_read(bouncer *b)
 {
-  int const conf = b->way.conf;
-  way_forget(&b->way);
+  int const conf = b->routing.conf;
+  routing_forget(&b->routing);
   if (!conf_me(conf, &b->me) || !conf_postmaster(conf, &b->postmaster)) die_conf();
-  if (!conf_bouncebytes(conf, &b->bouncebytes) || !conf_switch(conf, "fsyncdir", &b->fsyncdir)) die_conf();
+  if (!conf_bouncebytes(conf, &b->bouncebytes) || !conf_switch(conf, "fsyncdir", &b->fsyncdir))
+    die_conf();
 }
 
 static void message_tell(char const *id, void *data)
@@ -213,17 +221,17 @@ static void message_tell(char const *id, void *data)
   settings_read(b);
   b->postponed = 0;
   answer_set(b, "done", "");
-  switch (subject_take(&b->subject, &b->way, id))
+  switch (original_open(&b->original, &b->routing, id))
   {
-    case SUBJECT_CONF: die_conf();
-    case SUBJECT_GONE: gone(b); break;
-    case SUBJECT_TROUBLE: trouble(b, "read message"); break;
-    case SUBJECT_READ:
+    case ORIGINAL_CONF: die_conf();
+    case ORIGINAL_GONE: gone(b); break;
+    case ORIGINAL_ERROR: trouble(b, "read message"); break;
+    case ORIGINAL_READ:
       event_tell(b, JOB_EVENT_FAILED);
       event_tell(b, JOB_EVENT_DELAYED);
       event_tell(b, JOB_EVENT_RELAYED);
   }
-  subject_leave(&b->subject);
+  original_close(&b->original);
   answer_say(b);
 }
 
@@ -232,16 +240,16 @@ static void message_tell(char const *id, void *data)
 static void instance_use(bouncer *b, char const *path)
 {
   int instance;
-  b->way.queue = program_queue(&path, &instance);
-  b->way.conf = conf_open(instance);
-  if (b->way.conf == -1) die_conf();
+  b->routing.queue = program_queue(&path, &instance);
+  b->routing.conf = conf_open(instance);
+  if (b->routing.conf == -1) die_conf();
 }
 
 static void bouncer_free(bouncer *b)
 {
-  way_free(&b->way);
-  message_free(&b->subject.message);
-  stralloc_free(&b->subject.marks);
+  routing_free(&b->routing);
+  message_free(&b->original.message);
+  stralloc_free(&b->original.marks);
   stralloc_free(&b->writer.envelope);
   stralloc_free(&b->me);
   stralloc_free(&b->postmaster);
@@ -251,7 +259,8 @@ static void bouncer_free(bouncer *b)
 
 int main(int argc, char const *const *argv)
 {
-  static bouncer b = { .way = WAY_ZERO, .subject = SUBJECT_ZERO, .writer = MESSAGE_WRITER_ZERO };
+  static bouncer b =
+    { .routing = ROUTING_ZERO, .original = ORIGINAL_ZERO, .writer = MESSAGE_WRITER_ZERO };
   char const *dir = 0;
   char const *const *ids = argv + program_options(argc, argv, &dir, USAGE);
   int code;

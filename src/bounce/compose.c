@@ -5,7 +5,7 @@
 #include <sys/random.h>
 
 #include "base/wallclock.h"
-#include "bounce/prose.h"
+#include "bounce/explanation.h"
 #include "bounce/report.h"
 #include "conf/conf.h"
 #include "smtp/domain.h"
@@ -21,7 +21,7 @@ static int high(message const *m, size_t offset)
 
 static void survey(notice *n)
 {
-  message const *m = &n->subject->message;
+  message const *m = &n->original->message;
   size_t const end = message_rcpts(m);
   size_t i;
   n->count = 0;
@@ -37,10 +37,10 @@ static void survey(notice *n)
 
 /* --- its envelope ---------------------------------------------------------------------------- */
 
-/* From nobody: a notice is never answered by another one. */
+/* Begin the message with the null sender: no notice answers a notice. */
 static int envelope_write(notice const *n, message_writer *writer, int queue)
 {
-  char const *sender = message_string(&n->subject->message, n->subject->message.sender);
+  char const *sender = message_string(&n->original->message, n->original->message.sender);
   size_t const len = strlen(sender);
   stralloc domain = STRALLOC_ZERO;
   smtp_path path;
@@ -62,8 +62,8 @@ static int envelope_write(notice const *n, message_writer *writer, int queue)
 #define BOUNDARY_MAX (ID_LEN + 1 + 2 * RANDOM_LEN + 1)
 
 /*
- * What comes before and between the parts.  No text of others can hold it: that had to be written
- * before the id and these octets were there to be known.
+ * The boundary of the parts.  Text of others cannot hold it: nobody knew the id and these random
+ * octets when that text was written.
  */
 static int boundary_make(char out[BOUNDARY_MAX], char const *id)
 {
@@ -84,9 +84,9 @@ static int boundary_make(char out[BOUNDARY_MAX], char const *id)
 enum encoding { ENCODING_NONE, ENCODING_8BIT, ENCODING_QUOTED };
 
 /*
- * How a part says what goes beyond ASCII.  Mail of old with such octets has no other form than its
- * own (RFC 2046 section 5.2.1 allows no encoding of message/rfc822), which needs no SMTPUTF8 where
- * it is in a body.
+ * The encoding of a part beyond ASCII.  A returned message has no other form than its own (RFC 2046
+ * section 5.2.1 allows no encoding of message/rfc822); octets over 127 in its body need no
+ * SMTPUTF8.
  */
 static enum encoding encoding_choose(notice const *n, int high_octets, int encodable)
 {
@@ -115,7 +115,7 @@ static void header_put(notice *n, char const *boundary)
     [JOB_EVENT_DELAYED] = "Delivery Status Notification (Delay)",
     [JOB_EVENT_RELAYED] = "Delivery Status Notification (Relay)"
   };
-  message const *m = &n->subject->message;
+  message const *m = &n->original->message;
   message_writer const *writer = n->lines.writer;
   lines *l = &n->lines;
   char date[WALLCLOCK_DATE_MAX];
@@ -144,13 +144,13 @@ static void part_begin(notice *n, char const *boundary, char const *description,
   lines_line(l, "");
 }
 
-static void prose_part(notice *n, char const *boundary)
+static void explanation_part(notice *n, char const *boundary)
 {
   enum encoding const encoding = encoding_choose(n, n->beyond, 1);
   part_begin(n, boundary, "What happened",
              n->beyond ? "text/plain; charset=utf-8" : "text/plain; charset=us-ascii", encoding);
   lines_text_begin(&n->lines, n->beyond, encoding == ENCODING_QUOTED);
-  prose_put(n);
+  explanation_put(n);
   lines_text_end(&n->lines);
 }
 
@@ -164,7 +164,9 @@ static void report_part(notice *n, char const *boundary)
   lines_text_end(&n->lines);
 }
 
-/* A line end before a boundary belongs to that: what is returned keeps its last line as it was. */
+/*
+ * A line end before a boundary belongs to the boundary, so a returned message keeps its last line.
+ */
 static void returned_part(notice *n, char const *boundary)
 {
   static char const *const types[2][2] =
@@ -174,7 +176,7 @@ static void returned_part(notice *n, char const *boundary)
   part_begin(n, boundary, r->whole ? "The message" : "The header of the message",
              types[n->utf8 || r->global][r->whole], encoding);
   lines_text_begin(&n->lines, n->utf8, encoding == ENCODING_QUOTED);
-  returned_put(&n->lines, r, n->subject);
+  returned_put(&n->lines, r, n->original);
   lines_text_end(&n->lines);
   lines_line(&n->lines, "");
 }
@@ -182,7 +184,7 @@ static void returned_part(notice *n, char const *boundary)
 static void content_put(notice *n, char const *boundary)
 {
   header_put(n, boundary);
-  prose_part(n, boundary);
+  explanation_part(n, boundary);
   report_part(n, boundary);
   returned_part(n, boundary);
   lines_line(&n->lines, "--", boundary, "--");
@@ -211,7 +213,7 @@ static int content_write(notice *n, message_writer *writer)
 
 int compose_notice(notice *n, message_writer *writer, int queue, int fsyncdir)
 {
-  if (!returned_choose(&n->returned, n->subject, n->event, n->bouncebytes)) return 0;
+  if (!returned_choose(&n->returned, n->original, n->event, n->bouncebytes)) return 0;
   survey(n);
   if (!envelope_write(n, writer, queue)) return 0;
   if (content_write(n, writer)) return message_commit(writer, fsyncdir);

@@ -23,7 +23,7 @@ typedef struct value
   size_t len;
 } value;
 
-/* A UTF-8 character is never cut in half: the rest of it would be cleaned away. */
+/* Append octets; a UTF-8 character is never cut in half: the rest of it would be cleaned away. */
 static void value_put(value *v, char const *s, size_t len)
 {
   size_t room = FIELDS_MAX - 1 - v->len;
@@ -50,7 +50,7 @@ static int value_end(value *v, int utf8)
 
 /* --- parameters ------------------------------------------------------------------------------- */
 
-/* The value of the parameter with this key.  1 or 0. */
+/* Find the value of the parameter with this key. 1 or 0. */
 static int parameter_find(char const *parameters, char const *key, job_field *found)
 {
   size_t len = strlen(parameters);
@@ -66,7 +66,7 @@ static int parameter_find(char const *parameters, char const *key, job_field *fo
   return 0;
 }
 
-/* Is a word among those parted by commas? */
+/* Is the word in a list parted by commas? */
 static int among(job_field const *list, char const *word)
 {
   char const *s = list->s;
@@ -83,7 +83,9 @@ static int among(job_field const *list, char const *word)
 int fields_wanted(char const *parameters, enum job_event event)
 {
   static char const *const words[] =
-    { [JOB_EVENT_FAILED] = "FAILURE", [JOB_EVENT_DELAYED] = "DELAY", [JOB_EVENT_RELAYED] = "SUCCESS" };
+  {
+    [JOB_EVENT_FAILED] = "FAILURE", [JOB_EVENT_DELAYED] = "DELAY", [JOB_EVENT_RELAYED] = "SUCCESS"
+  };
   job_field notify;
   if (!parameter_find(parameters, "NOTIFY", &notify) || !smtp_notify_ok(notify.s, notify.len))
     return event != JOB_EVENT_RELAYED;
@@ -103,7 +105,7 @@ static unsigned int hex(char c)
   return (unsigned int)(smtp_digit(c) ? c - '0' : c - 'A' + 10);
 }
 
-/* Decode what smtp_xtext_ok() said yes to. */
+/* Decode xtext, checked by smtp_xtext_ok(). */
 static void xtext_put(value *v, char const *s, size_t len)
 {
   size_t i;
@@ -128,7 +130,7 @@ int fields_envelope_id(char out[FIELDS_MAX], char const *parameters)
   return value_end(&v, 0);
 }
 
-/* --- addresses ---------------------------------------------------------------------------------- */
+/* --- addresses ---------------------------------------------------------------------------- */
 
 static void utf8_put(value *v, unsigned long c)
 {
@@ -141,7 +143,7 @@ static void utf8_put(value *v, unsigned long c)
   value_put(v, s, len);
 }
 
-/* "\x{HEX}": the character of that number.  Returns the octets it takes. */
+/* Put the character that "\x{HEX}" stands for.  Returns the octets of that text. */
 static size_t embedded_put(value *v, char const *s)
 {
   size_t i;
@@ -151,7 +153,7 @@ static size_t embedded_put(value *v, char const *s)
   return i + 1;
 }
 
-/* Decode a utf-8-addr that smtp_orcpt_ok() said yes to. */
+/* Decode a utf-8-addr, checked by smtp_orcpt_ok(). */
 static void utf8addr_put(value *v, char const *s, size_t len)
 {
   size_t i, n;
@@ -163,7 +165,7 @@ static void utf8addr_put(value *v, char const *s, size_t len)
   }
 }
 
-/* The number of a character of so many octets. */
+/* The code point of a character of so many octets. */
 static unsigned long utf8_number(char const *s, size_t len)
 {
   static unsigned char const first[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
@@ -174,7 +176,7 @@ static unsigned long utf8_number(char const *s, size_t len)
 
 #define EMBEDDED_MAX (sizeof "\\x{10FFFF}")
 
-/* "\x{HEX}", of two digits at least.  Returns the octets it takes. */
+/* Format "\x{HEX}", of two digits at least.  Returns its octets. */
 static size_t embedded_format(char out[EMBEDDED_MAX], unsigned long c)
 {
   static char const digits[] = "0123456789ABCDEF";
@@ -193,7 +195,7 @@ static size_t escaped_format(char out[EMBEDDED_MAX], char const *s, size_t len)
   return 1;
 }
 
-/* Clean text as utf-8-addr-xtext; nothing is cut in half. */
+/* Put clean text as utf-8-addr-xtext; no character is cut in half. */
 static void escaped_put(value *v, char const *s, size_t len)
 {
   char text[EMBEDDED_MAX];
@@ -207,7 +209,7 @@ static void escaped_put(value *v, char const *s, size_t len)
   }
 }
 
-/* In the form that the report is in. */
+/* Put an address beyond ASCII in the form that fits the report. */
 static void utf8_address_put(value *v, value *address, int utf8)
 {
   value_end(address, 1);
@@ -249,7 +251,7 @@ void fields_final_recipient(char out[FIELDS_MAX], char const *address, int utf8)
   value_end(&v, utf8);
 }
 
-/* --- hosts ---------------------------------------------------------------------------------------- */
+/* --- hosts -------------------------------------------------------------------------------- */
 
 static int host_put(value *v, char const *name, size_t len)
 {
@@ -259,7 +261,7 @@ static int host_put(value *v, char const *name, size_t len)
   return value_end(v, 0);
 }
 
-/* "[ADDRESS]" as SMTP writes it. */
+/* Put an address literal of SMTP. */
 static int literal_put(value *v, char const *address, size_t len)
 {
   static char const type[] = "dns; ";
@@ -284,10 +286,11 @@ int fields_remote_mta(char out[FIELDS_MAX], char const *relay)
   size_t len = strcspn(relay, "[");
   char const *end = strchr(relay + len, ']');
   if (!end) return 0;
-  return host_put(&v, relay, len) || literal_put(&v, relay + len + 1, (size_t)(end - relay) - len - 1);
+  return host_put(&v, relay, len)
+    || literal_put(&v, relay + len + 1, (size_t)(end - relay) - len - 1);
 }
 
-/* --- results ---------------------------------------------------------------------------------------- */
+/* --- results ------------------------------------------------------------------------------ */
 
 char const *fields_status(char const *code, enum job_event event)
 {
@@ -299,7 +302,7 @@ char const *fields_status(char const *code, enum job_event event)
   return len && smtp_status_scan(scanned, class * 100, code, len) == len ? code : own[event];
 }
 
-/* Take " (in reply to COMMAND command)" away from the end of a reply that is quoted. */
+/* Remove " (in reply to COMMAND command)" from the end of a reply that is quoted. */
 static void quotation_end(job_field *reply)
 {
   static char const begin[] = JOB_TEXT_IN_REPLY, end[] = JOB_TEXT_COMMAND;

@@ -2,9 +2,9 @@
 #define BOUNCE_FIELDS_H
 
 /*
- * What a delivery report says (RFC 3464), made of what a queue file says.  All of that came from outside:
- * what cannot be is left out, and what is put out holds no control characters, and is ASCII unless the
- * report is one of RFC 6533 (utf8).
+ * Values of the fields of a delivery report (RFC 3464), made of the text in a queue file.  All of
+ * that text came from outside: malformed text is left out, and values hold no control characters
+ * and are ASCII unless the report is one of RFC 6533 (utf8).
  *   parameters  those of MAIL or of a RCPT, as they came, a string
  */
 
@@ -18,7 +18,7 @@
 /* Clean text, in place. */
 extern void fields_clean(char *s, size_t len, int utf8);
 
-/* --- what was asked for (RFC 3461 section 4) ------------------------------------------- */
+/* --- the sender's requests (RFC 3461 section 4) ------------------------------------------- */
 
 /* Does the sender want to be told of this event?  Without NOTIFY: of failures and delays. */
 extern int fields_wanted(char const *parameters, enum job_event event);
@@ -26,14 +26,14 @@ extern int fields_wanted(char const *parameters, enum job_event event);
 enum fields_ret { FIELDS_RET_UNSAID, FIELDS_RET_FULL, FIELDS_RET_HDRS };
 extern enum fields_ret fields_ret(char const *parameters);
 
-/* --- values: 1, or 0 when there is none --------------------------------------------------- */
+/* --- values: 1, or 0 without a value --------------------------------------------------- */
 
 /* Original-Envelope-Id, of ENVID. */
 extern int fields_envelope_id(char out[FIELDS_MAX], char const *parameters);
 
 /*
- * Original-Recipient, "TYPE; ADDRESS", of ORCPT.  An address beyond ASCII is in a report of ASCII what RFC 6533
- * section 3 calls utf-8-addr-xtext: "b\x{FC}cher".
+ * Original-Recipient, "TYPE; ADDRESS", of ORCPT.  In a report of ASCII, an address beyond ASCII has
+ * the form that RFC 6533 section 3 calls utf-8-addr-xtext: "b\x{FC}cher".
  */
 extern int fields_original_recipient(char out[FIELDS_MAX], char const *parameters, int utf8);
 
@@ -50,8 +50,8 @@ extern int fields_remote_mta(char out[FIELDS_MAX], char const *relay);
 extern char const *fields_status(char const *code, enum job_event event);
 
 /*
- * The remote's own words in a result's text: "host NAME said: REPLY (in reply to ... command)", or a
- * reply alone.  0: the text is ours.
+ * The remote's own words in a result's text: "host NAME said: REPLY (in reply to ... command)", or
+ * a reply alone.  0: the text is ours.
  */
 extern int fields_reply(job_field *reply, char const *text);
 

@@ -5,7 +5,7 @@
 
 #include "bounce/fields.h"
 
-/* A line is filled up to here, where words allow it. */
+/* The column up to which words fill a line. */
 #define LINE_FULL 76
 /* Octets of a UTF-8 character behind its first. */
 #define REST_MAX 3
@@ -81,7 +81,10 @@ static void line_end(lines *l)
   string_put(l, "\r\n");
 }
 
-/* The first word of a line is there wherever it ends: a line of white space alone may look like a line that parts. */
+/*
+ * Put the word that is complete.  The first word of a line stays there however long it is: a line
+ * of white space alone may look like the empty line at the end of a header.
+ */
 static void word_end(lines *l)
 {
   if (!l->word_len) return;
@@ -101,7 +104,8 @@ static void word_end(lines *l)
 /* May the word be cut before this octet? */
 static int word_full(lines const *l, char c)
 {
-  return l->word_len == LINES_WORD_MAX || (l->word_len >= LINES_WORD_MAX - REST_MAX && (c & 0xc0) != 0x80);
+  return l->word_len == LINES_WORD_MAX
+    || (l->word_len >= LINES_WORD_MAX - REST_MAX && (c & 0xc0) != 0x80);
 }
 
 static void octet_add(lines *l, char c)

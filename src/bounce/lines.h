@@ -1,7 +1,7 @@
 #ifndef BOUNCE_LINES_H
 #define BOUNCE_LINES_H
 
-/* Text of ours, on its way into a message. */
+/* Text of a notice, formatted into lines and written into the message. */
 
 #include <stddef.h>
 
@@ -10,7 +10,7 @@
 #include "smtp/content.h"
 
 /*
- * Octets of a word that are kept together: with what may stand before it the line is below RFC
+ * Octets of a word that are kept together: a line with an indent and such a word is below RFC
  * 5322's 998.
  */
 #define LINES_WORD_MAX 900
@@ -18,14 +18,14 @@
 typedef struct lines
 {
   message_writer *writer;
-  smtp_content scan;       /* of all that was put, for the message's flags */
-  int utf8;                /* of words; 0: what goes beyond ASCII is a question mark */
-  int encoded;             /* what is put becomes quoted-printable */
+  smtp_content scan;       /* reads all that was put, for the message's flags */
+  int utf8;                /* words may be UTF-8; 0: octets over 127 become question marks */
+  int encoded;             /* text becomes quoted-printable */
   quoted quoted;
-  int error;               /* errno of the first octet that could not be put: then none is */
+  int error;               /* errno of the first failed write, after which nothing is written */
   size_t column;
   size_t words;            /* on this line */
-  char const *indent;      /* of the lines that follow */
+  char const *indent;      /* of the next lines */
   size_t word_len;
   char word[LINES_WORD_MAX];
 } lines;
@@ -33,23 +33,22 @@ typedef struct lines
 extern void lines_init(lines *l, message_writer *writer);
 
 /*
- * What follows is a text, with words in UTF-8 or not, and encoded as quoted-printable or not;
- * until it ends.
+ * Begin a text, with words in UTF-8 or not, encoded as quoted-printable or not; and end it.
  */
 extern void lines_text_begin(lines *l, int utf8, int encoded);
 extern void lines_text_end(lines *l);
 
-/* Octets as they are, but for the encoding. */
+/* Put octets as they are, but for the encoding. */
 extern void lines_put(lines *l, char const *s, size_t len);
 
-/* Pieces that are one line, and its end. */
+/* Put a line made of pieces. */
 extern void lines_pieces(lines *l, char const *const *pieces);
 #define lines_line(l, ...) lines_pieces((l), (char const *const []){ __VA_ARGS__, 0 })
 
 /*
- * Words, parted by spaces: no control characters, and no line gets long.
- *   first   what the first line begins with, as it is
- *   indent  what the other lines begin with
+ * Put words, parted by spaces, in lines that do not get long, without control characters.
+ *   first   begins the first line, as it is
+ *   indent  begins the other lines
  *   pieces  may end in the middle of a word
  */
 extern void lines_words(lines *l, char const *first, char const *indent, char const *const *pieces);

@@ -7,25 +7,25 @@
 
 size_t notice_next(notice const *n, size_t rcpt)
 {
-  size_t const count = message_rcpts(&n->subject->message);
-  while (rcpt < count && !subject_wanted(n->subject, rcpt, n->event)) rcpt++;
+  size_t const count = message_rcpts(&n->original->message);
+  while (rcpt < count && !original_wanted(n->original, rcpt, n->event)) rcpt++;
   return rcpt;
 }
 
 int notice_delay(notice *n, message_recipient const *r, delay *d)
 {
-  message const *m = &n->subject->message;
-  if (!way_find(n->way, message_string(m, r->domain)))
+  message const *m = &n->original->message;
+  if (!routing_find(n->routing, message_string(m, r->domain)))
   {
     if (!n->lines.error) n->lines.error = errno;
     return 0;
   }
-  d->why = way_why(n->way, d->code);
-  d->until_us = m->arrival_us + n->way->route.lifetime * SECOND_US;
+  d->why = routing_reason(n->routing, d->code);
+  d->until_us = m->arrival_us + n->routing->route.lifetime * SECOND_US;
   return 1;
 }
 
-/* Octets of a text that is cut: a character stays whole. */
+/* The octets to keep of a text that is cut: a character stays whole. */
 static size_t cut_length(char const *s, size_t most)
 {
   while (most && (s[most] & 0xc0) == 0x80) most--;

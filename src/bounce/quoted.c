@@ -4,7 +4,7 @@
 
 #include "smtp/chars.h"
 
-/* RFC 2045 section 6.7 (5); the last octet may be the sign of a soft line break. */
+/* RFC 2045 section 6.7 (5); the last octet may be the "=" of a soft line break. */
 #define LINE_MAX_LEN 76
 
 static int white(char c)
@@ -12,7 +12,7 @@ static int white(char c)
   return c == ' ' || c == '\t';
 }
 
-/* The form of one octet. */
+/* Encode one octet.  Returns the number of octets in out. */
 static size_t octet_format(char out[3], char c, int at_line_end)
 {
   static char const digits[] = "0123456789ABCDEF";
@@ -25,7 +25,7 @@ static size_t octet_format(char out[3], char c, int at_line_end)
   return 3;
 }
 
-/* Put the octet that was held. */
+/* Put the octet that was held back. */
 static size_t held_put(quoted *q, char *out, int at_line_end)
 {
   static char const soft[] = "=\r\n";

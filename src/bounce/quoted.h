@@ -1,7 +1,10 @@
 #ifndef BOUNCE_QUOTED_H
 #define BOUNCE_QUOTED_H
 
-/* Quoted-printable (RFC 2045 section 6.7): text with lines that end in CRLF, in lines of 76 octets of ASCII at most. */
+/*
+ * Quoted-printable (RFC 2045 section 6.7): text with lines that end in CRLF, in lines of 76 octets
+ * of ASCII at most.
+ */
 
 #include <stddef.h>
 
@@ -9,12 +12,12 @@
 typedef struct quoted
 {
   size_t column;
-  int held;       /* an octet is: its form depends on what follows it */
+  int held;       /* octet is held back: its form depends on the next one */
   char octet;
-  int cr;         /* a CR, behind that: is it half of a CRLF? */
+  int cr;         /* a CR behind it is held back as well: it may be half of a CRLF */
 } quoted;
 
-/* Octets that may come of so many. */
+/* The most octets that so many become. */
 #define QUOTED_MAX(len) (6 * ((len) + 2))
 
 /*
@@ -24,7 +27,7 @@ typedef struct quoted
  */
 extern size_t quoted_put(quoted *q, char *out, char const *s, size_t len);
 
-/* The text is over: what was held back.  out has room for QUOTED_MAX(0). */
+/* The text is over: put what was held back.  out has room for QUOTED_MAX(0). */
 extern size_t quoted_end(quoted *q, char *out);
 
 #endif

@@ -5,9 +5,9 @@
 #include "base/wallclock.h"
 #include "bounce/fields.h"
 
-/* What a field's second line, and those after it, begin with. */
+/* Begins the second line of a field, and those after it. */
 #define INDENT " "
-/* Digits of a reply's code, with which it begins. */
+/* Digits of the code that a reply begins with. */
 #define CODE_LEN 3
 
 /* --- fields ---------------------------------------------------------------------------------- */
@@ -24,21 +24,23 @@ static void date_put(notice *n, char const *name, uint64_t us)
   field_put(n, name, date);
 }
 
-/* --- of the message: RFC 3464 section 2.2 ------------------------------------------------------- */
+/* --- of the message: RFC 3464 section 2.2 ------------------------------------------------- */
 
 static void message_fields_put(notice *n)
 {
-  message const *m = &n->subject->message;
+  message const *m = &n->original->message;
   char value[FIELDS_MAX];
   lines_line(&n->lines, "Reporting-MTA: dns; ", n->me);
-  if (fields_envelope_id(value, message_string(m, m->parameters))) field_put(n, "Original-Envelope-Id", value);
-  if (fields_received_from(value, message_string(m, m->client))) field_put(n, "Received-From-MTA", value);
+  if (fields_envelope_id(value, message_string(m, m->parameters)))
+    field_put(n, "Original-Envelope-Id", value);
+  if (fields_received_from(value, message_string(m, m->client)))
+    field_put(n, "Received-From-MTA", value);
   date_put(n, "Arrival-Date", m->arrival_us);
 }
 
-/* --- of a recipient: section 2.3 ------------------------------------------------------------------ */
+/* --- of a recipient: section 2.3 ---------------------------------------------------------- */
 
-/* Of a remote's words the code at least. */
+/* Put a remote reply; only its code when the texts so far were too long. */
 static void reply_put(notice *n, job_field const *reply)
 {
   char const *words = notice_words(n, reply->s, reply->len);
@@ -56,10 +58,10 @@ static void diagnostic_put(notice *n, char const *text)
   if (words && *words) lines_fill(&n->lines, "Diagnostic-Code: ", INDENT, "X-Sluice; ", words);
 }
 
-/* named: one of those of whom all is told. */
+/* named: with all fields, not only the required ones. */
 static void recipient_fields_put(notice *n, message_recipient const *r, int named)
 {
-  message const *m = &n->subject->message;
+  message const *m = &n->original->message;
   int const delayed = n->event == JOB_EVENT_DELAYED;
   char const *code = message_string(m, r->code), *text = message_string(m, r->reason);
   char value[FIELDS_MAX];
@@ -73,7 +75,8 @@ static void recipient_fields_put(notice *n, message_recipient const *r, int name
   field_put(n, "Final-Recipient", value);
   field_put(n, "Action", job_event_name(n->event));
   field_put(n, "Status", fields_status(code, n->event));
-  if (named && fields_remote_mta(value, message_string(m, r->relay))) field_put(n, "Remote-MTA", value);
+  if (named && fields_remote_mta(value, message_string(m, r->relay)))
+    field_put(n, "Remote-MTA", value);
   diagnostic_put(n, text);
   if (named && r->attempts) date_put(n, "Last-Attempt-Date", r->last_us);
   if (named && delayed) date_put(n, "Will-Retry-Until", d.until_us);
@@ -81,7 +84,7 @@ static void recipient_fields_put(notice *n, message_recipient const *r, int name
 
 void report_put(notice *n)
 {
-  message const *m = &n->subject->message;
+  message const *m = &n->original->message;
   size_t const end = message_rcpts(m);
   size_t told = 0, i;
   n->words_left = NOTICE_REPORT_WORDS_MAX(n->count);

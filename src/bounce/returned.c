@@ -9,7 +9,7 @@
 
 #define PIECE_LEN 65536
 
-/* pread(2) of all of it.  1, or 0 with errno. */
+/* pread(2) until all octets are read. 1, or 0 with errno. */
 static int all_read(int fd, char *s, size_t len, uint64_t offset)
 {
   ssize_t r;
@@ -26,7 +26,10 @@ static int all_read(int fd, char *s, size_t len, uint64_t offset)
   return 1;
 }
 
-/* Octets of the header at the head of s, up to the empty line; where that is not there, whole lines. */
+/*
+ * The length of the header at the head of s, up to the empty line; where that is missing, of the
+ * whole lines.
+ */
 static size_t header_length(char const *s, size_t len, int all)
 {
   char const *end = len >= 2 && !memcmp(s, "\r\n", 2) ? s : memmem(s, len, "\r\n\r\n", 4);
@@ -36,46 +39,46 @@ static size_t header_length(char const *s, size_t len, int all)
   return end ? (size_t)(end - s) + 1 : 0;
 }
 
-static int header_choose(returned *r, subject const *s, size_t most)
+static int header_choose(returned *r, original const *o, size_t most)
 {
   static char head[RETURNED_HEADER_MAX];
-  int all = s->message.content_len <= most;
-  size_t len = all ? (size_t)s->message.content_len : most;
-  if (!all_read(s->fd, head, len, r->offset)) return 0;
+  int all = o->message.content_len <= most;
+  size_t len = all ? (size_t)o->message.content_len : most;
+  if (!all_read(o->fd, head, len, r->offset)) return 0;
   len = header_length(head, len, all);
   r->len = len;
   r->high = smtp_domain_utf8(head, len);
   return 1;
 }
 
-/* RET is about failures (RFC 3461 section 4.3). */
-static int whole_wanted(subject const *s, enum job_event event, uint64_t most)
+/* Is the whole message to be returned?  RET applies to failures (RFC 3461 section 4.3). */
+static int whole_wanted(original const *o, enum job_event event, uint64_t most)
 {
-  return event == JOB_EVENT_FAILED && s->message.content_len <= most
-    && fields_ret(message_string(&s->message, s->message.parameters)) != FIELDS_RET_HDRS;
+  return event == JOB_EVENT_FAILED && o->message.content_len <= most
+    && fields_ret(message_string(&o->message, o->message.parameters)) != FIELDS_RET_HDRS;
 }
 
-static int part_choose(returned *r, subject const *s, int again)
+static int part_choose(returned *r, original const *o, int again)
 {
-  if (!r->whole) return header_choose(r, s, again ? RETURNED_AGAIN_MAX : RETURNED_HEADER_MAX);
-  r->len = s->message.content_len;
-  r->high = !!(s->message.flags & JOB_8BIT);
+  if (!r->whole) return header_choose(r, o, again ? RETURNED_AGAIN_MAX : RETURNED_HEADER_MAX);
+  r->len = o->message.content_len;
+  r->high = !!(o->message.flags & JOB_8BIT);
   return 1;
 }
 
-int returned_choose(returned *r, subject const *s, enum job_event event, uint64_t most)
+int returned_choose(returned *r, original const *o, enum job_event event, uint64_t most)
 {
-  int const again = subject_again(s, event);
-  r->offset = s->message.content_offset;
-  r->whole = !again && whole_wanted(s, event, most);
-  if (!part_choose(r, s, again)) return 0;
-  r->global = r->high && s->message.flags & JOB_UTF8;
+  int const again = original_notified(o, event);
+  r->offset = o->message.content_offset;
+  r->whole = !again && whole_wanted(o, event, most);
+  if (!part_choose(r, o, again)) return 0;
+  r->global = r->high && o->message.flags & JOB_UTF8;
   return 1;
 }
 
 /*
- * A NUL, and a CR or LF on its own, leave here in no message (send/fit.h): what an old file holds
- * of them becomes question marks, or its sender would never hear of it.
+ * Replace each NUL, and each CR or LF on its own, by a question mark: no message with these is sent
+ * (send/fit.h), and the sender of an old file that holds them would never be told.
  */
 static void piece_fit(char *s, size_t len)
 {
@@ -88,8 +91,8 @@ static void piece_fit(char *s, size_t len)
 }
 
 /*
- * Read octets up to the end, or as many as there is room for; a CR waits for what follows it.  0
- * with errno.
+ * Read octets up to the end, or as many as piece has room for; a CR waits for the octet behind it.
+ * 0 with errno.
  */
 static size_t piece_read(char piece[PIECE_LEN], int fd, uint64_t offset, uint64_t end)
 {
@@ -98,14 +101,14 @@ static size_t piece_read(char piece[PIECE_LEN], int fd, uint64_t offset, uint64_
   return offset + len < end && piece[len - 1] == '\r' ? len - 1 : len;
 }
 
-void returned_put(lines *l, returned const *r, subject const *s)
+void returned_put(lines *l, returned const *r, original const *o)
 {
   static char piece[PIECE_LEN];
   uint64_t offset = r->offset, end = r->offset + r->len;
   size_t len;
   for (; offset < end && !l->error; offset += len)
   {
-    len = piece_read(piece, s->fd, offset, end);
+    len = piece_read(piece, o->fd, offset, end);
     if (!len) l->error = errno;
     piece_fit(piece, len);
     lines_put(l, piece, len);

@@ -35,11 +35,15 @@ static void die_connect(client const *c, char const *instance)
 {
   if (errno == EACCES || errno == EPERM)
     strerr_diefsys(EX_NOPERM, c->purpose, " - unable to connect to ", instance, "/run/local");
-  strerr_dief(c->down, c->purpose, " - mail system is down (unable to connect to ", instance, "/run/local: ",
+  strerr_dief(c->down, c->purpose, " - mail system is down (unable to connect to ", instance,
+              "/run/local: ",
               strerror(errno), ")");
 }
 
-/* The path of a socket has hardly a hundred octets: through /proc, an instance's may be of any length. */
+/*
+ * Connect through /proc: the path of a socket has hardly a hundred octets, and that of an instance
+ * may be of any length.
+ */
 static int socket_connect(int run)
 {
   struct timeval const limit = { .tv_sec = CONNECT_S };
@@ -76,12 +80,13 @@ static void die_wire(client const *c)
   client_die(c, c->wire.state == WIRE_TIMEOUT ? "no reply in time" : "lost connection");
 }
 
-/* The next line of a reply.  1 when it is the last one. */
+/* Read the next line of a reply.  1 when it is the last one. */
 static int reply_line(client *c, smtp_reply_line *reply)
 {
   wire_line const *line = &c->line;
   if (!wire_line_read(&c->wire, &c->line)) die_wire(c);
-  if (line->faults || !smtp_reply_scan(line->s, line->len, reply)) client_die(c, "its reply makes no sense");
+  if (line->faults || !smtp_reply_scan(line->s, line->len, reply))
+    client_die(c, "its reply makes no sense");
   return reply->last;
 }
 

@@ -14,7 +14,7 @@
 #include "smtp/chars.h"
 #include "smtp/header.h"
 
-/* What a field is to us, or-ed. */
+/* Properties of a field, or-ed. */
 enum { IS_FROM = 1, IS_DATE = 2, IS_ID = 4, IS_SENT_TO = 8, IS_ADDRESSES = 16, IS_DROPPED = 32 };
 
 static struct { char const *name; unsigned int kind; } const kinds[] =
@@ -39,7 +39,7 @@ typedef struct completer
   completion const *wanted;
   stralloc out;
   unsigned int seen[2];      /* kinds of fields: plain ones, Resent ones */
-  recipients sent_to[2];     /* the same */
+  recipients sent_to[2];     /* of plain fields, of Resent fields */
 } completer;
 
 static void die_memory(void)
@@ -64,11 +64,12 @@ static unsigned int field_kind(smtp_field const *field, int resent)
 {
   size_t skip = resent ? RESENT_LEN : 0, i;
   for (i = 0; i < sizeof kinds / sizeof *kinds; i++)
-    if (smtp_word_is(field->name + skip, field->namelen - skip, kinds[i].name)) return kinds[i].kind;
+    if (smtp_word_is(field->name + skip, field->namelen - skip, kinds[i].name))
+      return kinds[i].kind;
   return 0;
 }
 
-/* Without the end of its last line. */
+/* The length of a field without the end of its last line. */
 static size_t body_length(smtp_field const *field)
 {
   size_t len = field->bodylen;
@@ -86,7 +87,7 @@ static void recipients_find(completer *c, smtp_field const *field, int resent)
   strerr_dief(EX_DATAERR, "no list of addresses: ", name, ":", text);
 }
 
-/* Addresses without a domain get ours; what is no list stays as it is. */
+/* Complete addresses without a domain by ours; a malformed list stays as it is. */
 static void addresses_cat(completer *c, smtp_field const *field)
 {
   smtp_address_list list = { .s = field->body, .len = field->bodylen };

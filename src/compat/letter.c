@@ -13,20 +13,20 @@
 #define PIECE_LEN 65536
 
 /*
- * Octets become lines, lines become header or body.  A line of the header is looked at when it is
- * whole; of the body, octets go on as they come.
+ * A letter being read: octets become lines, lines become header or body.  A line of the header is
+ * examined when it is whole; octets of the body are passed on as they come.
  */
 typedef struct reader
 {
   letter *letter;
-  int dots;       /* are no end */
+  int dots;       /* a line with only a dot does not end the letter */
   int ended;
   int inbody;
-  int cr;         /* CRs were read: what they mean is seen in what follows */
-  int dot;        /* a dot that begins a line of the body was read: so is that */
-  int begun;      /* something of the present line of the body was put */
+  int cr;         /* a CR was read: its meaning depends on the next octet */
+  int dot;        /* so was a dot that begins a line of the body */
+  int begun;      /* octets of the present line of the body were put */
   stralloc line;  /* the present line of the header, without its end */
-  size_t len;     /* of what is in out */
+  size_t len;     /* of the octets in out */
   char out[PIECE_LEN];
 } reader;
 
@@ -69,7 +69,7 @@ static void body_line_end(reader *r)
 
 /* --- the header --- */
 
-/* A mailbox file has such a line before each message; some quote it. */
+/* Is this the "From " line that a mailbox file has before each message?  Some programs quote it. */
 static int is_from_line(reader const *r)
 {
   char const *s = r->line.s;
@@ -95,11 +95,16 @@ static void die_memory(void)
 static void header_add(reader *r)
 {
   stralloc *header = &r->letter->header;
-  if (header->len + r->line.len > LETTER_HEADER_MAX) strerr_dief(EX_DATAERR, "the header is too large");
-  if (!stralloc_catb(header, r->line.s, r->line.len) || !stralloc_catb(header, "\r\n", 2)) die_memory();
+  if (header->len + r->line.len > LETTER_HEADER_MAX)
+    strerr_dief(EX_DATAERR, "the header is too large");
+  if (!stralloc_catb(header, r->line.s, r->line.len) || !stralloc_catb(header, "\r\n", 2))
+    die_memory();
 }
 
-/* A line that is no field is the body's first, unless it is empty. */
+/*
+ * Take a line of the header.  One that is no field is the first line of the body, unless it is
+ * empty.
+ */
 static void body_begin(reader *r)
 {
   size_t i;
@@ -160,7 +165,7 @@ static void octet(reader *r, char c)
   else header_octet(r, c);
 }
 
-/* The last line may have no end. */
+/* End the letter; its last line may have no line end. */
 static void input_end(reader *r)
 {
   if (!r->ended && (r->cr || (r->inbody ? r->begun || r->dot : r->line.len > 0))) line_end(r);

@@ -7,7 +7,7 @@
 #include <skalibs/strerr.h>
 
 #include "base/instance.h"
-#include "compat/beside.h"
+#include "compat/executable.h"
 
 static void die_directory(char const *instance, char const *name) gccattr_noreturn;
 static void die_directory(char const *instance, char const *name)
@@ -16,7 +16,7 @@ static void die_directory(char const *instance, char const *name)
   strerr_diefsys(code, "Queue report unavailable - unable to open ", instance, name);
 }
 
-/* queue-list has exit codes of its own: what is wrong with the instance is told before. */
+/* Check the instance first: queue-list would exit with codes of its own. */
 static void queue_look(char const *instance)
 {
   int dir = instance_open(instance), queue, cur;
@@ -35,7 +35,7 @@ void list_exec(char const *instance, char const *option)
   char const *argv[] = { "queue-list", "-C", instance, option, 0 };
   stralloc path = STRALLOC_ZERO;
   queue_look(instance);
-  if (!beside(&path, argv[0])) strerr_diefusys(EX_UNAVAILABLE, "find ", argv[0]);
+  if (!executable_find(&path, argv[0])) strerr_diefusys(EX_UNAVAILABLE, "find ", argv[0]);
   execvp(path.s, (char *const *)argv);
   strerr_diefusys(EX_UNAVAILABLE, "run ", path.s);
 }

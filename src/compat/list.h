@@ -4,10 +4,10 @@
 #include <skalibs/gccattributes.h>
 
 /*
- * The queue as queue-list shows it: become that program.
+ * Show the queue: the process becomes queue-list.
  *   instance  its directory
  *   option    "-j", or NULL
- * Dies 77 when the queue is not for this user to see, else 69.
+ * Dies 77 when this user may not see the queue, else 69.
  */
 extern void list_exec(char const *instance, char const *option) gccattr_noreturn;
 

@@ -1,4 +1,4 @@
-/* mailq: what waits in the queue. */
+/* mailq: list the queue. */
 
 #include "base/instance.h"
 #include "compat/list.h"
@@ -6,7 +6,7 @@
 
 char const *PROG = "mailq";
 
-/* It is sendmail by another name everywhere, and so has its options. */
+/* mailq is sendmail by another name on all systems, and has its options. */
 int main(int argc, char const *const *argv)
 {
   options o;

@@ -32,12 +32,13 @@ static void die_memory(void)
   strerr_diefusys(EX_OSERR, "read options");
 }
 
-/* -C: the instance, or else some sendmail's configuration, which is nothing to us. */
+/* -C names an instance, or the configuration of another sendmail, which is ignored. */
 static void instance_set(options *o, char const *value)
 {
   stralloc path = STRALLOC_ZERO;
   struct stat st;
-  if (!stralloc_cats(&path, value) || !stralloc_cats(&path, "/run") || !stralloc_0(&path)) die_memory();
+  if (!stralloc_cats(&path, value) || !stralloc_cats(&path, "/run") || !stralloc_0(&path))
+    die_memory();
   if (stat(path.s, &st) == 0 && S_ISDIR(st.st_mode)) o->instance = value;
   stralloc_free(&path);
 }
@@ -45,10 +46,11 @@ static void instance_set(options *o, char const *value)
 static void body_set(options *o, char const *value)
 {
   o->eightbit = !strcasecmp(value, "8BITMIME");
-  if (!o->eightbit && strcasecmp(value, "7BIT")) die_option("-B option needs 8BITMIME or 7BIT, not ", value);
+  if (!o->eightbit && strcasecmp(value, "7BIT"))
+    die_option("-B option needs 8BITMIME or 7BIT, not ", value);
 }
 
-/* White space is allowed in what people type. */
+/* Skip white space, which people may type. */
 static void notify_set(options *o, char const *value)
 {
   o->notify.len = 0;
@@ -78,7 +80,8 @@ static void envid_set(options *o, char const *value)
     unsigned char c = (unsigned char)*value;
     char const escaped[3] = { '+', hex[c >> 4], hex[c & 15] };
     int plain = smtp_visible(*value) && c != '+' && c != '=';
-    if (!(plain ? stralloc_append(id, *value) : stralloc_catb(id, escaped, sizeof escaped))) die_memory();
+    if (!(plain ? stralloc_append(id, *value) : stralloc_catb(id, escaped, sizeof escaped)))
+      die_memory();
   }
   if (id->len > ENVID_MAX) strerr_dief(EX_USAGE, "-V option value is too long");
   if (!stralloc_0(id)) die_memory();
@@ -94,7 +97,8 @@ static void mode_set(options *o, char const *value)
   };
   size_t i;
   if (*value == 'd' || *value == 'l')
-    strerr_dief(EX_USAGE, "-b", value, ": the relay is started by its supervisor: see sluice-init(8)");
+    strerr_dief(EX_USAGE, "-b", value,
+                ": the relay is started by its supervisor: see sluice-init(8)");
   for (i = 0; i < sizeof modes / sizeof *modes; i++)
     if (modes[i].letter == *value)
     {
@@ -104,7 +108,7 @@ static void mode_set(options *o, char const *value)
   die_option("unsupported: -b", value);
 }
 
-/* A time between two looks at the queue means nothing to a relay that needs none. */
+/* Ignore a time between two queue runs, which this relay does not need. */
 static void flush_set(options *o, char const *value)
 {
   if (smtp_digit(*value))
@@ -144,7 +148,7 @@ static void option_take(options *o, int c, char const *value)
   }
 }
 
-/* "-q" alone takes no word behind it, other than subgetopt would have it.  Step over such. */
+/* Step over "-q": alone it takes no word behind it, though subgetopt would. */
 static int bare_q_skip(subgetopt *scan, int argc, char const *const *argv)
 {
   int next = scan->ind + (scan->pos && !argv[scan->ind][scan->pos]);

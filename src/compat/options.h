@@ -1,27 +1,27 @@
 #ifndef COMPAT_OPTIONS_H
 #define COMPAT_OPTIONS_H
 
-/* The options of sendmail, in all the forms that programs use. */
+/* The options of sendmail, in all forms that programs use. */
 
 #include <skalibs/stralloc.h>
 
 enum mode
 {
-  MODE_SEND,      /* -bm, and without any */
+  MODE_SEND,      /* -bm, the default */
   MODE_LIST,      /* -bp */
   MODE_DIALOGUE,  /* -bs */
   MODE_VERIFY,    /* -bv */
   MODE_FLUSH,     /* -q, -qR, -qI */
   MODE_ALIASES,   /* -bi, -I */
-  MODE_NOTHING    /* -bh, -bH, -q30m: what means nothing here */
+  MODE_NOTHING    /* -bh, -bH, -q30m: no meaning here */
 };
 
 typedef struct options
 {
   enum mode mode;
-  char const *instance;  /* -C: NULL unless it names one */
-  char const *sender;    /* -f, -r; NULL: the user's own */
-  char const *name;      /* -F; NULL: the user's own */
+  char const *instance;  /* -C; NULL unless -C names an instance */
+  char const *sender;    /* -f, -r; NULL: the user's address */
+  char const *name;      /* -F; NULL: the user's full name */
   char flush;            /* 0: everything; 'R' a site, 'I' a message */
   char const *flushed;
   int extract;           /* -t */
@@ -35,7 +35,7 @@ typedef struct options
 } options;
 
 /*
- * Read them.  What sendmails have and this mail system has no use for is passed over.
+ * Read the options.  Options of other sendmails that have no use here are passed over.
  * Returns the index of the first argument.  Dies 64.
  */
 extern int options_read(options *o, int argc, char const *const *argv);

@@ -1,4 +1,4 @@
-/* postcat: show the file of a message, in the words of Postfix's. */
+/* postcat: show the file of a message, as Postfix's postcat does. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,12 +22,12 @@
 #include "start/program.h"
 
 #define USAGE "postcat [-bdehnoqv] [-c dir] [file...]"
-/* All that this one and the other know of trouble. */
+/* The exit code of every error, as of Postfix's postcat. */
 #define EXIT_TROUBLE 1
 #define dieusage() strerr_dieusage(EXIT_TROUBLE, USAGE)
 
 #define PIECE_LEN 65536
-/* Of a line so much is looked at in one piece. */
+/* The octets of a line that are examined in one piece. */
 #define LINE_MAX_LEN 65536
 /* The widths of what -o and -d put before a record. */
 #define WIDTH_OFFSET 9
@@ -39,9 +39,9 @@ char const *PROG = "postcat";
 /* Kinds of records, by the numbers that -d shows. */
 enum record
 {
-  RECORD_SIZE = 'C', RECORD_TIME = 'T', RECORD_ATTRIBUTE = 'A', RECORD_FROM = 'S', RECORD_ORIGINAL = 'O',
-  RECORD_RCPT = 'R', RECORD_DONE = 'D', RECORD_CONTENT = 'M', RECORD_TEXT = 'N', RECORD_EXTRACTED = 'X',
-  RECORD_END = 'E'
+  RECORD_SIZE = 'C', RECORD_TIME = 'T', RECORD_ATTRIBUTE = 'A', RECORD_FROM = 'S',
+  RECORD_ORIGINAL = 'O', RECORD_RCPT = 'R', RECORD_DONE = 'D', RECORD_CONTENT = 'M',
+  RECORD_TEXT = 'N', RECORD_EXTRACTED = 'X', RECORD_END = 'E'
 };
 
 typedef struct shower
@@ -53,13 +53,13 @@ typedef struct shower
   int types;
   int offsets;
   int labels;
-  int terminal;       /* standard output is one: nothing gets there that it would act on */
-  char const *name;   /* of the file in hand */
+  int terminal;       /* standard output is one: control characters are cleaned */
+  char const *name;   /* of the present file */
   message message;
   stralloc text;      /* the envelope as it stands in the file */
-  size_t at;          /* in it: the line in hand */
+  size_t at;          /* offset in text of the present line */
   int inheader;
-  int inside;         /* of a line whose beginning was shown already */
+  int inside;         /* 1: within a line whose beginning was shown */
   stralloc line;
 } shower;
 
@@ -79,7 +79,7 @@ static void out_number(uint64_t number, size_t width)
   out(text, len);
 }
 
-/* What -o and -d put before a record. */
+/* Show what -o and -d put before a record. */
 static void record_begin(shower const *w, enum record kind, uint64_t offset)
 {
   if (w->offsets)
@@ -92,7 +92,7 @@ static void record_begin(shower const *w, enum record kind, uint64_t offset)
   out(" ", 1);
 }
 
-/* A tab does no harm. */
+/* Is this a control character?  A tab is harmless. */
 static void out_text(shower const *w, char *s, size_t len)
 {
   size_t begin = 0, end = 0;
@@ -105,7 +105,7 @@ static void out_text(shower const *w, char *s, size_t len)
   out(s, len);
 }
 
-/* A record of the envelope; pieces are words. */
+/* Show a record of the envelope; pieces are words. */
 static void record(shower *w, enum record kind, char const *const *pieces)
 {
   record_begin(w, kind, MESSAGE_HEAD_LEN + w->at);
@@ -130,7 +130,7 @@ static void heading(shower const *w, enum record kind, char const *words, uint64
 
 /* --- the envelope --- */
 
-/* The next line of it is in hand: each is where the one before ends. */
+/* Go on to the next line of the envelope: each begins where the one before ends. */
 static void line_step(shower *w)
 {
   char const *lf = memchr(w->text.s + w->at, '\n', w->text.len - w->at);
@@ -141,7 +141,10 @@ static void sizes_show(shower *w)
 {
   message const *m = &w->message;
   uint64_t const numbers[] =
-    { m->content_len, m->content_offset, message_rcpts(m), 0, m->content_len, !!(m->flags & JOB_UTF8) };
+  {
+    m->content_len, m->content_offset, message_rcpts(m), 0, m->content_len,
+    !!(m->flags & JOB_UTF8)
+  };
   size_t i;
   record_begin(w, RECORD_SIZE, 0);
   outs("message_size:");
@@ -163,7 +166,7 @@ static void time_show(shower *w, enum record kind, char const *label)
   record_put(w, kind, label, text);
 }
 
-/* The value of a parameter, a string in value, for which there is room. */
+/* Find the value of a parameter, a string in value, which has room for it. */
 static int parameter_find(char const *s, char const *key, char *value)
 {
   size_t n = strlen(key), len;
@@ -186,7 +189,8 @@ static void parameters_show(shower *w)
   if (parameter_find(parameters, "ENVID", value))
     record_put(w, RECORD_ATTRIBUTE, "named_attribute: envelope_id=", value);
   if (parameter_find(parameters, "RET", value))
-    record_put(w, RECORD_ATTRIBUTE, "named_attribute: ret_flags=", strcmp(value, "FULL") ? "2" : "1");
+    record_put(w, RECORD_ATTRIBUTE, "named_attribute: ret_flags=",
+               strcmp(value, "FULL") ? "2" : "1");
 }
 
 static char const *brackets_strip(char *s)
@@ -197,7 +201,7 @@ static char const *brackets_strip(char *s)
   return s + 1;
 }
 
-/* A word, of which a string is made; *s moves behind it. */
+/* Take a word and make it a string; *s moves behind it. */
 static char *word_cut(char **s)
 {
   char *word = *s;
@@ -206,7 +210,7 @@ static char *word_cut(char **s)
   return word;
 }
 
-/* "HELO [ADDRESS] PROTOCOL". */
+/* Show the attributes of "HELO [ADDRESS] PROTOCOL". */
 static void client_show(shower *w)
 {
   char *s = message_string(&w->message, w->message.client);
@@ -240,7 +244,8 @@ static void rcpt_show(shower *w, message_recipient const *rcpt)
       record_put(w, RECORD_ATTRIBUTE, "named_attribute: dsn_orig_rcpt=", value);
   }
   record_put(w, RECORD_ORIGINAL, "original_recipient: ", address);
-  record_put(w, rcpt->settled ? RECORD_DONE : RECORD_RCPT, rcpt->settled ? "done_recipient: " : "recipient: ", address);
+  record_put(w, rcpt->settled ? RECORD_DONE : RECORD_RCPT,
+             rcpt->settled ? "done_recipient: " : "recipient: ", address);
   line_step(w);
 }
 
@@ -280,7 +285,7 @@ static void text_begin(shower const *w, uint64_t offset)
   if (w->labels) outs("regular_text: ");
 }
 
-/* The line, or the next piece of a long one; ended when that is its last. */
+/* Show the line, or the next piece of a long one; ended: this piece is the last. */
 static void line_show(shower *w, uint64_t offset, int ended)
 {
   size_t len = w->line.len;
@@ -300,8 +305,10 @@ static void piece_show(shower *w, char const *s, size_t len, uint64_t offset)
   size_t i;
   for (i = 0; i < len; i++)
   {
-    if (s[i] == '\n' || w->line.len == LINE_MAX_LEN) line_show(w, offset + i - w->line.len, s[i] == '\n');
-    if (s[i] != '\n' && !stralloc_append(&w->line, s[i])) strerr_diefusys(EXIT_TROUBLE, "show ", w->name);
+    if (s[i] == '\n' || w->line.len == LINE_MAX_LEN)
+      line_show(w, offset + i - w->line.len, s[i] == '\n');
+    if (s[i] != '\n' && !stralloc_append(&w->line, s[i]))
+      strerr_diefusys(EXIT_TROUBLE, "show ", w->name);
   }
 }
 
@@ -314,7 +321,8 @@ static void content_show(shower *w, int fd)
   w->inside = 0;
   while (at < end)
   {
-    ssize_t r = pread(fd, piece, end - at < sizeof piece ? (size_t)(end - at) : sizeof piece, (off_t)at);
+    ssize_t r = pread(fd, piece, end - at < sizeof piece ? (size_t)(end - at) : sizeof piece,
+                      (off_t)at);
     if (r == -1 && errno == EINTR) continue;
     if (r == -1) strerr_diefusys(EXIT_TROUBLE, "read ", w->name);
     if (!r) break;
@@ -326,17 +334,18 @@ static void content_show(shower *w, int fd)
 
 /* --- files --- */
 
-/* The envelope's lines, for where they are. */
+/* Read the text of the envelope, for the offsets of its lines. */
 static int text_read(shower *w, int fd)
 {
   size_t len = (size_t)w->message.envelope_len;
   w->text.len = 0;
-  if (!stralloc_ready(&w->text, len) || pread(fd, w->text.s, len, MESSAGE_HEAD_LEN) != (ssize_t)len) return 0;
+  if (!stralloc_ready(&w->text, len) || pread(fd, w->text.s, len, MESSAGE_HEAD_LEN) != (ssize_t)len)
+    return 0;
   w->text.len = len;
   return 1;
 }
 
-/* 0: it is no message. */
+/* Show a file.  0: it is no message. */
 static int file_show(shower *w, int fd)
 {
   uint64_t begin, end;
@@ -408,7 +417,7 @@ static void queue_use(shower *w, char const *path)
   close(instance);
 }
 
-/* Returns the index of the first argument. */
+/* Read the options.  Returns the index of the first argument. */
 static int options_read(shower *w, int argc, char const *const *argv)
 {
   subgetopt scan = SUBGETOPT_ZERO;

@@ -6,11 +6,11 @@
 #include <skalibs/strerr.h>
 
 #include "base/instance.h"
-#include "compat/ask.h"
+#include "compat/etrn.h"
 #include "compat/list.h"
 
 #define USAGE "postqueue [-v] [-c dir] -f | -i id | -j | -p | -s site"
-/* What the other one exits with, too. */
+/* The exit codes of Postfix's postqueue. */
 #define dieusage() strerr_dieusage(EX_UNAVAILABLE, USAGE)
 
 char const *PROG = "postqueue";
@@ -18,8 +18,8 @@ char const *PROG = "postqueue";
 typedef struct options
 {
   char const *instance;
-  int what;            /* the option's letter */
-  char const *value;   /* and what belongs to it */
+  int what;            /* the letter of the option */
+  char const *value;   /* the value of the option */
 } options;
 
 static void what_set(options *o, int c, char const *value)
@@ -52,9 +52,9 @@ int main(int argc, char const *const *argv)
   instance = instance_path(o.instance);
   switch (o.what)
   {
-    case 'f': ask_everything(instance); break;
-    case 's': ask_site(instance, o.value); break;
-    case 'i': ask_message(instance, o.value); break;
+    case 'f': etrn_everything(instance); break;
+    case 's': etrn_site(instance, o.value); break;
+    case 'i': etrn_message(instance, o.value); break;
     case 'j': list_exec(instance, "-j");
     case 'p': list_exec(instance, 0);
   }

@@ -17,7 +17,7 @@
 #include "act/operation.h"
 #include "base/instance.h"
 #include "base/log.h"
-#include "compat/beside.h"
+#include "compat/executable.h"
 #include "conf/conf.h"
 #include "queue/ids.h"
 #include "start/program.h"
@@ -26,35 +26,39 @@
 
 char const *PROG = "postsuper";
 
-/* The code of all trouble, said after this word. */
+/* The exit code of every error, which is reported after "fatal". */
 #define EXIT_TROUBLE 1
 #define die(...) strerr_die(EXIT_TROUBLE, PROG, ": fatal: ", __VA_ARGS__)
 #define diesys(...) strerr_diesys(EXIT_TROUBLE, PROG, ": fatal: ", __VA_ARGS__)
 
-/* --- what there is to be done --------------------------------------------------------------- */
+/* --- actions ------------------------------------------------------------ */
 
-/* In the order of their totals. */
+/* In the order in which their totals are reported. */
 enum kind { REQUEUE, DELETE, EXPIRE, HOLD, RELEASE, KINDS };
 #define KIND(kind) (1u << (kind))
 
-typedef struct words
+typedef struct action
 {
-  enum operation_result (*one)(operation *op, char const *id);
-  unsigned int places;   /* or-ed */
-  char const *done;
+  enum operation_result (*run)(operation *op, char const *id);
+  unsigned int places;   /* where messages may be for it, or-ed */
+  char const *done;      /* as in "ID: requeued" */
   char const *total;
-} words;
+} action;
 
-static words const all_words[KINDS] =
+static action const actions[KINDS] =
 {
   [REQUEUE] = { &operation_requeue, OPERATION_QUEUED, "requeued", "Requeued" },
-  [DELETE] = { &operation_delete, OPERATION_QUEUED | OPERATION_IN(QUEUE_CORRUPT), "removed", "Deleted" },
+  [DELETE] =
+    { &operation_delete, OPERATION_QUEUED | OPERATION_IN(QUEUE_CORRUPT), "removed", "Deleted" },
   [EXPIRE] = { &operation_expire, OPERATION_QUEUED, "expired", "Force-expired" },
-  [HOLD] = { &operation_hold, OPERATION_IN(QUEUE_NEW) | OPERATION_IN(QUEUE_CUR), "placed on hold", "Placed on hold" },
-  [RELEASE] = { &operation_release, OPERATION_IN(QUEUE_HOLD), "released from hold", "Released from hold" }
+  [HOLD] =
+    { &operation_hold, OPERATION_IN(QUEUE_NEW) | OPERATION_IN(QUEUE_CUR), "placed on hold",
+      "Placed on hold" },
+  [RELEASE] =
+    { &operation_release, OPERATION_IN(QUEUE_HOLD), "released from hold", "Released from hold" }
 };
 
-/* Why a message stays what it is, where that is worth a word. */
+/* Why an action was refused; NULL: no line is written. */
 static char const *const whys[OPERATION_RESULTS] =
 {
   [OPERATION_BUSY] = "being sent",
@@ -71,19 +75,19 @@ typedef struct request
 typedef struct super
 {
   operation operation;
-  unsigned int idle;     /* the queues meant, as operation.h has them */
+  unsigned int idle;     /* the queues to look in, see operation.h */
   unsigned int busy;
-  enum kind kind;        /* under way */
-  int quiet;             /* no line for a message that it is done to */
+  enum kind kind;        /* of the present action */
+  int quiet;             /* no line for each message */
   uint64_t counts[KINDS];
   int code;
 } super;
 
-/* --- doing it ---------------------------------------------------------------------------------- */
+/* --- doing it ----------------------------------------------------------------------------- */
 
 static void result_take(super *s, char const *id, enum operation_result result)
 {
-  char const *done = all_words[s->kind].done;
+  char const *done = actions[s->kind].done;
   if (result == OPERATION_DONE || result == OPERATION_DONE_SENDING)
   {
     s->counts[s->kind]++;
@@ -99,19 +103,19 @@ static void result_take(super *s, char const *id, enum operation_result result)
 static int message_do(char const *id, void *data)
 {
   super *s = data;
-  result_take(s, id, (*all_words[s->kind].one)(&s->operation, id));
+  result_take(s, id, (*actions[s->kind].run)(&s->operation, id));
   return 1;
 }
 
 static void kind_begin(super *s, enum kind kind)
 {
   s->kind = kind;
-  s->operation.idle = s->idle & all_words[kind].places;
-  s->operation.busy = s->busy & all_words[kind].places;
+  s->operation.idle = s->idle & actions[kind].places;
+  s->operation.busy = s->busy & actions[kind].places;
   s->operation.wait_ms = OPERATION_WAIT_MS;
 }
 
-/* What is an id to Postfix need not be one of ours. */
+/* Is this an id to Postfix?  It may be none of ours. */
 static int queue_id_ok(char const *s, size_t len)
 {
   static char const letters[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
@@ -124,7 +128,8 @@ static void named(super *s, unsigned int wanted, char const *word, size_t len)
 {
   char id[ID_LEN + 1], clean[IDS_LINE_MAX + 1];
   enum kind kind;
-  if (!queue_id_ok(word, len)) strerr_warnw("invalid mail queue id: ", log_clean(clean, sizeof clean, word, len));
+  if (!queue_id_ok(word, len))
+    strerr_warnw("invalid mail queue id: ", log_clean(clean, sizeof clean, word, len));
   else if (ids_scan(id, word, len))
     for (kind = 0; kind < KINDS; kind++)
       if (wanted & KIND(kind))
@@ -152,7 +157,9 @@ static void all(super *s, unsigned int wanted)
   {
     if (!(wanted & KIND(kind))) continue;
     kind_begin(s, kind);
-    if (operation_each(&s->operation, s->operation.idle | s->operation.busy, &message_do, s, &where) == -1) diesys("read queue/", where);
+    if (operation_each(&s->operation, s->operation.idle | s->operation.busy, &message_do, s,
+                       &where) == -1)
+      diesys("read queue/", where);
   }
   s->quiet = 0;
 }
@@ -173,16 +180,17 @@ static void totals_show(super const *s, unsigned int wanted)
   {
     if (!(wanted & KIND(kind))) continue;
     number[uint64_fmt(number, s->counts[kind])] = 0;
-    strerr_warn(PROG, ": ", all_words[kind].total, ": ", number, s->counts[kind] == 1 ? " message" : " messages");
+    strerr_warn(PROG, ": ", actions[kind].total, ": ", number,
+                s->counts[kind] == 1 ? " message" : " messages");
   }
 }
 
-/* --- options -------------------------------------------------------------------------------------- */
+/* --- options ------------------------------------------------------------------------------ */
 
 typedef struct options
 {
   char const *dir;
-  int check;            /* -s, or nothing that is to be done at all */
+  int check;            /* -s, or no option */
   unsigned int kinds;   /* of all requests, or-ed */
   genalloc requests;    /* of request */
 } options;
@@ -209,7 +217,7 @@ static int options_read(int argc, char const *const *argv, options *o)
       case 'H': request_add(o, KIND(RELEASE), scan.arg); break;
       case 'r': request_add(o, KIND(REQUEUE), scan.arg); break;
       case 's': case 'S': o->check = 1; break;
-      case 'p': purge = 1; break; /* qmgr does, by itself */
+      case 'p': purge = 1; break; /* qmgr does so by itself */
       case 'v': break;
       default: die(USAGE);
     }
@@ -217,7 +225,7 @@ static int options_read(int argc, char const *const *argv, options *o)
   return scan.ind;
 }
 
-/* --- queues ---------------------------------------------------------------------------------------- */
+/* --- queues ------------------------------------------------------------------------------- */
 
 typedef struct queue_name
 {
@@ -233,7 +241,7 @@ static queue_name const queue_names[] =
   { "deferred", OPERATION_IN(QUEUE_CUR), 0 },
   { "hold", OPERATION_IN(QUEUE_HOLD), OPERATION_IN(QUEUE_HOLD) },
   { "corrupt", OPERATION_IN(QUEUE_CORRUPT), 0 },
-  /* Postfix has them, and we have nothing like them. */
+  /* queues of Postfix that we do not have */
   { "maildrop", 0, 0 }, { "bounce", 0, 0 }, { "defer", 0, 0 }, { "flush", 0, 0 }, { "trace", 0, 0 }
 };
 
@@ -257,16 +265,16 @@ static void queues_choose(super *s, char const *const *names)
   for (; *names; names++) queue_add(s, *names);
 }
 
-/* ------------------------------------------------------------------------------------------------------ */
+/* ------------------------------------------------------------------------------------------ */
 
-/* 0, or the code to exit with. */
+/* Run a program.  Returns 0, or the exit code. */
 static int check_run(char const *dir)
 {
   stralloc path = STRALLOC_ZERO;
   char const *argv[] = { "queue-check", "-C", dir, 0 };
   pid_t pid;
   int r, status;
-  if (!beside(&path, argv[0])) diesys("find ", argv[0]);
+  if (!executable_find(&path, argv[0])) diesys("find ", argv[0]);
   r = posix_spawnp(&pid, path.s, 0, 0, (char *const *)argv, environ);
   if (r)
   {
@@ -278,7 +286,7 @@ static int check_run(char const *dir)
   return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : EXIT_TROUBLE;
 }
 
-/* The check has owners to mend: it is root, where we were, until it has. */
+/* The check mends owners, so it runs as root if we did, before we change the user. */
 static void instance_use(super *s, options *o)
 {
   int instance, conf;

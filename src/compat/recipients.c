@@ -14,7 +14,8 @@ static int recipient_add(recipients *r, smtp_address const *address, char const 
   smtp_path path;
   errno = ENOMEM;
   if (!stralloc_catb(&r->text, address->s, address->len)) return 0;
-  if (!address->qualified && (!stralloc_cats(&r->text, "@") || !stralloc_cats(&r->text, me))) return 0;
+  if (!address->qualified && (!stralloc_cats(&r->text, "@") || !stralloc_cats(&r->text, me)))
+    return 0;
   if (!stralloc_0(&r->text) || !genalloc_append(size_t, &r->at, &begin)) return 0;
   errno = EINVAL;
   return smtp_mailbox_scan(r->text.s + begin, r->text.len - 1 - begin, SMTP_PATH_UTF8, &path);
@@ -39,7 +40,7 @@ void recipients_free(recipients *r)
 
 /* --- each once --- */
 
-/* qsort(3) has no room for it. */
+/* the text to compare: qsort(3) has no argument for it */
 static char const *sorted_text;
 
 static int by_name(void const *a, void const *b)

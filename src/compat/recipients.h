@@ -1,7 +1,7 @@
 #ifndef COMPAT_RECIPIENTS_H
 #define COMPAT_RECIPIENTS_H
 
-/* Whom a message is for. */
+/* The recipients of a message. */
 
 #include <stddef.h>
 #include <skalibs/stralloc.h>
@@ -18,13 +18,13 @@ typedef struct recipients
 
 /*
  * Add the addresses of a list (smtp_address_next()); those without a domain are at me.
- * Returns 1, or 0: it is none, or names what is no mailbox; errno is ENOMEM when memory is short, else EINVAL.
+ * Returns 1, or 0 with errno: EINVAL when the text is no list, or an address is no mailbox; ENOMEM.
  */
 extern int recipients_add(recipients *r, char const *list, size_t len, char const *me);
 
 extern void recipients_free(recipients *r);
 
-/* Each stays once, in the order they came; upper and lower case are the same. */
+/* Remove duplicates, without regard to case; the order stays. */
 extern void recipients_once(recipients *r);
 
 #endif

@@ -1,4 +1,4 @@
-/* sendmail: hand a message to the relay, as the programs of users do it. */
+/* sendmail: submit a message to the relay, as users' programs do. */
 
 #include <errno.h>
 #include <signal.h>
@@ -10,13 +10,13 @@
 
 #include "base/instance.h"
 #include "base/log.h"
-#include "compat/ask.h"
 #include "compat/client.h"
 #include "compat/complete.h"
+#include "compat/etrn.h"
 #include "compat/letter.h"
 #include "compat/list.h"
 #include "compat/options.h"
-#include "compat/pass.h"
+#include "compat/proxy.h"
 #include "compat/recipients.h"
 #include "compat/submit.h"
 #include "compat/user.h"
@@ -55,7 +55,7 @@ static void sender_own(stralloc *sender)
    || !stralloc_0(sender)) die_memory();
 }
 
-/* One address, or none at all, "" or "<>". */
+/* Read the sender: one address, or "" or "<>" for none. */
 static void sender_set(stralloc *sender, char const *given)
 {
   recipients one = RECIPIENTS_ZERO;
@@ -65,7 +65,8 @@ static void sender_set(stralloc *sender, char const *given)
     die_text(EX_USAGE, "-f: not an address: ", given);
   }
   if (recipients_len(&one) > 1) die_text(EX_USAGE, "-f: more than one address: ", given);
-  if (!stralloc_copys(sender, recipients_len(&one) ? recipients_get(&one, 0) : "") || !stralloc_0(sender)) die_memory();
+  if (!stralloc_copys(sender, recipients_len(&one) ? recipients_get(&one, 0) : "")
+   || !stralloc_0(sender)) die_memory();
   recipients_free(&one);
 }
 
@@ -101,10 +102,11 @@ static void envelope_begin(envelope *e, options const *o, stralloc *sender, char
 
 static void full_name(options const *o, stralloc *name)
 {
-  if (!(o->name ? stralloc_copys(name, o->name) && stralloc_0(name) : user_name(name))) die_memory();
+  if (!(o->name ? stralloc_copys(name, o->name) && stralloc_0(name) : user_name(name)))
+    die_memory();
 }
 
-/* Its header, and what of the envelope the letter itself says. */
+/* Complete the header, and take from it the parts of the envelope that the letter holds. */
 static void letter_complete(letter *l, envelope *e, options const *o)
 {
   stralloc name = STRALLOC_ZERO;
@@ -122,13 +124,13 @@ static void letter_complete(letter *l, envelope *e, options const *o)
 
 /* --- what we are asked for --- */
 
-/* Without recipients the message need not be read. */
+/* Die without recipients before the message is read. */
 static void recipients_wanted(options const *o, char const *const *argv)
 {
   if (!o->extract && !*argv) die_nobody(o);
 }
 
-/* All of the message is there before the relay is bothered with it: whoever writes it may take his time. */
+/* Read the whole message before connecting to the relay: the program that writes it may be slow. */
 static int message(options const *o, char const *instance, char const *const *argv)
 {
   static letter l = LETTER_ZERO;
@@ -165,16 +167,16 @@ static int verify(options const *o, char const *instance, char const *const *arg
 static int dialogue(char const *instance)
 {
   client_connect(&relay, instance);
-  if (!pass(relay.fd)) strerr_diefusys(EX_IOERR, "pass the dialogue on");
+  if (!proxy_run(relay.fd)) strerr_diefusys(EX_IOERR, "pass the dialogue on");
   return 0;
 }
 
 static int flush(options const *o, char const *instance, char const *const *argv)
 {
   if (*argv) strerr_dief(EX_USAGE, "flush queue mode requires no recipient");
-  if (o->flush == 'R') ask_site(instance, o->flushed);
-  else if (o->flush == 'I') ask_message(instance, o->flushed);
-  else ask_everything(instance);
+  if (o->flush == 'R') etrn_site(instance, o->flushed);
+  else if (o->flush == 'I') etrn_message(instance, o->flushed);
+  else etrn_everything(instance);
   return 0;
 }
 
@@ -184,7 +186,7 @@ static int aliases(void)
   return 0;
 }
 
-/* By these names we are called as well. */
+/* Other names of this program. */
 static void name_mode(options *o, char const *name)
 {
   char const *slash = strrchr(name, '/');

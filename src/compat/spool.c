@@ -16,7 +16,8 @@ static void file_open(spool *s)
   stralloc path = STRALLOC_ZERO;
   char const *directory = getenv("TMPDIR");
   if (!directory || !*directory) directory = "/tmp";
-  if (!stralloc_cats(&path, directory) || !stralloc_cats(&path, "/sendmail.XXXXXX") || !stralloc_0(&path))
+  if (!stralloc_cats(&path, directory) || !stralloc_cats(&path, "/sendmail.XXXXXX")
+   || !stralloc_0(&path))
     strerr_diefusys(EX_TEMPFAIL, "put the message aside");
   s->fd = mkostemp(path.s, O_CLOEXEC);
   if (s->fd == -1) strerr_diefusys(EX_TEMPFAIL, "put the message aside: ", path.s);
@@ -34,7 +35,8 @@ static void file_write(spool *s)
 
 void spool_put(spool *s, char const *octets, size_t len)
 {
-  if (!stralloc_catb(&s->memory, octets, len)) strerr_diefusys(EX_TEMPFAIL, "put the message aside");
+  if (!stralloc_catb(&s->memory, octets, len))
+    strerr_diefusys(EX_TEMPFAIL, "put the message aside");
   s->size += len;
   if (s->memory.len >= SPOOL_MEMORY) file_write(s);
 }

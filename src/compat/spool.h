@@ -2,28 +2,29 @@
 #define COMPAT_SPOOL_H
 
 /*
- * Octets put aside: a little in memory, more in a file without a name below $TMPDIR or /tmp, which
- * goes when we do.  For programs alone: what cannot be done ends the program, 75.
+ * Octets kept for later: a little in memory, more in a file without a name below $TMPDIR or /tmp,
+ * which ends with the process.  For programs alone: an error ends the program, 75.
  */
 
 #include <stddef.h>
 #include <stdint.h>
 #include <skalibs/stralloc.h>
 
-/* So much is kept in memory. */
+/* The most octets that are kept in memory. */
 #define SPOOL_MEMORY (1u << 20)
 
 typedef struct spool
 {
   stralloc memory;   /* what is not in the file */
   int fd;            /* of the file; -1: there is none */
-  uint64_t size;     /* all of it */
+  uint64_t size;     /* of memory and file together */
 } spool;
 #define SPOOL_ZERO { .memory = STRALLOC_ZERO, .fd = -1 }
 
 extern void spool_put(spool *s, char const *octets, size_t len);
 
-/* Hand all of it to fn, from the beginning, in pieces. */
-extern void spool_each(spool *s, void (*fn)(void *data, char const *octets, size_t len), void *data);
+/* Call fn with all octets, from the beginning, in pieces. */
+extern void spool_each(spool *s, void (*fn)(void *data, char const *octets, size_t len),
+                       void *data);
 
 #endif

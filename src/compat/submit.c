@@ -10,13 +10,13 @@
 #include "base/log.h"
 #include "smtp/content.h"
 
-/* Recipients that are named as refused at the most: the relay has its own patience with errors. */
+/* The most refused recipients to report: the relay closes the connection after too many errors. */
 #define REFUSED_MAX 10
 #define STUFF_LEN 32768
 
 /* --- replies that are a no --- */
 
-/* Of a recipient. */
+/* The exit code for a recipient that the last reply refused. */
 static int refusal_code(client const *c)
 {
   char status[SMTP_STATUS_MAX];
@@ -41,16 +41,18 @@ static void mail(client *c, envelope const *e, uint64_t size)
   char octets[UINT64_FMT];
   octets[uint64_fmt(octets, size)] = 0;
   client_say(c, "MAIL FROM:<", e->sender, "> SIZE=", octets, e->eightbit ? " BODY=8BITMIME" : "",
-             e->utf8 ? " SMTPUTF8" : "", *e->ret ? " RET=" : "", e->ret, *e->envid ? " ENVID=" : "", e->envid);
+             e->utf8 ? " SMTPUTF8" : "", *e->ret ? " RET=" : "", e->ret, *e->envid ? " ENVID=" : "",
+             e->envid);
   if (c->code != 250) die_refused(c, "sender");
 }
 
 static unsigned int rcpt(client *c, envelope const *e, size_t n)
 {
-  return client_say(c, "RCPT TO:<", recipients_get(&e->recipients, n), ">", *e->notify ? " NOTIFY=" : "", e->notify);
+  return client_say(c, "RCPT TO:<", recipients_get(&e->recipients, n), ">",
+                    *e->notify ? " NOTIFY=" : "", e->notify);
 }
 
-/* The relay has as many as it takes at a time. */
+/* Does the relay have as many recipients as it accepts at a time? */
 static int is_full(client const *c, size_t taken)
 {
   return c->code == 452 && taken;
@@ -71,10 +73,14 @@ static void refusal_count(refusals *r, client const *c)
 static void refusal_tell(client const *c, char const *address)
 {
   char clean[2 * SMTP_DOMAIN_MAX];
-  strerr_warnw("recipient ", log_clean(clean, sizeof clean, address, strlen(address)), " refused: ", c->reply);
+  strerr_warnw("recipient ", log_clean(clean, sizeof clean, address, strlen(address)), " refused: ",
+               c->reply);
 }
 
-/* Begin a transaction with the recipients from one on.  Returns the first one it has no room for. */
+/*
+ * Begin a transaction with the recipients from one on.  Returns the first one that the relay has no
+ * room for.
+ */
 static size_t offer(client *c, envelope const *e, uint64_t size, size_t from, refusals *refused)
 {
   size_t n = from, end = recipients_len(&e->recipients), taken = 0;
@@ -94,7 +100,7 @@ static size_t offer(client *c, envelope const *e, uint64_t size, size_t from, re
   return n;
 }
 
-/* Nobody is to get what somebody did not. */
+/* Die where a recipient was refused: then none gets the letter. */
 static void die_if_refused(client *c, refusals const *refused, char const *whom)
 {
   if (!refused->count) return;
@@ -102,7 +108,10 @@ static void die_if_refused(client *c, refusals const *refused, char const *whom)
   strerr_dief(refused->code, "the message was not sent to ", whom);
 }
 
-/* Ask for all of them, if one transaction has no room; else it stands.  Returns the first one it has no room for. */
+/*
+ * Send RCPT for all recipients, in several transactions where one has no room; then begin the first
+ * one again.  Returns the first recipient that it has no room for.
+ */
 static size_t offer_first(client *c, envelope const *e, uint64_t size)
 {
   refusals refused = { .count = 0 };
@@ -170,7 +179,7 @@ static void out(char const *s)
   if (buffer_puts(buffer_1, s) == -1) strerr_diefusys(EX_IOERR, "write to standard output");
 }
 
-/* Ask for one, in a new transaction where the old one has no room. */
+/* Send RCPT for one recipient, in a new transaction where the old one has no room. */
 static void ask(client *c, envelope const *e, size_t n, size_t *taken)
 {
   rcpt(c, e, n);

@@ -1,7 +1,7 @@
 #ifndef COMPAT_SUBMIT_H
 #define COMPAT_SUBMIT_H
 
-/* A letter's way to the relay: the transactions.  For programs alone. */
+/* Submit a letter to the relay: the transactions of SMTP.  For programs alone. */
 
 #include "compat/client.h"
 #include "compat/letter.h"
@@ -19,15 +19,19 @@ typedef struct envelope
 } envelope;
 
 /*
- * Send.  When this returns the letter is in the queue, and the reply says its id.  Where the relay takes
- * fewer recipients at a time than there are, there are several transactions, and all recipients are asked
- * for before the first of them.
- * Dies when any recipient, the sender or the letter is refused, and then nobody gets it: 75 when that may
- * change, else 67 (no such user), 65 (the letter, or an address) or 69.
+ * Send the letter.  When this returns, the letter is in the queue, and the reply has its id.  Where
+ * the relay accepts fewer recipients at a time than there are, there are several transactions, and
+ * RCPT is sent for all recipients before the content of the first one.
+ * Dies when a recipient, the sender or the letter is refused, and then no recipient gets the
+ * letter: 75 when the refusal is for the moment, else 67 (no such user), 65 (the letter, or an
+ * address) or 69.
  */
 extern void submit(client *c, envelope const *e, letter *l);
 
-/* Ask for each recipient alone what comes of it: a line on standard output for each.  Returns 0, or a code as above. */
+/*
+ * Send RCPT for each recipient, without content, and write a line with the reply to standard
+ * output.  Returns 0, or a code as above.
+ */
 extern int submit_verify(client *c, envelope const *e);
 
 #endif

@@ -32,7 +32,7 @@ static int login_cat(stralloc *name, char const *login)
   return 1;
 }
 
-/* The first part of the field, up to a comma. */
+/* Take the first part of the field, up to a comma. */
 static int gecos_copy(stralloc *name, struct passwd const *user)
 {
   char const *s = user->pw_gecos;

@@ -26,7 +26,7 @@ int conf_network_has(conf_network const *net, conf_address const *address)
 {
   unsigned int octets = net->bits / 8, rest = net->bits % 8;
   unsigned int differ;
-  /* ::/0 is all of IPv6, not of IPv4 as well */
+  /* ::/0 is all of IPv6, without IPv4 */
   if (address_mapped(&net->address) != address_mapped(address)) return 0;
   if (memcmp(net->address.octets, address->octets, octets)) return 0;
   if (!rest) return 1;

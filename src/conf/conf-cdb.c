@@ -21,7 +21,7 @@
 #define USAGE "conf-cdb [-C dir] name..."
 #define dieusage() strerr_dieusage(100, USAGE)
 
-/* Not a name that anything else in conf/ has. */
+/* The temporary file: no other file of conf/ has this name. */
 #define TEMPORARY ".conf-cdb.tmp"
 
 char const *PROG = "conf-cdb";
@@ -35,7 +35,7 @@ typedef struct compiler
   cdbmaker maker;
   stralloc key;
   conf_route_line route;
-  stralloc domains;       /* of recipients, each a string */
+  stralloc domains;       /* the domains of conf/recipients, each a string */
   genalloc offsets;       /* of size_t: where in domains each begins */
 } compiler;
 
@@ -46,13 +46,13 @@ static int add(compiler *c, char const *key, size_t keylen, char const *data, si
   return cdbmake_add(&c->maker, key, (unsigned int)keylen, data, (unsigned int)len);
 }
 
-/* A domain, or ".domain": the key is all there is to say. */
+/* A list of domains: the key is the domain or ".domain", without data. */
 static int add_pattern(compiler *c, conf_line const *line)
 {
   return conf_pattern_fold(&c->key, line->s, line->len) && add(c, c->key.s, c->key.len, "", 0);
 }
 
-/* The pattern, and as data what stands behind it in the line. */
+/* A list of routes: the key is the pattern, the data is the rest of the line. */
 static int add_route(compiler *c, conf_line const *line)
 {
   char const *s = line->s;
@@ -63,7 +63,10 @@ static int add_route(compiler *c, conf_line const *line)
     && add(c, c->route.pattern.s, c->route.pattern.len, s, len);
 }
 
-/* The mailbox, or "@domain" for all of one.  The domains are noted for add_domains(). */
+/*
+ * A list of recipients: the key is the mailbox, or "@domain" for all of a domain.  Domains are
+ * collected for add_domains().
+ */
 static int add_recipient(compiler *c, conf_line const *line)
 {
   size_t at, offset = c->domains.len;
@@ -76,11 +79,12 @@ static int add_recipient(compiler *c, conf_line const *line)
 
 static int offset_compare(void const *a, void const *b, void *domains)
 {
-  return strcmp((char const *)domains + *(size_t const *)a, (char const *)domains + *(size_t const *)b);
+  return strcmp((char const *)domains + *(size_t const *)a,
+                (char const *)domains + *(size_t const *)b);
 }
 
 /*
- * "domain" says that there are mailboxes of it.  Once each: a million records of one key would
+ * Add a key "domain" for each domain that has mailboxes, once: a million records with one key would
  * make a table that takes hours to build.
  */
 static int add_domains(compiler *c)
@@ -125,7 +129,7 @@ static int add_all(compiler *c)
 /* --- files --------------------------------------------------------------------------------- */
 
 /*
- * The compiled list gets the list's own time: an edit while we are at work makes the list
+ * The compiled list gets the modification time of the list: an edit while we compile makes the list
  * the newer of the two.
  */
 static int write_all(compiler *c, int fd)
@@ -146,7 +150,7 @@ static void die_write(compiler const *c)
   strerr_diefusys(111, "write conf/", c->setting->name, ".cdb");
 }
 
-/* Programs that look at this moment see the old file, or none, or the new one whole. */
+/* Rename it into place: programs that open it meanwhile find the old file, none, or the new one. */
 static void publish(compiler *c)
 {
   char file[64];
@@ -167,8 +171,9 @@ static void tell(void *wrong)
 }
 
 /*
- * A list that was written in this very tick of the clock could be written again without looking
- * newer: let the tick pass.  A time in the future is somebody's play with clocks; not for long.
+ * Wait for the next tick of the clock: a list that was written in the present one could be written
+ * again without looking newer.  A time in the future means that somebody set the clock; no long
+ * wait for that.
  */
 static void tick_pass(struct timespec const *written)
 {
@@ -176,11 +181,12 @@ static void tick_pass(struct timespec const *written)
   struct timespec now;
   int tries = 20;
   while (tries-- && clock_gettime(CLOCK_REALTIME_COARSE, &now) == 0
-      && (now.tv_sec < written->tv_sec || (now.tv_sec == written->tv_sec && now.tv_nsec <= written->tv_nsec)))
+      && (now.tv_sec < written->tv_sec
+       || (now.tv_sec == written->tv_sec && now.tv_nsec <= written->tv_nsec)))
     nanosleep(&tick, 0);
 }
 
-/* Reads and checks all of the list. */
+/* Read and check the whole list. */
 static void list_read(compiler *c)
 {
   size_t entries;
@@ -197,7 +203,8 @@ static void list_read(compiler *c)
 static void compile(int conf, conf_setting const *setting)
 {
   compiler c = { .conf = conf, .setting = setting, .text = STRALLOC_ZERO, .maker = CDBMAKER_ZERO,
-                 .key = STRALLOC_ZERO, .route = CONF_ROUTE_LINE_ZERO, .domains = STRALLOC_ZERO, .offsets = GENALLOC_ZERO };
+                 .key = STRALLOC_ZERO, .route = CONF_ROUTE_LINE_ZERO, .domains = STRALLOC_ZERO,
+                 .offsets = GENALLOC_ZERO };
   list_read(&c);
   publish(&c);
   stralloc_free(&c.text);

@@ -1,4 +1,4 @@
-/* conf-check: say which settings are in force, and which lines make no sense. */
+/* conf-check: show the settings in force, and the lines that make no sense. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -33,7 +33,7 @@ typedef struct checker
 
 /* --- saying what is wrong ------------------------------------------------------------------ */
 
-/* What conf_error() tells, while errno is that of the reader. */
+/* Print conf_error(), while errno is that of the reader. */
 static void complain(void *data)
 {
   checker *c = data;
@@ -64,7 +64,8 @@ static void put_string(char const *s)
   put(s, strlen(s));
 }
 
-static void put_setting(checker const *c, conf_setting const *setting, char const *value, size_t len)
+static void put_setting(checker const *c, conf_setting const *setting, char const *value,
+                        size_t len)
 {
   if (!c->values)
   {
@@ -93,7 +94,7 @@ static void from_set(checker *c, char const *directory, char const *name, char c
 
 typedef int reader(int conf, stralloc *out);
 
-/* What tells a value that is not the file's line as it stands; NULL where it is. */
+/* The mark of a value that is not the file's line as it stands; NULL where it is. */
 static reader *reader_find(char const *name)
 {
   static struct { char const *name; reader *read; } const readers[] =
@@ -132,7 +133,7 @@ static void check_value(checker *c, conf_setting const *setting)
 
 /* --- several lines -------------------------------------------------------------------------- */
 
-/* What is in force, also of those the file does not name. */
+/* Print a setting in force, also one without a file. */
 static void put_timeouts(checker *c, conf_setting const *setting)
 {
   stralloc all = STRALLOC_ZERO;
@@ -151,7 +152,7 @@ static void put_timeouts(checker *c, conf_setting const *setting)
   stralloc_free(&all);
 }
 
-/* -v: the entries themselves. */
+/* -v: print the entries of a list. */
 static void put_entries(conf_setting const *setting, stralloc const *text)
 {
   conf_line line = { .number = 0 };
@@ -174,7 +175,7 @@ static void put_count(checker const *c, conf_setting const *setting, size_t entr
 }
 
 /*
- * Is the compiled form of the list what programs ask?  Says so when there is one and it is not.
+ * Do programs read the compiled form of the list?  Warns when there is one that they do not read.
  * 1, 0, -1 after a complaint.
  */
 static int compiled_used(checker *c, conf_setting const *setting, int there)
@@ -195,7 +196,7 @@ static int compiled_used(checker *c, conf_setting const *setting, int there)
   return used;
 }
 
-/* Entries from which on a look-up takes the better part of a millisecond. */
+/* The entries of a list that make a look-up take most of a millisecond. */
 #define LONG_LIST 2000
 
 static void check_lines(checker *c, conf_setting const *setting)
@@ -229,14 +230,14 @@ static void check_setting(checker *c, conf_setting const *setting)
   else check_lines(c, setting);
 }
 
-/* --- what is right and still not meant so ------------------------------------------------------ */
+/* --- what is right and still not meant so ------------------------------------------------- */
 
 static int is_set(checker const *c, char const *name)
 {
   return !faccessat(c->conf, name, F_OK, AT_SYMLINK_NOFOLLOW);
 }
 
-/* Is there an entry for every client in the world? */
+/* Does the list of clients have an entry for everybody? */
 static int clients_everybody(checker *c, char const *name)
 {
   conf_setting const *setting = conf_setting_find(name);
@@ -248,7 +249,7 @@ static int clients_everybody(checker *c, char const *name)
   return 0;
 }
 
-/* Then qmgr keeps none for sites that take mail. */
+/* Without it qmgr keeps no connection for sites that accept mail. */
 #define CONCURRENCY_FEW 5
 
 static void check_sense(checker *c)
@@ -256,12 +257,15 @@ static void check_sense(checker *c)
   conf_concurrency concurrency;
   stralloc me = STRALLOC_ZERO;
   if (!is_set(c, "relaydomains"))
-    warn("relaydomains", "", is_set(c, "relayclients") ? "missing: mail is taken from relayclients alone"
-                                                       : "missing: mail is taken for no domain");
+    warn("relaydomains", "",
+         is_set(c, "relayclients") ? "missing: mail is taken from relayclients alone"
+                                   : "missing: mail is taken for no domain");
   if (!is_set(c, "postmaster"))
     warn("postmaster", "",
-         "missing: mail for <postmaster> is held here, and nobody is told (queue-list -d " CONF_HELD ")");
-  if (clients_everybody(c, "relayclients")) warn("relayclients", "", "anybody may send mail anywhere (an open relay)");
+         "missing: mail for <postmaster> is held here, and nobody is told (queue-list -d "
+         CONF_HELD ")");
+  if (clients_everybody(c, "relayclients"))
+    warn("relayclients", "", "anybody may send mail anywhere (an open relay)");
   if (clients_everybody(c, "flushclients")) warn("flushclients", "", "anybody may use ETRN");
   if (conf_concurrency_read(c->conf, &concurrency) && concurrency.total < CONCURRENCY_FEW)
     warn("concurrency", "", "so few in all that sites that hang can keep all others waiting");
@@ -270,7 +274,7 @@ static void check_sense(checker *c)
   stralloc_free(&me);
 }
 
-/* Is it a setting's file, or the compiled form of a list? */
+/* Is this the name of a setting's file, or of a compiled list? */
 static int name_known(char const *name)
 {
   char list[32];
@@ -284,7 +288,7 @@ static int name_known(char const *name)
   return setting && setting->kind == CONF_COMPILED;
 }
 
-/* A misspelt name is a setting that silently does nothing. */
+/* Warn of files that no setting has: a misspelt name would be ignored in silence. */
 static void check_names(checker *c)
 {
   int fd = openat(c->conf, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -292,12 +296,13 @@ static void check_names(checker *c)
   struct dirent const *d;
   if (!dir) strerr_diefusys(111, "list conf");
   while (errno = 0, (d = readdir(dir)))
-    if (d->d_name[0] != '.' && !name_known(d->d_name)) warn(d->d_name, "", "no setting has this name");
+    if (d->d_name[0] != '.' && !name_known(d->d_name))
+      warn(d->d_name, "", "no setting has this name");
   if (errno) strerr_diefusys(111, "list conf");
   closedir(dir);
 }
 
-/* --- main ------------------------------------------------------------------------------------------ */
+/* --- main --------------------------------------------------------------------------------- */
 
 static int options_read(int argc, char const *const *argv, char const **dir, int *values)
 {

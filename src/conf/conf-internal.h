@@ -34,14 +34,14 @@ extern conf_setting const *conf_setting_find(char const *name);
 /* --- list.c: lists, compiled or not ------------------------------------------------------ */
 
 /*
- * Have a list read: all zero at first; one that is open already is read again only where its file
- * has changed since.  1, or 0 with conf_error(): then it is closed.
+ * Read a list, which is all zero at first.  A list that is open already is read again only if its
+ * file has changed.  1, or 0 with conf_error(): then the list is closed.
  */
 extern int conf_list_open(int conf, char const *name, conf_list *list);
 
 /*
- * Ask a compiled list.  1 with *data (valid until it is closed), 0 when the key is not there,
- * -1 with conf_error().
+ * Look up a key in a compiled list.  1 with *data (valid until the list is closed), 0 without the
+ * key, -1 with conf_error().
  */
 extern int conf_list_get(conf_list const *list, char const *key, size_t len, cdb_data *data);
 
@@ -51,14 +51,16 @@ extern int conf_list_get(conf_list const *list, char const *key, size_t len, cdb
 
 /* --- route.c ---------------------------------------------------------------------------- */
 
-/* Two lines for one pattern: calls tell for the second.  1, or 0 when there were such. */
+/*
+ * Calls tell for each line whose pattern has a route already.  1, or 0 when there were such lines.
+ */
 extern int conf_routes_twice(conf_setting const *setting, stralloc const *text,
                              void (*tell)(void *data), void *data);
 
 /* --- check.c ---------------------------------------------------------------------------- */
 
 /*
- * Check every line of a CONF_LINES or a list, and that no route is there twice.
+ * Check every line of a CONF_LINES or a list, and that no pattern has two routes.
  *   *entries  how many lines there are
  *   tell      called for each line that makes no sense, errno set and conf_error() the reason
  * 1, or 0 when there was such a line.

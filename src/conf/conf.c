@@ -21,7 +21,7 @@ static int string_copy(stralloc *out, char const *s, size_t len)
   return 1;
 }
 
-/* A decimal number that is all of s. */
+/* Read all of s as a decimal number. */
 static int number_scan(char const *s, size_t len, uint64_t *number)
 {
   char text[UINT64_FMT];
@@ -31,7 +31,7 @@ static int number_scan(char const *s, size_t len, uint64_t *number)
   return !!uint640_scan(text, number);
 }
 
-/* A number from min to max. */
+/* Read a number from min to max. */
 static int number_within(char const *s, size_t len, uint64_t min, uint64_t max, uint64_t *number)
 {
   if (!number_scan(s, len, number)) return conf_fail("not a number", s, len);
@@ -40,13 +40,13 @@ static int number_within(char const *s, size_t len, uint64_t min, uint64_t max, 
   return 1;
 }
 
-/* 0 stands for never. */
+/* A length of time, or 0 for never. */
 static int time_or_never_scan(char const *s, size_t len, uint64_t *seconds)
 {
   return duration_scan(s, len, seconds) || conf_fail("not a time (such as 300s, 12h, 5d)", s, len);
 }
 
-/* At least a second. */
+/* A length of time of a second at least. */
 static int period_scan(char const *s, size_t len, uint64_t *seconds)
 {
   if (!time_or_never_scan(s, len, seconds)) return 0;
@@ -61,11 +61,12 @@ static int backoff_scan(char const *s, size_t len, conf_backoff *backoff)
   size_t alllen = len;
   if (!conf_word_next(&s, &len, &min) || !conf_word_next(&s, &len, &max) || len)
     return conf_fail("not MIN MAX", all, alllen);
-  if (!period_scan(min.s, min.len, &backoff->min) || !period_scan(max.s, max.len, &backoff->max)) return 0;
+  if (!period_scan(min.s, min.len, &backoff->min) || !period_scan(max.s, max.len, &backoff->max))
+    return 0;
   return backoff->min <= backoff->max ? 1 : conf_fail("MIN is over MAX", all, alllen);
 }
 
-/* What conf/concurrency says where TOTAL is left out. */
+/* The TOTAL of conf/concurrency where the file has none. */
 #define CONCURRENCY_TOTAL 1000
 
 static int concurrency_scan(char const *s, size_t len, conf_concurrency *concurrency)
@@ -75,14 +76,16 @@ static int concurrency_scan(char const *s, size_t len, conf_concurrency *concurr
   size_t alllen = len;
   if (!conf_word_next(&s, &len, &site)) return conf_fail("not PERSITE [TOTAL]", all, alllen);
   if (!number_within(site.s, site.len, 1, CONF_CONNECTIONS_MAX, &concurrency->site)) return 0;
-  concurrency->total = concurrency->site > CONCURRENCY_TOTAL ? concurrency->site : CONCURRENCY_TOTAL;
+  concurrency->total = CONCURRENCY_TOTAL;
+  if (concurrency->site > concurrency->total) concurrency->total = concurrency->site;
   if (!conf_word_next(&s, &len, &total)) return 1;
   if (len) return conf_fail("not PERSITE [TOTAL]", all, alllen);
   if (!number_within(total.s, total.len, 1, CONF_CONNECTIONS_MAX, &concurrency->total)) return 0;
-  return concurrency->site <= concurrency->total ? 1 : conf_fail("PERSITE is over TOTAL", all, alllen);
+  if (concurrency->site <= concurrency->total) return 1;
+  return conf_fail("PERSITE is over TOTAL", all, alllen);
 }
 
-/* Those that are not of every SMTP client, by their names in the file. */
+/* The names in conf/timeouts of enum conf_timeout, behind those of enum smtp_timeout. */
 static smtp_timeout_kind const own_timeouts[CONF_TIMEOUTS - SMTP_TIMEOUTS] =
 {
   [CONF_TIMEOUT_LOOKUP - SMTP_TIMEOUTS] = { "lookup", SMTP_LOOKUP_S },
@@ -125,7 +128,7 @@ static int timeout_scan(char const *s, size_t len, unsigned int *which, unsigned
   return 1;
 }
 
-/* --- checks of a line, for the table ------------------------------------------------------------ */
+/* --- checks of a line, for the table ------------------------------------------------------ */
 
 static int check_domain(char const *s, size_t len)
 {
@@ -139,7 +142,7 @@ static int check_mailbox(char const *s, size_t len)
 {
   smtp_path path;
   if (!smtp_mailbox_scan(s, len, SMTP_PATH_UTF8, &path)) return conf_fail("not a mailbox", s, len);
-  /* an address literal has no list to wait in */
+  /* mail for an address literal has no list to wait in */
   return *path.domain != '[' ? 1 : conf_fail("not at a domain", s, len);
 }
 
@@ -223,8 +226,9 @@ static int check_timeout(char const *s, size_t len)
 /* In the order of conf_settings. */
 enum
 {
-  ME, POSTMASTER, LISTEN, NAMESERVER, LOOPBACKDNS, DATABYTES, ETRNCOUNTS, FSYNCDIR, LENIENT, PERCENTHACK,
-  LIFETIME, DELAYWARNING, BACKOFF, CONCURRENCY, CONCURRENCYINCOMING, CONCURRENCYCLIENT, SUBDOMAINS, MINFREE, BOUNCEBYTES, TIMEOUTS
+  ME, POSTMASTER, LISTEN, NAMESERVER, LOOPBACKDNS, DATABYTES, ETRNCOUNTS, FSYNCDIR, LENIENT,
+  PERCENTHACK, LIFETIME, DELAYWARNING, BACKOFF, CONCURRENCY, CONCURRENCYINCOMING,
+  CONCURRENCYCLIENT, SUBDOMAINS, MINFREE, BOUNCEBYTES, TIMEOUTS
 };
 
 conf_setting const conf_settings[] =
@@ -260,14 +264,17 @@ conf_setting const conf_settings[] =
   [CONCURRENCYINCOMING] = { "concurrencyincoming", CONF_VALUE, "500",
     "connections at a time where mail is taken", &check_connections, 0 },
   [CONCURRENCYCLIENT] = { "concurrencyclient", CONF_VALUE, "50",
-    "so many of them from one address, or IPv6 network of /64; 0: no limit", &check_connections_or_any, 0 },
+    "so many of them from one address, or IPv6 network of /64; 0: no limit",
+    &check_connections_or_any, 0 },
   [SUBDOMAINS] = { "subdomains", CONF_VALUE, "100",
     "so many names below a .domain of relaydomains for a client at a time; 0: no limit",
     &check_connections_or_any, 0 },
   [MINFREE] = { "minfree", CONF_VALUE, "(1.5 x databytes, or 1 % of the disk)",
-    "octets left free on the queue's disk: mail is taken while there are more; 0: no matter", &check_octets, 0 },
+    "octets left free on the queue's disk: mail is taken while there are more; 0: no matter",
+    &check_octets, 0 },
   [BOUNCEBYTES] = { "bouncebytes", CONF_VALUE, "50000",
-    "octets of a failed message that are returned to its sender; of a larger one its header", &check_octets, 0 },
+    "octets of a failed message that are returned to its sender; of a larger one its header",
+    &check_octets, 0 },
   [TIMEOUTS] = { "timeouts", CONF_LINES, "(RFC 5321's)",
     "NAME TIME for each step of an SMTP dialogue", &check_timeout, 1 },
   { "relaydomains", CONF_COMPILED, "(none)",
@@ -281,7 +288,8 @@ conf_setting const conf_settings[] =
   { "flushusers", CONF_LIST, "(none)",
     "local users that may ask for a flush", &conf_check_user, 0 },
   { "routes", CONF_COMPILED, "(none: MX)",
-    "PATTERN NEXTHOP [park] [lifetime=TIME] [delaywarning=TIME] [concurrency=N] [without=EXTENSION,...]", &conf_check_route, 1 },
+    "PATTERN NEXTHOP [park] [lifetime=TIME] [delaywarning=TIME] [concurrency=N]"
+    " [without=EXTENSION,...]", &conf_check_route, 1 },
   { "queues", CONF_LIST, "(none)",
     "NAME DOMAIN... for ETRN #NAME", &conf_check_queue, 0 },
   { "recipients", CONF_COMPILED, "(any)",
@@ -297,7 +305,7 @@ conf_setting const *conf_setting_find(char const *name)
   return 0;
 }
 
-/* --- has anything changed? ------------------------------------------------------------------------ */
+/* --- has anything changed? ---------------------------------------------------------------- */
 
 static uint64_t stamp_add(uint64_t stamp, int conf, char const *name)
 {
@@ -325,9 +333,9 @@ uint64_t conf_kept_stamp(int conf)
   return stamp;
 }
 
-/* --- the readers ------------------------------------------------------------------------------- */
+/* --- the readers -------------------------------------------------------------------------- */
 
-/* The value's line, and whether the file has one (line->number is not 0); checked. */
+/* Read and check the line of a value; line->number is 0 where the file has none. */
 static int value_read(int conf, unsigned int which, stralloc *text, conf_line *line)
 {
   conf_setting const *setting = conf_settings + which;
@@ -336,7 +344,7 @@ static int value_read(int conf, unsigned int which, stralloc *text, conf_line *l
   return conf_fail_where(setting->name, line->number);
 }
 
-/* Short of memory on the way. */
+/* Memory is short: set conf_error(). */
 static int no_memory(unsigned int which)
 {
   errno = ENOMEM;
@@ -376,7 +384,8 @@ static int postmaster_read(int conf, stralloc *mailbox, int *said)
   int r = value_read(conf, POSTMASTER, &text, &line);
   if (r && line.number) r = string_copy(mailbox, line.s, line.len) || no_memory(POSTMASTER);
   else if (r) r = conf_me(conf, &text)
-    && ((stralloc_copyb(mailbox, local, sizeof local - 1) && stralloc_catb(mailbox, text.s, text.len + 1))
+    && ((stralloc_copyb(mailbox, local, sizeof local - 1)
+      && stralloc_catb(mailbox, text.s, text.len + 1))
       || no_memory(POSTMASTER));
   if (r && !line.number) mailbox->len--;
   *said = r && line.number;
@@ -390,7 +399,7 @@ int conf_postmaster(int conf, stralloc *mailbox)
   return postmaster_read(conf, mailbox, &said);
 }
 
-int conf_postmaster_gate(int conf, stralloc *mailbox, stralloc *domain, int *held)
+int conf_postmaster_domain(int conf, stralloc *mailbox, stralloc *domain, int *held)
 {
   smtp_path path;
   int said;
@@ -405,7 +414,7 @@ int conf_postmaster_gate(int conf, stralloc *mailbox, stralloc *domain, int *hel
   return conf_fail_where("postmaster", 0);
 }
 
-/* ADDRESS:PORT. */
+/* Read ADDRESS:PORT. */
 static int endpoint_read(int conf, unsigned int which, stralloc *out, int any, unsigned int port)
 {
   stralloc text = STRALLOC_ZERO;
@@ -427,9 +436,9 @@ int conf_nameserver(int conf, stralloc *nameserver)
   return endpoint_read(conf, NAMESERVER, nameserver, 0, NAMESERVER_PORT);
 }
 
-/* A value that is a number, as scan has it. */
-static int number_read(int conf, unsigned int which, int (*scan)(char const *s, size_t len, uint64_t *number),
-                       uint64_t *number)
+/* Read a value that is a number, with scan. */
+static int number_read(int conf, unsigned int which,
+                       int (*scan)(char const *s, size_t len, uint64_t *number), uint64_t *number)
 {
   stralloc text = STRALLOC_ZERO;
   conf_line line;
@@ -438,7 +447,10 @@ static int number_read(int conf, unsigned int which, int (*scan)(char const *s, 
   return r;
 }
 
-/* The same, and whether the file has one.  Without a file, a default that is no number leaves *number as it is. */
+/*
+ * The same; *said is 1 where the file has a value.  Without a file, a default that is no number
+ * leaves *number as it is.
+ */
 static int number_said(int conf, unsigned int which, uint64_t *number, int *said)
 {
   stralloc text = STRALLOC_ZERO;
@@ -530,7 +542,8 @@ int conf_concurrency_read(int conf, conf_concurrency *concurrency)
 {
   stralloc text = STRALLOC_ZERO;
   conf_line line;
-  int r = value_read(conf, CONCURRENCY, &text, &line) && concurrency_scan(line.s, line.len, concurrency);
+  int r = value_read(conf, CONCURRENCY, &text, &line)
+    && concurrency_scan(line.s, line.len, concurrency);
   stralloc_free(&text);
   return r;
 }

@@ -11,7 +11,7 @@
  *   0   with errno set and conf_error() the reason, ready for a log line, with the file's name
  *       and, where there is one, the line's number.  EINVAL: the file's words make no sense;
  *       else what open(2) or read(2) said.  A program says so and exits; it never guesses.
- * Lists may be compiled: where conf/NAME.cdb is not older than conf/NAME it is asked instead.
+ * Lists may be compiled: where conf/NAME.cdb is not older than conf/NAME, it is read instead.
  */
 
 #include <stddef.h>
@@ -27,7 +27,9 @@
 /* Why the last reader failed, a string: "conf/backoff: line 1: MIN is over MAX". */
 extern char const *conf_error(void);
 
-/* What a program exits with then: 102 where the file's words make no sense, 111 for the rest (by errno). */
+/*
+ * The exit code of a program whose reader failed: 102 for EINVAL, else 111.
+ */
 extern int conf_exit_code(void);
 
 /* Open DIR/conf below the instance descriptor.  -1 as openat(2), conf_error() set. */
@@ -52,14 +54,15 @@ extern int conf_me(int conf, stralloc *name);
 extern int conf_postmaster(int conf, stralloc *mailbox);
 
 /*
- * The gate of that mailbox, in *domain, a string: its domain; or CONF_HELD where there is no such setting.  Mail for
- * CONF_HELD is held, and goes nowhere: anybody may send it, RFC 5321 section 4.5.1 has it taken, and what we
- * made of postmaster@me would come back from there, to whoever it says it is from.
- *   *held  1: it is CONF_HELD
- * No domain is called so (RFC 6761 section 6.4).
+ * The domain that mail for <postmaster> waits for, in *domain, a string: the mailbox's own, or
+ * CONF_HELD where nobody set conf/postmaster.  Mail for CONF_HELD is kept and goes nowhere.
+ * Anybody may send mail to <postmaster>, and RFC 5321 section 4.5.1 has us accept it; if we sent it
+ * on to postmaster@me, that host would return it to whatever sender it claims to have.
+ *   *held  1: the domain is CONF_HELD
+ * No real domain has that name (RFC 6761 section 6.4).
  */
 #define CONF_HELD "postmaster.invalid"
-extern int conf_postmaster_gate(int conf, stralloc *mailbox, stralloc *domain, int *held);
+extern int conf_postmaster_domain(int conf, stralloc *mailbox, stralloc *domain, int *held);
 
 /* listen: ADDRESS:PORT of our server, [::]:PORT for all; default 127.0.0.1:2525.  A string. */
 extern int conf_listen(int conf, stralloc *listen);
@@ -74,15 +77,22 @@ extern int conf_databytes(int conf, uint64_t *octets);
 extern int conf_bouncebytes(int conf, uint64_t *octets);
 
 /*
- * minfree: octets that are left free on the disk of the queue, 0 for no look at it.
- *   *said  0: it is the default, one and a half messages of conf/databytes; more, or less, as queue_room() has it
+ * minfree: octets that are left free on the disk of the queue; 0: the disk is not looked at.
+ *   *said  0: the file is missing; *octets is one and a half messages of conf/databytes, which
+ *          queue_room() raises or lowers
  */
 extern int conf_minfree(int conf, uint64_t *octets, int *said);
 
-/* etrncounts, fsyncdir, lenient, percenthack: on (1) when the file holds 1, off when it holds 0 or is missing. */
+/*
+ * etrncounts, fsyncdir, lenient, percenthack: on (1) when the file holds 1, off when it holds 0 or
+ * is missing.
+ */
 extern int conf_switch(int conf, char const *name, int *on);
 
-/* loopbackdns: the same; *said 0: the file is missing, and what is right depends on conf/nameserver (send/host.h). */
+/*
+ * loopbackdns: the same; *said 0: the file is missing, and the default depends on conf/nameserver
+ * (send/host.h).
+ */
 extern int conf_loopbackdns(int conf, int *on, int *said);
 
 /* lifetime: seconds a message may wait. */
@@ -100,8 +110,9 @@ typedef struct conf_concurrency { uint64_t site; uint64_t total; } conf_concurre
 extern int conf_concurrency_read(int conf, conf_concurrency *concurrency);
 
 /*
- * concurrencyclient: connections at a time from one client, 0 for no limit; no more than the most.
- *   *said  1: there is such a file; 0: it is the default, which is not meant for this host itself
+ * concurrencyclient: connections at a time from one client, up to CONF_CONNECTIONS_MAX; 0: no
+ * limit.
+ *   *said  0: the file is missing, and the default is not meant for clients on this host
  */
 #define CONF_CONNECTIONS_MAX 10000
 extern int conf_concurrencyclient(int conf, uint64_t *connections, int *said);
@@ -110,8 +121,8 @@ extern int conf_concurrencyclient(int conf, uint64_t *connections, int *said);
 extern int conf_concurrencyincoming(int conf, uint64_t *connections);
 
 /*
- * subdomains: names below a ".domain" of relaydomains that a client may send to at a time, 0 for
- * any number; no more than the most.
+ * subdomains: how many subdomains of a ".domain" of relaydomains a client may send to at a time, up
+ * to CONF_SUBDOMAINS_MAX; 0: any number.
  */
 #define CONF_SUBDOMAINS_MAX 10000
 extern int conf_subdomains(int conf, uint64_t *names);
@@ -119,8 +130,8 @@ extern int conf_subdomains(int conf, uint64_t *names);
 /* timeouts: lines "NAME DURATION"; first those of enum smtp_timeout, then these. */
 enum conf_timeout
 {
-  CONF_TIMEOUT_LOOKUP = SMTP_TIMEOUTS, /* finding a host, all in all */
-  CONF_TIMEOUT_REACH,    /* from the first connection to the reply to EHLO, all addresses of a site together */
+  CONF_TIMEOUT_LOOKUP = SMTP_TIMEOUTS, /* finding a host, all look-ups together */
+  CONF_TIMEOUT_REACH,    /* reaching a site: up to its reply to EHLO, all addresses together */
   CONF_TIMEOUT_COMMAND,  /* our own server: the wait for a command */
   CONF_TIMEOUT_RECEIVE,  /* our own server: the wait for 64 KiB of content */
   CONF_TIMEOUT_MESSAGE,  /* our own server: all the content of a message */
@@ -136,7 +147,7 @@ typedef struct conf_address { unsigned char octets[16]; } conf_address;
 /* From text: an IPv4 or IPv6 address, a mapped IPv6 address is the IPv4 one.  1 or 0. */
 extern int conf_address_scan(char const *s, conf_address *address);
 
-/* A list as it was read.  Private but for these two. */
+/* A list as it was read.  Private but for CONF_LIST_ZERO and conf_list_close(). */
 enum conf_list_form { CONF_LIST_MISSING, CONF_LIST_TEXT, CONF_LIST_CDB };
 typedef struct conf_list
 {
@@ -151,15 +162,16 @@ typedef struct conf_list
 extern void conf_list_close(conf_list *list);
 
 /*
- * Questions.  *yes is 1 or 0.  domain is folded (smtp_domain_fold) and an A-label.
- * A list of domains holds "customer.tld" for itself, ".customer.tld" for all below it.
- *   kept  who asks many times keeps the list here (all zero before the first question, conf_list_close()
- *         after the last); its file is read again when it has changed.  NULL: it is read for this question.
- *         A long text is read each time, and one that was changed a moment ago.
+ * Is something in a list?  *yes is 1 or 0.  domain is folded (smtp_domain_fold) and an A-label.
+ * A list of domains holds "customer.tld" for that domain, ".customer.tld" for all below it.
+ *   kept  the list, kept from call to call (all zero before the first call, conf_list_close() after
+ *         the last); its file is read again when it has changed.  NULL: the file is read for this
+ *         call.  A long text is read each time, and so is one that was changed a moment ago.
  */
 extern int conf_relaydomain(int conf, conf_list *kept, char const *domain, size_t len, int *yes);
-/* The same; *below: it is in the list only as one below another, and not by its own name. */
-extern int conf_relaydomain_below(int conf, conf_list *kept, char const *domain, size_t len, int *yes, int *below);
+/* The same; *below: the list has no entry for the domain itself, but for a domain above it. */
+extern int conf_relaydomain_below(int conf, conf_list *kept, char const *domain, size_t len,
+                                  int *yes, int *below);
 extern int conf_relayclient(int conf, conf_list *kept, conf_address const *address, int *yes);
 
 /* flushdomains (default: relaydomains) and flushclients (default: loopback and relayclients). */
@@ -168,7 +180,7 @@ extern int conf_flushclient(int conf, conf_address const *address, int *yes);
 
 /*
  * flushusers: local users, by number or by a name of /etc/passwd: programs that link the C library
- * statically can ask no other place.
+ * statically cannot look names up anywhere else.
  */
 extern int conf_flushuser(int conf, uid_t uid, int *yes);
 
@@ -186,24 +198,25 @@ extern int conf_queue(int conf, char const *name, size_t len, stralloc *domains,
 
 /*
  * routes: lines "PATTERN NEXTHOP [park] [lifetime=TIME] [delaywarning=TIME] [concurrency=N]
- * [without=EXTENSION[,EXTENSION]...]", PATTERN a domain, ".domain" for all below it, or "*".  The exact domain
- * wins, then the longest ".domain", then "*".
+ * [without=EXTENSION[,EXTENSION]...]", PATTERN a domain, ".domain" for all below it, or "*".  The
+ * exact domain wins, then the longest ".domain", then "*".
  * NEXTHOP is [HOST]:PORT, [HOST], DOMAIN, DOMAIN:PORT, or "-" for the MX of the domain itself.
  */
 typedef struct conf_route
 {
   stralloc site;        /* a string, the next hop as the job lines and site files have it; folded */
   int parked;
-  int held;             /* CONF_HELD: nothing is ever tried, whoever asks for it, nor given up */
-  uint64_t lifetime;    /* seconds; conf/lifetime where the route says nothing */
-  uint64_t delaywarning; /* seconds, 0: never; where the route says nothing, conf/delaywarning, or never when parked */
-  uint64_t concurrency; /* connections; conf/concurrency where the route says nothing */
-  unsigned int without; /* extensions that are not used though the site offers them (smtp_extension), or-ed */
+  int held;             /* CONF_HELD: mail is never tried, whoever asks for it, nor given up */
+  /* where the route says nothing: conf/lifetime, conf/delaywarning (never when parked) and so on */
+  uint64_t lifetime;    /* seconds */
+  uint64_t delaywarning; /* seconds, 0: never */
+  uint64_t concurrency; /* connections */
+  unsigned int without; /* smtp_extension, or-ed: not used even where the site offers them */
 } conf_route;
 #define CONF_ROUTE_ZERO { .site = STRALLOC_ZERO }
 /*
- * All routes, and what the settings say where they are silent, as they were at one moment.
- * Private.  A compiled list stays open, a text is kept as a table that is looked up in a few steps.
+ * All routes, and the settings that are their defaults, as they were at one moment.  Private.
+ * A compiled list stays open; a text is kept as a table that is looked up in a few steps.
  */
 typedef struct conf_routes
 {
@@ -214,17 +227,19 @@ typedef struct conf_routes
   uint64_t delaywarning;
   uint64_t concurrency;
 } conf_routes;
-#define CONF_ROUTES_ZERO { .list = CONF_LIST_ZERO, .names = STRALLOC_ZERO, .entries = GENALLOC_ZERO }
+#define CONF_ROUTES_ZERO \
+  { .list = CONF_LIST_ZERO, .names = STRALLOC_ZERO, .entries = GENALLOC_ZERO }
 /*
- * Read them anew.  1, or 0 with conf_error(): then *routes is what it was.  conf_routes_free() when
- * done.
+ * Read the routes anew.  1, or 0 with conf_error(): then *routes is what it was.  Free them with
+ * conf_routes_free().
  */
 extern int conf_routes_read(int conf, conf_routes *routes);
 /*
- * Always finds one: without a line, the MX of the domain, not parked.  That a pattern has two
- * routes is found out when one of them is asked for.
+ * Find the route of a domain: without a line, its MX, not parked.  1, or 0 with conf_error(), also
+ * where the pattern has two routes.
  */
-extern int conf_routes_find(conf_routes const *routes, char const *domain, size_t len, conf_route *route);
+extern int conf_routes_find(conf_routes const *routes, char const *domain, size_t len,
+                            conf_route *route);
 /* errno stays. */
 extern void conf_routes_free(conf_routes *routes);
 

@@ -23,7 +23,7 @@ int conf_open(int instance)
   return -1;
 }
 
-/* A regular file no longer than that?  1, or 0 with conf_error(). */
+/* Is this a regular file of at most so many octets?  1, or 0 with conf_error(). */
 static int size_read(int fd, char const *name, size_t max, size_t *size)
 {
   struct stat st;
@@ -38,7 +38,7 @@ static int size_read(int fd, char const *name, size_t max, size_t *size)
   return conf_fail_where(name, 0);
 }
 
-/* All of it, from a descriptor.  1, or 0 with conf_error(). */
+/* Read a whole file from a descriptor.  1, or 0 with conf_error(). */
 static int regular_read(int fd, char const *name, size_t max, stralloc *text)
 {
   size_t size, n;
@@ -47,15 +47,18 @@ static int regular_read(int fd, char const *name, size_t max, stralloc *text)
   if (!stralloc_ready(text, size + 1)) return conf_fail_system(name);
   errno = 0;
   n = allread(fd, text->s, size + 1);
-  /* EPIPE, or nothing: the end */
+  /* EPIPE, or 0: the end of the file */
   if (n <= size && errno && errno != EPIPE) return conf_fail_system(name);
   text->len = size;
   if (n == size) return 1;
-  errno = EAGAIN; /* it changed under our eyes: whoever writes it is not done */
+  errno = EAGAIN; /* the file changed while it was read: its writer is not done */
   return conf_fail_system(name);
 }
 
-/* A symbolic link to nowhere is no missing file: somebody meant to set something. */
+/*
+ * A symbolic link to nowhere counts as an error, not as a missing file: somebody meant to set
+ * something.
+ */
 static int file_missing(int conf, char const *name)
 {
   struct stat st;
@@ -81,7 +84,7 @@ static int is_space(char c)
   return c == ' ' || c == '\t';
 }
 
-/* Where the comment begins, or len. */
+/* The offset of the comment, or len. */
 static size_t line_comment(char const *s, size_t len)
 {
   char const *p = s;
@@ -93,7 +96,7 @@ static size_t line_comment(char const *s, size_t len)
   return len;
 }
 
-/* A control character in s?  A tab is white space. */
+/* Is there a control character in s?  A tab is white space. */
 static int line_clean(char const *s, size_t len)
 {
   size_t i = 0;

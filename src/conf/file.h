@@ -11,7 +11,7 @@ enum conf_kind
   CONF_VALUE,    /* one line, or none: the default */
   CONF_LINES,    /* several lines that belong together */
   CONF_LIST,     /* one entry a line, any number */
-  CONF_COMPILED  /* such a list that may have a NAME.cdb */
+  CONF_COMPILED  /* a CONF_LIST that may be compiled into NAME.cdb */
 };
 
 /* A piece of a line.  Not a string. */
@@ -37,24 +37,24 @@ typedef struct conf_setting
   char const *purpose;
   /* Does the line make sense?  1, or 0 with conf_fail(). */
   int (*check)(char const *s, size_t len);
-  int kept;              /* qmgr keeps what it says, and reads it anew once the file has changed */
+  int kept;              /* qmgr keeps the setting, and reads the file again when it has changed */
 } conf_setting;
 
 /* The first word of *s, which moves past it and the white space behind.  0 when there is none. */
 extern int conf_word_next(char const **s, size_t *len, conf_word *word);
 
-/* More than this is not read: of a file with one value, of a list. */
+/* The longest file: with one value, with a list. */
 #define CONF_VALUE_FILE_MAX 65536
 #define CONF_LIST_FILE_MAX (64u << 20)
-/* Octets of a line of the one and of the other. */
+/* The longest line: of a file with one value, of a list. */
 #define CONF_VALUE_MAX 4096
 #define CONF_LINE_MAX 65536
 
-/* The file whole.  1; 0 when there is none; -1 with errno and conf_error(). */
+/* Read the whole file.  1; 0 when there is none; -1 with errno and conf_error(). */
 extern int conf_file_read(int conf, conf_setting const *setting, stralloc *text);
 
 /*
- * The next line that says something.  Begin with pos 0 and line->number 0.
+ * The next line that is not empty.  Begin with pos 0 and line->number 0.
  * 1; 0 at the end; -1 with errno EINVAL and conf_error().
  */
 extern int conf_line_next(conf_setting const *setting, stralloc const *text, size_t *pos,

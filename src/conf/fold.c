@@ -16,10 +16,10 @@
 
 /* --- domains ------------------------------------------------------------------------- */
 
-/* More octets than any name with U-labels that comes to 253 as A-labels. */
+/* Longer than any name with U-labels whose A-labels have 253 octets. */
 #define UTF8_DOMAIN_MAX 1024
 
-/* U-labels to A-labels, as a look-up is made (RFC 5891 section 5).  1, or 0 with errno. */
+/* Convert U-labels to A-labels, as for a look-up (RFC 5891 section 5).  1, or 0 with errno. */
 static int domain_to_ascii(stralloc *out, char const *domain, size_t len)
 {
   char utf8[UTF8_DOMAIN_MAX + 1];
@@ -33,7 +33,7 @@ static int domain_to_ascii(stralloc *out, char const *domain, size_t len)
   memcpy(utf8, domain, len);
   utf8[len] = 0;
   r = idn2_lookup_u8((uint8_t const *)utf8, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
-  errno = r == IDN2_MALLOC ? ENOMEM : EINVAL; /* its own calls leave others */
+  errno = r == IDN2_MALLOC ? ENOMEM : EINVAL; /* the library sets any errno */
   if (r != IDN2_OK) return 0;
   r = stralloc_copys(out, (char const *)ascii);
   free(ascii);
@@ -48,7 +48,7 @@ int conf_domain_fold(stralloc *out, char const *domain, size_t len)
   }
   else
   {
-    /* one more than the longest name: for its trailing dot */
+    /* one more than the longest name, for a trailing dot */
     errno = EINVAL;
     if (len > SMTP_DOMAIN_MAX + 1) return 0;
     if (!stralloc_copyb(out, domain, len)) return 0;
@@ -71,7 +71,7 @@ int conf_pattern_fold(stralloc *out, char const *s, size_t len)
 
 /* --- mailboxes --- */
 
-/* A local part without its quotes (RFC 5321 section 4.1.2), in lower case. */
+/* Write a local part without its quotes (RFC 5321 section 4.1.2), in lower case. */
 static int local_fold(stralloc *out, char const *s, size_t len)
 {
   int quoted = len >= 2 && *s == '"';
@@ -112,7 +112,7 @@ int conf_recipient_fold(stralloc *out, size_t *at, char const *s, size_t len)
 
 #define SMTP_PORT 25
 
-/* An IP address in its normal form.  1, 0 when it is none, -1 with errno. */
+/* Write an IP address in its normal form.  1, 0 when s is none, -1 with errno. */
 static int address_fold(stralloc *out, char const *s, size_t len)
 {
   char text[INET6_ADDRSTRLEN];
@@ -133,7 +133,7 @@ static int port_append(stralloc *out, unsigned int port)
   return stralloc_append(out, ':') && stralloc_catb(out, text, uint_fmt(text, port));
 }
 
-/* A host name or an IP address.  1, or 0 with conf_fail(). */
+/* Write a host name or an IP address.  1, or 0 with conf_fail(). */
 static int host_fold(stralloc *out, char const *s, size_t len)
 {
   int r = address_fold(out, s, len);
@@ -142,7 +142,7 @@ static int host_fold(stralloc *out, char const *s, size_t len)
   return errno == EINVAL ? conf_fail("neither host name nor IP address", s, len) : 0;
 }
 
-/* A bare IPv6 address: its last colon parts no port from it. */
+/* Is this an IPv6 address without brackets?  Its last colon parts no port from it. */
 static enum nexthop_result endpoint_scan(nexthop *hop, char const *s, size_t len)
 {
   char const *colon = memchr(s, ':', len), *end = s + len;
@@ -152,7 +152,7 @@ static enum nexthop_result endpoint_scan(nexthop *hop, char const *s, size_t len
   return NEXTHOP_OK;
 }
 
-/* For IPv6 in brackets.  1, or 0 with conf_fail(); all is what it stands in. */
+/* Refuse IPv6 without brackets.  1, or 0 with conf_fail(), which quotes all of the text. */
 static int endpoint_address_fold(stralloc *out, nexthop const *hop, char const *all, size_t alllen)
 {
   int r = address_fold(out, hop->host, hop->hostlen);
@@ -186,7 +186,7 @@ int conf_endpoint_fold(stralloc *out, char const *s, size_t len, int any, unsign
 
 /* --- next hops -------------------------------------------------------------------------- */
 
-/* A site is the name of a file. */
+/* A site must be a file name. */
 #define SITE_MAX 255
 
 static int site_host_fold(stralloc *out, nexthop const *hop)

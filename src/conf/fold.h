@@ -14,15 +14,15 @@ extern int conf_pattern_fold(stralloc *out, char const *s, size_t len);
 
 /*
  * A line of recipients as it is compared and compiled, in *out: the mailbox in lower case, its
- * quotes left out, its domain folded; "@domain" for all of it.
- *   *at  where in *out the '@' before the domain is
+ * quotes left out, its domain folded; "@domain" for all of a domain.
+ *   *at  the offset in *out of the '@' before the domain
  */
 extern int conf_recipient_fold(stralloc *out, size_t *at, char const *s, size_t len);
 
 /*
  * ADDRESS:PORT, a string.
  *   any   ADDRESS may be empty or "0" for all: "[::]:PORT"
- *   port  when it is left out; 0: it may not be
+ *   port  the port where PORT is left out; 0: it must not be
  */
 extern int conf_endpoint_fold(stralloc *out, char const *s, size_t len, int any, unsigned int port);
 

@@ -16,7 +16,7 @@
 
 /* --- opening a list -------------------------------------------------------------------- */
 
-/* More than the longest name in the table. */
+/* Longer than the longest name in the table. */
 #define CDB_NAME_MAX 32
 
 static char const *cdb_name(char out[CDB_NAME_MAX], char const *name)
@@ -36,8 +36,8 @@ static int cdb_complain(char const *name, char const *what)
 }
 
 /*
- * Is the compiled list there and not older than the text?  1, 0, -1 with conf_error().
- * conf-cdb gives its file the text's own time, so the same time is new enough.
+ * Is there a compiled list that is not older than the text?  1, 0, -1 with conf_error().  conf-cdb
+ * gives its file the modification time of the text, so an equal time is new enough.
  */
 static int cdb_current(int conf, char const *name, struct stat const *text, int *fd)
 {
@@ -53,7 +53,8 @@ static int cdb_current(int conf, char const *name, struct stat const *text, int 
     return -1;
   }
   if (compiled.st_mtim.tv_sec > text->st_mtim.tv_sec
-   || (compiled.st_mtim.tv_sec == text->st_mtim.tv_sec && compiled.st_mtim.tv_nsec >= text->st_mtim.tv_nsec))
+   || (compiled.st_mtim.tv_sec == text->st_mtim.tv_sec
+    && compiled.st_mtim.tv_nsec >= text->st_mtim.tv_nsec))
     return 1;
   close(*fd);
   return 0;
@@ -80,7 +81,7 @@ static int cdb_open(conf_list *list, int fd)
   return cdb_complain(list->setting->name, "not made by conf-cdb, or damaged");
 }
 
-/* Of the text: what is compiled of it, or will be, says the same.  1, or 0 with conf_error(). */
+/* The stamp of the text: the compiled form says the same, or will.  1, or 0 with conf_error(). */
 static int stamp_read(int conf, char const *name, struct stat *stamp)
 {
   if (fstatat(conf, name, stamp, 0) == 0) return 1;
@@ -128,19 +129,26 @@ void conf_list_close(conf_list *list)
   errno = e;
 }
 
-/* A kept text is no longer than that, so that many who keep one do not fill the memory: longer ones want compiling. */
+/*
+ * The longest text that is kept, so that many processes that keep one do not fill the memory:
+ * longer lists should be compiled.
+ */
 #define KEPT_MAX 65536
 
-/* What changes once more within the clock's tick keeps its stamp: one that young says nothing. */
+/*
+ * Is the stamp so young that it proves nothing?  A file that changes again within the same tick of
+ * the clock keeps its stamp.
+ */
 #define STAMP_YOUNG_S 2
 
 static int stamp_young(struct stat const *stamp)
 {
   time_t now = time(0);
-  return stamp->st_ino && stamp->st_ctim.tv_sec + STAMP_YOUNG_S > now && stamp->st_ctim.tv_sec <= now;
+  return stamp->st_ino && stamp->st_ctim.tv_sec + STAMP_YOUNG_S > now
+    && stamp->st_ctim.tv_sec <= now;
 }
 
-/* The question was answered, or could not be: r. */
+/* End a question whose result is r, be it an answer or an error. */
 static int list_done(conf_list *list, conf_list const *kept, int r)
 {
   if (!kept || !r || list->text.len > KEPT_MAX || stamp_young(&list->stamp)) conf_list_close(list);
@@ -161,14 +169,18 @@ int conf_list_get(conf_list const *list, char const *key, size_t len, cdb_data *
  * line that makes no sense must not go unseen because of where it stands.
  *   match  1, or 0 with conf_fail(), or with errno when memory is short
  */
-static int list_each(conf_list const *list, int (*match)(void *data, char const *s, size_t len), void *data)
+static int list_each(conf_list const *list, int (*match)(void *data, char const *s, size_t len),
+                     void *data)
 {
   conf_line line = { .number = 0 };
   size_t pos = 0;
   int r;
   while ((r = conf_line_next(list->setting, &list->text, &pos, &line)) > 0)
     if (!(*match)(data, line.s, line.len))
-      return errno == EINVAL ? conf_fail_where(list->setting->name, line.number) : conf_fail_system(list->setting->name);
+    {
+      if (errno == EINVAL) return conf_fail_where(list->setting->name, line.number);
+      return conf_fail_system(list->setting->name);
+    }
   return !r;
 }
 
@@ -179,8 +191,8 @@ typedef struct domain_question
   char const *domain;
   size_t len;
   int yes;
-  int named;       /* by its own name */
-  stralloc folded; /* of a line */
+  int named;       /* the list has an entry for the domain itself */
+  stralloc folded; /* memory for the folded line */
 } domain_question;
 
 static int domain_match(void *data, char const *s, size_t len)
@@ -188,13 +200,14 @@ static int domain_match(void *data, char const *s, size_t len)
   domain_question *q = data;
   if (!conf_pattern_fold(&q->folded, s, len)) return 0;
   if (*q->folded.s == '.')
-    q->yes |= q->len >= q->folded.len && smtp_domain_below(q->domain, q->len, q->folded.s + 1, q->folded.len - 1);
+    q->yes |= q->len >= q->folded.len
+      && smtp_domain_below(q->domain, q->len, q->folded.s + 1, q->folded.len - 1);
   else q->named |= q->len == q->folded.len && !memcmp(q->domain, q->folded.s, q->len);
   q->yes |= q->named;
   return 1;
 }
 
-/* The domain itself, then ".parent" for each parent. */
+/* Look up the domain itself, then ".parent" for each parent. */
 static int domain_get(conf_list const *list, domain_question *q)
 {
   char const *s = q->domain, *end = s + q->len;
@@ -223,8 +236,8 @@ static int domain_ask(int conf, conf_list *kept, char const *name, domain_questi
   return list_done(list, kept, r);
 }
 
-static int domain_listed(int conf, conf_list *kept, char const *name, char const *domain, size_t len, int *yes,
-                         int *missing)
+static int domain_listed(int conf, conf_list *kept, char const *name, char const *domain,
+                         size_t len, int *yes, int *missing)
 {
   domain_question q = { .domain = domain, .len = len, .folded = STRALLOC_ZERO };
   int r = domain_ask(conf, kept, name, &q, missing);
@@ -238,7 +251,8 @@ int conf_relaydomain(int conf, conf_list *kept, char const *domain, size_t len, 
   return domain_listed(conf, kept, "relaydomains", domain, len, yes, &missing);
 }
 
-int conf_relaydomain_below(int conf, conf_list *kept, char const *domain, size_t len, int *yes, int *below)
+int conf_relaydomain_below(int conf, conf_list *kept, char const *domain, size_t len, int *yes,
+                           int *below)
 {
   domain_question q = { .domain = domain, .len = len, .folded = STRALLOC_ZERO };
   int missing, r = domain_ask(conf, kept, "relaydomains", &q, &missing);
@@ -271,8 +285,8 @@ static int client_match(void *data, char const *s, size_t len)
   return 1;
 }
 
-static int client_listed(int conf, conf_list *kept, char const *name, conf_address const *address, int *yes,
-                         int *missing)
+static int client_listed(int conf, conf_list *kept, char const *name, conf_address const *address,
+                         int *yes, int *missing)
 {
   client_question q = { .address = address };
   conf_list own = CONF_LIST_ZERO;
@@ -306,7 +320,7 @@ typedef struct recipient_question
 {
   stralloc mailbox; /* folded */
   size_t at;
-  int listed;       /* some mailbox of the domain is */
+  int listed;       /* the list has some mailbox of the domain */
   int yes;
   stralloc folded;  /* of a line */
 } recipient_question;
@@ -323,7 +337,7 @@ static int recipient_match(void *data, char const *s, size_t len)
   return 1;
 }
 
-/* Keys: the mailbox; "@domain" for all of it; "domain" when any line is about the domain. */
+/* Keys: the mailbox; "@domain" for all of a domain; "domain" when any line is about the domain. */
 static int recipient_get(conf_list const *list, recipient_question *q)
 {
   char const *at = q->mailbox.s + q->at;
@@ -356,7 +370,7 @@ int conf_recipient(int conf, conf_list *kept, char const *mailbox, size_t len, i
   int r = conf_list_open(conf, "recipients", list);
   if (r && list->form != CONF_LIST_MISSING)
   {
-    /* at an address literal or the like nothing can be listed, so anything is taken */
+    /* no list can have a mailbox at an address literal, so any is taken */
     if (conf_recipient_fold(&q.mailbox, &q.at, mailbox, len)) r = recipient_ask(list, &q);
     else r = errno == EINVAL || conf_fail_system("recipients");
   }
@@ -384,11 +398,14 @@ int conf_queue(int conf, char const *name, size_t len, stralloc *domains, int *f
 typedef struct user_question
 {
   uid_t uid;
-  stralloc names;  /* the user's, each a string */
+  stralloc names;  /* the names of the user, each a string */
   int yes;
 } user_question;
 
-/* getpwuid(3) would load the host's name services, which a static program should not. */
+/*
+ * Read /etc/passwd: getpwuid(3) would load the host's name services, which a static program should
+ * not.
+ */
 static int user_names(user_question *q)
 {
   FILE *file = fopen("/etc/passwd", "re");
@@ -401,7 +418,8 @@ static int user_names(user_question *q)
     return conf_fail_where("flushusers", 0);
   }
   while (r && (user = fgetpwent(file)))
-    if (user->pw_uid == q->uid) r = stralloc_catb(&q->names, user->pw_name, strlen(user->pw_name) + 1);
+    if (user->pw_uid == q->uid)
+      r = stralloc_catb(&q->names, user->pw_name, strlen(user->pw_name) + 1);
   fclose(file);
   return r || conf_fail_system("flushusers");
 }

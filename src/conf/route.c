@@ -9,7 +9,7 @@
 
 /* --- all lines of a text ------------------------------------------------------------------- */
 
-/* What conf_routes keeps of a line: names are offsets of strings in conf_routes.names. */
+/* A line of conf/routes as it is kept: names are offsets of strings in conf_routes.names. */
 typedef struct entry
 {
   size_t pattern;
@@ -41,10 +41,7 @@ static int entry_compare(void const *a, void const *b, void *names)
   return r ? r : p->number < q->number ? -1 : 1;
 }
 
-/*
- * In the order of their patterns, those of one pattern in the order of their lines.  1, or 0 with
- * conf_error().
- */
+/* Sort the lines by pattern, those of one pattern by number.  1, or 0 with conf_error(). */
 static int entries_read(conf_setting const *setting, stralloc const *text, conf_routes *routes)
 {
   conf_route_line route = CONF_ROUTE_LINE_ZERO;
@@ -74,13 +71,15 @@ static int twice(conf_setting const *setting, conf_routes const *routes, entry c
   return conf_fail_where(setting->name, e->number);
 }
 
-/* Is it for the same pattern as the one before it? */
+/* Does this line have the same pattern as the line before it? */
 static int entry_again(conf_routes const *routes, entry const *e)
 {
-  return e > ENTRIES(routes) && !strcmp(routes->names.s + e->pattern, routes->names.s + e[-1].pattern);
+  return e > ENTRIES(routes)
+    && !strcmp(routes->names.s + e->pattern, routes->names.s + e[-1].pattern);
 }
 
-int conf_routes_twice(conf_setting const *setting, stralloc const *text, void (*tell)(void *data), void *data)
+int conf_routes_twice(conf_setting const *setting, stralloc const *text, void (*tell)(void *data),
+                      void *data)
 {
   conf_routes routes = CONF_ROUTES_ZERO;
   int good = entries_read(setting, text, &routes);
@@ -113,8 +112,9 @@ static int key_compare(void const *key, void const *e)
   return r ? r : -!!pattern[q->len];
 }
 
-/* 1, 0 when there is none, -1 with conf_error(). */
-static int get_in_text(conf_routes const *routes, char const *key, size_t len, conf_route_line *found)
+/* Find a pattern in the text.  1, 0 when there is none, -1 with conf_error(). */
+static int get_in_text(conf_routes const *routes, char const *key, size_t len,
+                       conf_route_line *found)
 {
   question q = { routes, key, len };
   entry const *e = ENTRIES_COUNT(routes)
@@ -124,12 +124,14 @@ static int get_in_text(conf_routes const *routes, char const *key, size_t len, c
   if (!entry_again(routes, e) && e + 1 < end && entry_again(routes, e + 1)) e++;
   if (entry_again(routes, e)) return twice(routes->list.setting, routes, e) - 1;
   found->options = e->options;
-  if (!stralloc_copys(&found->site, routes->names.s + e->site)) return conf_fail_system("routes") - 1;
+  if (!stralloc_copys(&found->site, routes->names.s + e->site))
+    return conf_fail_system("routes") - 1;
   return 1;
 }
 
-/* The same of a compiled list. */
-static int get_in_cdb(conf_routes const *routes, char const *key, size_t len, conf_route_line *found)
+/* The same in a compiled list. */
+static int get_in_cdb(conf_routes const *routes, char const *key, size_t len,
+                      conf_route_line *found)
 {
   cdb_data data;
   int r = conf_list_get(&routes->list, key, len, &data);
@@ -144,8 +146,12 @@ static int get(conf_routes const *routes, char const *key, size_t len, conf_rout
   return get_in_text(routes, key, len, found);
 }
 
-/* The domain itself, then ".parent" for each parent, the longest first, then "*". */
-static int line_find(conf_routes const *routes, char const *domain, size_t len, conf_route_line *found)
+/*
+ * Find the line for the domain itself, then for ".parent" of each parent, the longest first, then
+ * for "*".
+ */
+static int line_find(conf_routes const *routes, char const *domain, size_t len,
+                     conf_route_line *found)
 {
   char const *s = domain, *end = domain + len;
   int r = get(routes, s, len, found);
@@ -158,8 +164,9 @@ static int line_find(conf_routes const *routes, char const *domain, size_t len, 
   return r >= 0;
 }
 
-/* What the line says, and what the settings say where it is silent. */
-static void options_complete(conf_routes const *routes, conf_route_options const *line, conf_route *route)
+/* Complete the options of a line by the settings that are their defaults. */
+static void options_complete(conf_routes const *routes, conf_route_options const *line,
+                             conf_route *route)
 {
   route->parked = line->parked;
   route->held = 0;
@@ -167,11 +174,12 @@ static void options_complete(conf_routes const *routes, conf_route_options const
   route->lifetime = line->lifetime ? line->lifetime : routes->lifetime;
   route->concurrency = line->concurrency ? line->concurrency : routes->concurrency;
   if (line->delaywarning != CONF_ROUTE_UNSAID) route->delaywarning = line->delaywarning;
-  /* who parks a domain expects its mail to wait */
+  /* mail for a parked domain is expected to wait */
   else route->delaywarning = line->parked ? 0 : routes->delaywarning;
 }
 
-static int route_listed(conf_routes const *routes, char const *domain, size_t len, conf_route *route)
+static int route_listed(conf_routes const *routes, char const *domain, size_t len,
+                        conf_route *route)
 {
   conf_route_line line = CONF_ROUTE_LINE_ZERO;
   int r = line_find(routes, domain, len, &line);
@@ -186,10 +194,10 @@ static int route_listed(conf_routes const *routes, char const *domain, size_t le
   return 1;
 }
 
-/* Never: a hundred years, which can still be counted in microseconds. */
+/* Never expires: a hundred years, which can still be counted in microseconds. */
 #define HELD_LIFETIME_S UINT64_C(3155760000)
 
-/* No line of the file can be about it. */
+/* The route of CONF_HELD, which no line of the file can change. */
 static int route_held(conf_route *route)
 {
   if (!stralloc_copyb(&route->site, CONF_HELD, sizeof CONF_HELD)) return conf_fail_system("routes");

@@ -7,9 +7,9 @@
 
 #include "base/duration.h"
 #include "conf/conf.h"
+#include "conf/error.h"
 #include "conf/file.h"
 #include "conf/fold.h"
-#include "conf/error.h"
 #include "smtp/chars.h"
 #include "smtp/reply.h"
 
@@ -34,7 +34,7 @@ int conf_check_recipient(char const *s, size_t len)
 
 /* --- queues --- */
 
-/* Longer than anybody types. */
+/* The longest name of a queue. */
 #define QUEUE_NAME_MAX 64
 
 static int queue_name_ok(char const *s, size_t len)
@@ -46,7 +46,7 @@ static int queue_name_ok(char const *s, size_t len)
   return len && len <= QUEUE_NAME_MAX;
 }
 
-/* ASCII letters of either case are the same. */
+/* Compare without regard to the case of ASCII letters. */
 static int queue_name_same(char const *a, char const *b, size_t len)
 {
   size_t i = 0;
@@ -91,7 +91,7 @@ int conf_check_queue(char const *s, size_t len)
 /* Room for every name that useradd(8) makes. */
 #define USER_MAX 32
 
-/* A user's name or number.  Whether there is such a user is not for us to say: he may come. */
+/* Check a user's name or number.  There need not be such a user: it may be made later. */
 int conf_check_user(char const *s, size_t len)
 {
   size_t i = 0;
@@ -104,7 +104,7 @@ int conf_check_user(char const *s, size_t len)
 
 /* --- routes ----------------------------------------------------------------------------- */
 
-/* The value of a word "KEY=VALUE", or NULL; KEY with its '='. */
+/* The VALUE of a word "KEY=VALUE", or NULL; key includes the '='. */
 static char const *option_value(conf_word const *word, char const *key, size_t *len)
 {
   size_t keylen = strlen(key);
@@ -143,7 +143,8 @@ static int option_scan(conf_route_options *route, conf_word const *word)
   }
   if ((value = option_value(word, "delaywarning=", &len)))
   {
-    if (route->delaywarning != CONF_ROUTE_UNSAID) return conf_fail("said twice", word->s, word->len);
+    if (route->delaywarning != CONF_ROUTE_UNSAID)
+      return conf_fail("said twice", word->s, word->len);
     return duration_scan(value, len, &route->delaywarning)
       || conf_fail("not a time (such as 300s, 12h, 5d)", word->s, word->len);
   }

@@ -1,7 +1,7 @@
 #ifndef CONF_SYNTAX_H
 #define CONF_SYNTAX_H
 
-/* What a line of a list says. */
+/* The syntax of the lines of lists. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -14,20 +14,20 @@ extern int conf_check_queue(char const *s, size_t len);
 extern int conf_check_recipient(char const *s, size_t len);
 extern int conf_check_route(char const *s, size_t len);
 
-/* A queue that is looked for in the lines of queues. */
+/* A queue to be found among the lines of conf/queues. */
 typedef struct conf_queue_question
 {
-  char const *name;      /* NULL: none, a line is only checked */
+  char const *name;      /* NULL: lines are only checked */
   size_t len;
-  stralloc *domains;     /* the queue's are added, each with a zero octet */
+  stralloc *domains;     /* the queue's domains are added, each with a zero octet */
   int found;
-  stralloc folded;       /* of a line */
+  stralloc folded;       /* memory for a domain of a line */
 } conf_queue_question;
 
 /* Look at one line.  1, or 0 with conf_fail(), or with errno when memory is short. */
 extern int conf_queue_match(void *question, char const *s, size_t len);
 
-/* What a line of routes says besides where to. */
+/* The options of a line of routes. */
 typedef struct conf_route_options
 {
   int parked;
@@ -53,7 +53,7 @@ typedef struct conf_route_line
 
 /* 1, or 0 with conf_fail(). */
 extern int conf_route_scan(conf_route_line *route, char const *s, size_t len);
-/* What stands behind the pattern: next hop and options. */
+/* The same for the text behind the pattern: next hop and options. */
 extern int conf_target_scan(conf_route_line *route, char const *s, size_t len);
 
 #endif

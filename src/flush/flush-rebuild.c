@@ -39,14 +39,20 @@
 
 /* A boot id is a UUID in text and LF. */
 #define BOOT_LEN 37
-/* Who stays looks so often whether the lists must be made anew. */
+/* How often a flush-rebuild that stays looks whether the lists must be made anew. */
 #define TEST_S 60
-/* The first look comes after such a part of the time between two, and so does the next try when something failed. */
+/*
+ * The first look for missing messages comes after this part of the time between two looks, and so
+ * does the next try after a failure.
+ */
 #define SOON 24
-/* A look pauses for so long after so many messages: a million takes it half an hour, and nobody notices. */
+/*
+ * A look pauses for this long after this many messages: a million messages take half an hour,
+ * without load.
+ */
 #define PACE_MESSAGES 64
 #define PACE_NS 100000000
-/* The priority of who stays: nobody waits for that. */
+/* The priority of a flush-rebuild that stays: nobody waits for it. */
 #define NICE 10
 
 char const *PROG = "flush-rebuild";
@@ -83,7 +89,7 @@ static void id_add(list *l, char const *id)
 
 /* --- from the messages ---------------------------------------------------------------- */
 
-/* 1 with r->message read; 0 when it is gone, or no message; -1 when that cannot be told. */
+/* Read a message into r->message.  1; 0 when it is gone, or no message; -1 when nobody can tell. */
 static int message_open(rebuild *r, char const *id)
 {
   enum queue_place place;
@@ -123,8 +129,12 @@ static int note(char const *id, void *data)
     message_recipient const *rcpt = message_rcptp(&r->message, n);
     if (!rcpt->settled) id_add(list_get(r, message_string(&r->message, rcpt->domain)), id);
   }
-  /* What is done with and still there was about to be removed: qmgr comes by when it looks at notices. */
-  if ((message_any_untold(&r->message) || !message_owed(&r->message)) && queuedir_notice(r->queue, id) == -1)
+  /*
+   * A message that is settled and still here was about to be removed: have qmgr look at it when it
+   * looks at notices.
+   */
+  if ((message_any_untold(&r->message) || !message_owed(&r->message))
+   && queuedir_notice(r->queue, id) == -1)
     strerr_diefusys(111, "make queue/notice/", id);
   return 1;
 }
@@ -136,14 +146,14 @@ static void note_all(rebuild *r, enum queue_place place, char const *name)
 
 /* --- into the queue ------------------------------------------------------------------- */
 
-/* An id whose message cannot be read stays: it may. */
+/* Does a message wait for the domain?  Yes also when it cannot be read: it may. */
 static int message_waits(rebuild *r, char const *id, char const *domain)
 {
   int known = message_open(r, id);
   return known == 1 ? message_owes(&r->message, domain) : known == -1;
 }
 
-/* Add to l what the list that is there has and we have not, where it waits in truth. */
+/* Add to l the ids of the present list that we did not find, where their messages do wait. */
 static void list_merge(rebuild *r, list *l, int fd)
 {
   char id[ID_LEN + 1];
@@ -152,19 +162,20 @@ static void list_merge(rebuild *r, list *l, int fd)
   int more;
   flush_reader_init(&reader, fd);
   while ((more = flush_reader_next(&reader, id)) == 1)
-    if (list_find(l, found, id) == found && message_waits(r, id, lists_name(&r->lists, l))) id_add(l, id);
+    if (list_find(l, found, id) == found && message_waits(r, id, lists_name(&r->lists, l)))
+      id_add(l, id);
   if (more == -1) strerr_warnwusys("read queue/flush/", lists_name(&r->lists, l));
   list_sort(l);
 }
 
-/* One list may be obstructed, says errno: that is said, and the others are seen to.  Or else it is the end. */
+/* A list could not be made.  Where errno says that it is obstructed, warn and go on; else die. */
 static void list_trouble(char const *what, char const *domain)
 {
   if (!flush_obstructed(errno)) strerr_diefusys(111, what, " queue/flush/", domain);
   strerr_warnw("passed over queue/flush/", domain, ": ", flush_why(errno));
 }
 
-/* The memory of a list that is in place is not needed any more. */
+/* Free the memory of a list that is installed. */
 static void list_install(rebuild *r, list *l)
 {
   char const *name = lists_name(&r->lists, l);
@@ -192,7 +203,7 @@ static void list_install(rebuild *r, list *l)
   list_free(l);
 }
 
-/* A list of a domain that no message waits for, as far as we have found. */
+/* Discard or replace the list of a domain that no message was found for. */
 static int install_stale(char const *domain, void *data)
 {
   rebuild *r = data;
@@ -204,7 +215,8 @@ static void install_all(rebuild *r)
 {
   size_t n = lists_len(&r->lists), i;
   for (i = 0; i < n; i++) list_install(r, lists_at(&r->lists, i));
-  if (flush_each(r->queue, "flush", install_stale, r) == -1) strerr_diefusys(111, "read queue/flush");
+  if (flush_each(r->queue, "flush", install_stale, r) == -1)
+    strerr_diefusys(111, "read queue/flush");
 }
 
 /* --- which boot the lists are of -------------------------------------------------------- */
@@ -232,7 +244,7 @@ static void boot_write(int fd, char const boot[BOOT_LEN])
     strerr_diefusys(111, "write queue/boot");
 }
 
-/* An octet is left of it, and with that its block, for a disk that is full by then. */
+/* Shorten queue/boot to one octet: its block stays, for a disk that is full later. */
 static void boot_forget(int fd)
 {
   if (ftruncate(fd, 1) == -1) strerr_diefusys(111, "write queue/boot");
@@ -245,7 +257,7 @@ static int boot_read(int fd, char boot[BOOT_LEN + 1])
   return r == BOOT_LEN;
 }
 
-/* Are the lists of the boot that runs now? */
+/* Were the lists made since the host booted? */
 static int current(int fd)
 {
   char running[BOOT_LEN], then[BOOT_LEN + 1];
@@ -261,8 +273,8 @@ static int stopped_cleanly(int queue)
 }
 
 /*
- * Qmgr's mark in queue/lock is there and nobody has the lock: it was killed.  That is noted in queue/boot, and the mark
- * taken away then: qmgr would note it once more, when the lists are made anew already.
+ * Was qmgr killed?  Its mark is in queue/lock and nobody has the lock then.  Note that in
+ * queue/boot and remove the mark, or qmgr would note it again when the lists are made anew already.
  */
 static void killed_note(int queue, int boot)
 {
@@ -279,8 +291,8 @@ static void killed_note(int queue, int boot)
 }
 
 /*
- * Before qmgr starts: must the lists be made anew?  After a clean stop they are good for the boot that runs now, too;
- * unless they were to be made anew before it and were not.
+ * Before qmgr starts: must the lists be made anew?  After a clean stop the lists count as made
+ * since the host booted, unless they were to be made anew before that stop and were not.
  */
 static int needed(int queue)
 {
@@ -304,7 +316,7 @@ static void say(rebuild const *r)
   log_line("made ", filled, " lists anew, ", entries, " entries");
 }
 
-/* fd is of queue/boot, locked: nobody else makes them meanwhile. */
+/* Make the lists anew.  fd is of queue/boot, locked: no other process makes them meanwhile. */
 static void make_anew(int queue, int fd)
 {
   rebuild r = REBUILD_ZERO;
@@ -312,7 +324,10 @@ static void make_anew(int queue, int fd)
   r.queue = queue;
   boot_running(boot);
   lists_init(&r.lists);
-  /* hold/ twice: what is released while we read cur/ is found before, what is put aside is found after. */
+  /*
+   * Read hold/ twice: a message that is released while we read cur/ was found before, one that is
+   * put aside is found after.
+   */
   note_all(&r, QUEUE_HOLD, "hold");
   note_all(&r, QUEUE_CUR, "cur");
   note_all(&r, QUEUE_HOLD, "hold");
@@ -326,7 +341,7 @@ static void make_anew(int queue, int fd)
 
 /* --- looking for what they lack ------------------------------------------------------------- */
 
-/* What it lacks, but for what could not be recorded behind an obstacle: that is found again the next time. */
+/* Record the ids that a list lacks; those of an obstructed list are found again the next time. */
 static void list_record(rebuild *r, char const *domain, list const *l)
 {
   char id[ID_LEN + 1] = "";
@@ -352,7 +367,7 @@ static void list_complete(rebuild *r, list *l)
   list_free(l);
 }
 
-/* Slowly, and writing nothing where nothing is missing. */
+/* Find missing messages: slowly, and without a write where none is missing. */
 static void look(int queue)
 {
   rebuild r = REBUILD_ZERO;
@@ -366,7 +381,7 @@ static void look(int queue)
   rebuild_free(&r);
 }
 
-/* --- who stays --------------------------------------------------------------------------------- */
+/* --- who stays ---------------------------------------------------------------------------- */
 
 static uint64_t clock_s(void)
 {
@@ -375,7 +390,7 @@ static uint64_t clock_s(void)
   return (uint64_t)now.tv_sec;
 }
 
-/* Queue/boot says whether the lists are good: -t and qmgr, who know what was before, have seen to that. */
+/* Does queue/boot say that the lists are good?  qmgr, and -t before it, keep it right. */
 static void see_to(int queue, int due)
 {
   int fd = boot_open(queue);
@@ -387,14 +402,14 @@ static void see_to(int queue, int due)
   else if (due) look(queue);
 }
 
-/* Unless it is dead by now. */
+/* End with the parent, also where it is dead already. */
 static void end_with_parent(pid_t parent)
 {
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() != parent) _exit(0);
 }
 
-/* In a process of its own, whose trouble and whose memory end with it.  1 when all went well. */
+/* Run a look in a process of its own, whose errors and memory end with it.  1 when it succeeded. */
 static int see_to_apart(int queue, int due)
 {
   int status;
@@ -420,7 +435,7 @@ static void stay(int queue, uint64_t every_s)
   uint64_t soon_s = every_s / SOON ? every_s / SOON : 1;
   uint64_t test_s = every_s < TEST_S ? every_s : TEST_S;
   uint64_t due_s = clock_s() + soon_s;
-  signal(SIGCHLD, SIG_DFL); /* a run script may have us ignore it */
+  signal(SIGCHLD, SIG_DFL); /* a run script may have set it to be ignored */
   setpriority(PRIO_PROCESS, 0, NICE);
   for (;;)
   {
@@ -438,7 +453,7 @@ typedef struct options
   char const *dir;
   int test;
   uint64_t every_s;      /* 0: do not stay */
-  unsigned int parent;   /* 0: end with nobody */
+  unsigned int parent;   /* 0: do not end with the parent */
 } options;
 
 static int options_read(int argc, char const *const *argv, options *o)

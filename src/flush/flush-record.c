@@ -24,7 +24,7 @@ static void id_add(stralloc *ids, char const *s, size_t len)
   if (!stralloc_catb(ids, s, ID_LEN)) strerr_diefusys(111, "remember ids");
 }
 
-/* Ids from standard input, one a line; an empty line is none. */
+/* Record ids from standard input, one a line; empty lines are passed over. */
 static void ids_read(stralloc *ids)
 {
   stralloc line = STRALLOC_ZERO;

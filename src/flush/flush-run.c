@@ -1,4 +1,4 @@
-/* flush-run: have what waits for a domain, a message, or everything, tried now. */
+/* flush-run: flush domains, messages, or everything. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,16 +24,16 @@
 #define USAGE "flush-run [-C dir] [-n | -w [-t time]] -a | -i id... | domain... | @domain... | #queue... | -"
 #define dieusage() strerr_dieusage(100, USAGE)
 
-/* Between two looks at the queue. */
+/* The pause between two looks at the queue. */
 #define POLL_MS 100
 /* Messages looked at each time. */
 #define POLL_MESSAGES 1000
-/* Looks that have to agree that it is over: between two passes a claim is gone for a moment. */
+/* Looks that have to find it over: between two passes a claim is gone for a moment. */
 #define POLLS_OVER 3
 /* Messages kept open, to see how they ended; and descriptors for everything else. */
 #define FILES_MAX 65536
 #define FILES_SPARE 64
-/* A qmgr that is restarted is back sooner. */
+/* How long no qmgr may run before we stop to wait: a restart takes less. */
 #define DESERTED_US 10000000
 
 char const *PROG = "flush-run";
@@ -126,13 +126,14 @@ static void entry_add(watch const *w, request *wanted, char const *s, size_t len
 }
 
 /*
- * A line of standard input may be an id.  What looks like one and is not in the queue is a
- * domain of one label only where such a domain has mail; else it is an id that is gone.
+ * Is this line of standard input an id?  A text like one that is no message of the queue is a
+ * domain of one label only where mail waits for that domain; else it is an id that is gone.
  */
 static void line_add(watch const *w, request *wanted, char *s, size_t len)
 {
   s[len] = 0;
-  if (id_ok(s, len) && (id_known(w, s, len) || !flush_count(w->queue, s))) id_add(w, wanted, s, len);
+  if (id_ok(s, len) && (id_known(w, s, len) || !flush_count(w->queue, s)))
+    id_add(w, wanted, s, len);
   else entry_add(w, wanted, s, len);
 }
 
@@ -171,7 +172,8 @@ static void names_ask(watch const *w, names const *set)
 {
   size_t n;
   for (n = 0; n < names_len(set); n++)
-    if (!flush_ask(w->queue, names_get(set, n))) strerr_diefusys(111, "make queue/asked/", names_get(set, n));
+    if (!flush_ask(w->queue, names_get(set, n)))
+      strerr_diefusys(111, "make queue/asked/", names_get(set, n));
 }
 
 /* --- output ------------------------------------------------------------------------------- */
@@ -198,7 +200,7 @@ static void die_watch(watch const *w)
   strerr_diefusys(111, "look at what waits: ", w->where);
 }
 
-/* A line for each message in one of two states. */
+/* Print a line for each message in one of two states. */
 static void out_messages(watch *w, enum watch_state one, enum watch_state other)
 {
   stralloc line = STRALLOC_ZERO;
@@ -215,7 +217,7 @@ static void out_messages(watch *w, enum watch_state one, enum watch_state other)
 
 /* --- -n -------------------------------------------------------------------------------------- */
 
-static void out_gate(watch *w, char const *domain, uint64_t waiting)
+static void out_domain(watch *w, char const *domain, uint64_t waiting)
 {
   if (!watch_site(w, domain))
   {
@@ -237,14 +239,14 @@ static void dry_run(watch *w)
 {
   stralloc counts = STRALLOC_ZERO;
   uint64_t *waiting;
-  size_t n, gates;
-  if (!watch_gates(w)) die_watch(w);
-  gates = names_len(&w->gates);
-  if (!genalloc_ready(uint64_t, &counts, gates + 1)) strerr_diefusys(111, "count what waits");
+  size_t n, domains;
+  if (!watch_domains(w)) die_watch(w);
+  domains = names_len(&w->domains);
+  if (!genalloc_ready(uint64_t, &counts, domains + 1)) strerr_diefusys(111, "count what waits");
   waiting = genalloc_s(uint64_t, &counts);
-  for (n = 0; n < gates; n++) waiting[n] = flush_count(w->queue, names_get(&w->gates, n));
-  if (gates && !watch_count_new(w, waiting)) die_watch(w);
-  for (n = 0; n < gates; n++) out_gate(w, names_get(&w->gates, n), waiting[n]);
+  for (n = 0; n < domains; n++) waiting[n] = flush_count(w->queue, names_get(&w->domains, n));
+  if (domains && !watch_count_new(w, waiting)) die_watch(w);
+  for (n = 0; n < domains; n++) out_domain(w, names_get(&w->domains, n), waiting[n]);
   genalloc_free(uint64_t, &counts);
 
   if (!watch_ids(w)) die_watch(w);
@@ -254,10 +256,10 @@ static void dry_run(watch *w)
 
 /* --- -w -------------------------------------------------------------------------------------- */
 
-/* The line on a terminal. */
+/* The progress line on a terminal. */
 typedef struct progress
 {
-  int shown;   /* 0: no terminal; 1: nothing yet; 2: what stands in count */
+  int shown;   /* 0: no terminal; 1: not shown yet; 2: count is shown */
   size_t count[WATCH_STATES];
 } progress;
 
@@ -279,7 +281,7 @@ static void progress_show(progress *p, watch const *w)
   len += word_put(line + len, ", waiting ", w->count[WATCH_WAITING]);
   len += word_put(line + len, ", left ", w->count[WATCH_LEFT]);
   if (w->count[WATCH_FAILED]) len += word_put(line + len, ", failed ", w->count[WATCH_FAILED]);
-  /* Numbers that grow shorter leave nothing behind. */
+  /* erase what a longer line left behind */
   memcpy(line + len, "\033[K", 3);
   buffer_putflush(buffer_2, line, len + 3);
 }
@@ -297,20 +299,21 @@ static int waits(watch const *w)
 }
 
 /*
- * Until nothing waits, or all that was asked for was carried out and no message is in anybody's
- * hands, or time is up, or there is no qmgr any more.
+ * Watch until nothing waits, or the request is carried out and no message is being delivered, or
+ * time is up, or no qmgr runs any more.
  */
 static enum ending watch_on(watch *w, uint64_t limit_s)
 {
   progress p = { .shown = isatty(2) };
-  uint64_t now = wallclock_steady_us(), end = limit_s ? now + limit_s * SECOND_US : UINT64_MAX, listened = now;
+  uint64_t now = wallclock_steady_us(), listened = now;
+  uint64_t end = limit_s ? now + limit_s * SECOND_US : UINT64_MAX;
   enum ending ending = ENDING_OVER;
   unsigned int quiet = 0;
   while (waits(w) && quiet < POLLS_OVER)
   {
     int carried_out, busy;
     poll(0, 0, POLL_MS);
-    /* It is over only when none of all messages is in hand. */
+    /* it is over only when no message at all is being delivered */
     carried_out = watch_carried_out(w);
     busy = watch_look(w, carried_out ? watch_len(w) : POLL_MESSAGES);
     progress_show(&p, w);
@@ -321,7 +324,7 @@ static enum ending watch_on(watch *w, uint64_t limit_s)
     else if (now > end) ending = ENDING_LATE;
     if (ending != ENDING_OVER) break;
   }
-  /* Of a long list only a piece was looked at each time. */
+  /* of a long list only a piece was looked at each time: look at all */
   watch_look(w, watch_len(w));
   progress_show(&p, w);
   progress_end(&p);
@@ -340,7 +343,7 @@ static int watch_report(watch *w, enum ending ending)
   return 111;
 }
 
-/* ----------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------------------------------ */
 
 static int listened(watch const *w, char const *dir)
 {
@@ -353,7 +356,7 @@ static int run(watch *w, request const *wanted, options const *o)
 {
   if (o->wait)
   {
-    if (!watch_gates(w) || !watch_messages(w)) die_watch(w);
+    if (!watch_domains(w) || !watch_messages(w)) die_watch(w);
     w->since_us = wallclock_us();
   }
   names_ask(w, &wanted->domains);
@@ -369,7 +372,7 @@ static int run(watch *w, request const *wanted, options const *o)
   return o->wait ? watch_report(w, watch_on(w, o->limit_s)) : 0;
 }
 
-/* As many as may be, but for those that a look needs. */
+/* Keep as many files open as may be, but for those that a look needs. */
 static size_t files_allow(void)
 {
   struct rlimit limit;

@@ -19,10 +19,13 @@
 #define LINE_LEN (ID_LEN + 1)
 /* "claim/", a name, a zero octet. */
 #define PATH_LEN (8 + FLUSH_NAME_MAX)
-/* Each turn of a loop bounded by this is somebody else's progress, so it is never reached in earnest. */
+/*
+ * The most turns of a loop in which each turn means that another process made progress: never
+ * reached in practice.
+ */
 #define TRIES 10000
 
-/* Only what is folded already: two spellings would be two files. */
+/* Is this a folded domain?  Two spellings would be two files. */
 static int domain_ok(char const *s, size_t len)
 {
   size_t i;
@@ -89,7 +92,7 @@ static int lock(int fd)
   return 1;
 }
 
-/* Does the path still name this file? */
+/* Is this file still at the path? */
 static int names(int queue, char const *path, struct stat const *st)
 {
   struct stat now;
@@ -124,8 +127,8 @@ static int list_lock(int queue, char const *path, int flags, struct stat *st)
 /* --- appending ----------------------------------------------------------------------- */
 
 /*
- * How many LF bring a list of this size, that nobody else appends to, back to whole lines: it may end in a half line
- * (a power cut), or without the LF of its last one.  1, or 0 with errno.
+ * How many LF a list of this size needs before the next id, while nobody else appends: it may end
+ * in half a line (a power cut), or without the LF of its last line.  1, or 0 with errno.
  */
 static int padding(int fd, off_t size, size_t *pad)
 {
@@ -140,8 +143,9 @@ static int padding(int fd, off_t size, size_t *pad)
 }
 
 /*
- * All of s or nothing, to a list of this size that nobody else appends to.  When taking the
- * rest away fails as well, the next one to append sees that it ends in no LF, and begins with one.
+ * Append all of s or nothing to a list of this size, while nobody else appends.  When removing a
+ * part of s fails as well, the next process to append sees that the list ends in no LF, and begins
+ * with one.
  */
 static int append(int fd, off_t *size, char const *s, size_t len)
 {
@@ -184,7 +188,7 @@ static int append_ids(int fd, off_t *size, char const *ids, size_t n)
   return 1;
 }
 
-/* Append what a list holds from an offset on to another one. */
+/* Append the octets of a list from an offset on to another list. */
 static int append_list(int to, off_t *size, int from, off_t offset)
 {
   char buffer[FLUSH_READ_IDS * LINE_LEN];
@@ -221,8 +225,8 @@ int flush_record(int queue, char const *domain, char const *ids, size_t n)
 /* --- claim, settle, unclaim ---------------------------------------------------------- */
 
 /*
- * A rename that never overwrites.  Where the file system has none, a link and an unlink do
- * the same; killed between the two, they leave one file under both names, see install().
+ * Rename, never overwriting.  Where the file system cannot, link and unlink instead; a process
+ * killed between the two leaves one file under both names, see install().
  */
 static int rename_new(int queue, char const *from, char const *to)
 {
@@ -243,12 +247,12 @@ int flush_claim(int queue, char const *domain)
   if (fd == -1) return -1;
   if (st.st_size == 0)
   {
-    /* Made by one who was killed before it could append: nothing waits. */
+    /* an empty list, made by a process that was killed before it could append: nothing waits */
     if (unlinkat(queue, list, 0) == 0) errno = ENOENT;
     goto err;
   }
   if (rename_new(queue, list, claim) == -1) goto err;
-  /* Those who wait for the lock find the name gone and make a list anew. */
+  /* processes that wait for the lock find the name gone and make a list anew */
   if (flock(fd, LOCK_UN) == -1) goto err;
   return fd;
 
@@ -270,10 +274,11 @@ int flush_settle(int queue, char const *domain)
   return unlinkat(queue, path, 0);
 }
 
-/* Has the locked list only what was seen before, from which offset on is it new? */
+/* From which offset on is the locked list new, if all before was seen? */
 static off_t seen_size(flush_seen const *seen, struct stat const *st)
 {
-  if (!seen || seen->dev != st->st_dev || seen->ino != st->st_ino || seen->size > st->st_size) return 0;
+  if (!seen || seen->dev != st->st_dev || seen->ino != st->st_ino || seen->size > st->st_size)
+    return 0;
   return seen->size;
 }
 
@@ -329,7 +334,7 @@ int flush_look(int queue, char const *domain, flush_seen *seen)
   int fd;
 
   if (!list_path(path, "flush", domain)) return -1;
-  /* Under the lock no append is half done. */
+  /* under the lock no append is half done */
   fd = list_lock(queue, path, O_RDONLY, &st);
   if (fd == -1) return -1;
   if (flock(fd, LOCK_UN) == -1)
@@ -407,10 +412,11 @@ static int listed(int queue, char const *directory, char const *domain)
   return S_ISREG(st.st_mode);
 }
 
-/* A claim that is given back meanwhile is a list then: that is looked for last. */
+/* Look for the list last again: a claim that is given back meanwhile is a list then. */
 int flush_listed(int queue, char const *domain)
 {
-  return listed(queue, "flush", domain) || listed(queue, "claim", domain) || listed(queue, "flush", domain);
+  return listed(queue, "flush", domain) || listed(queue, "claim", domain)
+    || listed(queue, "flush", domain);
 }
 
 /* fd -1: is there still no list of this name? */
@@ -418,10 +424,11 @@ static int still(int queue, char const *path, int fd)
 {
   struct stat st;
   if (fd != -1) return fstat(fd, &st) == 0 && names(queue, path, &st);
-  return fstatat(queue, path, &st, AT_SYMLINK_NOFOLLOW) == -1 ? errno == ENOENT : !S_ISREG(st.st_mode);
+  if (fstatat(queue, path, &st, AT_SYMLINK_NOFOLLOW) == -1) return errno == ENOENT;
+  return !S_ISREG(st.st_mode);
 }
 
-/* 1; 0 when there is one that cannot be opened.  *fd is -1 where there is none. */
+/* Open one list.  1; 0 when it cannot be opened.  *fd is -1 where there is none. */
 static int open_if_any(int queue, char const *path, int *fd)
 {
   *fd = queuedir_open_file(queue, path, O_RDONLY, 0);
@@ -453,7 +460,7 @@ void flush_reader_init(flush_reader *reader, int fd)
   reader->len = 0;
 }
 
-/* Make room and read on.  Returns what read(2) does. */
+/* Move what is left to the front and read on.  Returns as read(2). */
 static ssize_t reader_fill(flush_reader *reader)
 {
   size_t kept = reader->len - reader->pos;
@@ -467,7 +474,7 @@ static ssize_t reader_fill(flush_reader *reader)
   return r;
 }
 
-/* Of ID_LEN octets, those up to and with the last one that no id has; 0: they are an id. */
+/* The number of octets up to the last one that is in no id; 0: these ID_LEN octets are an id. */
 static size_t strange(char const *s)
 {
   size_t n = ID_LEN;
@@ -475,7 +482,7 @@ static size_t strange(char const *s)
   return n;
 }
 
-/* How far it is from an id to where the next one may begin. */
+/* How many octets to pass over from an id to where the next one may begin. */
 static size_t reader_step(char const *s, size_t len)
 {
   if (len == ID_LEN) return ID_LEN;
@@ -483,8 +490,9 @@ static size_t reader_step(char const *s, size_t len)
 }
 
 /*
- * An id is ID_LEN octets that ids are made of, wherever they stand: what was cut off before it, or comes behind it
- * without LF, hides none.  Of more such octets in a row any may be the first of one, so all of them are tried.
+ * Find the next id: any ID_LEN octets of an id's alphabet in a row.  A line cut off before it, or
+ * one behind it without LF, hides no id.  Where more such octets stand in a row, each may be the
+ * first of an id, so all are tried.
  */
 int flush_reader_next(flush_reader *reader, char id[ID_LEN + 1])
 {
@@ -521,8 +529,9 @@ int flush_asked_ok(char const *name, size_t len)
 }
 
 /*
- * Where the name is there already nothing is left to make, whatever bears it: the flush to come is ours too.  A
- * qmgr that is taking it up this very moment makes it again when it reads our hint.
+ * Make asked/NAME.  Where the name is there already, the flush to come is ours too, whatever kind
+ * of file has that name.  A qmgr that is carrying it out at this moment makes it again when it
+ * reads our hint.
  */
 static int asked_file(int queue, char const *path)
 {
@@ -533,7 +542,8 @@ static int asked_file(int queue, char const *path)
     fd = openat(queue, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0660);
     if (fd != -1) { close(fd); return 1; }
     if (errno != EEXIST) return 0;
-    if (fstatat(queue, path, &st, AT_SYMLINK_NOFOLLOW) == 0) return S_ISDIR(st.st_mode) ? (errno = EISDIR, 0) : 1;
+    if (fstatat(queue, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+      return S_ISDIR(st.st_mode) ? (errno = EISDIR, 0) : 1;
     if (errno != ENOENT) return 0;
   }
   return errno = EBUSY, 0;
@@ -546,13 +556,13 @@ int flush_asked_make(int queue, char const *name)
   if (asked_file(queue, path)) return 1;
   if (errno != ENOSPC && errno != EDQUOT) return 0;
   if (reserve_add(queue, name)) return 1;
-  if (errno == EACCES) errno = ENOSPC; /* the reserve is not for everybody who may ask */
+  if (errno == EACCES) errno = ENOSPC; /* the reserve is not writable for all */
   return 0;
 }
 
 /*
- * The hint goes out even where nothing could be made: on a full disk who may only add to the queue has no reserve of his
- * own, but qmgr does as it is asked, unless it ends before.
+ * Send the hint even where asked/NAME could not be made: a process that may only add to the queue
+ * cannot use the reserve on a full disk, but qmgr flushes by the hint alone, unless it ends before.
  */
 int flush_ask(int queue, char const *name)
 {
@@ -588,10 +598,10 @@ typedef struct walk
   void (*stray)(char const *name, void *data); /* NULL: nobody */
   void (*wrong)(char const *name, void *data); /* the same */
   void *data;
-  int requests;   /* where the name is all there is to it */
+  int requests;   /* entries are requests, which need no regular file */
 } walk;
 
-/* What goes while we look is what fn will see is gone. */
+/* Is this entry of the right kind?  One that vanishes meanwhile is left for fn to find gone. */
 static int fit(walk const *w, DIR *dir, struct dirent const *entry)
 {
   struct stat st = { .st_mode = S_IFREG };
@@ -600,7 +610,7 @@ static int fit(walk const *w, DIR *dir, struct dirent const *entry)
   return w->requests ? !S_ISDIR(st.st_mode) : S_ISREG(st.st_mode);
 }
 
-/* What fn says of it, or 1. */
+/* Call fn for an entry of the right kind.  Returns fn's result, or 1. */
 static int entry_see(walk const *w, DIR *dir, struct dirent const *entry)
 {
   char const *name = entry->d_name;
@@ -644,11 +654,12 @@ int flush_walker_open(flush_walker *walker, int queue, char const *directory)
 }
 
 int flush_walker_next(flush_walker *walker, int (*fn)(char const *name, void *data),
-                      void (*stray)(char const *name, void *data), void (*wrong)(char const *name, void *data),
-                      void *data)
+                      void (*stray)(char const *name, void *data),
+                      void (*wrong)(char const *name, void *data), void *data)
 {
   walk const w = {
-    .ok = walker->requests ? flush_asked_ok : domain_ok, .fn = fn, .stray = stray, .wrong = wrong, .data = data,
+    .ok = walker->requests ? flush_asked_ok : domain_ok, .fn = fn, .stray = stray, .wrong = wrong,
+    .data = data,
     .requests = walker->requests
   };
   struct dirent const *entry = entry_next(walker->dir);
@@ -658,7 +669,7 @@ int flush_walker_next(flush_walker *walker, int (*fn)(char const *name, void *da
   return errno ? -1 : 0;
 }
 
-/* There is room for it by now, perhaps: then it need not stay in the reserve. */
+/* Move a request from the reserve to asked/, if there is room by now. */
 static int asked_settle(char const *name, void *data)
 {
   int const *queue = data;
@@ -695,12 +706,13 @@ int flush_walk(int queue, char const *directory, int (*fn)(char const *name, voi
   return r;
 }
 
-int flush_each(int queue, char const *directory, int (*fn)(char const *name, void *data), void *data)
+int flush_each(int queue, char const *directory, int (*fn)(char const *name, void *data),
+               void *data)
 {
   return flush_walk(queue, directory, fn, 0, data);
 }
 
-/* A list may be on its way from flush/ to claim/, or back, while we look. */
+/* Read flush/ again last: a list may be moved from flush/ to claim/, or back, meanwhile. */
 int flush_domains_each(int queue, int (*fn)(char const *name, void *data), void *data,
                        char const **directory)
 {
@@ -718,7 +730,7 @@ int flush_domains_each(int queue, int (*fn)(char const *name, void *data), void 
 typedef struct syncing
 {
   int queue;
-  int e;      /* why one could not be; 0: all were */
+  int e;      /* why a list could not be synced; 0: all were */
 } syncing;
 
 static int sync_each(char const *name, void *data)

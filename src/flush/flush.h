@@ -2,7 +2,8 @@
 #define FLUSH_H
 
 /*
- * The gates: what waits for a domain, and what was asked.  All below the queue directory.
+ * The lists of what waits for each domain, and the flushes that were asked for.  All of it is below
+ * the queue directory.
  *
  *   flush/DOMAIN   ids that wait for DOMAIN, one a line, oldest first
  *   claim/DOMAIN   the same, while qmgr carries out a flush or a retry: flush/DOMAIN, renamed.
@@ -11,7 +12,8 @@
  *                    DOMAIN    that domain
  *                    @DOMAIN   that domain and all below it; "@" alone: everything
  *                    =ID       one message, whatever it owes
- *                  Where the disk has no room for that, NAME is a line of queue/reserve, see reserve.h.
+ *                  Where the disk has no room for that, NAME is a line of queue/reserve, see
+ *                  reserve.h.
  *
  * Lists are indexes: appended to with one write(2), not synced; they can be rebuilt from the
  * messages.  An id may stand in a list twice, or be stale; readers pass over such.
@@ -36,7 +38,7 @@
 extern int flush_record(int queue, char const *domain, char const *ids, size_t n);
 
 /*
- * Take the list for carrying out: flush/DOMAIN becomes claim/DOMAIN.
+ * Claim a list, to carry out a flush or a retry: flush/DOMAIN becomes claim/DOMAIN.
  * Returns a descriptor for reading the claim, or -1 with errno: ENOENT when nothing waits,
  * EEXIST when there is a claim already.
  */
@@ -49,8 +51,8 @@ extern int flush_claim_open(int queue, char const *domain);
 extern int flush_settle(int queue, char const *domain);
 
 /*
- * Give the claim back: what was recorded since goes behind what it holds, and it is
- * flush/DOMAIN again.  Costs no more than what was recorded since.  0, or -1 with errno.
+ * Give the claim back: ids that were recorded since are appended to it, and it becomes flush/DOMAIN
+ * again.  Costs no more than those ids.  0, or -1 with errno.
  */
 extern int flush_unclaim(int queue, char const *domain);
 
@@ -59,8 +61,10 @@ extern int flush_unclaim(int queue, char const *domain);
 /* The one file in flush/ that is no list: what flush_replace() writes before it renames it. */
 #define FLUSH_REBUILD "+rebuild"
 
-/* What was seen of a list: all of it up to size.  Means something while the descriptor from
-   flush_look() is open; after that another list may have the same inode number. */
+/*
+ * What was read of a list: all of it up to size.  Valid while the descriptor from flush_look() is
+ * open; after that another list may have the same inode number.
+ */
 typedef struct flush_seen
 {
   dev_t dev;
@@ -76,46 +80,54 @@ extern int flush_look(int queue, char const *domain, flush_seen *seen);
 
 /*
  * Make flush/DOMAIN hold these ids (as for flush_record(), any number), and behind them
- * whatever it holds beyond what was seen of it (NULL: nothing was).  One caller at a time.
+ * whatever was appended to it since it was seen (NULL: it was not).  One caller at a time.
  * 0, or -1 with errno; then the list is what it was.
  */
-extern int flush_replace(int queue, char const *domain, char const *ids, size_t n, flush_seen const *seen);
+extern int flush_replace(int queue, char const *domain, char const *ids, size_t n,
+                         flush_seen const *seen);
 
-/* Remove flush/DOMAIN unless it holds more than was seen.  0 (also when it stays), or -1 with errno. */
+/*
+ * Remove flush/DOMAIN unless it holds more than was seen.  0 (also when it stays), or -1 with
+ * errno.
+ */
 extern int flush_discard(int queue, char const *domain, flush_seen const *seen);
 
 /* --- looking ------------------------------------------------------------------------- */
 
 /*
- * Is it one list alone that is in trouble, says errno: what bears its name is no regular file, or may not be opened?
- * Then the others can be used all the same.
+ * Does this errno mean that a single list is obstructed, because what has its name is no regular
+ * file or may not be opened?  The other lists can be used then.
  */
 extern int flush_obstructed(int e);
-/* What is in its way, in words; of any errno. */
+/* What obstructs the list, in words; for any errno. */
 extern char const *flush_why(int e);
 
 /*
- * Bring every list in flush/ to the disk; costs next to nothing for those that are there.  What is obstructed is passed
- * over.  0, or -1 with errno when any other could not be.
+ * Sync every list in flush/; costs next to nothing for lists that are on the disk already.
+ * Obstructed lists are passed over.  0, or -1 with errno when any other list could not be synced.
  */
 extern int flush_sync(int queue);
 
-/* Lines in flush/DOMAIN and claim/DOMAIN by size of file: what waits at the most.  Never opens them. */
+/*
+ * Lines in flush/DOMAIN and claim/DOMAIN by the sizes of the files: as many messages wait at the
+ * most.  Does not open the files.
+ */
 extern uint64_t flush_count(int queue, char const *domain);
 
-/* Is there a list of this domain, or a claim?  1, 0; also 1 when that cannot be told. */
+/* Is there a list of this domain, or a claim?  1, 0; also 1 when nobody can tell. */
 extern int flush_listed(int queue, char const *domain);
 
 /*
- * Open what waits for a domain, flush/DOMAIN in fds[0] and claim/DOMAIN in fds[1], both as they
- * are at one moment, so that no id is missed on its way between them.  -1 where there is none, or no regular file.
- * Returns 1, or 0 with errno and nothing open.
+ * Open both lists of a domain, flush/DOMAIN in fds[0] and claim/DOMAIN in fds[1], as they are at
+ * one moment, so that no id is missed on its way from one to the other.  A descriptor is -1 where
+ * there is no such list, or no regular file.  Returns 1, or 0 with errno and nothing open.
  */
 extern int flush_open(int queue, char const *domain, int fds[2]);
 
 /*
- * A list being read: lines of ID_LEN octets and LF.  Whatever is not an id is passed over, and where lines were torn or
- * run together the ids are found all the same; with them perhaps some that never were, which are stale like others.
+ * A list being read: lines of ID_LEN octets and LF.  Whatever is no id is passed over.  Where lines
+ * were torn or ran together, their ids are still found, and perhaps some ids that never were:
+ * readers treat those as stale.
  */
 #define FLUSH_READ_IDS 256
 typedef struct flush_reader
@@ -133,26 +145,29 @@ extern int flush_reader_next(flush_reader *reader, char id[ID_LEN + 1]);
 extern int flush_asked_ok(char const *name, size_t len);
 
 /*
- * Ask: make asked/NAME, or where there is no room its line in the reserve; then hint qmgr.  Survives a restart of
- * every program.
- * Returns 1, or 0 with errno; EINVAL: not a name.  That qmgr is not there to be hinted is no error.
+ * Ask for a flush: make asked/NAME, or its line in the reserve on a full disk; then hint qmgr.
+ * Survives a restart of every program.
+ * Returns 1, or 0 with errno; EINVAL: not a name.  It is no error when no qmgr reads the hint.
  */
 extern int flush_ask(int queue, char const *name);
 /* The same without the hint: for qmgr. */
 extern int flush_asked_make(int queue, char const *name);
 
-/* Carried out: take it away.  0 (also when it was not there), or -1 with errno. */
+/*
+ * The flush is carried out: remove asked/NAME.  0 (also when it was not there), or -1 with errno.
+ */
 extern int flush_unask(int queue, char const *name);
 
-/* Is it asked for, and not carried out yet?  1, 0, -1 with errno. */
+/* Is this flush asked for, and not carried out yet?  1, 0, -1 with errno. */
 extern int flush_asked(int queue, char const *name);
 
 /*
- * Call fn for every name in "flush" or "claim" below the queue; what is no name there is passed
- * over, and so is what is no regular file.
+ * Call fn for every domain in "flush" or "claim" below the queue; entries that are no domain, or no
+ * regular file, are passed over.
  * fn returns 1 to go on, 0 to stop.  Returns 1, 0 when stopped, -1 with errno.
  */
-extern int flush_each(int queue, char const *directory, int (*fn)(char const *name, void *data), void *data);
+extern int flush_each(int queue, char const *directory, int (*fn)(char const *name, void *data),
+                      void *data);
 /*
  * The same for every domain that mail waits for, whatever qmgr does with its list meanwhile; some
  * may come more than once.
@@ -160,16 +175,17 @@ extern int flush_each(int queue, char const *directory, int (*fn)(char const *na
  */
 extern int flush_domains_each(int queue, int (*fn)(char const *name, void *data), void *data,
                               char const **directory);
-/* The same; stray is called for what is there and no regular file. */
+/* flush_each(), and stray is called for each domain that is no regular file. */
 extern int flush_walk(int queue, char const *directory, int (*fn)(char const *name, void *data),
                       void (*stray)(char const *name, void *data), void *data);
 
 /*
- * The same a piece at a time, of "asked" as well: a request is its name, and only a directory is
- * none.
- *   stray, wrong  called for what is no such file, and for what is no name; NULL: nobody is.
- * Requests that stand in the reserve can be brought to asked/ before, flush_reserve_settle(), and
- * what is left there be walked through, flush_reserve_each().
+ * The same, one name at a time, and of "asked" as well, where anything but a directory is a
+ * request.
+ *   stray, wrong  called for a name whose file is of the wrong kind, and for an entry that is no
+ *                 name; may be NULL
+ * flush_reserve_settle() moves requests from the reserve to asked/, before a walk;
+ * flush_reserve_each() walks through those that are left in the reserve.
  */
 typedef struct flush_walker
 {
@@ -178,10 +194,12 @@ typedef struct flush_walker
 } flush_walker;
 /* 1, or 0 with errno. */
 extern int flush_walker_open(flush_walker *walker, int queue, char const *directory);
-/* One name of the directory.  1; 0 at the end, or -1 with errno: then it is closed. */
+/*
+ * Take one entry of the directory.  1; 0 at the end, or -1 with errno: then the walker is closed.
+ */
 extern int flush_walker_next(flush_walker *walker, int (*fn)(char const *name, void *data),
-                             void (*stray)(char const *name, void *data), void (*wrong)(char const *name, void *data),
-                             void *data);
+                             void (*stray)(char const *name, void *data),
+                             void (*wrong)(char const *name, void *data), void *data);
 extern int flush_reserve_settle(int queue);
 extern int flush_reserve_each(int queue, int (*fn)(char const *name, void *data), void *data);
 

@@ -70,7 +70,8 @@ void list_sort(list *l)
 {
   stralloc *ids = &l->ids;
   size_t from = ID_LEN, to = ID_LEN;
-  while (from < ids->len && memcmp(ids->s + from - ID_LEN, ids->s + from, ID_LEN) < 0) from += ID_LEN;
+  while (from < ids->len && memcmp(ids->s + from - ID_LEN, ids->s + from, ID_LEN) < 0)
+    from += ID_LEN;
   if (from >= ids->len) return;
   qsort(ids->s, ids->len / ID_LEN, ID_LEN, id_compare);
   for (from = ID_LEN; from < ids->len; from += ID_LEN)

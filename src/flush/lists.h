@@ -2,8 +2,8 @@
 #define FLUSH_LISTS_H
 
 /*
- * Lists of ids by domain, in memory: what the messages say should stand in flush/, before it is
- * compared with what does.  All zero but for LISTS_ZERO is empty; lists_init() comes first.
+ * Lists of ids by domain, in memory: those that should stand in flush/, by what the messages say.
+ * LISTS_ZERO is empty; lists_init() comes first.
  */
 
 #include <stddef.h>
@@ -25,26 +25,29 @@ typedef struct lists
   stralloc names;
   genalloc all;         /* of list */
   avltree by_name;
-  uint32_t last;        /* the list used last: neighbours in time often wait for the same domain */
+  uint32_t last;        /* the list used last: messages in a row often wait for one domain */
 } lists;
 #define LISTS_ZERO { .names = STRALLOC_ZERO, .all = GENALLOC_ZERO, .by_name = AVLTREE_ZERO }
 #define lists_len(set) genalloc_len(list, &(set)->all)
 #define lists_at(set, n) (genalloc_s(list, &(set)->all) + (n))
 #define lists_name(set, l) ((set)->names.s + (l)->name)
 
-/* The set stays where it is from here on. */
+/* From here on the set must stay at its address. */
 extern void lists_init(lists *set);
 extern void lists_free(lists *set);
 
-/* The domain's list, made where there is none yet; good until another one is made.  NULL with errno ENOMEM. */
+/*
+ * The domain's list, made where there is none yet; valid until another one is made.  NULL with
+ * errno ENOMEM.
+ */
 extern list *lists_get(lists *set, char const *domain);
 extern int lists_known(lists const *set, char const *domain);
 
-/* Add an id; one that was added last is not added again.  1, or 0 with errno ENOMEM. */
+/* Add an id, unless it was the last one added.  1, or 0 with errno ENOMEM. */
 extern int list_add(list *l, char const *id);
-/* Oldest first, each once. */
+/* Sort the ids, oldest first, each once. */
 extern void list_sort(list *l);
-/* Its number in what list_sort() has sorted, of which there are n; n when it is not there. */
+/* The index of an id among the first n, which are sorted; n when it is not there. */
 extern size_t list_find(list const *l, size_t n, char const *id);
 #define list_len(l) ((l)->ids.len / ID_LEN)
 /* The nth: ID_LEN octets, no string. */

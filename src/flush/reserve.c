@@ -13,7 +13,7 @@
 #include "flush/flush.h"
 #include "queue/queuedir.h"
 
-/* No page of any machine is smaller. */
+/* The smallest page of any machine. */
 #define PAGE 4096
 
 static char const path[] = "reserve";
@@ -40,7 +40,10 @@ static int lines_append(int fd, size_t len)
   return 1;
 }
 
-/* Btrfs writes over what is there only where it was told to before there was anything; others need not be told. */
+/*
+ * Have the file overwritten in place: btrfs does so only for a file that was marked before it had
+ * content; other file systems do anyway.
+ */
 static void overwrite_in_place(int fd)
 {
   int flags;
@@ -49,7 +52,9 @@ static void overwrite_in_place(int fd)
   ioctl(fd, FS_IOC_SETFLAGS, &flags);
 }
 
-/* It only ever grows, so that who has it open meanwhile need not be kept out. */
+/*
+ * Extend the file, which never shrinks, so that processes that have it open need not be kept out.
+ */
 int reserve_make(int queue)
 {
   struct stat st;
@@ -65,7 +70,7 @@ int reserve_make(int queue)
 
 /* --- using it ---------------------------------------------------------------------------- */
 
-/* Zeros, which a power cut may leave in a file, are empty lines like any. */
+/* Turn zeros, which a power cut may leave in a file, into empty lines. */
 static int text_read(reserve *r)
 {
   ssize_t n = pread(r->fd, r->text, RESERVE_LEN, 0);
@@ -85,8 +90,8 @@ static int lock(int fd)
 }
 
 /*
- * Open, locked, read.  Closing it is the end of that.  1, or 0 with errno: ENOENT when there is none, or nothing that
- * could be one.
+ * Open, lock and read the reserve; closing it ends the lock.  1, or 0 with errno: ENOENT when there
+ * is none, or no file that could be one.
  */
 static int reserve_open(reserve *r, int queue)
 {
@@ -101,13 +106,13 @@ static int reserve_open(reserve *r, int queue)
   return 0;
 }
 
-/* All of it is empty lines, nearly always. */
+/* Nearly always the reserve is all empty lines. */
 static int unused(reserve const *r)
 {
   return !r->len || (*r->text == '\n' && !memcmp(r->text, r->text + 1, r->len - 1));
 }
 
-/* Where the name stands, a line of its own; NULL when it does not. */
+/* Find the name as a line of its own; NULL when it is not there. */
 static char *name_find(reserve *r, char const *name)
 {
   size_t len = strlen(name);
@@ -118,7 +123,7 @@ static char *name_find(reserve *r, char const *name)
   return 0;
 }
 
-/* Where len octets can be written between empty lines of one page; NULL when there is no such place. */
+/* Find room for len octets between empty lines of one page; NULL when there is none. */
 static char *gap_find(reserve *r, size_t len)
 {
   size_t i, run = 0;
@@ -131,7 +136,7 @@ static char *gap_find(reserve *r, size_t len)
   return 0;
 }
 
-/* s is within a page, so that all of it is written or nothing. */
+/* Write at s, within one page, so that all octets are written or none. */
 static int text_write(reserve const *r, char const *at, char const *s, size_t len)
 {
   return pwrite(r->fd, s, len, at - r->text) == (ssize_t)len;

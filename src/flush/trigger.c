@@ -13,7 +13,7 @@
 static char const trigger[] = "trigger";
 static char const deeds[] = "deeds";
 
-/* It must be a FIFO: what is written elsewhere would never be read. */
+/* Only a FIFO will do: nobody would read what is written to another file. */
 static int fifo_open(int queue, char const *fifo, int flags)
 {
   struct stat st;
@@ -30,7 +30,7 @@ static int fifo_open(int queue, char const *fifo, int flags)
 
 /* --- lines -------------------------------------------------------------------------------- */
 
-/* What follows a word. */
+/* The kind of argument behind a word. */
 enum argument { ARGUMENT_NONE, ARGUMENT_ID, ARGUMENT_NAME };
 
 static struct { char const *text; enum argument argument; int deed; } const words[] =
@@ -88,7 +88,8 @@ static int plain(char const *s, char first)
 int trigger_line_ok(char const *word, char const *argument)
 {
   size_t len = strlen(word), arglen = strlen(argument);
-  return len && plain(word, '!') && plain(argument, ' ') && len + (arglen ? 1 + arglen : 0) < TRIGGER_LINE_MAX;
+  return len && plain(word, '!') && plain(argument, ' ')
+    && len + (arglen ? 1 + arglen : 0) < TRIGGER_LINE_MAX;
 }
 
 static size_t line_format(char out[TRIGGER_LINE_MAX], char const *word, char const *argument)
@@ -105,7 +106,10 @@ static size_t line_format(char out[TRIGGER_LINE_MAX], char const *word, char con
 
 /* --- the writers' end --------------------------------------------------------------------- */
 
-/* Returns a descriptor; -1 with errno 0 when nobody has the other end, else -1 with errno. */
+/*
+ * Open a FIFO for writing.  Returns a descriptor; -1 with errno 0 when nobody reads it, else -1
+ * with errno.
+ */
 static int writer_open(int queue, int deed)
 {
   int fd = fifo_open(queue, deed ? deeds : trigger, O_WRONLY);
@@ -114,18 +118,18 @@ static int writer_open(int queue, int deed)
   return fd;
 }
 
-/* 1; 0 when the pipe is full, or has no reader: then it is closed; -1 with errno. */
+/* Write a line.  1; 0 when the FIFO is full, or has no reader: then it is closed; -1 with errno. */
 static int line_write(int *fd, char const *line, size_t len)
 {
   ssize_t r;
   do r = write(*fd, line, len);
   while (r == -1 && errno == EINTR);
-  if (r != -1) return 1; /* whole: it is shorter than PIPE_BUF */
+  if (r != -1) return 1; /* the whole line: it is shorter than PIPE_BUF */
   if (errno == EPIPE) trigger_close(fd);
   return errno == EPIPE || errno == EAGAIN ? 0 : -1;
 }
 
-/* One that was open before may be that of a FIFO that was replaced: then the new one is tried. */
+/* Write through the kept descriptor; where its FIFO was replaced, through the new one. */
 static int text_say(int queue, int *fd, int deed, char const *word, char const *argument)
 {
   char line[TRIGGER_LINE_MAX];
@@ -152,7 +156,10 @@ void trigger_close(int *fd)
   *fd = -1;
 }
 
-/* The reader may go between our open and our write, and a FIFO knows no MSG_NOSIGNAL. */
+/*
+ * Block SIGPIPE: the reader may end between our open and our write, and write(2) has no
+ * MSG_NOSIGNAL.
+ */
 static int text_say_nosignal(int queue, int *fd, int deed, char const *word, char const *argument)
 {
   struct sigaction ignore = { .sa_handler = SIG_IGN }, before;
@@ -196,7 +203,9 @@ int trigger_listened(int queue)
 
 /* --- the reader's end --------------------------------------------------------------------- */
 
-/* Who may ask may say so: where asked/ is for others to add to, the FIFO is for them to write to, whatever our umask. */
+/*
+ * Give the FIFO the permissions of asked/, whatever our umask: who may add a request may also hint.
+ */
 static int trigger_make(int queue)
 {
   struct stat st;
@@ -208,7 +217,10 @@ static int trigger_make(int queue)
 int trigger_open(int queue)
 {
   if (!trigger_make(queue)) return -1;
-  /* Open for writing as well: with a writer left, the last other one leaving is no end of file. */
+  /*
+   * open for writing as well: while we are a writer, the end of the last other one is no end of
+   * file
+   */
   return fifo_open(queue, trigger, O_RDWR);
 }
 

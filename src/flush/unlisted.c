@@ -8,7 +8,8 @@
 #include "base/close.h"
 #include "flush/flush.h"
 
-int unlisted_owes(int queue, char const *id, char const *domain, message *m, enum queue_place *place)
+int unlisted_owes(int queue, char const *id, char const *domain, message *m,
+                  enum queue_place *place)
 {
   int fd = queuedir_open_message(queue, id, O_RDONLY, place), read;
   if (fd == -1) return 0;
@@ -17,7 +18,7 @@ int unlisted_owes(int queue, char const *id, char const *domain, message *m, enu
   return read && message_owes(m, domain);
 }
 
-/* Ids, sorted, and which of them need not be looked for any more. */
+/* Ids, sorted, and which of them were found in a list. */
 typedef struct comparison
 {
   int queue;
@@ -25,7 +26,7 @@ typedef struct comparison
   message *message;
   list *list;
   size_t count;
-  stralloc found;   /* an octet for each */
+  stralloc found;   /* an octet for each id */
 } comparison;
 
 static int list_read(comparison *x, int fd)
@@ -42,7 +43,10 @@ static int list_read(comparison *x, int fd)
   return more == 0;
 }
 
-/* Both lists as they are at one moment: no id is missed on its way between them.  1, or 0 with errno. */
+/*
+ * Mark the ids that stand in the lists, both read as they are at one moment, so that no id is
+ * missed on its way from one to the other.  1, or 0 with errno.
+ */
 static int lists_read(comparison *x)
 {
   int fds[2], ok = 1, i;
@@ -56,7 +60,10 @@ static int lists_read(comparison *x)
   return ok;
 }
 
-/* Those that were not found, and by now owe nothing or have left cur/, are done with.  Returns how many are left. */
+/*
+ * Mark as well the ids that were not found but whose messages owe nothing by now, or have left
+ * cur/.  Returns how many are left.
+ */
 static size_t missing(comparison *x)
 {
   enum queue_place place;
@@ -82,13 +89,15 @@ static void missing_keep(comparison *x)
 }
 
 /*
- * A message comes to cur/ when it stands in a list for each domain it owes, and stays in one or the other
- * until it owes the domain nothing: if it was in cur/ before its lists were read, and is there afterwards and still
- * owes, then it stood in them in between.  We look twice all the same before we say that it does not.
+ * A message comes to cur/ when it stands in a list for each domain that it waits for, and stays in
+ * one of the two until it waits for the domain no more.  So if it was in cur/ before its lists were
+ * read, and is still there afterwards and waits, then it stood in a list in between.  We look twice
+ * all the same before we say that it does not.
  */
 int unlisted_keep(list *l, int queue, char const *domain, message *m)
 {
-  comparison x = { .queue = queue, .domain = domain, .message = m, .list = l, .found = STRALLOC_ZERO };
+  comparison x =
+    { .queue = queue, .domain = domain, .message = m, .list = l, .found = STRALLOC_ZERO };
   int looks = 2, read = 1;
   list_sort(l);
   x.count = list_len(l);

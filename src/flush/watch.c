@@ -20,7 +20,8 @@ static int covers(names const *domains, char const *domain)
   for (n = 0; n < names_len(domains); n++)
   {
     char const *name = names_get(domains, n);
-    if (*name == '@' ? smtp_domain_below(domain, len, name + 1, strlen(name + 1)) : !strcmp(domain, name)) return 1;
+    if (*name == '@' && smtp_domain_below(domain, len, name + 1, strlen(name + 1))) return 1;
+    if (*name != '@' && !strcmp(domain, name)) return 1;
   }
   return 0;
 }
@@ -32,7 +33,10 @@ static int covers_recipient(watch const *w, int whole, message_recipient const *
 
 /* --- reading a message ------------------------------------------------------------------ */
 
-/* 1 with w->message read and *fd open; 0 with errno, ENOENT when it is nowhere. */
+/*
+ * Open a message and read it into w->message.  1 with *fd open; 0 with errno, ENOENT when it is
+ * nowhere.
+ */
 static int message_find(watch *w, char const *id, int *fd, enum queue_place *place)
 {
   *fd = queuedir_open_message(w->queue, id, O_RDONLY, place);
@@ -54,7 +58,7 @@ static int fails(watch const *w, message_recipient const *rcpt)
   return rcpt->settled && rcpt->status == JOB_FAILED && rcpt->last_us >= w->since_us;
 }
 
-/* How the recipients that the request covers fare. */
+/* The state of a message, by its recipients that the request covers. */
 static enum watch_state state_of(watch const *w, int whole)
 {
   size_t n, owed = 0, tried = 0, failed = 0;
@@ -94,7 +98,7 @@ static void file_close(watch *w, watched *m)
   w->files--;
 }
 
-/* A message that is in the queue no more: what became of it. */
+/* The state of a message that is in the queue no more. */
 static enum watch_state end_of(watch *w, watched const *m)
 {
   if (is_corrupt(w, m->id)) return WATCH_FAILED;
@@ -117,18 +121,18 @@ static void look(watch *w, watched *m)
   file_keep(w, m, fd);
 }
 
-/* --- gates -------------------------------------------------------------------------------- */
+/* --- domains ------------------------------------------------------------------------------ */
 
-static int gate_add(char const *domain, void *data)
+static int domain_add(char const *domain, void *data)
 {
   watch *w = data;
   if (!covers(&w->request->domains, domain)) return 1;
-  return names_add(&w->gates, 0, domain, strlen(domain));
+  return names_add(&w->domains, 0, domain, strlen(domain));
 }
 
 /*
- * Call fn for every message of new/ with w->message read.  Who may not list new/ (it belongs
- * to qmgr's user) does without: qmgr will soon have taken what is there into the lists.
+ * Call fn for every message of new/, read into w->message.  A user who may not list new/ (it
+ * belongs to qmgr's user) does without: qmgr will soon have recorded what is there.
  */
 typedef struct new_walk
 {
@@ -156,7 +160,7 @@ static int walk_new(watch *w, int (*fn)(watch *w, char const *id, void *data), v
   return r == 1 || (r == -1 && errno == EACCES);
 }
 
-static int new_gates(watch *w, char const *id, void *data)
+static int new_domains(watch *w, char const *id, void *data)
 {
   size_t n;
   (void)id;
@@ -164,12 +168,12 @@ static int new_gates(watch *w, char const *id, void *data)
   for (n = 0; n < message_rcpts(&w->message); n++)
   {
     message_recipient const *rcpt = message_rcptp(&w->message, n);
-    if (!rcpt->settled && !gate_add(message_string(&w->message, rcpt->domain), w)) return 0;
+    if (!rcpt->settled && !domain_add(message_string(&w->message, rcpt->domain), w)) return 0;
   }
   return 1;
 }
 
-int watch_gates(watch *w)
+int watch_domains(watch *w)
 {
   size_t n, below = 0;
   for (n = 0; n < names_len(&w->request->domains); n++)
@@ -177,27 +181,27 @@ int watch_gates(watch *w)
     char const *name = names_get(&w->request->domains, n);
     w->where = name;
     if (*name == '@') below++;
-    else if (!names_add(&w->gates, 0, name, strlen(name))) return 0;
+    else if (!names_add(&w->domains, 0, name, strlen(name))) return 0;
   }
   if (!n) return 1;
-  if (below && flush_domains_each(w->queue, gate_add, w, &w->where) != 1) return 0;
-  if (below && !walk_new(w, new_gates, 0)) return 0;
-  names_sort(&w->gates);
+  if (below && flush_domains_each(w->queue, domain_add, w, &w->where) != 1) return 0;
+  if (below && !walk_new(w, new_domains, 0)) return 0;
+  names_sort(&w->domains);
   return 1;
 }
 
-/* A message counts once in a gate, however many recipients it has there. */
+/* A message counts once for a domain, however many recipients it has there. */
 static int new_count(watch *w, char const *id, void *data)
 {
   message const *m = &w->message;
   uint64_t *waiting = data;
-  size_t const gates = names_len(&w->gates);
+  size_t const domains = names_len(&w->domains);
   size_t n;
   (void)id;
   for (n = 0; n < message_rcpts(m); n++)
   {
-    size_t gate = names_find(&w->gates, message_string(m, message_rcptp(m, n)->domain));
-    if (gate < gates && message_rcpt_first(m, n)) waiting[gate]++;
+    size_t at = names_find(&w->domains, message_string(m, message_rcptp(m, n)->domain));
+    if (at < domains && message_rcpt_first(m, n)) waiting[at]++;
   }
   return 1;
 }
@@ -227,7 +231,7 @@ static int list_messages(watch *w, int fd)
   return r == 0;
 }
 
-static int gate_messages(watch *w, char const *domain)
+static int domain_messages(watch *w, char const *domain)
 {
   int fds[2], ok = 1, i;
   w->where = domain;
@@ -247,7 +251,7 @@ static int new_add(watch *w, char const *id, void *data)
   return state_of(w, 0) == WATCH_LEFT ? message_add(w, id, 0) : 1;
 }
 
-/* By id; of two with the same one, that which was asked for as a whole comes first. */
+/* Compare by id; of two with one id, the one asked for by its id comes first. */
 static int compare(void const *a, void const *b)
 {
   watched const *m = a, *o = b;
@@ -255,7 +259,7 @@ static int compare(void const *a, void const *b)
   return c ? c : o->whole - m->whole;
 }
 
-/* Each once, and only those that wait in truth: lists may be stale. */
+/* Keep each message once, and only those that do wait: lists may be stale. */
 static void messages_sift(watch *w)
 {
   watched *all = watch_at(w, 0);
@@ -286,8 +290,8 @@ int watch_ids(watch *w)
 int watch_messages(watch *w)
 {
   size_t n;
-  for (n = 0; n < names_len(&w->gates); n++)
-    if (!gate_messages(w, names_get(&w->gates, n))) return 0;
+  for (n = 0; n < names_len(&w->domains); n++)
+    if (!domain_messages(w, names_get(&w->domains, n))) return 0;
   if (names_len(&w->request->domains) && !walk_new(w, new_add, 0)) return 0;
   return watch_ids(w);
 }
@@ -313,7 +317,7 @@ int watch_look(watch *w, size_t max)
   return busy;
 }
 
-/* 1 as well when it cannot be told. */
+/* Is the claim of a domain gone?  1 also when nobody can tell. */
 static int claim_gone(int queue, char const *domain)
 {
   char path[sizeof "claim/" + FLUSH_NAME_MAX];
@@ -321,17 +325,17 @@ static int claim_gone(int queue, char const *domain)
   return faccessat(queue, path, F_OK, AT_SYMLINK_NOFOLLOW) == -1;
 }
 
-/* What is gone once is done with: only the rest is looked at again. */
+/* Go on where the last call stopped: a request that was carried out once stays so. */
 int watch_carried_out(watch *w)
 {
   size_t domains = names_len(&w->request->domains), asked = domains + names_len(&w->request->ids);
-  size_t all = asked + names_len(&w->gates);
+  size_t all = asked + names_len(&w->domains);
   for (; w->carried < all; w->carried++)
   {
     size_t n = w->carried;
     int gone = n < domains ? flush_asked(w->queue, names_get(&w->request->domains, n)) < 1
       : n < asked ? flush_asked(w->queue, names_get(&w->request->ids, n - domains)) < 1
-      : claim_gone(w->queue, names_get(&w->gates, n - asked));
+      : claim_gone(w->queue, names_get(&w->domains, n - asked));
     if (!gone) return 0;
   }
   return 1;
@@ -350,7 +354,8 @@ int watch_site(watch *w, char const *domain)
   *w->site.line = 0;
   w->where = domain;
   if (!routes_read(w) || !conf_routes_find(&w->routes, domain, strlen(domain), &w->route)) return 0;
-  return sitefile_read(w->queue, w->route.site.s, &w->site) || errno == ENOENT || flush_obstructed(errno);
+  return sitefile_read(w->queue, w->route.site.s, &w->site) || errno == ENOENT
+    || flush_obstructed(errno);
 }
 
 static int journal_why(watch const *w, message_recipient const *rcpt, stralloc *line)
@@ -361,8 +366,8 @@ static int journal_why(watch const *w, message_recipient const *rcpt, stralloc *
 }
 
 /*
- * An attempt of this flush says it best; without one it is the site that cannot be reached; else
- * whatever was said last.
+ * The reason for a recipient: of an attempt by this flush; without one, of the site that cannot be
+ * reached; else of the last attempt.
  */
 static int recipient_why(watch *w, message_recipient const *rcpt, stralloc *line)
 {
@@ -370,12 +375,14 @@ static int recipient_why(watch *w, message_recipient const *rcpt, stralloc *line
   if (!watch_site(w, message_string(&w->message, rcpt->domain))) *w->site.line = 0;
   if (rcpt->attempts && w->site.state != SITEFILE_DOWN) return journal_why(w, rcpt, line);
   if (!*w->site.line) return stralloc_cats(line, "not tried yet");
-  return stralloc_cats(line, "site ") && stralloc_cats(line, w->route.site.s) && stralloc_cats(line, " ")
+  return stralloc_cats(line, "site ") && stralloc_cats(line, w->route.site.s)
+    && stralloc_cats(line, " ")
     && stralloc_cats(line, w->site.line);
 }
 
-/* The recipients that wait, or failed; *first is one of them, NULL when there is none. */
-static int recipients_why(watch const *w, watched const *m, stralloc *line, message_recipient const **first)
+/* Write the recipients that wait, or failed; *first is one of them, NULL when there is none. */
+static int recipients_why(watch const *w, watched const *m, stralloc *line,
+                          message_recipient const **first)
 {
   size_t n;
   *first = 0;
@@ -400,12 +407,13 @@ static int message_why(watch *w, watched const *m, int held, stralloc *line)
   return recipient_why(w, first, line);
 }
 
-/* Its file is gone; the journal was read from the descriptor we kept. */
+/* Write why a message's file is gone; the journal was read from the descriptor we kept. */
 static int gone_why(watch *w, watched const *m, stralloc *line)
 {
   if (is_corrupt(w, m->id)) return stralloc_cats(line, ": not a whole message");
   if (state_of(w, m->whole) == WATCH_FAILED) return message_why(w, m, 0, line);
-  return stralloc_cats(line, message_owed(&w->message) ? ": removed by an operator" : ": delivered meanwhile");
+  if (message_owed(&w->message)) return stralloc_cats(line, ": removed by an operator");
+  return stralloc_cats(line, ": delivered meanwhile");
 }
 
 int watch_why(watch *w, watched const *m, stralloc *line)
@@ -420,8 +428,13 @@ int watch_why(watch *w, watched const *m, stralloc *line)
     close(fd);
     ok = message_why(w, m, place == QUEUE_HOLD, line);
   }
-  else if (errno == ENOENT && m->fd != -1 && message_read(&w->message, m->fd)) ok = gone_why(w, m, line);
-  else if (errno == ENOENT) ok = stralloc_cats(line, is_corrupt(w, m->id) ? ": not a whole message" : ": delivered meanwhile");
+  else if (errno == ENOENT && m->fd != -1 && message_read(&w->message, m->fd))
+    ok = gone_why(w, m, line);
+  else if (errno == ENOENT)
+  {
+    char const *why = is_corrupt(w, m->id) ? ": not a whole message" : ": delivered meanwhile";
+    ok = stralloc_cats(line, why);
+  }
   else ok = stralloc_cats(line, ": ") && stralloc_cats(line, strerror(errno));
   if (ok) smtp_text_clean(line->s, line->len);
   return ok;
@@ -431,7 +444,7 @@ void watch_free(watch *w)
 {
   size_t n;
   for (n = 0; n < watch_len(w); n++) file_close(w, watch_at(w, n));
-  names_free(&w->gates);
+  names_free(&w->domains);
   genalloc_free(watched, &w->messages);
   message_free(&w->message);
   conf_routes_free(&w->routes);

@@ -14,7 +14,10 @@ static int digit(char c)
   return c >= '0' && c <= '9';
 }
 
-/* Octets of "<...>" at the head of s; 0 when it never closes.  A '>' between quotes closes nothing. */
+/*
+ * The length of "<...>" at the head of s; 0 when it never closes.  A '>' between quotes does not
+ * close it.
+ */
 static size_t path_length(char const *s, size_t len)
 {
   int quoted = 0;
@@ -95,7 +98,7 @@ static int flags_next(char const **s, size_t *len, unsigned int *flags)
   return 1;
 }
 
-/* No control characters: what goes on one line stays there. */
+/* Is this text without control characters, so that it stays on one line? */
 static int clean_ok(char const *s, size_t len)
 {
   size_t i = 0;
@@ -103,13 +106,14 @@ static int clean_ok(char const *s, size_t len)
   return i == len;
 }
 
-/* A field that has no quotes to hide a space in. */
+/* Is this a field without "<...>" and without spaces? */
 static int word_ok(job_field const *field)
 {
-  return field->len && *field->s != '<' && !memchr(field->s, ' ', field->len) && clean_ok(field->s, field->len);
+  return field->len && *field->s != '<' && !memchr(field->s, ' ', field->len)
+    && clean_ok(field->s, field->len);
 }
 
-/* An id may become part of a file name: letters and digits, nothing else. */
+/* Is this an id?  It may become part of a file name: letters and digits, nothing else. */
 static int id_ok(job_field const *id)
 {
   size_t i;
@@ -146,9 +150,14 @@ int job_rcpt_scan(char const *s, size_t len, job_rcpt *rcpt)
 }
 
 static char const *const statuses[] =
-  { [JOB_SENT] = "sent", [JOB_DEFERRED] = "deferred", [JOB_FAILED] = "failed", [JOB_RELAYED] = "relayed" };
+{
+  [JOB_SENT] = "sent", [JOB_DEFERRED] = "deferred", [JOB_FAILED] = "failed",
+  [JOB_RELAYED] = "relayed"
+};
 static char const *const events[] =
-  { [JOB_EVENT_FAILED] = "failed", [JOB_EVENT_DELAYED] = "delayed", [JOB_EVENT_RELAYED] = "relayed" };
+{
+  [JOB_EVENT_FAILED] = "failed", [JOB_EVENT_DELAYED] = "delayed", [JOB_EVENT_RELAYED] = "relayed"
+};
 #define COUNT(words) (sizeof (words) / sizeof *(words))
 
 static int begins(char const *text, char const *words)
@@ -183,7 +192,7 @@ char const *job_event_name(enum job_event event)
   return events[event];
 }
 
-/* The next field is one of these words: which?  -1: none. */
+/* Read the next field, one of these words.  Returns its index, or -1. */
 static int word_next(char const **s, size_t *len, char const *const *words, int count)
 {
   job_field field;
@@ -219,7 +228,7 @@ int job_result_scan(char const *s, size_t len, job_result *result)
   return 1;
 }
 
-/* Digits of a journal's time; 2^64 microseconds are fewer seconds than 15 digits can say. */
+/* The most digits of seconds in a journal: 2^64 microseconds have no more than 15. */
 #define MICROS 1000000
 #define MICROS_DIGITS 6
 
@@ -260,7 +269,7 @@ int job_notice_scan(char const *s, size_t len, uint64_t *time_us, job_notice *no
 
 /* --- formatting --- */
 
-/* Where a line is being put together; full once something did not fit. */
+/* A line being put together; full once something did not fit. */
 typedef struct line
 {
   char *s;
@@ -297,7 +306,7 @@ static void line_path(line *l, job_field const *inside)
   line_puts(l, ">");
 }
 
-/* In decimal, with zeros in front up to this many digits. */
+/* Put a number in decimal, with zeros in front up to this many digits. */
 static void line_number(line *l, uint64_t number, unsigned int digits)
 {
   char buffer[20];
@@ -310,7 +319,7 @@ static void line_number(line *l, uint64_t number, unsigned int digits)
   line_put(l, buffer + i, sizeof buffer - i);
 }
 
-/* A space and the rest of a line, where there is a rest. */
+/* Put a space and the rest of a line, unless that is empty. */
 static void line_rest(line *l, job_field const *rest)
 {
   if (!rest->len) return;
@@ -323,7 +332,7 @@ static size_t line_end(line const *l)
   return l->full ? 0 : l->len;
 }
 
-/* Would the inside of "<...>" come back whole? */
+/* Can this be the inside of "<...>", so that it is read back whole? */
 static int inside_ok(job_field const *inside)
 {
   int quoted = 0;
@@ -403,8 +412,8 @@ size_t job_rcpt_format(char *out, size_t max, job_rcpt const *rcpt)
 }
 
 /*
- * The text of a result: at most JOB_TEXT_MAX octets, a UTF-8 character never cut in half.
- * A result must not get lost for what a server said in it: control characters become '?'.
+ * Put the text of a result: at most JOB_TEXT_MAX octets, a UTF-8 character never cut in half.  A
+ * server's reply must not make the result unreadable: control characters become '?'.
  */
 static void line_text(line *l, job_field const *text)
 {

@@ -16,17 +16,19 @@
  *        listen=ADDRESS:PORT         where our own server listens: never send there
  *        nameserver=ADDRESS:PORT     ask this DNS server, not those of resolv.conf
  *        timeouts=SECONDS[,SECONDS]...  for each step, in the order of smtp/timeout.h
- *        without=WORD[,WORD]...      as if the site did not offer these extensions (smtp_extensions_scan)
- *        lookup=SECONDS              for finding the host, all in all; where it is not said, 30
- *        loopbackdns=1               loopback addresses are taken from the DNS; 0: they are not; where it is not said, a
- *                                    lab's are (send/host.h)
- *        reach=SECONDS               from the first connection to "up", all addresses together; where it is not said, 120
- *   alone                            the next message wants a connection that has carried none, and gets no company
+ *        without=WORD[,WORD]...      as if the site did not offer these extensions
+ *                                    (smtp_extensions_scan)
+ *        lookup=SECONDS              for finding the host, all look-ups together; default 30
+ *        loopbackdns=1               loopback addresses are taken from the DNS; 0: they are not;
+ *                                    by default those of a lab are (send/host.h)
+ *        reach=SECONDS               from the first connection to "up", all addresses together;
+ *                                    default 120
+ *   alone                            the next message is the first and only one of its connection
  *   mail ID ARRIVAL OFFSET LENGTH FLAGS <SENDER> [PARAMETER]...
- *        with this line's first octet, or before it, travels the message's descriptor, open for
- *        reading and for appending (an agent's process can make more of it, and should see to it that it
- *        cannot any more: send/confine.h); content is LENGTH octets from OFFSET; ARRIVAL in
- *        microseconds since 1970; FLAGS as in job_flag, "-" for none
+ *        the message's descriptor travels with this line's first octet or before it; it is open
+ *        for reading and for appending (an agent's process can make more of it, and should give
+ *        that up: send/confine.h); content is LENGTH octets from OFFSET; ARRIVAL in microseconds
+ *        since 1970; FLAGS as in job_flag, "-" for none
  *   rcpt N <ADDRESS> [PARAMETER]...  N is the recipient's number in the message, from 0
  *   go                               the message's recipients are complete
  *
@@ -37,28 +39,33 @@
  *
  * agent to qmgr:
  *
- *   window N                         more than N messages at once gain nothing here, another
- *                                    connection does; where it is not said before "up", 32
+ *   window N                         more than N messages at once are no faster on this connection,
+ *                                    but would be on another one; 32 unless said before "up"
  *   up RELAY TEXT                    the site answered EHLO; RELAY is host[address]:port
- *   lost [drop]                      the connection has ended (drop: without a word from the site); another one is
- *                                    made for what is not done.  Until the next "up" the site has not answered.
- *   vain ID STATUS TEXT              the same, and it settled nothing; ID of the message whose turn it was, or "-"
- *   without EXTENSION                the site offers it, and does not know it
- *   down STATUS TEXT                 the site cannot be talked to: look-up, connect, greeting, EHLO.
- *                                    Jobs not done go back.  The agent ends.
- *   rcpt ID N RESULT                 see job_result; already in the message's journal
- *   done ID                          no more about this message; its descriptor is closed
- *   cut ID N                         the same, and the connection ended in the middle of it; N is one of its recipients
- *   back ID N                        it was not tried, another connection gets to it sooner; its descriptor is closed
+ *   lost [drop]                      the connection has ended (drop: without a reply from the
+ *                                    site); the agent makes another one for the jobs that are not
+ *                                    done.  Until the next "up" the site has not answered.
+ *   vain ID STATUS TEXT              the same, and the connection settled nothing; ID of the
+ *                                    message whose turn it was, or "-"
+ *   without EXTENSION                the site offers the extension, and does not know it
+ *   down STATUS TEXT                 the site cannot be talked to: look-up, connect, greeting or
+ *                                    EHLO failed.  Jobs that are not done go back.  The agent ends.
+ *   rcpt ID N RESULT                 see job_result; the message's journal has it already
+ *   done ID                          the message is done, and its descriptor is closed
+ *   cut ID N                         the same, and the connection ended in the middle of the
+ *                                    message; N is one of its recipients
+ *   back ID N                        the message was not tried, since another connection gets to it
+ *                                    sooner; its descriptor is closed
  *
- *   A job whose "done", "cut" or "back" was not read when the socket ends was not carried out, except for
- *   the recipients that are in the journal.
+ *   A job whose "done", "cut" or "back" qmgr did not read before the socket ended was not carried
+ *   out, except for the recipients that are in the journal.
  *
  * The agent may hold many jobs at once and send them in any order of its own choosing, but
  * answers every one.  qmgr bounds how many.
  *
- * A connection that carries one message for each round trip (PIPELINING alone) is no faster for
- * what waits at it, while other connections could be made meanwhile: only the agent knows that.
+ * The agent tells qmgr a window because only the agent knows that a connection carries one message
+ * for each round trip (PIPELINING alone): more messages waiting there would not go faster, while
+ * other connections could carry them.
  */
 
 #include <stddef.h>
@@ -67,9 +74,9 @@
 
 /* Octets of one line, LF included: a path with every DSN parameter fits (RFC 3461). */
 #define JOB_LINE_MAX 4096
-/* Octets of a result's text kept; the rest of a talkative server's reply is cut. */
+/* Octets of a result's text that are kept; the rest of a long reply is cut. */
 #define JOB_TEXT_MAX 1000
-/* As much as the longest id there will be. */
+/* The longest id. */
 #define JOB_ID_MAX 32
 /* Descriptors that travel with one octet. */
 #define JOB_FDS_MAX 16
@@ -87,7 +94,7 @@ enum job_flag
 
 /* Flags as text of fixed width: a letter or '-' for each. */
 extern void job_flags_format(char out[JOB_FLAGS_MAX], unsigned int flags);
-/* Back again; -1 on an unknown letter. */
+/* Flags of that text; -1 on an unknown letter. */
 extern int job_flags_scan(char const *s, size_t len);
 
 /*
@@ -105,7 +112,7 @@ extern int job_field_next(char const **s, size_t *len, job_field *field);
 extern int job_field_is(job_field const *field, char const *word);
 /* A decimal number that fills the field and fits; 1 or 0. */
 extern int job_field_number(job_field const *field, uint64_t *number);
-/* A field "<...>": its inside.  1 or 0. */
+/* The inside of a field "<...>".  1 or 0. */
 extern int job_field_path(job_field const *field, job_field *inside);
 
 typedef struct job_mail
@@ -146,7 +153,7 @@ extern size_t job_rcpt_format(char *out, size_t max, job_rcpt const *rcpt);
 enum job_status
 {
   JOB_SENT, JOB_DEFERRED, JOB_FAILED,
-  JOB_RELAYED  /* sent, to a host that knows no DSN, while the sender asked for NOTIFY=SUCCESS (RFC 3461 section 5.2.3) */
+  JOB_RELAYED  /* sent to a host without DSN, and NOTIFY=SUCCESS asked for (RFC 3461, 5.2.3) */
 };
 
 /* Is nothing owed to the recipient any more? */
@@ -166,9 +173,9 @@ extern int job_result_scan(char const *s, size_t len, job_result *result);
 extern size_t job_result_format(char *out, size_t max, job_result const *result);
 
 /*
- * Did the connection end in the middle of the message, says the text (a string) of a result: lost,
- * silent, closed by 421, or nonsense?  These are the words that an agent has for it; of a reply,
- * "host NAME said: REPLY (in reply to ... command)".
+ * Does the text of a result, a string, mean that the connection ended in the middle of the message:
+ * lost, silent, closed by 421, or nonsense?  An agent writes such texts with the words below; a
+ * reply becomes "host NAME said: REPLY (in reply to ... command)".
  */
 #define JOB_TEXT_LOST "lost connection with "
 #define JOB_TEXT_SILENT "conversation with "
@@ -179,10 +186,10 @@ extern size_t job_result_format(char *out, size_t max, job_result const *result)
 extern int job_text_cut(char const *text);
 
 /*
- * The result of a recipient that is given up: its text is WHY, and behind it what the last attempt
- * came to, where that is known and there is room for it.
- *   text    room for it, in use as long as the result is
- *   why     one of these
+ * Make the result of a recipient that is given up: its text is why, and behind it the text of the
+ * last attempt, as far as there is room.
+ *   text    memory for the text, in use as long as the result is
+ *   why     JOB_TEXT_EXPIRED or JOB_TEXT_GIVEN_UP
  *   reason  the text of the last result, a string; "" for none
  */
 #define JOB_TEXT_EXPIRED "delivery time expired"
@@ -195,17 +202,17 @@ extern char const *job_status_name(enum job_status status);
 
 /*
  * A journal line: seconds since 1970 with six decimals, a space, the result, LF.
- * It may stand in a message's file only whole: one write(2), append.  A last line without
- * LF was torn and does not count.
+ * It is appended to a message's file with one write(2).  A last line without LF was torn and does
+ * not count.
  */
 extern size_t job_journal_format(char *out, size_t max, uint64_t time_us, job_result const *result);
-/* One line without its LF; 1 or 0. */
+/* Read one line, without its LF.  1 or 0. */
 extern int job_journal_scan(char const *s, size_t len, uint64_t *time_us, job_result *result);
 
 /*
- * The journal's other kind of line: the sender was told of what became of a recipient.
- * "N notice EVENT ID" behind the time, ID of the message that tells, or "none" where the sender is
- * not to be told (the null sender, NOTIFY=NEVER).
+ * The journal's other kind of line: the sender was told what became of a recipient.  Behind the
+ * time, "N notice EVENT ID": ID is the notice's, or "none" where the sender is not to be told (the
+ * null sender, NOTIFY=NEVER).
  */
 enum job_event { JOB_EVENT_FAILED, JOB_EVENT_DELAYED, JOB_EVENT_RELAYED };
 
@@ -224,16 +231,16 @@ extern char const *job_event_name(enum job_event event);
 
 /*
  * Write octets to a job socket, n descriptors (at most JOB_FDS_MAX) with the first of them.
- * Returns what write(2) would; all descriptors went along when that is over 0.  No SIGPIPE.
+ * Returns as write(2); with a result over 0 all descriptors were sent.  No SIGPIPE.
  */
 extern ssize_t job_send(int socket, char const *s, size_t len, int const *fds, size_t n);
 
 /*
- * Read octets from a job socket.  fds are the *n descriptors (close-on-exec) that came with
- * them: of one sending only, since the kernel never joins octets of two that have descriptors,
- * so they come in the order of their lines.
- * Returns what read(2) would; or -1 with EPROTO where some of the descriptors were lost: more than
- * JOB_FDS_MAX, or more than this process may have open.  Then nothing that comes can be trusted.
+ * Read octets from a job socket.  fds are the *n descriptors (close-on-exec) that came with them,
+ * of one job_send() only, since the kernel never joins the octets of two that have descriptors: so
+ * descriptors come in the order of their lines.
+ * Returns as read(2); or -1 with EPROTO where descriptors were lost: more than JOB_FDS_MAX, or more
+ * than this process may have open.  The socket is of no use then.
  */
 extern ssize_t job_receive(int socket, char *s, size_t max, int fds[JOB_FDS_MAX], size_t *n);
 

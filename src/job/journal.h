@@ -7,12 +7,12 @@
 #include <stdint.h>
 
 /*
- * Append whole lines in one write.  Where the last line there was torn, by a full disk or a crash, an
- * LF goes before them: they would become a part of it, and count for nothing.
+ * Append whole lines in one write.  Where the last line of the journal was torn, by a full disk or
+ * a crash, an LF is put before them, or they would become a part of that line and not count.
  *   fd     open for reading and appending; its offset stays, others share it
- *   begin  where the journal begins, or 0 where that is not known: what ends there or before it is not
- *          looked at
- * 1, or 0 with errno: ENOSPC also where only some octets went, which tears the line.
+ *   begin  where the journal begins, or 0 where the caller does not know: a file that ends there
+ *          has no line that could be torn
+ * 1, or 0 with errno: ENOSPC also where only some octets were written, which tears the line.
  */
 extern int journal_append(int fd, uint64_t begin, char const *lines, size_t len);
 

@@ -11,7 +11,7 @@ typedef struct nexthop
   char const *host;  /* points into the text, without brackets; may be empty, or no host's name */
   size_t hostlen;
   int bracketed;
-  uint16_t port;     /* 0: not said */
+  uint16_t port;     /* 0: none in the text */
 } nexthop;
 
 enum nexthop_result
@@ -21,7 +21,7 @@ enum nexthop_result
   NEXTHOP_BAD_PORT   /* what is behind the host is not ":PORT" */
 };
 
-/* Take the text apart, all of it. */
+/* Read all of the text as a next hop. */
 extern enum nexthop_result nexthop_scan(nexthop *hop, char const *s, size_t len);
 
 /* A port, 1 to 65535, in decimal, all of s.  1 or 0. */

@@ -6,7 +6,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* A control message has an alignment of its own. */
+/* Memory for a control message, with its alignment. */
 typedef union descriptors
 {
   struct cmsghdr header;
@@ -15,7 +15,8 @@ typedef union descriptors
 
 ssize_t job_send(int socket, char const *s, size_t len, int const *fds, size_t n)
 {
-  struct iovec vector = { .iov_base = (char *)s, .iov_len = len }; /* sendmsg() does not write there */
+  /* sendmsg() does not write to s */
+  struct iovec vector = { .iov_base = (char *)s, .iov_len = len };
   struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
   descriptors control;
   if (n)
@@ -31,7 +32,7 @@ ssize_t job_send(int socket, char const *s, size_t len, int const *fds, size_t n
   return sendmsg(socket, &message, MSG_NOSIGNAL);
 }
 
-/* With some missing, each line behind would be given another message's. */
+/* With one missing, each later line would get the descriptor of another message. */
 static ssize_t descriptors_refuse(int *fds, size_t *n)
 {
   while (*n) close(fds[--*n]);

@@ -26,14 +26,15 @@ static int blank(char c)
   return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* One octet.  1; 0 at the end; -1 with errno. */
+/* Read one octet.  1; 0 at the end; -1 with errno. */
 static ssize_t octet_read(char *c)
 {
-  if (buffer_isempty(buffer_0) && !buffer_flush(buffer_1)) strerr_diefusys(111, "write to standard output");
+  if (buffer_isempty(buffer_0) && !buffer_flush(buffer_1))
+    strerr_diefusys(111, "write to standard output");
   return buffer_get(buffer_0, c, 1);
 }
 
-/* A line, blanks before it left out; *len 0 when it is empty. */
+/* Read a line, without the blanks before it; *len 0 when it is empty. */
 static int line_read(char line[IDS_LINE_MAX], size_t *len)
 {
   ssize_t r;

@@ -2,24 +2,25 @@
 #define QUEUE_IDS_H
 
 /*
- * Ids as the queue's programs take them: as arguments, or on standard input one a line.  A mark
- * behind an id, "*" or "!" as in a list, is let pass; so is upper case, as logwatch and sluice-log have it.
- * But for ids_scan() these are for programs alone: trouble ends the program.
+ * Ids as the queue's programs take them: as arguments, or on standard input, one a line.  An id may
+ * have a mark behind it, "*" or "!" as in the output of queue-list, and may be in upper case, as
+ * logwatch and sluice-log write it.  All functions but ids_scan() are for programs alone: an error
+ * ends the program.
  */
 
 #include <stddef.h>
 
 #include "queue/id.h"
 
-/* The id of this text, as a string.  1, or 0 when it is none. */
+/* The id that this text is, as a string.  1, or 0 when the text is no id. */
 extern int ids_scan(char id[ID_LEN + 1], char const *s, size_t len);
 
-/* Longer lines are none of ours, and are cut. */
+/* Longer lines hold no id, and are cut. */
 #define IDS_LINE_MAX 256
 /*
- * The next line of standard input that is not empty, blanks around it left out; what waits in
- * buffer_1 goes out before there is any waiting for it.
- * Returns 1; 0 at the end; -1 with errno.  Dies 111 when what waits cannot go out.
+ * The next line of standard input that is not empty, without the blanks around it.  Before a wait
+ * for the line, buffer_1 is flushed.
+ * Returns 1; 0 at the end; -1 with errno.  Dies 111 when buffer_1 cannot be flushed.
  */
 extern int ids_line(char line[IDS_LINE_MAX], size_t *len);
 
@@ -28,8 +29,8 @@ extern void ids_check(char const *const *words);
 
 /*
  * Call fn for each id, in order; where there are no words, for those of standard input.
- *   words  ids_check() has seen them
- * Returns the code to exit with: 0, or 100 when a line was no id, said on stderr.
+ *   words  checked by ids_check()
+ * Returns the exit code: 0, or 100 when a line was no id, which stderr says.
  * Dies 111 when standard input cannot be read.
  */
 extern int ids_each(char const *const *words, void (*fn)(char const *id, void *data), void *data);

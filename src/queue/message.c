@@ -16,13 +16,13 @@
 /* --- the head ------------------------------------------------------------------------- */
 
 #define HEAD_WORD "sluice-1 "
-#define HEAD_ENVELOPE 9     /* where its numbers and flags are, and how wide */
+#define HEAD_ENVELOPE 9     /* offsets and widths of its numbers and flags */
 #define HEAD_ENVELOPE_LEN 10
 #define HEAD_CONTENT 20
 #define HEAD_CONTENT_LEN 18
 #define HEAD_FLAGS 39
 
-/* A number of fixed width, filled up with zeros. */
+/* Format a number in a fixed width, filled up with zeros. */
 static void number_put(char *out, size_t width, uint64_t number)
 {
   while (width--)
@@ -52,7 +52,7 @@ static void head_format(char *out, uint64_t envelope_len, uint64_t content_len, 
   out[MESSAGE_HEAD_LEN - 1] = '\n';
 }
 
-/* A head that is all as head_format() writes it, of a whole message.  1 or 0. */
+/* Read the head of a whole message, exactly as head_format() writes it.  1 or 0. */
 static int head_scan(char const *s, message *m)
 {
   char again[MESSAGE_HEAD_LEN];
@@ -69,7 +69,7 @@ static int head_scan(char const *s, message *m)
 
 /* --- writing -------------------------------------------------------------------------- */
 
-/* Could this octet end a line, or do worse? */
+/* Is this a control character, which could end a line? */
 static int control(char c)
 {
   return (unsigned char)c < 32 || c == 127;
@@ -86,19 +86,20 @@ static int clean_ok(char const *s, size_t len)
   return 1;
 }
 
-/* " PARAMETERS", or nothing, and the line's end. */
+/* Append " PARAMETERS", or nothing, and the end of the line. */
 static int parameters_put(stralloc *out, char const *parameters)
 {
   if (*parameters && (!stralloc_catb(out, " ", 1) || !stralloc_cats(out, parameters))) return 0;
   return stralloc_catb(out, "\n", 1);
 }
 
-/* "<ADDRESS>", if that reads as one field again. */
+/* Append "<ADDRESS>", unless that would not be read as one field. */
 static int path_put(stralloc *out, char const *address, size_t len)
 {
   size_t const begin = out->len;
   job_field field, inside;
-  if (!stralloc_catb(out, "<", 1) || !stralloc_catb(out, address, len) || !stralloc_catb(out, ">", 1)) return 0;
+  if (!stralloc_catb(out, "<", 1) || !stralloc_catb(out, address, len)
+    || !stralloc_catb(out, ">", 1)) return 0;
   field.s = out->s + begin;
   field.len = out->len - begin;
   if (job_field_path(&field, &inside)) return 1;
@@ -112,16 +113,19 @@ static int arrival_put(stralloc *out, uint64_t us)
   number_put(text, 10, us / SECOND_US);
   text[10] = '.';
   number_put(text + 11, 6, us % SECOND_US);
-  return stralloc_cats(out, "arrival ") && stralloc_catb(out, text, sizeof text) && stralloc_catb(out, "\n", 1);
+  return stralloc_cats(out, "arrival ") && stralloc_catb(out, text, sizeof text)
+    && stralloc_catb(out, "\n", 1);
 }
 
-/* More than anybody can have taken by chance: then something is wrong with the directory. */
+/*
+ * The most ids that can be taken by chance: after so many, something is wrong with the directory.
+ */
 #define ID_TRIES 1000
 
 /*
- * A file in tmp/ whose name nobody has.  Two processes with the same salt in the same
- * microsecond meet in tmp/; the later one moves on by a microsecond.  The same process never
- * takes the same moment twice, whatever the clock does.
+ * Make a file in tmp/ with an id that is free.  Two processes with the same salt in the same
+ * microsecond meet in tmp/; the later one moves on by a microsecond.  The same process never uses a
+ * moment twice, whatever the clock does.
  */
 static int file_create(message_writer *w)
 {
@@ -145,14 +149,15 @@ static int file_create(message_writer *w)
   return 0;
 }
 
-/* The envelope begins behind room for the head. */
-static int envelope_begin(message_writer *w, char const *sender, size_t senderlen, char const *parameters,
-                          char const *client)
+/* Begin the envelope, behind room for the head. */
+static int envelope_begin(message_writer *w, char const *sender, size_t senderlen,
+                          char const *parameters, char const *client)
 {
   stralloc *e = &w->envelope;
   if (!stralloc_ready(e, MESSAGE_HEAD_LEN)) return 0;
   e->len = MESSAGE_HEAD_LEN;
-  return stralloc_cats(e, "from ") && path_put(e, sender, senderlen) && parameters_put(e, parameters)
+  return stralloc_cats(e, "from ") && path_put(e, sender, senderlen)
+    && parameters_put(e, parameters)
       && arrival_put(e, w->arrival_us)
       && stralloc_cats(e, "client ") && stralloc_cats(e, client) && stralloc_catb(e, "\n", 1);
 }
@@ -160,7 +165,8 @@ static int envelope_begin(message_writer *w, char const *sender, size_t senderle
 int message_begin(message_writer *writer, int queue, char const *sender, size_t senderlen,
                   char const *parameters, char const *client)
 {
-  if (!clean_ok(sender, senderlen) || !clean_ok(parameters, strlen(parameters)) || !clean_ok(client, strlen(client)))
+  if (!clean_ok(sender, senderlen) || !clean_ok(parameters, strlen(parameters))
+   || !clean_ok(client, strlen(client)))
     return 0;
   writer->queue = queue;
   writer->content_len = 0;
@@ -201,7 +207,7 @@ int message_rcpt(message_writer *writer, char const *domain, char const *address
   return 1;
 }
 
-/* The head before the envelope, and the empty line at its end. */
+/* Put the head before the envelope, and the empty line at its end. */
 static int envelope_end(message_writer *w)
 {
   if (!stralloc_catb(&w->envelope, "\n", 1)) return 0;
@@ -214,7 +220,9 @@ static void head_put(message_writer *w)
   head_format(w->envelope.s, w->envelope.len - MESSAGE_HEAD_LEN, w->content_len, w->flags);
 }
 
-/* Write the buffer, and before it head and envelope unless that is done: one write(2) for all. */
+/*
+ * Write the buffer, after head and envelope where those are not written yet: one write(2) for all.
+ */
 static int writer_flush(message_writer *w)
 {
   struct iovec iov[2] =
@@ -248,7 +256,7 @@ int message_put(message_writer *writer, char const *s, size_t len)
   return 1;
 }
 
-/* All of the file is written, its head last. */
+/* Write the rest of the file, its head last. */
 static int writer_finish(message_writer *w)
 {
   ssize_t r;
@@ -267,8 +275,8 @@ static int writer_finish(message_writer *w)
 }
 
 /*
- * fdatasync(2) would not do: a rename is none of its business, and on ext4 the name can then still be the one in
- * tmp/ after a power cut.
+ * Sync with fsync(2): fdatasync(2) does not cover a rename, and on ext4 the name could still be the
+ * one in tmp/ after a power cut.
  */
 static int sync_retry(int fd)
 {
@@ -278,7 +286,10 @@ static int sync_retry(int fd)
   return r == 0;
 }
 
-/* Sync new/ itself.  Who may add to it but not list it cannot open it: then the whole file system is synced. */
+/*
+ * Sync new/ itself.  A process that may add to it but not list it cannot open it: then sync the
+ * whole file system.
+ */
 static int directory_sync(int queue)
 {
   int fd = openat(queue, "new", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), good;
@@ -288,7 +299,7 @@ static int directory_sync(int queue)
   return good;
 }
 
-/* Close the file and take it away, wherever it is by now. */
+/* Close the file and remove it, wherever it is by now. */
 static void writer_discard(message_writer *w, enum queue_place place)
 {
   char path[QUEUE_PATH_MAX];
@@ -303,12 +314,13 @@ static void writer_discard(message_writer *w, enum queue_place place)
 
 int message_commit(message_writer *writer, int fsyncdir)
 {
-  if (!writer_finish(writer) || queuedir_move(writer->queue, writer->id, QUEUE_TMP, QUEUE_NEW) == -1)
+  if (!writer_finish(writer)
+   || queuedir_move(writer->queue, writer->id, QUEUE_TMP, QUEUE_NEW) == -1)
   {
     writer_discard(writer, QUEUE_TMP);
     return 0;
   }
-  /* After the rename: on the usual file systems this commits the name as well. */
+  /* sync after the rename: on the usual file systems this commits the name as well */
   if (!sync_retry(writer->fd) || (fsyncdir && !directory_sync(writer->queue)))
   {
     writer_discard(writer, QUEUE_NEW);
@@ -327,8 +339,8 @@ void message_abort(message_writer *writer)
 /* --- reading the envelope ------------------------------------------------------------- */
 
 /*
- * Lines of m->text.  What a field is followed by (space, '>', LF) is made the zero octet at its
- * end: the text becomes strings in place, and offsets say where.
+ * The lines of m->text being parsed.  The octet behind a field (space, '>', LF) is replaced by a
+ * zero octet: the text becomes strings in place, and offsets point to them.
  */
 typedef struct cursor
 {
@@ -336,7 +348,7 @@ typedef struct cursor
   size_t pos;
 } cursor;
 
-/* The next line, its LF left out: *s, *len. */
+/* Take the next line, without its LF: *s, *len. */
 static int line_next(cursor *c, char const **s, size_t *len)
 {
   char const *begin = c->text->s + c->pos;
@@ -348,14 +360,14 @@ static int line_next(cursor *c, char const **s, size_t *len)
   return 1;
 }
 
-/* The next field must be this word. */
+/* Take the next field, which must be this word. */
 static int word_skip(char const **s, size_t *len, char const *word)
 {
   job_field field;
   return job_field_next(s, len, &field) && job_field_is(&field, word);
 }
 
-/* The field as a string: its offset. */
+/* Make the field a string; its offset. */
 static size_t field_string(cursor const *c, job_field const *field)
 {
   size_t offset = (size_t)(field->s - c->text->s);
@@ -363,7 +375,7 @@ static size_t field_string(cursor const *c, job_field const *field)
   return offset;
 }
 
-/* "<PATH>" and what is left of the line. */
+/* Read "<PATH>" and the rest of the line. */
 static int path_get(cursor const *c, char const *s, size_t len, size_t *path, size_t *parameters)
 {
   job_field field, inside, rest;
@@ -379,10 +391,11 @@ static int from_get(message *m, cursor *c)
 {
   char const *s;
   size_t len;
-  return line_next(c, &s, &len) && word_skip(&s, &len, "from") && path_get(c, s, len, &m->sender, &m->parameters);
+  return line_next(c, &s, &len) && word_skip(&s, &len, "from")
+    && path_get(c, s, len, &m->sender, &m->parameters);
 }
 
-/* "arrival SECONDS.MICROSECONDS" */
+/* Read "arrival SECONDS.MICROSECONDS". */
 static int arrival_get(message *m, cursor *c)
 {
   static char const word[] = "arrival ";
@@ -413,7 +426,10 @@ static int folded_ok(char const *s, size_t len)
   return i == len && smtp_domain_ok(s, len);
 }
 
-/* "rcpt DOMAIN <ADDRESS> PARAMETERS": the domain names a file, so it must be one. */
+/*
+ * Read "rcpt DOMAIN <ADDRESS> PARAMETERS": the domain is the name of a file, so it must be a
+ * domain.
+ */
 static int rcpt_get(message *m, cursor const *c, char const *s, size_t len)
 {
   size_t const none = m->text.len - 1; /* the octet of the empty line, a zero octet at last */
@@ -425,7 +441,7 @@ static int rcpt_get(message *m, cursor const *c, char const *s, size_t len)
   return genalloc_append(message_recipient, &m->recipients, &r) ? 1 : -1;
 }
 
-/* All of the envelope, from m->text.  1; 0 when it is not one; -1 with errno. */
+/* Read the whole envelope in m->text.  1; 0 when it is malformed; -1 with errno. */
 static int envelope_scan(message *m)
 {
   cursor c = { .text = &m->text, .pos = 0 };
@@ -461,8 +477,8 @@ static size_t string_put(char *text, size_t *to, job_field const *field)
 }
 
 /*
- * What the last line about a recipient said is kept: over the last but one, where it fits, so
- * that memory grows with the recipients and not with the attempts.
+ * Keep the strings of the last journal line about a recipient, over those of the line before where
+ * they fit, so that memory grows with the recipients and not with the attempts.
  */
 static int strings_keep(message *m, message_recipient *r, job_result const *result)
 {
@@ -492,7 +508,10 @@ static int result_take(message *m, job_result const *result, uint64_t time_us)
   return strings_keep(m, r, result);
 }
 
-/* One line.  What is none of ours, or of a recipient that is not there, is passed over.  0 for ENOMEM. */
+/*
+ * Read one journal line.  A malformed one, or one for a recipient that does not exist, is passed
+ * over.  0 for ENOMEM.
+ */
 static int journal_line(message *m, char const *s, size_t len)
 {
   job_result result;
@@ -504,21 +523,21 @@ static int journal_line(message *m, char const *s, size_t len)
   return 1;
 }
 
-/* A journal passing by: the beginning of a line waits in buffer for its end. */
+/* A journal being read: the beginning of a line waits in buffer for its end. */
 #define JOURNAL_BUFFER_LEN 16384
 /*
- * A power cut may leave zeros where lines were being written; more of them than this is a hole that
- * somebody made.
+ * The longest line that is passed over.  A power cut may leave zeros where lines were being
+ * written; more zeros than this are a hole that somebody made.
  */
 #define JOURNAL_OVERLONG_MAX 1048576
 typedef struct journal
 {
   size_t len;
-  size_t overlong; /* octets that the line in the buffer has lost of its beginning: then it will not count */
+  size_t overlong; /* octets that the line in buffer lost of its beginning; 0: the line counts */
   char buffer[JOURNAL_BUFFER_LEN];
 } journal;
 
-/* The lines that are whole; the rest may be the beginning of one.  0 for ENOMEM. */
+/* Read the whole lines in the buffer; the rest may be the beginning of one.  0 for ENOMEM. */
 static int journal_lines(message *m, journal *j)
 {
   size_t begin = 0;
@@ -550,9 +569,9 @@ static ssize_t read_at(int fd, char *s, size_t len, uint64_t offset)
 }
 
 /*
- * The journal, from the descriptor: everything behind the content.  The octet before it is
- * read along: where it is missing the content is cut short.  1; 0 then, or when it is too long; -1
- * with errno.
+ * Read the journal from the descriptor: all octets behind the content.  The octet before them is
+ * read as well: where it is missing, the content is cut short.  1; 0 then, or when the journal is
+ * too long; -1 with errno.
  */
 static int journal_read(message *m, journal *j, int fd)
 {
@@ -564,7 +583,7 @@ static int journal_read(message *m, journal *j, int fd)
   j->len = (size_t)n - 1;
   memmove(j->buffer, j->buffer + 1, j->len);
   offset += j->len;
-  while ((size_t)n == room) /* less is the end */
+  while ((size_t)n == room) /* fewer octets are the end of the file */
   {
     if (!journal_lines(m, j)) return -1;
     if (j->overlong > JOURNAL_OVERLONG_MAX || offset - begin > MESSAGE_JOURNAL_MAX) return 0;
@@ -578,7 +597,7 @@ static int journal_read(message *m, journal *j, int fd)
   return journal_lines(m, j) ? 1 : -1;
 }
 
-/* The same from a file that is in the buffer as a whole. */
+/* The same from a buffer that holds the whole file. */
 static int journal_take(message *m, journal *j)
 {
   uint64_t offset = m->content_offset + m->content_len;
@@ -591,10 +610,13 @@ static int journal_take(message *m, journal *j)
 
 /* --- reading ---------------------------------------------------------------------------- */
 
-/* Read at first: head and envelope of nearly all messages, and most of them whole, so that one read is enough. */
+/*
+ * Octets of the first read: nearly always more than head and envelope, and most often the whole
+ * message, so that one read is enough.
+ */
 #define FIRST_LEN 8192
 
-/* The envelope into m->text, from the first octets of the file, and the rest of it. */
+/* Copy the envelope into m->text, from the first octets of the file, and read the rest of it. */
 static int envelope_read(message *m, int fd, char const *first, size_t len)
 {
   size_t want = (size_t)m->envelope_len;
@@ -610,10 +632,10 @@ static int envelope_read(message *m, int fd, char const *first, size_t len)
   return envelope_scan(m);
 }
 
-/* 1; 0 when it is not a whole message; -1 with errno. */
+/* Read a message.  1; 0 when it is not a whole one; -1 with errno. */
 static int whole_read(message *m, int fd)
 {
-  journal j; /* before there is one, room for the first octets */
+  journal j; /* its buffer holds the first octets before that */
   ssize_t n = read_at(fd, j.buffer, FIRST_LEN, 0);
   int r;
   if (n == -1) return -1;
@@ -657,7 +679,7 @@ int message_rcpt_owed(message const *m, size_t n, char const *domain)
   return !r->settled && !strcmp(message_string(m, r->domain), domain);
 }
 
-/* Of the recipients before this number? */
+/* Is a recipient before this number owed for that domain? */
 static int owes_before(message const *m, size_t end, char const *domain)
 {
   size_t n = 0;
@@ -715,10 +737,11 @@ int message_journal_notices(int fd, char const *lines, size_t len)
   return journal_append(fd, 0, lines, len);
 }
 
-/* Octets from start on, len 0: all of them. */
+/* Lock len octets from start on; len 0: all of them. */
 static int lock(int fd, short type, uint64_t start, int len)
 {
-  struct flock area = { .l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)start, .l_len = len };
+  struct flock area =
+    { .l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)start, .l_len = len };
   if (start > INT64_MAX)
   {
     errno = EINVAL;

@@ -16,7 +16,8 @@
  *   1763711161.000001 1 notice failed ...            and job_notice_format()
  *
  * The head's numbers are zeros until the message is whole; the letters are job_flags_format()'s.
- * The domain of a rcpt line is folded (conf_domain_fold): the name of its gate.
+ * The domain of a rcpt line is folded (conf_domain_fold): the name of the list in flush/ that the
+ * message waits in.
  */
 
 #include <stddef.h>
@@ -30,15 +31,16 @@
 /* Octets of the head line, LF included; the envelope begins here. */
 #define MESSAGE_HEAD_LEN 44
 /*
- * Who adds to the queue may write anything, and qmgr does nothing else while it reads.  What has
- * more octets of envelope (a thousand recipients with every parameter have a quarter), or of
- * journal (a thousand recipients tried every ten minutes for two months), is no message.
+ * Limits, since those who add to the queue may write anything, and qmgr does nothing else while it
+ * reads a message.  A file with more octets of envelope (a thousand recipients with every parameter
+ * have a quarter), or of journal (a thousand recipients tried every ten minutes for two months), is
+ * no message.
  */
 #define MESSAGE_ENVELOPE_MAX 4194304
 #define MESSAGE_JOURNAL_MAX (1u << 30)
 /*
- * Twice what smtpd-etrn takes: each may have a list and a site of its own to be seen to.  None with
- * more is written, or let in.
+ * Twice what smtpd-etrn takes.  Each recipient may have a list and a site of its own, so no message
+ * with more is written, or accepted by qmgr.
  */
 #define MESSAGE_RCPTS_MAX 2000
 
@@ -52,12 +54,12 @@ typedef struct message_writer
   int fd;                 /* -1: nothing is being written */
   char id[ID_LEN + 1];
   uint64_t arrival_us;
-  uint32_t salt;          /* of its ids: the process's id, once that was asked for */
+  uint32_t salt;          /* of the ids: the process's id; 0: not asked for yet */
   unsigned int rcpts;
-  stralloc envelope;      /* room for the head, and the envelope; grows until the first octet of content */
+  stralloc envelope;      /* head and envelope; grows until the first octet of content */
   int started;            /* the envelope is written, the head's numbers are not */
   uint64_t content_len;
-  unsigned int flags;     /* job_flag; the caller or-s in what it learns before the end */
+  unsigned int flags;     /* job_flag; the caller sets them before message_commit() */
   size_t buffered;
   char buffer[MESSAGE_BUFFER_LEN]; /* not yet written; a small message is one write(2) */
 } message_writer;
@@ -77,21 +79,21 @@ extern int message_begin(message_writer *writer, int queue, char const *sender, 
 /*
  * Add a recipient; domain is folded.  All of them come before the first content.
  * Returns 1, or 0 with errno: ENOMEM, EMSGSIZE (more than MESSAGE_RCPTS_MAX, MESSAGE_ENVELOPE_MAX),
- * EINVAL (a control character, no address, no domain).  What was there before is still good.
+ * EINVAL (a control character, no address, no domain).  The recipients before it stay.
  */
-extern int message_rcpt(message_writer *writer, char const *domain, char const *address, size_t addresslen,
-                        char const *parameters);
+extern int message_rcpt(message_writer *writer, char const *domain, char const *address,
+                        size_t addresslen, char const *parameters);
 
 /* Add content octets.  1, or 0 with errno (ENOSPC, EIO...); then only message_abort() is left. */
 extern int message_put(message_writer *writer, char const *s, size_t len);
 
 /*
- * Make it whole and durable: head, rename to new/, fsync(2); a directory fsync as well where
- * fsyncdir is set.  1: it is ours, say 250 now.  0 with errno: nothing is left of it.
+ * Make the message whole and durable: head, rename to new/, fsync(2); a directory fsync as well
+ * where fsyncdir is set.  1: the message is ours, say 250 now.  0 with errno: no file is left.
  */
 extern int message_commit(message_writer *writer, int fsyncdir);
 
-/* Take away what was written.  Safe when nothing was begun. */
+/* Remove what was written.  Safe when no message was begun. */
 extern void message_abort(message_writer *writer);
 
 /* --- reading ----------------------------------------------------------------------- */
@@ -104,14 +106,14 @@ typedef struct message_recipient
   size_t parameters;
   /* from the journal; the last line about the recipient rules */
   int settled;         /* sent, relayed or failed: nothing is owed any more */
-  unsigned int told;   /* what the sender was told of, or is not to be told: 1 << enum job_event, or-ed */
+  unsigned int told;   /* events the sender was or is not to be told of: 1 << job_event, or-ed */
   enum job_status status; /* of the last attempt, when attempts > 0 */
   unsigned int attempts;
   uint64_t last_us;    /* when the last attempt ended */
   size_t code;         /* strings in text, "" before the first attempt */
   size_t relay;
   size_t reason;
-  size_t room;         /* octets from code on that the next line's strings may use; private */
+  size_t room;         /* octets from code on that the next journal line may use; private */
 } message_recipient;
 
 typedef struct message
@@ -123,8 +125,8 @@ typedef struct message
   unsigned int flags;
   uint64_t arrival_us;
   int torn;               /* the journal ends in the middle of a line */
-  uint64_t size;          /* of the file, all of the journal that was read included */
-  stralloc text;          /* every string of the envelope and journal; private but for the offsets */
+  uint64_t size;          /* of the file, up to the end of the journal that was read */
+  stralloc text;          /* strings of envelope and journal; private but for the offsets */
   size_t sender;
   size_t parameters;
   size_t client;
@@ -139,7 +141,7 @@ typedef struct message
  * Read head, envelope and journal of an open message (by pread(2); the offset is not used).
  * The memory of a message can be used again for the next one: nothing needs to be freed
  * between.  fd stays the caller's.
- * Returns 1, or 0 with errno: EBADMSG when it is not whole or not a message (cut short, zeros
+ * Returns 1, or 0 with errno: EBADMSG when the file is no whole message (cut short, zeros
  * in the head, lines out of order, more envelope or journal than there may be), else as pread(2),
  * or ENOMEM.
  */
@@ -150,25 +152,27 @@ extern void message_free(message *message);
 extern size_t message_owed(message const *message);
 /* Is this recipient owed, and does it wait for this domain (folded)? */
 extern int message_rcpt_owed(message const *message, size_t n, char const *domain);
-/* Is any of that domain? */
+/* Is any recipient of that domain owed? */
 extern int message_owes(message const *message, char const *domain);
-/* Is it the first that is owed of its domain?  So each domain is met once. */
+/* Is this recipient the first of its domain that is owed?  A loop meets each domain once so. */
 extern int message_rcpt_first(message const *message, size_t n);
 
-/* Is there something about this recipient that the sender has not been told, a failure or that it was relayed? */
+/*
+ * Is the sender still to be told of this recipient: of a failure, or that the message was relayed?
+ */
 extern int message_untold(message_recipient const *recipient);
-/* Of any recipient? */
+/* Is the sender still to be told of any recipient? */
 extern int message_any_untold(message const *message);
 
 /*
- * End a torn line, so that what an agent appends next is a line of its own; costs nothing where
- * none is torn.  An empty line too many does no harm.  1, or 0 with errno.
+ * End a torn line of the journal, so that an agent appends its next line behind a LF; does nothing
+ * where no line is torn.  An empty line too many does no harm.  1, or 0 with errno.
  */
 extern int message_mend(message *message, int fd);
 
 /*
  * Append a journal line in one write(2); fd is open for reading and appending.  A torn line
- * at the end is ended first, so that it takes nothing along.  1, or 0 with errno.
+ * at the end is ended first, or this line would become a part of it.  1, or 0 with errno.
  */
 extern int message_journal(int fd, uint64_t time_us, job_result const *result);
 
@@ -181,15 +185,15 @@ extern int message_journal_notices(int fd, char const *lines, size_t len);
 /* --- locks: F_OFD locks of fcntl(2), that travel with a descriptor to another process ---- */
 
 /*
- * A recipient in somebody's hands is an exclusive lock on the octet of its number; whoever
- * changes the whole message (delete, hold, expire) locks all of it.  A lock lasts until every
- * copy of the descriptor is closed.  fd must be open for writing to take one.
- * Returns 1; 0 when somebody else has it; -1 with errno.
+ * An agent that delivers to a recipient holds an exclusive lock on the octet of the recipient's
+ * number; a program that changes the whole message (delete, hold, expire) locks all octets.  A lock
+ * lasts until every copy of the descriptor is closed.  fd must be open for writing to take one.
+ * Returns 1; 0 when another process has the lock; -1 with errno.
  */
 extern int message_lock_rcpt(int fd, uint64_t recipient);
 extern int message_unlock_rcpt(int fd, uint64_t recipient);
 extern int message_lock_all(int fd);
-/* Is any recipient in somebody's hands?  fd may be open for reading alone.  1, 0, -1 with errno. */
+/* Is any recipient locked?  fd may be open for reading alone.  1, 0, -1 with errno. */
 extern int message_busy(int fd);
 
 #endif

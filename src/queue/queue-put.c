@@ -37,7 +37,7 @@ char const *PROG = "queue-put";
 typedef struct options
 {
   char const *dir;
-  char const *sender; /* NULL: the user's own address */
+  char const *sender; /* NULL: the user's address */
   int raw;
 } options;
 
@@ -46,8 +46,8 @@ typedef struct put
   int queue;
   int fsyncdir;
   uint64_t databytes;
-  uint64_t octets;        /* of content taken so far */
-  uint64_t unlooked;      /* octets of these taken since the disk was looked at */
+  uint64_t octets;        /* of content so far */
+  uint64_t unlooked;      /* of these, since queue_room() */
   uint64_t minfree;
   int minfree_said;
   stralloc me;
@@ -120,8 +120,8 @@ static void room_look(put *p)
   if (!queue_room(p->queue, p->minfree, p->minfree_said, p->unlooked))
   {
     message_abort(&p->writer);
-    strerr_dief(111,
-                "message refused for now: too little is free on the disk of the queue (conf/minfree)");
+    strerr_dief(111, "message refused for now: "
+                "too little is free on the disk of the queue (conf/minfree)");
   }
   p->unlooked = 0;
 }
@@ -156,7 +156,7 @@ static void recipient_add(put *p, int conf, char const *s)
   int held = 0;
   if (!strcasecmp(s, "postmaster"))
   {
-    if (!conf_postmaster_gate(conf, &postmaster, &domain, &held)) die_conf();
+    if (!conf_postmaster_domain(conf, &postmaster, &domain, &held)) die_conf();
     s = postmaster.s;
   }
   if (!smtp_mailbox_scan(s, strlen(s), SMTP_PATH_UTF8, &path))
@@ -247,7 +247,7 @@ static void header_look(header *h, char const *s, size_t len)
   }
 }
 
-/* A text without a header begins with words, which are no fields. */
+/* Does the text begin with a header field?  A text without a header begins with words. */
 static int header_utf8(put const *p, header const *h)
 {
   return h->high && !h->odd && !h->more && p->scan.flags & SMTP_CONTENT_HEADER;
@@ -268,9 +268,9 @@ static void content_put(put *p, header *h, char const *s, size_t len)
 }
 
 /*
- * Lines that end in LF or CRLF get to end in CRLF.  Whether a CR at the end of in belongs to a
- * line end is seen in the next octets: it is held back in *cr.  Other CRs are let through, to
- * be refused.  out has room for 2 * len + 1 octets.
+ * Convert lines that end in LF or CRLF to end in CRLF.  Whether a CR at the end of in belongs to a
+ * line end depends on the next octet, so it is held back in *cr.  Other CRs stay, to be refused.
+ * out has room for 2 * len + 1 octets.
  */
 static size_t lines_end(char *out, char const *in, size_t len, int *cr)
 {

@@ -33,7 +33,7 @@ void queuedir_path(char out[QUEUE_PATH_MAX], enum queue_place place, char const 
   p[ID_LEN] = 0;
 }
 
-/* The same, cut before the id: "cur/01h8q". */
+/* The same path without the id: "cur/01h8q". */
 static void slice_path(char out[QUEUE_PATH_MAX], char const *id)
 {
   queuedir_path(out, QUEUE_CUR, id);
@@ -42,7 +42,7 @@ static void slice_path(char out[QUEUE_PATH_MAX], char const *id)
 
 /* --- opening ------------------------------------------------------------------------ */
 
-/* fd, if it is a regular file; else it is closed. */
+/* Returns fd if it is a regular file; else closes it. */
 static int regular_file(int fd)
 {
   struct stat st;
@@ -56,8 +56,8 @@ static int regular_file(int fd)
 }
 
 /*
- * What is no regular file is not found out, unless it cannot be opened so: a symbolic link, a directory, a FIFO or
- * socket.
+ * Open without a check for a regular file; only a symbolic link, a directory, a FIFO or a socket
+ * fails.
  */
 static int open_at(int dir, char const *path, int flags, mode_t mode)
 {
@@ -88,7 +88,8 @@ int queuedir_open_walked(int dir, char const *id, int *flags)
 }
 
 /*
- * cur/ twice: of what is released meanwhile, neither place may have had it when it was looked at.
+ * Look into cur/ twice: a message that is released meanwhile may have been in neither place when we
+ * looked there.
  */
 int queuedir_taken(int queue, char const *id, struct stat *st)
 {
@@ -106,20 +107,21 @@ int queuedir_taken(int queue, char const *id, struct stat *st)
   return taken;
 }
 
-/* In new/: only what nobody is in the way of; else it is looked for where that is. */
+/* Open a message in new/, unless its id is taken elsewhere: then look there. */
 static int open_look(int queue, char const *id, int flags, enum queue_place place)
 {
   struct stat st;
   int fd = queuedir_open_in(queue, id, flags, place);
-  if (place != QUEUE_NEW || (fd == -1 && errno == ENOENT) || !queuedir_taken(queue, id, &st)) return fd;
+  if (place != QUEUE_NEW || (fd == -1 && errno == ENOENT) || !queuedir_taken(queue, id, &st))
+    return fd;
   if (fd != -1) close(fd);
   errno = ENOENT;
   return -1;
 }
 
 /*
- * Messages move from new to cur, from either to hold and from there to cur; none comes back to new.
- * Looked for in this order, one is missed only when it moves three times meanwhile.
+ * The order of the search.  Messages move from new to cur, from either to hold and from there to
+ * cur; none comes back to new.  So a message is missed only when it moves three times meanwhile.
  */
 static enum queue_place const look_order[] =
   { QUEUE_CUR, QUEUE_HOLD, QUEUE_NEW, QUEUE_CUR, QUEUE_HOLD, QUEUE_CUR };
@@ -151,7 +153,7 @@ int queuedir_open_any(int queue, char const *id, int flags, enum queue_place *pl
 
 /* --- moving ------------------------------------------------------------------------- */
 
-/* rename(2) that never overwrites.  Old kernels and some file systems have no such thing. */
+/* Rename, never overwriting.  Old kernels and some file systems cannot. */
 static int rename_new(int queue, char const *from, char const *to)
 {
   if (renameat2(queue, from, queue, to, RENAME_NOREPLACE) == 0) return 0;
@@ -160,7 +162,7 @@ static int rename_new(int queue, char const *from, char const *to)
   return unlinkat(queue, from, 0);
 }
 
-/* The slice of this moment gets mail all the time: only older ones are taken away. */
+/* Is the slice in the past?  The present one gets mail all the time and is not removed. */
 static int slice_past(char const *id)
 {
   char now[ID_LEN + 1];
@@ -168,16 +170,18 @@ static int slice_past(char const *id)
   return memcmp(id, now, ID_SLICE_LEN) < 0;
 }
 
-/* A message left this place: of a slice of the past, maybe the last. */
+/*
+ * A message left this place: remove its slice if it is in the past and this was the last message.
+ */
 static void slice_tidy(int queue, char const *id, enum queue_place place)
 {
   char slice[QUEUE_PATH_MAX];
   if (place != QUEUE_CUR || !slice_past(id)) return;
   slice_path(slice, id);
-  unlinkat(queue, slice, AT_REMOVEDIR); /* fails while there is another message in it */
+  unlinkat(queue, slice, AT_REMOVEDIR); /* fails while another message is in it */
 }
 
-/* How often a slice may vanish between its making and its use: its last message was removed. */
+/* How often a slice may be removed between its making and its use. */
 #define MOVE_TRIES 10
 
 int queuedir_move(int queue, char const *id, enum queue_place from, enum queue_place to)
@@ -195,7 +199,7 @@ int queuedir_move(int queue, char const *id, enum queue_place from, enum queue_p
     else if (errno != EEXIST) return -1;
     else if (faccessat(queue, source, F_OK, AT_SYMLINK_NOFOLLOW) == -1)
     {
-      /* The slice is there and the message is not.  A slice of our own making goes again. */
+      /* the slice exists and the message does not: remove a slice that we made */
       if (made) unlinkat(queue, slice, AT_REMOVEDIR);
       errno = ENOENT;
       return -1;
@@ -205,7 +209,7 @@ int queuedir_move(int queue, char const *id, enum queue_place from, enum queue_p
   return 0;
 }
 
-/* So many names may be taken by chance. */
+/* The most names that can be taken by chance. */
 #define ASIDE_TRIES 1000
 
 int queuedir_put_aside(int queue, char const *id, enum queue_place from, char aside[ID_LEN + 1])
@@ -276,7 +280,7 @@ static DIR *directory_open(int queue, char const *path)
   return dir;
 }
 
-/* The end of a walk that came to this result: errno stays. */
+/* End a walk with this result; errno stays. */
 static int directory_done(DIR *dir, int result)
 {
   closedir_keep(dir);
@@ -338,7 +342,7 @@ static int walk_slice(int cur, char const *slice, stralloc *ids, queuedir_fn *fn
 {
   DIR *dir = directory_open(cur, slice);
   int result = dir ? directory_done(dir, walk_open_slice(dir, ids, fn, data)) : -1;
-  /* its last message went meanwhile; or it is none of ours */
+  /* its last message was removed meanwhile; or it is no slice */
   return result == -1 && (errno == ENOENT || errno == ENOTDIR) ? 1 : result;
 }
 
@@ -365,10 +369,11 @@ static int walk_cur(int queue, queuedir_fn *fn, void *data)
 
 int queuedir_walk(int queue, enum queue_place place, queuedir_fn *fn, void *data)
 {
-  return place == QUEUE_CUR ? walk_cur(queue, fn, data) : walk_unsorted(queue, place_names[place], fn, data);
+  if (place == QUEUE_CUR) return walk_cur(queue, fn, data);
+  return walk_unsorted(queue, place_names[place], fn, data);
 }
 
-/* Who needs no directory. */
+/* Adapt a function that needs no directory. */
 typedef struct each
 {
   int (*fn)(char const *id, void *data);
@@ -382,7 +387,8 @@ static int walk_each(int dir, char const *id, void *data)
   return (*e->fn)(id, e->data);
 }
 
-int queuedir_each(int queue, enum queue_place place, int (*fn)(char const *id, void *data), void *data)
+int queuedir_each(int queue, enum queue_place place, int (*fn)(char const *id, void *data),
+                  void *data)
 {
   each e = { .fn = fn, .data = data };
   return queuedir_walk(queue, place, &walk_each, &e);

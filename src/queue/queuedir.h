@@ -2,11 +2,11 @@
 #define QUEUE_QUEUEDIR_H
 
 /*
- * The queue directory.  "queue" is everywhere a descriptor of it.
+ * The queue directory.  A parameter "queue" is always a descriptor of that directory.
  *
  *   tmp/ID        being written
- *   new/ID        accepted; some of what it owes is in no flush file yet
- *   cur/SLICE/ID  everything it owes is recorded in flush/ or claim/, or is in qmgr's hands
+ *   new/ID        accepted; a domain that it waits for may not have it in its list yet
+ *   cur/SLICE/ID  each domain that it waits for has it in flush/ or claim/, or qmgr delivers it now
  *   hold/ID       put aside by an operator
  *   notice/ID     empty: the sender of message ID is to be told something
  *   corrupt/ID    not a whole message: cut short, or not ours
@@ -19,11 +19,12 @@
 #include "queue/id.h"
 
 /*
- * Open what should be a regular file.  Who may put a name there may put anything: a FIFO, a device or a lease on a
- * file must keep nobody waiting, and a symbolic link leads nowhere.  Every file of a queue is opened by this function.
+ * Open what should be a regular file.  Whoever may add a file to a directory may add anything: a
+ * FIFO, a device or a lease on a file must not keep the caller waiting, and a symbolic link is not
+ * followed.  Every file of a queue is opened by this function.
  *   flags  of open(2); O_NOFOLLOW, O_CLOEXEC and O_NONBLOCK are added
  *   mode   for O_CREAT, else 0
- * Returns the descriptor, or -1 with errno of openat(2); EINVAL for what is no regular file.
+ * Returns the descriptor, or -1 with errno of openat(2); EINVAL: no regular file.
  */
 extern int queuedir_open_file(int dir, char const *path, int flags, mode_t mode);
 
@@ -35,75 +36,87 @@ enum queue_place { QUEUE_TMP, QUEUE_NEW, QUEUE_CUR, QUEUE_HOLD, QUEUE_CORRUPT };
 extern void queuedir_path(char out[QUEUE_PATH_MAX], enum queue_place place, char const *id);
 
 /*
- * Whoever adds to new/ chooses the name of what he adds, and may choose one that is taken.  Has
- * something in cur/, hold/ or corrupt/ this name?  Then that is the message of this id, whatever is
- * in new/; or it was there a moment ago.
- *   *st  what has it
+ * Is this id taken: does a file in cur/, hold/ or corrupt/ have this name, or had one a moment ago?
+ * Whoever adds to new/ chooses the name, and may choose one that is taken; the message of the id is
+ * the one outside new/ then.
+ *   *st  of the file that has the name
  * Returns 1 or 0; errno stays.
  */
 extern int queuedir_taken(int queue, char const *id, struct stat *st);
 
 /*
  * Open a message, wherever it is: cur, hold, or new where the id is not taken.
- *   flags  of open(2): O_RDONLY or O_RDWR | O_APPEND; O_NOFOLLOW, O_CLOEXEC and O_NONBLOCK are added
- *   *place where it was found
+ *   flags   of open(2): O_RDONLY or O_RDWR | O_APPEND; O_NOFOLLOW, O_CLOEXEC and O_NONBLOCK are
+ *           added
+ *   *place  where the message was found
  * Looks twice, so that a message on its way from one place to the next is not missed.
- * Returns the descriptor, or -1: ENOENT when it is gone, else as openat(2).  What is no
- * regular file is EINVAL.
+ * Returns the descriptor, or -1: ENOENT when the message is gone, EINVAL for no regular file, else
+ * as openat(2).
  */
 extern int queuedir_open_message(int queue, char const *id, int flags, enum queue_place *place);
 
 /* The same in one place alone. */
 extern int queuedir_open_in(int queue, char const *id, int flags, enum queue_place place);
 
-/* The same for one that is in no good state: in corrupt and tmp as well. */
+/* The same, and in corrupt and tmp as well. */
 extern int queuedir_open_any(int queue, char const *id, int flags, enum queue_place *place);
 
 /* Is this the name of a directory below cur/: the beginning of an id? */
 extern int queuedir_slice_ok(char const *name);
 
 /*
- * Move a message; makes the slice of cur/ where it is missing, takes away an empty one of the past; never
- * overwrites.  0, or -1 with errno.
+ * Move a message.  Makes the slice of cur/ where that is missing, removes the old slice where it is
+ * empty and in the past; never overwrites.  0, or -1 with errno.
  */
 extern int queuedir_move(int queue, char const *id, enum queue_place from, enum queue_place to);
 
 /*
- * Move what is no message to corrupt/, under its own id, or one that nobody has where that is
- * taken.
- *   aside  its name there, a string
+ * Move a file that is no message to corrupt/, under its own id, or under a free one where its own
+ * is taken there.
+ *   aside  the file's name there, a string
  * 0, or -1 with errno.
  */
-extern int queuedir_put_aside(int queue, char const *id, enum queue_place from, char aside[ID_LEN + 1]);
+extern int queuedir_put_aside(int queue, char const *id, enum queue_place from,
+                              char aside[ID_LEN + 1]);
 
-/* Unlink a message; takes an empty slice of cur/ away when it is in the past.  0, or -1 with errno. */
+/*
+ * Unlink a message.  Removes its slice of cur/ where that is empty and in the past.  0, or -1 with
+ * errno.
+ */
 extern int queuedir_remove(int queue, char const *id, enum queue_place place);
 
-/* Make or remove notice/ID, which may be there already or not; whatever has that name counts.  0, or -1 with errno. */
+/*
+ * Make or remove notice/ID, whether it is there already or not, and whatever kind of file it is.
+ * 0, or -1 with errno.
+ */
 extern int queuedir_notice(int queue, char const *id);
 extern int queuedir_unnotice(int queue, char const *id);
 
 /*
- * Call fn for every id in a place, in no order for new and hold; cur's slices in order, ids of a
- * slice sorted.  Names that are no ids are passed over.  fn returns 1 to go on, 0 to stop.
+ * Call fn for every id in a place: in new and hold in no order; in cur slice by slice, each slice
+ * sorted.  Names that are no ids are passed over.  fn returns 1 to go on, 0 to stop.
  * Returns 1, 0 when fn stopped, -1 with errno.  Memory does not grow with the queue
  * (one slice's ids at the most).
  */
-extern int queuedir_each(int queue, enum queue_place place, int (*fn)(char const *id, void *data), void *data);
+extern int queuedir_each(int queue, enum queue_place place, int (*fn)(char const *id, void *data),
+                         void *data);
 
 /*
- * The same, for who reads what there is: fn is given the directory that the id was found in as well.
+ * The same for a caller that opens the messages: fn is also given the directory of the id, for
+ * queuedir_open_walked().
  *   dir  a descriptor, not to be kept
  */
 typedef int queuedir_fn(int dir, char const *id, void *data);
 extern int queuedir_walk(int queue, enum queue_place place, queuedir_fn *fn, void *data);
 
 /*
- * Open a message there: one look at one name.  That it is a regular file is not asked: what is none cannot be read
- * with pread(2).
- *   *flags  as for queuedir_open_message(), with O_NOATIME where reading them all is not to write to all of them; it is
- *           taken away when that is refused: the files are another user's
- * Returns the descriptor, or -1: ENOENT when it has left the place, EINVAL for a symbolic link, else as openat(2).
+ * Open a message in that directory, with a single system call: whether it is a regular file is not
+ * checked, since pread(2) reads no other.
+ *   *flags  as for queuedir_open_message(), and O_NOATIME, so that reading all messages does not
+ *           write to all of them; O_NOATIME is removed when it is refused: the files are another
+ *           user's
+ * Returns the descriptor, or -1: ENOENT when the message has left the place, EINVAL for a symbolic
+ * link, else as openat(2).
  */
 extern int queuedir_open_walked(int dir, char const *id, int *flags);
 

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <sys/statvfs.h>
 
-/* A file system is so many of these, at the least. */
+/* The parts of a file system that the default of minfree is kept within. */
 #define SHARE 100
 #define SHARE_LARGEST 10
 
@@ -17,7 +17,8 @@ static uint64_t octets_kept(struct statvfs const *disk, uint64_t minfree, int sa
 
 static int blocks_left(struct statvfs const *disk, uint64_t minfree, int said, uint64_t octets)
 {
-  uint64_t const left = (uint64_t)disk->f_bavail * disk->f_frsize, kept = octets_kept(disk, minfree, said);
+  uint64_t const left = (uint64_t)disk->f_bavail * disk->f_frsize;
+  uint64_t const kept = octets_kept(disk, minfree, said);
   return !disk->f_blocks || (left >= kept && left - kept >= octets);
 }
 

@@ -36,7 +36,7 @@ int sitefile_name_ok(char const *name)
 
 /* --- the line ------------------------------------------------------------------------- */
 
-/* Moves past "NAME ". */
+/* Move past "NAME ". */
 static int state_scan(char const **s, enum sitefile_state *state)
 {
   enum sitefile_state known;
@@ -51,7 +51,7 @@ static int state_scan(char const **s, enum sitefile_state *state)
   return 0;
 }
 
-/* Moves past "KEY=NUMBER" and the space behind. */
+/* Move past "KEY=NUMBER" and the space behind it. */
 static int number_scan(char const **s, char const *key, uint64_t *number)
 {
   size_t len = strlen(key);
@@ -102,7 +102,7 @@ static void unsaid(sitefile *file)
   file->why = file->line;
 }
 
-/* The only line, as a string.  1, or 0 with errno. */
+/* Read the only line, as a string.  1, or 0 with errno. */
 static int line_read(int fd, sitefile *file)
 {
   size_t len = 0;

@@ -7,14 +7,14 @@
  *   down since=1763711153 failures=3 next=1763711333 4.4.1 connect to ...: Connection refused
  *   STATE since=SECONDS failures=NUMBER next=SECONDS [WHY]
  *
- * STATE is up, down or parked; seconds are since 1970, 0 where there is no such moment.  WHY says
- * of a site that is down what went wrong, of one that is up which host answered.
+ * STATE is up, down or parked; seconds are since 1970, 0 where there is no such moment.  WHY is the
+ * error of a site that is down, and the host that answered of one that is up.
  */
 
 #include <stdint.h>
 #include <skalibs/stralloc.h>
 
-/* The most octets of a line; a longer one is not qmgr's. */
+/* The most octets of a line; qmgr writes no longer one. */
 #define SITEFILE_MAX 4096
 
 enum sitefile_state
@@ -54,9 +54,9 @@ extern int sitefile_read(int queue, char const *site, sitefile *file);
  */
 extern int sitefile_each(int queue, int (*fn)(char const *site, void *data), void *data);
 
-/* The most octets of a site's name, which is a file's. */
+/* The most octets of a site's name, which is a file name. */
 #define SITEFILE_NAME_MAX 255
-/* Is this a site's name as files have it? */
+/* Is this the name of a site file? */
 extern int sitefile_name_ok(char const *name);
 
 #endif

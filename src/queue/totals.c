@@ -53,7 +53,7 @@ int totals_line_read(totals_line *totals, int queue)
   errno = 0;
   len = allread(fd, line, TOTALS_LINE_MAX);
   fd_close(fd);
-  if (len < TOTALS_LINE_MAX && errno && errno != EPIPE) return 0; /* EPIPE, or nothing: the end */
+  if (len < TOTALS_LINE_MAX && errno && errno != EPIPE) return 0; /* EPIPE, 0: the end */
   line[len] = 0;
   totals_line_scan(totals, line);
   return 1;

@@ -6,11 +6,10 @@
 #include "queue/message.h"
 
 /*
- * Put the Received field of RFC 5321 section 4.4 before all that a message comes with: by whom, and by
- * which of this machine's users.
+ * Put a Received field (RFC 5321 section 4.4) at the head of a message from a user of this machine.
  *   me   conf/me
- *   uid  the user's
- *   how  what is to be said besides, "" for nothing; no parentheses
+ *   uid  of the user
+ *   how  more text for the comment, "" for none; no parentheses
  * 1, or 0 with errno of message_put().
  */
 extern int trace_put(message_writer *writer, char const *me, uid_t uid, char const *how);

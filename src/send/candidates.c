@@ -62,7 +62,7 @@ int candidates_late(candidates const *w)
   return w->reach_ms && wallclock_steady_ms() >= w->reach_ms;
 }
 
-/* Addresses that may answer yet, the present one too. */
+/* The number of addresses that may still answer, the present one too. */
 static int64_t hopes(candidates const *w)
 {
   unsigned int known = bit(w->hosts.count) - 1;

@@ -8,9 +8,12 @@
 
 #include "smtp/content.h"
 
-/* From here on sendfile(2) is cheaper than to read and write; below, fewer packets count for more. */
+/*
+ * From this many octets on sendfile(2) is cheaper than to read and write; below, fewer packets
+ * count for more.
+ */
 #define SENDFILE_MIN CHANNEL_OUT_MAX
-/* Between two looks at what the peer says. */
+/* Octets written between two looks for replies. */
 #define SENDFILE_MAX 1048576
 
 void channel_init(channel *w, int fd)
@@ -81,7 +84,9 @@ static enum channel_result file_read(channel *w)
     if (n == 0) errno = 0;
     return CHANNEL_FILE;
   }
-  w->out_len += w->stuff ? smtp_content_stuff(w->out + w->out_len, piece, (size_t)n, &w->stuff_state) : (size_t)n;
+  if (w->stuff)
+    w->out_len += smtp_content_stuff(w->out + w->out_len, piece, (size_t)n, &w->stuff_state);
+  else w->out_len += (size_t)n;
   file_advance(w, (size_t)n);
   return CHANNEL_OK;
 }
@@ -177,7 +182,7 @@ int channel_full(channel const *w)
   return w->in_len == sizeof w->in;
 }
 
-/* A line that fills the buffer is cut there, and the rest of it passed over. */
+/* Cut a line that fills the buffer, and pass over the rest of it. */
 static int line_cut(channel *w, char const **line, size_t *len)
 {
   if (w->in_pos || w->in_len < sizeof w->in) return 0;

@@ -2,9 +2,9 @@
 #define SEND_CHANNEL_H
 
 /*
- * A connection's octets: what goes out is put together in one buffer, so that whatever can be
- * said at once leaves in as few packets as possible, and content comes after it straight from
- * the message's file.  Nothing here blocks, and nothing of a message stays in memory.
+ * A connection's octets.  Commands are put together in one buffer, so that they leave in as few
+ * packets as possible; content follows them straight from the message's file.  No function blocks,
+ * and nothing of a message stays in memory.
  */
 
 #include <stddef.h>
@@ -21,7 +21,7 @@
 typedef struct channel
 {
   int fd;                  /* non-blocking; -1: there is no connection */
-  int dead;                /* cannot be written to any more; what the peer said may still be read */
+  int dead;                /* cannot be written to any more; replies may still be read */
 
   size_t out_pos;
   size_t out_len;
@@ -43,41 +43,41 @@ extern void channel_init(channel *w, int fd);
 extern void channel_close(channel *w);
 
 /*
- * CHANNEL_OK       some octets went
- * CHANNEL_BLOCKED  none can at present, or there are none
+ * CHANNEL_OK       some octets were transferred
+ * CHANNEL_BLOCKED  none can be at present, or there are none
  * CHANNEL_END      the peer has closed its side, or the connection broke
  * CHANNEL_FILE     the content's file cannot be read, errno says why; 0: it is too short
  */
 enum channel_result { CHANNEL_OK, CHANNEL_BLOCKED, CHANNEL_END, CHANNEL_FILE };
 
 /*
- * Add to what goes out; there is room for CHANNEL_COMMAND_MAX octets after channel_ready() said
- * CHANNEL_OK.
+ * Put octets to be sent; there is room for CHANNEL_COMMAND_MAX of them after channel_ready()
+ * returned CHANNEL_OK.
  */
 extern void channel_put(channel *w, char const *s, size_t len);
 extern void channel_puts(channel *w, char const *s);
 
-/* Let content follow: len octets of file from offset; stuff: with its dots doubled. */
+/* Put content: len octets of file from offset; stuff: with its dots doubled. */
 extern void channel_put_file(channel *w, int file, uint64_t offset, uint64_t len, int stuff);
 
 /*
- * Is there room for a command behind all that was put?  Reads content into the buffer, to find out.
+ * Is there room for a command behind all that was put?  Reads content into the buffer to find out.
  * CHANNEL_OK, CHANNEL_BLOCKED or CHANNEL_FILE.
  */
 extern enum channel_result channel_ready(channel *w);
 
-/* Does anything wait to go out? */
+/* Is anything left to be sent? */
 extern int channel_pending(channel const *w);
-/* Is some of the last file that was put? */
+/* Is some of the last file left to be sent? */
 extern int channel_file_pending(channel const *w);
 
-/* Write once; *sent is how many octets went. */
+/* Write once; *sent is the number of octets. */
 extern enum channel_result channel_write(channel *w, size_t *sent);
 
-/* Read once. CHANNEL_OK, CHANNEL_BLOCKED, or CHANNEL_END when there is nothing more. */
+/* Read once.  CHANNEL_OK, CHANNEL_BLOCKED, or CHANNEL_END at the end of the input. */
 extern enum channel_result channel_read(channel *w);
 
-/* Did that fill the buffer, so that there may be more? */
+/* Did the last read fill the buffer, so that there may be more? */
 extern int channel_full(channel const *w);
 
 /* The next whole line of what was read, its CRLF left out; valid until channel_read(). 1 or 0. */

@@ -34,7 +34,7 @@ static int write_all(int fd, char const *s, size_t len)
   return 1;
 }
 
-/* Lines with their CRLF.  Returns the length, or -1 at a CR that ends no line. */
+/* Copy lines, ended by CRLF.  Returns the length, or -1 at a CR that ends no line. */
 static ssize_t piece_convert(copy *c, char *out, char const *in, size_t len)
 {
   size_t n = 0;
@@ -82,7 +82,7 @@ static int ascii_only(char const *s)
   return 1;
 }
 
-/* Those that say how content is sent are seen to when it is: fit.h. */
+/* Flags that decide how content is sent are set when it is sent: fit.h. */
 static unsigned int job_flags(copy const *c, char const *sender, char const *const *recipients)
 {
   int utf8 = c->header_utf8 || !ascii_only(sender);
@@ -95,7 +95,7 @@ static job_field field(char const *s)
   return (job_field){ s, strlen(s) };
 }
 
-/* What job_mail_format() and its kin made, given to whom it would have been sent to. */
+/* Give lines of job_mail_format() and the others to the outbox. */
 static int line_take(outbox *w, char const *line, size_t len)
 {
   return len && outbox_take(w, line, len - 1) == OUTBOX_LINE_OK;

@@ -7,7 +7,9 @@
 #include "smtp/command.h"
 #include "smtp/reply.h"
 
-/* Which extension must be there for a parameter of MAIL or RCPT to be passed on; 0: it never is. */
+/*
+ * The extension that a server must offer to be sent a parameter of MAIL or RCPT; 0: none gets it.
+ */
 static unsigned int parameter_needs(smtp_parameter const *p)
 {
   static struct { char const *key; unsigned int extension; } const known[] =
@@ -19,11 +21,12 @@ static unsigned int parameter_needs(smtp_parameter const *p)
     { "ORCPT", SMTP_EXT_DSN },
   };
   size_t i;
-  for (i = 0; i < sizeof known / sizeof known[0]; i++) if (smtp_parameter_is(p, known[i].key)) return known[i].extension;
+  for (i = 0; i < sizeof known / sizeof known[0]; i++)
+    if (smtp_parameter_is(p, known[i].key)) return known[i].extension;
   return 0;
 }
 
-/* Pass on what the peer knows.  Returns 1 when BODY was among it. */
+/* Pass on the parameters that the peer knows.  Returns 1 when BODY was among them. */
 static int parameters_put(channel *w, char const *parameters, unsigned int extensions)
 {
   size_t len = strlen(parameters);
@@ -48,7 +51,7 @@ uint64_t commands_size(outbox_job const *job, unsigned int extensions)
   return job->length + (add ? 2 : 0);
 }
 
-/* SIZE and SMTPUTF8 are ours to say, whatever the client said: they are about this message as it is now. */
+/* SIZE and SMTPUTF8 are about this message as it is now, whatever the client said. */
 void commands_mail(channel *w, outbox_job const *job, unsigned int extensions)
 {
   char number[TEXT_NUMBER_MAX];
@@ -78,7 +81,7 @@ void commands_rcpt(channel *w, outbox_job const *job, outbox_rcpt const *rcpt,
   channel_puts(w, "\r\n");
 }
 
-/* Is a word among those parted by commas? */
+/* Is the word in a list parted by commas? */
 static int among(char const *s, size_t len, char const *word)
 {
   for (;;)

@@ -20,7 +20,7 @@ extern void commands_bdat(channel *w, outbox_job const *job);
 /* Did the sender ask to be told of the delivery itself (NOTIFY=SUCCESS, RFC 3461 section 4.1)? */
 extern int commands_success_wanted(outbox_job const *job, outbox_rcpt const *rcpt);
 
-/* Octets of the content, with the CRLF that DATA, other than BDAT, cannot do without. */
+/* Octets of the content, with the CRLF at its end that DATA needs and BDAT does not. */
 extern uint64_t commands_size(outbox_job const *job, unsigned int extensions);
 
 #endif

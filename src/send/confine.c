@@ -15,8 +15,8 @@
 #include <sys/syscall.h>
 
 /*
- * Machines whose system calls take each argument in one 64-bit word, low half first.  A sanitizer makes calls of its
- * own, which are not in the list.
+ * Machines whose system calls take each argument in one 64-bit word, low half first.  A sanitizer
+ * makes calls of its own, which are not in the list.
  */
 #if defined __SANITIZE_ADDRESS__
 #define SANITIZED 1
@@ -39,25 +39,26 @@
 
 #define CALL (offsetof(struct seccomp_data, nr))
 #define CALLED_ON (offsetof(struct seccomp_data, arch))
-/* The half of an argument in which everything that is looked at here stands. */
+/* The low half of an argument, which holds all values that are checked here. */
 #define ARGUMENT(n) (offsetof(struct seccomp_data, args) + (n) * sizeof(uint64_t))
 
 #define LOAD(offset) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (offset))
 #define MASK(bits) BPF_STMT(BPF_ALU | BPF_AND | BPF_K, (bits))
 #define RETURN(what) BPF_STMT(BPF_RET | BPF_K, (what))
-/* Skip so many instructions where the value is not this one; where it is. */
+/* Skip so many instructions unless, or if, the value is this one. */
 #define UNLESS(value, skip) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), 0, (skip))
 #define WHERE(value, skip) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), (skip), 0)
 
 #define DENIED (SECCOMP_RET_ERRNO | (EPERM & SECCOMP_RET_DATA))
-/* A C library that finds a call missing takes another one. */
+/* The error of a call that is denied: a C library uses another call instead. */
 #define UNKNOWN (SECCOMP_RET_ERRNO | (ENOSYS & SECCOMP_RET_DATA))
 
 #define ALLOW(call) UNLESS(__NR_##call, 1), RETURN(SECCOMP_RET_ALLOW)
 
-/* The call where an argument is one of these. */
+/* Allow the call where an argument is one of these values. */
 #define ALLOW_ONE(call, n, one) \
-  UNLESS(__NR_##call, 4), LOAD(ARGUMENT(n)), UNLESS((one), 1), RETURN(SECCOMP_RET_ALLOW), RETURN(DENIED)
+  UNLESS(__NR_##call, 4), LOAD(ARGUMENT(n)), UNLESS((one), 1), RETURN(SECCOMP_RET_ALLOW), \
+  RETURN(DENIED)
 #define ALLOW_TWO(call, n, one, two) \
   UNLESS(__NR_##call, 5), LOAD(ARGUMENT(n)), \
   WHERE((one), 1), UNLESS((two), 1), RETURN(SECCOMP_RET_ALLOW), RETURN(DENIED)
@@ -68,7 +69,10 @@
 #define ALLOW_THREE_ZERO(call, n, one, two, three, zero) \
   UNLESS(__NR_##call, 8), LOAD(ARGUMENT(zero)), UNLESS(0, 5), LOAD(ARGUMENT(n)), \
   WHERE((one), 2), WHERE((two), 1), UNLESS((three), 1), RETURN(SECCOMP_RET_ALLOW), RETURN(DENIED)
-/* The call where some bits of an argument are so; and where the same holds of a second one. */
+/*
+ * Allow the call where some bits of an argument have this value; and where bits of a second one
+ * have as well.
+ */
 #define ALLOW_BITS(call, n, mask, one) \
   UNLESS(__NR_##call, 5), LOAD(ARGUMENT(n)), MASK(mask), \
   UNLESS((one), 1), RETURN(SECCOMP_RET_ALLOW), RETURN(DENIED)
@@ -102,27 +106,38 @@ static struct sock_filter const list[] =
 #ifdef __NR_time
   ALLOW(time),
 #endif
-  /* How much is unsent (SIOCOUTQ), or unread.  Other ioctls copy into files, and punch holes into them. */
+  /*
+   * The octets unsent (SIOCOUTQ), and unread.  Other ioctls copy into files, and punch holes into
+   * them.
+   */
   ALLOW_TWO(ioctl, 1, SIOCOUTQ, FIONREAD),
 
-  /* Connections, and questions to name servers; the interfaces' addresses are asked for over netlink (0: of routes). */
+  /*
+   * Connections, and questions to name servers; the interfaces' addresses are asked for over
+   * netlink (0: of routes).
+   */
   ALLOW_THREE_ZERO(socket, 0, AF_INET, AF_INET6, AF_NETLINK, 2),
-  ALLOW(connect), ALLOW(bind), ALLOW(shutdown), ALLOW(getsockopt), ALLOW(setsockopt), ALLOW(getsockname),
-  ALLOW(getpeername), ALLOW(sendmmsg), ALLOW(getrandom), ALLOW(getpid),
-  /* What a descriptor is like may be asked: F_SETFL would take O_APPEND away, and locks are qmgr's to take. */
+  ALLOW(connect), ALLOW(bind), ALLOW(shutdown), ALLOW(getsockopt), ALLOW(setsockopt),
+  ALLOW(getsockname), ALLOW(getpeername), ALLOW(sendmmsg), ALLOW(getrandom), ALLOW(getpid),
+  /*
+   * The flags of a descriptor may be read, not set: F_SETFL would remove O_APPEND, and locks are
+   * qmgr's to take.
+   */
   ALLOW_THREE(fcntl, 1, F_GETFL, F_GETFD, F_SETFD),
 
   /*
-   * Memory.  A shared mapping of a file that is open for writing writes to it, one that was made to be read as well once
-   * mprotect(2) is through with it.
+   * Memory, but no shared mapping: one of a file that is open for writing writes to it, also one
+   * that was made for reading, after mprotect(2).
    */
   ALLOW(brk), ALLOW(munmap), ALLOW(mremap), ALLOW(madvise),
-  ALLOW_BITS_BOTH(mmap, 3, MAPPING_TYPE, MAP_PRIVATE, 2, PROT_EXEC, 0), ALLOW_BITS(mprotect, 2, PROT_EXEC, 0),
-  ALLOW_ONE(prlimit64, 0, 0), /* of this process: how many descriptors it may have */
-  ALLOW(sysinfo), /* the C library's sorting asks how much there is */
+  ALLOW_BITS_BOTH(mmap, 3, MAPPING_TYPE, MAP_PRIVATE, 2, PROT_EXEC, 0),
+  ALLOW_BITS(mprotect, 2, PROT_EXEC, 0),
+  ALLOW_ONE(prlimit64, 0, 0), /* of this process: the limit of descriptors */
+  ALLOW(sysinfo), /* for qsort(3), which asks how much memory there is */
 
   /* waiting, signals, the end */
-  ALLOW(rt_sigaction), ALLOW(rt_sigprocmask), ALLOW(rt_sigreturn), ALLOW(restart_syscall), ALLOW(futex),
+  ALLOW(rt_sigaction), ALLOW(rt_sigprocmask), ALLOW(rt_sigreturn), ALLOW(restart_syscall),
+  ALLOW(futex),
   ALLOW(nanosleep), ALLOW(clock_nanosleep), ALLOW(exit), ALLOW(exit_group),
 
   RETURN(UNKNOWN)
@@ -130,7 +145,8 @@ static struct sock_filter const list[] =
 
 int confine(void)
 {
-  struct sock_fprog const program = { .len = sizeof list / sizeof *list, .filter = (struct sock_filter *)list };
+  struct sock_fprog const program =
+    { .len = sizeof list / sizeof *list, .filter = (struct sock_filter *)list };
   return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
     && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
 }

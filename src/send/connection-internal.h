@@ -1,48 +1,47 @@
 #ifndef SEND_CONNECTION_INTERNAL_H
 #define SEND_CONNECTION_INTERNAL_H
 
-/* What connection.c, the connection, and transaction.c, the messages on it, know of each other. */
+/* What connection.c and transaction.c, the messages on a connection, use of each other. */
 
 #include "send/connection.h"
 
 /* --- connection.c ------------------------------------------------------------------------ */
 
 /*
- * A command was put: its reply is owed.  0 when the connection has ended instead, for want of
- * memory.
+ * A command was put: expect its reply.  0: there is no memory, and the connection has ended.
  */
 extern int connection_expect(connection *s, enum pipeline_kind kind, outbox_job *job, size_t rcpt);
 
-/* Say "done", and forget the job. */
+/* Report "done", and forget the job. */
 extern void connection_job_close(connection *s, outbox_job *job);
 
 /* Is the reply that was just read a 2xx? */
 extern int connection_reply_positive(connection const *s);
 
-/* Its enhanced status code, with the first digit changed for what we make of it; returns out. */
+/* Its enhanced status code, with class as its first digit; returns out. */
 extern char const *connection_code(char out[SMTP_STATUS_MAX], connection const *s, char class);
 
-/* What the command is called in "in reply to ... command". */
+/* The command's name in "in reply to ... command". */
 extern char const *connection_command(enum pipeline_kind kind);
 
 /*
- * The peer does not know what it offered (s->lied): end here, and all that is not answered for goes
- * by another connection.
+ * The peer does not know an extension that it offered (s->lied): end the connection; messages that
+ * are not settled go by another one.
  */
 extern void connection_break_off(connection *s);
 
 /* --- transaction.c -------------------------------------------------------------------- */
 
 /*
- * Put the next command, of the message that is being written or of the next one; there is room
- * for it.  1; 0 when there is none, or when a reply must come first.
+ * Put the next command, of the message that is being written or of the next one; the channel has
+ * room for it.  1; 0 when there is no command, or a reply must come first.
  */
 extern int transaction_write(connection *s);
 
-/* Do messages wait, and all of them for another address, or another connection? */
+/* Do messages wait, all of them for another address or another connection? */
 extern int transaction_none_here(connection const *s);
 
-/* Take the reply s->reply, to a command of a message. */
+/* Act on s->reply, a reply to a command of a message. */
 extern void transaction_replied(connection *s, pipeline_reply const *e);
 
 /*

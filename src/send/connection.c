@@ -13,25 +13,25 @@
 #include "base/wallclock.h"
 #include "smtp/reply.h"
 
-/* A slow link is no dead one: this much in each "data block" timeout is enough. */
+/* The octets that must move in each "data block" timeout: a slow link is not given up. */
 #define BLOCK_OCTETS 16384
 /*
- * What a message takes at a server, next to its round trips; and how long others may wait, at their
- * connection, for that.
+ * The time that a message takes at a server besides its round trips; and how long other messages
+ * may wait for that.
  */
 #define SERVER_MS 5
 #define WORTH_MS 80
-/* Descriptors that are no message's. */
+/* Descriptors that belong to no message. */
 #define DESCRIPTORS_OWN 16
 /*
- * Reads and writes in one step, before the clock and SIGTERM are looked at: a peer can keep us busy
- * with either.
+ * The most reads and writes in one step before the clock and SIGTERM are looked at: a peer can keep
+ * us busy with either.
  */
 #define STEP_TURNS 16
-/* A peer that was told QUIT is owed no long wait for its goodbye. */
+/* How long to wait for the reply to QUIT. */
 #define QUIT_WAIT_MS 2000
 
-/* How each step is called in log lines (Postfix's words), and how long it may take. */
+/* The name of each step in log lines (Postfix's words), and its timeout. */
 static struct step
 {
   char const *during;   /* "lost connection with HOST while ..." */
@@ -95,7 +95,10 @@ static enum pipeline_kind kind_at_present(connection const *s)
   return e->kind;
 }
 
-/* End with s->text as the reason.  Whose turn it was, connection_step()'s caller has to judge. */
+/*
+ * End with s->text as the reason.  The caller of connection_step() judges which message that
+ * concerns.
+ */
 static void connection_fail(connection *s, char const *code)
 {
   s->code = code;
@@ -161,8 +164,8 @@ void connection_break_off(connection *s)
 }
 
 /*
- * The connection was refused: what that means for the message whose turn it was, is another
- * question.
+ * The connection was refused; the caller judges what that means for the message whose reply was
+ * due.
  */
 static void connection_refused(connection *s, enum pipeline_kind kind)
 {
@@ -194,7 +197,7 @@ int connection_expect(connection *s, enum pipeline_kind kind, outbox_job *job, s
   return 1;
 }
 
-/* Put commands while they may be put. */
+/* Put commands while there is room and the protocol allows it. */
 static void connection_fill(connection *s)
 {
   enum channel_result r;
@@ -210,7 +213,7 @@ static void progress(connection *s, size_t sent)
   if (s->since_sent >= BLOCK_OCTETS || !channel_pending(&s->channel)) step_begins(s);
 }
 
-/* What is left then waits to go out, or cannot be put yet: connection_fill() is last. */
+/* Fill and write in turns; connection_fill() is last, so that what is left cannot be put yet. */
 static void connection_write(connection *s)
 {
   unsigned int turns = STEP_TURNS;
@@ -222,7 +225,7 @@ static void connection_write(connection *s)
     if (s->state == CONNECTION_ENDED || !turns--) return;
     r = channel_write(&s->channel, &sent);
     if (r == CHANNEL_FILE) transaction_break(s);
-    if (r != CHANNEL_OK) return; /* a broken connection is found out by reading it to its end */
+    if (r != CHANNEL_OK) return; /* reading to the end of the input shows a broken connection */
     progress(s, sent);
   }
 }
@@ -239,7 +242,7 @@ static void hello_write(connection *s, enum pipeline_kind kind)
   connection_expect(s, kind, 0, 0);
 }
 
-/* Each message brings a descriptor. */
+/* The limit of descriptors bounds the window: each message has one. */
 static int64_t window_most(void)
 {
   long files = sysconf(_SC_OPEN_MAX);
@@ -248,10 +251,10 @@ static int64_t window_most(void)
 }
 
 /*
- * How many messages are worth being here at once: those that go within WORTH_MS and two round trips,
- * for in that time no other connection would be ready; and as many again, so that none is missing.
- * Over a long link that is many where nothing waits for a reply, and next to none where each message
- * takes round trips of its own.
+ * The window: the messages that can be sent within WORTH_MS and two round trips, since no other
+ * connection would be ready sooner; and as many again, so that none is missing.  Over a long link
+ * it is large where nothing waits for a reply, and tiny where each message takes round trips of its
+ * own.
  */
 static size_t window_worth(connection const *s)
 {
@@ -273,10 +276,7 @@ static void connection_opens(connection *s)
   report_up(s->out, s->reply.text);
 }
 
-/*
- * Does the MX call itself what we call ourselves?  Then mail for it would only come back (RFC 5321
- * section 6.3).
- */
+/* Is the peer's name our own?  Then mail for it would only come back (RFC 5321 section 6.3). */
 static int peer_is_us(connection const *s)
 {
   char const *name = s->reply.text + 4;
@@ -325,8 +325,8 @@ static void nonsense(connection *s, char const *line, size_t len)
 }
 
 /*
- * Nobody can have taken what was not sent: what is left of it would be read for other commands, and
- * its replies shifted.
+ * The peer cannot have received what was not sent: the rest would be read as other commands, and
+ * replies would be shifted.
  */
 static int too_early(connection const *s, pipeline_reply const *head)
 {
@@ -341,7 +341,10 @@ static void reply_take(connection *s)
   pipeline_reply e;
   if (!head)
   {
-    /* Out of turn: 421 before it closes, or nonsense.  Nobody is harmed: nothing is unanswered. */
+    /*
+     * A reply out of turn: 421 before the peer closes, or nonsense.  No message is affected: none
+     * is unanswered.
+     */
     connection_refused(s, PIPELINE_NOTHING);
     return;
   }
@@ -418,7 +421,10 @@ static void line_take(connection *s, char const *line, size_t len)
   reply_begin(s);
 }
 
-/* The only thing left on the wire is a message that cannot be ended, or what nobody waits for. */
+/*
+ * Is all that is left on the wire a message that cannot be ended, or one that belongs to another
+ * connection?
+ */
 static int nothing_to_wait_for(connection const *s)
 {
   pipeline_reply const *e = pipeline_head(&s->owed);
@@ -434,7 +440,7 @@ static void lines_take(connection *s)
     line_take(s, line, len);
 }
 
-/* Once, and again only where the buffer was too small for all there is. */
+/* Read once, and again only while the buffer was too small for what had come. */
 static void connection_read(connection *s)
 {
   unsigned int turns = STEP_TURNS;
@@ -500,7 +506,7 @@ void connection_begin(connection *s)
     connect_failed(s, strerror(errno));
     return;
   }
-  /* Everything is written in pieces as large as can be: nothing is gained by waiting for more. */
+  /* writes are as large as can be: to wait for more gains nothing */
   setsockopt(s->channel.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   if (connect(s->channel.fd, (struct sockaddr const *)&to->address.socket, to->address.size) == -1
    && errno != EINPROGRESS)
@@ -522,7 +528,7 @@ static void connect_finish(connection *s)
   connection_expect(s, PIPELINE_GREETING, 0, 0);
 }
 
-/* It has not answered EHLO yet. */
+/* Has the peer not answered EHLO yet? */
 static int reaching(connection const *s)
 {
   return s->state == CONNECTION_CONNECTING || s->state == CONNECTION_GREETING;
@@ -551,8 +557,8 @@ static int quit_wanted(connection const *s)
 }
 
 /*
- * QUIT once nothing is on the wire; do not wait, when stopping, for a peer that has not even said
- * hello.
+ * Send QUIT once nothing is on the wire; when stopping, do not wait for a peer that has not even
+ * sent its greeting.
  */
 static void quit_continue(connection *s)
 {

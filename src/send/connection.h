@@ -31,7 +31,7 @@
 #include "send/pipeline.h"
 #include "send/report.h"
 
-/* What may be unanswered at once: it is sent again when the link drops. */
+/* Octets that may be unanswered at once: they are sent again when the link drops. */
 #define CONNECTION_WINDOW_OCTETS 1048576
 /* A message over this is not sent by BDAT before one recipient at least is accepted. */
 #define CONNECTION_BLIND_OCTETS 1048576
@@ -39,8 +39,8 @@
 enum connection_state
 {
   CONNECTION_CONNECTING,
-  CONNECTION_GREETING,   /* until the EHLO or HELO is answered */
-  CONNECTION_OPEN,       /* mail can go */
+  CONNECTION_GREETING,   /* until EHLO or HELO is answered */
+  CONNECTION_OPEN,       /* mail can be sent */
   CONNECTION_QUITTING,
   CONNECTION_ENDED
 };
@@ -48,20 +48,20 @@ enum connection_state
 enum connection_end
 {
   CONNECTION_END_NONE,
-  CONNECTION_END_QUIT,      /* nothing went wrong, or the peer closed when nothing was owed */
-  CONNECTION_END_SITE,      /* unreachable, or not as far as EHLO: code and text say why */
-  CONNECTION_END_OURSELVES, /* the peer goes by our own name: code and text say so */
-  CONNECTION_END_LOST       /* it was open: refused any more, lost, silent, or nonsense: the same */
+  CONNECTION_END_QUIT,      /* no error, or the peer closed when it owed no reply */
+  CONNECTION_END_SITE,      /* it failed before EHLO was answered: code and text say why */
+  CONNECTION_END_OURSELVES, /* the peer has our own name: code and text say so */
+  CONNECTION_END_LOST       /* it failed while open: code and text say why */
 };
 
 /* How a connection was lost. */
 enum connection_loss
 {
-  CONNECTION_LOSS_SAID,    /* the server said something that ends it: nonsense, no to RSET */
-  CONNECTION_LOSS_CLOSED,  /* it ended without a word: the server, or the link */
+  CONNECTION_LOSS_SAID,    /* by a reply: nonsense, or RSET refused */
+  CONNECTION_LOSS_CLOSED,  /* closed without a reply, by the server or the link */
   CONNECTION_LOSS_SILENT,
-  CONNECTION_LOSS_REFUSED, /* the server closed it with 421 */
-  CONNECTION_LOSS_LIED     /* the server does not know what it offered, see lied */
+  CONNECTION_LOSS_REFUSED, /* closed with 421 */
+  CONNECTION_LOSS_LIED     /* the server does not know an extension it offered, see lied */
 };
 
 /* A reply while its lines come in. */
@@ -81,11 +81,11 @@ typedef struct connection
   char const *code;             /* why it ended, strings */
   char code_text[SMTP_STATUS_MAX];
   char text[JOB_TEXT_MAX];
-  /* with CONNECTION_END_LOST: the message whose turn it was, or NULL; all begun is as it was then */
+  /* with CONNECTION_END_LOST: the message whose reply was due, or NULL; jobs stay as they were */
   outbox_job *head;
   enum connection_loss loss;
-  enum pipeline_kind lost_at;   /* the reply that came next */
-  size_t carried_out;           /* messages that were answered to their end */
+  enum pipeline_kind lost_at;   /* the reply that was due */
+  size_t carried_out;           /* messages whose last reply came */
   size_t settled;               /* recipients that were sent to or refused for good */
 
   destination const *where;
@@ -94,27 +94,27 @@ typedef struct connection
   report *out;
   char peer[REPORT_RELAY_MAX];  /* "host[address]" */
 
-  int64_t hello_ms;             /* when EHLO was said */
-  size_t window;                /* messages worth being here at once, as reported */
+  int64_t hello_ms;             /* when EHLO was sent */
+  size_t window;                /* messages to have at once, as reported to qmgr */
   unsigned int extensions;      /* smtp_extension */
-  unsigned int lied;            /* of them: those that turned out not to work */
-  unsigned long long size_max;  /* 0: not said */
+  unsigned int lied;            /* of these, extensions that turned out not to work */
+  unsigned long long size_max;  /* of SIZE; 0: none given */
 
-  pipeline owed;                /* the replies that must come next */
-  outbox_job *writing;          /* begun, and not all of its commands are written, or NULL */
+  pipeline owed;                /* the replies that the peer owes */
+  outbox_job *writing;          /* whose commands are not all written, or NULL */
   outbox_job *begun_last;
-  outbox_job *broken;           /* its content cannot be read: the connection ends with it */
-  int transaction;              /* the peer may have one open: RSET before the next MAIL */
+  outbox_job *broken;           /* whose content cannot be read: the connection ends with it */
+  int transaction;              /* one may be open at the peer: RSET before the next MAIL */
   uint64_t unanswered;          /* octets of content */
 
   int sealed;                   /* see connection_seal() */
   int stopping;                 /* begin no more messages */
-  int64_t stop_ms;              /* give up then */
-  int64_t until_ms;             /* the site is to have answered EHLO by then */
+  int64_t stop_ms;              /* when to give up, once stopping */
+  int64_t until_ms;             /* when the site must have answered EHLO */
   int64_t since_ms;             /* when the present step began */
-  int64_t moved_ms;             /* when anything went last, either way */
-  int unsent;                   /* octets the kernel had not got through then */
-  size_t since_sent;            /* octets that went since */
+  int64_t moved_ms;             /* when octets moved last, either way */
+  int unsent;                   /* octets that the kernel had not sent then */
+  size_t since_sent;            /* octets that were sent since */
 
   connection_reply reply;
   channel channel;
@@ -123,14 +123,17 @@ typedef struct connection
 extern void connection_init(connection *s, destination const *where, candidates const *candidates,
                             outbox *jobs, report *out);
 
-/* Begin to connect to the present address of the way.  Look at s->state afterwards: it may have ended already. */
+/*
+ * Begin to connect to the present address.  Check s->state afterwards: the connection may have
+ * ended already.
+ */
 extern void connection_begin(connection *s);
 
-/* What to wait for, and until when (wallclock_steady_ms(), -1 for ever). */
+/* What to poll(2) for, and until when (wallclock_steady_ms(); -1: for ever). */
 extern void connection_poll(connection const *s, struct pollfd *p);
 extern int64_t connection_deadline(connection const *s);
 
-/* Do what can be done now; revents of poll(2), 0 when only the time or the jobs have changed. */
+/* Read and write what can be; revents of poll(2), 0 when only the time or the jobs have changed. */
 extern void connection_step(connection *s, short revents);
 
 /*
@@ -140,8 +143,8 @@ extern void connection_step(connection *s, short revents);
 extern void connection_stop(connection *s, int64_t ms);
 
 /*
- * For how long has nothing moved, while something should?  Octets that the kernel still sends count as moving:
- * a link may be slow.  0 where nothing is waited for.
+ * For how long has no octet moved, while a reply is due or octets wait?  Octets that the kernel
+ * still sends count as moving: a link may be slow.  0 where nothing is waited for.
  */
 extern int64_t connection_silent_ms(connection *s);
 
@@ -149,8 +152,8 @@ extern int64_t connection_silent_ms(connection *s);
 extern outbox_job *connection_head(connection const *s);
 
 /*
- * Wait for the head's replies, and then for nothing more: what is on the wire behind it is another connection's from
- * now on, and this one ends with the head.  Only where all that was put has gone out.
+ * Seal the connection: it ends after the head's replies, and the messages on the wire behind the
+ * head belong to other connections from now on.  Sealable: all that was put has been sent.
  */
 extern int connection_sealable(connection const *s);
 extern void connection_seal(connection *s);

@@ -113,7 +113,7 @@ int destination_address_scan(destination_address *out, char const *s, size_t len
 
 /* --- the site line ------------------------------------------------------------------ */
 
-/* An IP address in brackets, or a host name; "IPv6:" is left out of what is kept. */
+/* Read an IP address in brackets, or a host name; "IPv6:" is left out. */
 static int host_take(destination *out, char const *s, size_t len)
 {
   destination_address address;
@@ -157,7 +157,7 @@ int destination_option_scan(destination *out, char const *s, size_t len)
   job_field key = { s, equals ? (size_t)(equals - s) : len };
   char const *value = equals ? equals + 1 : s + len;
   size_t valuelen = (size_t)(s + len - value);
-  if (!valuelen) return 1; /* a setting that is empty is none */
+  if (!valuelen) return 1; /* an empty setting counts as missing */
   if (job_field_is(&key, "me")) return string_copy(out->me, sizeof out->me, value, valuelen);
   if (job_field_is(&key, "listen")) return destination_address_scan(&out->listen, value, valuelen);
   if (job_field_is(&key, "nameserver"))

@@ -1,7 +1,7 @@
 #ifndef SEND_DESTINATION_H
 #define SEND_DESTINATION_H
 
-/* Where to send, and how: the "site" line of job.h, taken apart. */
+/* Where to send, and how: what the "site" line of job.h says. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -26,30 +26,35 @@ typedef struct destination
   destination_address listen;
   destination_address nameserver;
   unsigned int timeout_s[SMTP_TIMEOUTS];
-  unsigned int lookup_s;           /* for finding the host, all in all */
-  int loopbackdns;                 /* loopback addresses are taken from the DNS; -1: those of a lab */
-  unsigned int reach_s;            /* until it has answered EHLO, all addresses together */
-  unsigned int without;            /* extensions that are not used though they are offered (smtp_extension) */
+  unsigned int lookup_s;           /* for finding the host, all look-ups together */
+  int loopbackdns;                 /* loopback addresses are taken from the DNS; -1: in a lab */
+  unsigned int reach_s;            /* until the site has answered EHLO, all addresses together */
+  unsigned int without;            /* smtp_extension, or-ed: not used even where offered */
 } destination;
 
-/* All defaults: our own host name, port 25, the RFC's timeouts, half a minute for finding the host, two for reaching it. */
+/*
+ * Set the defaults: our own host name, port 25, the RFC's timeouts, half a minute to find the host,
+ * two minutes to reach it.
+ */
 extern void destination_init(destination *out);
 
-/* The next hop, as job/nexthop.h has it.  1, or 0 when it is none. */
+/* Read a next hop, see job/nexthop.h.  1, or 0 when the text is none. */
 extern int destination_nexthop_scan(destination *out, char const *s, size_t len);
 
-/* One word KEY=VALUE.  A key that is not known is passed over.  0: the value makes no sense. */
+/* Read one word KEY=VALUE.  An unknown KEY is passed over.  0: VALUE makes no sense. */
 extern int destination_option_scan(destination *out, char const *s, size_t len);
 
-/* What follows "site " in the line.  1 or 0. */
+/* Read what follows "site " in the line.  1 or 0. */
 extern int destination_scan(destination *out, char const *s, size_t len);
 
-/* "192.0.2.1:25", "[2001:db8::1]:25" or "2001:db8::1:25": the last colon parts the port.  1 or 0. */
+/*
+ * "192.0.2.1:25", "[2001:db8::1]:25" or "2001:db8::1:25": the last colon parts the port.  1 or 0.
+ */
 extern int destination_address_scan(destination_address *out, char const *s, size_t len);
 
 /*
  * An IP address in text, with or without "IPv6:" before it, and a port.  1 or 0.
- * An IPv4 address that is mapped into IPv6 (::ffff:0:0/96) becomes that IPv4 address, which a connection goes to.
+ * An IPv4 address that is mapped into IPv6 (::ffff:0:0/96) becomes that IPv4 address.
  */
 extern int destination_address_make(destination_address *out, char const *text, uint16_t port);
 

@@ -8,13 +8,13 @@
 
 #include "base/wallclock.h"
 
-/* Octets of a message's length before it. */
+/* Octets of the length before a message. */
 #define LENGTH_LEN 2
 /* The first two flag octets: QR, and TC. */
 #define ANSWER_BIT 0x80
 #define CUT_BIT 0x02
 
-/* Wait until the socket can do so.  1; 0: the time is over, or poll(2) failed. */
+/* Wait until the socket is ready for events.  1; 0: the time is over, or poll(2) failed. */
 static int wait_for(int fd, short events, int64_t deadline_ms)
 {
   struct pollfd p = { .fd = fd, .events = events };
@@ -56,7 +56,10 @@ static int write_all(int fd, unsigned char const *s, size_t len, int64_t deadlin
   return 1;
 }
 
-/* The wait comes first: a server that sends an octet at a time has no more time than another. */
+/*
+ * Read so many octets.  Wait before each read: a server that sends an octet at a time gets no more
+ * time than another.
+ */
 static int read_all(int fd, unsigned char *s, size_t len, int64_t deadline_ms)
 {
   while (len)
@@ -72,15 +75,21 @@ static int read_all(int fd, unsigned char *s, size_t len, int64_t deadline_ms)
   return 1;
 }
 
-/* Is it an answer to this very question, and whole?  The id is first; the question comes back behind the header. */
-static int answers(unsigned char const *answer, size_t answer_len, unsigned char const *question, size_t len)
+/*
+ * Is this a whole answer to this very question?  The id is first; the question comes back behind
+ * the header.
+ */
+static int answers(unsigned char const *answer, size_t answer_len, unsigned char const *question,
+                   size_t len)
 {
   return answer_len >= len && !memcmp(answer, question, 2)
     && answer[2] & ANSWER_BIT && !(answer[2] & CUT_BIT)
-    && !memcmp(answer + 4, question + 4, 2) && !memcmp(answer + NS_HFIXEDSZ, question + NS_HFIXEDSZ, len - NS_HFIXEDSZ);
+    && !memcmp(answer + 4, question + 4, 2)
+    && !memcmp(answer + NS_HFIXEDSZ, question + NS_HFIXEDSZ, len - NS_HFIXEDSZ);
 }
 
-static int ask(int fd, unsigned char const *question, size_t len, unsigned char *answer, int64_t deadline_ms)
+static int ask(int fd, unsigned char const *question, size_t len, unsigned char *answer,
+               int64_t deadline_ms)
 {
   unsigned char message[LENGTH_LEN + NS_PACKETSZ];
   unsigned char length[LENGTH_LEN];
@@ -96,13 +105,14 @@ static int ask(int fd, unsigned char const *question, size_t len, unsigned char 
   return answers(answer, answer_len, question, len) ? (int)answer_len : -1;
 }
 
-int dnstcp_ask(struct sockaddr const *server, socklen_t server_len, unsigned char const *question, size_t len,
-               unsigned char *answer, int64_t deadline_ms)
+int dnstcp_ask(struct sockaddr const *server, socklen_t server_len, unsigned char const *question,
+               size_t len, unsigned char *answer, int64_t deadline_ms)
 {
   int fd = socket(server->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   int answer_len = -1;
   if (fd == -1) return -1;
-  if (connected(fd, server, server_len, deadline_ms)) answer_len = ask(fd, question, len, answer, deadline_ms);
+  if (connected(fd, server, server_len, deadline_ms))
+    answer_len = ask(fd, question, len, answer, deadline_ms);
   close(fd);
   return answer_len;
 }

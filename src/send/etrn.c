@@ -1,9 +1,9 @@
 /*
- * etrn: asks hosts to send the mail that waits there for our domains (RFC 1985).
+ * etrn: ask hosts to send the mail that waits there for our domains (RFC 1985).
  *
- * Each host is asked by a process of its own.  So the hosts are asked side by side although
- * looking up a name blocks, each conversation reads straight down, and an alarm bounds even
- * what no deadline can.
+ * Each host is asked by a process of its own.  So hosts are asked side by side although name
+ * look-ups block, each conversation is straight-line code, and an alarm bounds even what no
+ * deadline can.
  */
 
 #include <errno.h>
@@ -37,19 +37,19 @@ enum { EXIT_ASKED = 0, EXIT_REFUSED = 100, EXIT_TEMPORARY = 111 };
 #define PORT_SMTP 25
 #define TIMEOUT_S 120
 #define TIMEOUT_MAX_S 86400
-/* For the answer to QUIT, on which nothing depends. */
+/* The wait for the reply to QUIT, on which nothing depends. */
 #define QUIT_MS 5000
 /* RFC 5321 section 4.5.3.1.4: 512 octets of command, less "ETRN " and CRLF. */
 #define NODE_MAX 505
 #define COMMAND_MAX (sizeof "ETRN " + NODE_MAX + sizeof "\r\n")
-/* So many commands wait for their replies at once: both sides' buffers hold them. */
+/* Commands that wait for their replies at once: the buffers of both sides hold them. */
 #define PIPELINED_MAX 50
 #define NAME_MAX_OCTETS (SMTP_DOMAIN_MAX + 2)
 
-/* A host to ask, and how it ended. */
+/* A host to ask, and the result. */
 typedef struct target
 {
-  char *word;                        /* as the user named it */
+  char *word;                        /* the user's text */
   char name[NAME_MAX_OCTETS + 1];
   char port[TEXT_NUMBER_MAX];
   pid_t pid;
@@ -58,7 +58,7 @@ typedef struct target
 typedef struct etrn_request
 {
   char const *helo;                  /* NULL: our host name or address */
-  unsigned long port;                /* where none is said */
+  unsigned long port;                /* the port where the host has none */
   unsigned long timeout_s;
   char *const *nodes;                /* ends with NULL */
 } etrn_request;
@@ -71,11 +71,11 @@ typedef struct talk
   int status;
   wire wire;
 
-  unsigned int code;                 /* the last reply: its code, its text in one line, */
+  unsigned int code;                 /* of the last reply: its code, its text in one line, */
   char text[SMTP_REPLY_LINE_MAX];
-  unsigned int extensions;           /* and what it offers, if it was to EHLO */
+  unsigned int extensions;           /* and the extensions, after EHLO */
 
-  char const *why;                   /* there is no reply */
+  char const *why;                   /* why there is no reply */
 } talk;
 
 /* --- words ------------------------------------------------------------------------------ */
@@ -86,7 +86,7 @@ static void die_usage(void)
   exit(EXIT_REFUSED);
 }
 
-/* Of two exit codes, the one that says more about what to do: try again, give up, nothing. */
+/* Of two exit codes, the one that matters more: try again, give up, done. */
 static int status_join(int a, int b)
 {
   return a > b ? a : b;
@@ -125,7 +125,7 @@ static int no_reply(talk *t, char const *why)
   return 0;
 }
 
-/* Add a line of the reply to what came before, as far as there is room. */
+/* Add a line to the reply's text, as far as there is room. */
 static void text_add(talk *t, size_t *used, smtp_reply_line const *reply)
 {
   size_t room = sizeof t->text - 1 - *used;
@@ -136,7 +136,7 @@ static void text_add(talk *t, size_t *used, smtp_reply_line const *reply)
   *used += n;
 }
 
-/* A whole reply.  1, or 0 with why. */
+/* Read a whole reply.  1, or 0 with why. */
 static int reply_read(talk *t)
 {
   smtp_reply_line reply = { .last = 0 };
@@ -159,7 +159,7 @@ static int reply_read(talk *t)
   return 1;
 }
 
-/* It goes out with the next read; whether it cannot is seen there, too. */
+/* Put a command; it is sent with the next read, which also reports errors. */
 static void command_put(talk *t, char const *verb, char const *argument)
 {
   char command[COMMAND_MAX];
@@ -177,14 +177,14 @@ static void quit(talk *t)
 
 /* --- giving up: what was asked before may have worked, so the status is joined ------------- */
 
-/* There is no reply. */
+/* Report that there is no reply. */
 static void die_silent(talk const *t, char const *what, char const *argument)
 {
   log_line("fatal: ", t->peer->word, ": no ", what, argument, ": ", t->why);
   _exit(EXIT_TEMPORARY);
 }
 
-/* The reply is none to go on after. */
+/* Report a reply that ends the conversation. */
 static void die_reply(talk *t, char const *what)
 {
   char code[TEXT_NUMBER_MAX];
@@ -220,7 +220,8 @@ static struct addrinfo *addresses_find(talk *t)
   struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found;
   int r = getaddrinfo(t->peer->name, t->peer->port, &hints, &found);
   if (!r) return found;
-  log_line("fatal: ", t->peer->word, ": unable to find: ", r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r));
+  log_line("fatal: ", t->peer->word, ": unable to find: ",
+           r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r));
   _exit(r == EAI_NONAME ? EXIT_REFUSED : EXIT_TEMPORARY);
 }
 
@@ -248,17 +249,18 @@ static void host_connect(talk *t, unsigned long timeout_s)
 
 /* --- the conversation ------------------------------------------------------------------- */
 
-/* Our name for EHLO: a host name with a dot in it, else the address we connect from. */
+/* Choose our name for EHLO: a host name with a dot in it, else the address we connect from. */
 static void helo_find(talk const *t, char *out, size_t max)
 {
   struct sockaddr_storage self = { .ss_family = AF_INET };
   socklen_t size = sizeof self;
   char address[NI_MAXHOST];
-  if (gethostname(out, max) == 0 && memchr(out, 0, max) && strchr(out, '.') && smtp_domain_ok(out, strlen(out))) return;
+  if (gethostname(out, max) == 0 && memchr(out, 0, max) && strchr(out, '.')
+   && smtp_domain_ok(out, strlen(out))) return;
   if (getsockname(t->wire.in_fd, (struct sockaddr *)&self, &size) == -1
       || getnameinfo((struct sockaddr *)&self, size, address, sizeof address, 0, 0, NI_NUMERICHOST))
     text_join(address, sizeof address, "127.0.0.1");
-  address[strcspn(address, "%")] = 0; /* the interface, which is nothing to anyone else */
+  address[strcspn(address, "%")] = 0; /* without the interface, which means nothing elsewhere */
   text_join(out, max, self.ss_family == AF_INET6 ? "[IPv6:" : "[", address, "]");
 }
 
@@ -281,11 +283,12 @@ static void greet(talk *t, char const *helo)
   _exit(EXIT_REFUSED);
 }
 
-/* A line on standard output, whole: other hosts' lines come between at any time. */
+/* Write a whole line to standard output: lines of other hosts come between at any time. */
 static void answer_print(talk *t, char const *node)
 {
   char line[LOG_LINE_MAX], code[TEXT_NUMBER_MAX];
-  size_t len = text_join(line, sizeof line - 1, t->peer->word, " ", node, " ", text_number(code, t->code), " ", t->text);
+  size_t len = text_join(line, sizeof line - 1, t->peer->word, " ", node, " ",
+                         text_number(code, t->code), " ", t->text);
   line[len++] = '\n';
   if (write(1, line, len) == (ssize_t)len) return;
   log_line("fatal: unable to write: ", strerror(errno));
@@ -302,7 +305,7 @@ static void nodes_ask(talk *t, char *const *nodes)
     if (!reply_read(t)) die_silent(t, "answer to ETRN ", *heard);
     answer_print(t, *heard);
     t->status = status_join(t->status, reply_status(t->code));
-    if (t->code == 421) _exit(t->status); /* it has said good-bye */
+    if (t->code == 421) _exit(t->status); /* the server closes the connection */
   }
 }
 
@@ -328,7 +331,7 @@ static void target_start(target *peer, etrn_request const *asked)
   peer->pid = fork();
   if (peer->pid == 0)
   {
-    /* Whoever is told to end has not done so as long as one of us goes on. */
+    /* End all processes: a parent that ended alone would leave the others running. */
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     _exit(getppid() == parent ? host_ask(peer, asked) : EXIT_TEMPORARY);
   }
@@ -346,13 +349,14 @@ static int target_status(target const *peer)
   if (r == -1) return EXIT_TEMPORARY;
   if (WIFEXITED(wstat)) return WEXITSTATUS(wstat);
   if (WTERMSIG(wstat) == SIGALRM) log_line("fatal: ", peer->word, ": timed out");
-  else log_line("fatal: ", peer->word, ": killed by signal ", text_number(number, (uint64_t)WTERMSIG(wstat)));
+  else log_line("fatal: ", peer->word, ": killed by signal ",
+                text_number(number, (uint64_t)WTERMSIG(wstat)));
   return EXIT_TEMPORARY;
 }
 
 /* --- the command line ------------------------------------------------------------------- */
 
-/* A decimal number from 1 to max, and nothing after it. */
+/* Read a decimal number from 1 to max, and nothing behind it. */
 static int number_ok(char const *s, unsigned long max, unsigned long *number)
 {
   job_field const field = { s, strlen(s) };
@@ -362,7 +366,7 @@ static int number_ok(char const *s, unsigned long max, unsigned long *number)
   return 1;
 }
 
-/* "[ADDRESS]" or a name, and perhaps ":PORT"; port is the one where none is said. */
+/* Read "[ADDRESS]" or a name, with or without ":PORT"; port is the default. */
 static int target_scan(target *peer, char *word, unsigned long port)
 {
   nexthop hop;
@@ -377,7 +381,7 @@ static int target_scan(target *peer, char *word, unsigned long port)
   return 1;
 }
 
-/* What may follow "ETRN ": a domain, perhaps with '@' before it, or '#' and a name. */
+/* Check an argument of ETRN: a domain, with or without '@' before it, or '#' and a name. */
 static int node_ok(char const *node)
 {
   size_t len = strlen(node), i = 0, n;
@@ -410,7 +414,7 @@ static int options_read(int argc, char *const *argv, etrn_request *asked)
   return optind;
 }
 
-/* Takes the list of hosts apart where it stands. */
+/* Split the list of hosts, in place. */
 static size_t targets_read(target **peers, char *list, unsigned long port)
 {
   size_t count = 1, i;

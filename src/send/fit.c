@@ -20,7 +20,8 @@ int fit_read(outbox_job *job)
   uint64_t left = job->length;
   while (left && !(content.flags & SMTP_CONTENT_NUL))
   {
-    ssize_t n = pread(job->fd, piece, left < PIECE ? (size_t)left : PIECE, (off_t)(job->offset + job->length - left));
+    ssize_t n = pread(job->fd, piece, left < PIECE ? (size_t)left : PIECE,
+                      (off_t)(job->offset + job->length - left));
     if (n <= 0) return 1;
     smtp_content_lines(&content, piece, (size_t)n);
     left -= (uint64_t)n;

@@ -13,22 +13,22 @@
 #include "base/wallclock.h"
 #include "send/dnstcp.h"
 
-/* Aliases that are followed one after the other; resolvers allow about as many. */
+/* The most aliases to follow one after the other; resolvers allow about as many. */
 #define ALIASES_MAX 8
 #define PORT_DNS 53
-/* MX that are looked at; RFC 5321 asks for two, and no site is better off with more. */
+/* The most MX to use; RFC 5321 asks for two, and more help no site. */
 #define EXCHANGERS_MAX 20
-/* Addresses of one family that are looked at for one name. */
+/* The most addresses of one family to use for one name. */
 #define NAME_ADDRESSES_MAX 8
-/* Addresses of one name that are tried while there are other names. */
+/* The most addresses of one name to try while there are other names. */
 #define NAME_SHARE 3
-/* The resolver counts whole seconds: so little may be missing from one that is begun. */
+/* The resolver counts whole seconds: one that lacks no more than this counts as whole. */
 #define SECOND_SHORT_MS 100
 
 enum answer
 {
   ANSWER_DATA,     /* records of the type asked for */
-  ANSWER_NONE,     /* the name is there, such records are not */
+  ANSWER_NONE,     /* the name exists, without such records */
   ANSWER_NO_NAME,
   ANSWER_LATER
 };
@@ -44,7 +44,7 @@ typedef struct exchanger_list
 {
   size_t count;
   int null;  /* a null MX was among them (RFC 7505) */
-  int odd;   /* one that is left out was, since its name or record cannot be used */
+  int odd;   /* one was left out, since its name or record cannot be used */
   exchanger exchanger[EXCHANGERS_MAX];
 } exchanger_list;
 
@@ -52,9 +52,9 @@ typedef struct finder
 {
   res_state resolver;          /* asks the first name server of its list alone: see resolver_turn */
   int servers;                 /* in that list */
-  struct sockaddr_in6 nameserver6; /* the resolver points here, and frees what it points to: see resolver_close */
-  int64_t deadline_ms;     /* of all look-ups (clock_ms) */
-  int64_t turn_ms;         /* of those for the present name */
+  struct sockaddr_in6 nameserver6; /* the resolver points here: see resolver_close */
+  int64_t deadline_ms;     /* of all look-ups (wallclock_steady_ms) */
+  int64_t turn_ms;         /* of the look-ups for the present name */
   destination const *where;
   struct ifaddrs *interfaces;
   host_list *list;
@@ -76,7 +76,7 @@ static void resolver_ask_at(finder *f, destination_address const *server)
     memcpy(&r->nsaddr_list[0], &server->socket, sizeof r->nsaddr_list[0]);
     return;
   }
-  /* glibc's way to name an IPv6 server: no family in the old list, the address in the new one. */
+  /* glibc's form of an IPv6 server: no family in the old list, the address in the new one */
   memcpy(&f->nameserver6, &server->socket, sizeof f->nameserver6);
   r->nsaddr_list[0].sin_family = 0;
   r->_u._ext.nscount = 1;
@@ -109,8 +109,8 @@ static void resolver_close(finder *f)
 }
 
 /*
- * The first name server goes to the end of the list.  One at a time is asked, for the resolver's own way through
- * them cannot be told when to be over; and one that has answered is asked first from then on.
+ * Move the first name server to the end of the list.  We ask one at a time, since the resolver has
+ * no deadline for its own round; a server that has answered is asked first from then on.
  */
 static void resolver_turn(finder *f)
 {
@@ -123,7 +123,7 @@ static void resolver_turn(finder *f)
   memmove(r->_u._ext.nsaddrs, r->_u._ext.nsaddrs + 1, last * sizeof r->_u._ext.nsaddrs[0]);
   r->nsaddr_list[last] = address;
   r->_u._ext.nsaddrs[last] = address6;
-  r->_u._ext.nscount = 0; /* glibc's way to say that the list is a new one */
+  r->_u._ext.nscount = 0; /* tells glibc that the list is new */
 }
 
 static enum answer resolver_error(finder const *f)
@@ -139,9 +139,9 @@ static enum answer resolver_error(finder const *f)
 /* --- time --------------------------------------------------------------------------- */
 
 /*
- * The next of so many names is looked up: it has its part of the time that is left, but no more than it takes to
- * ask each server once.  So a name that gets no answer leaves the others their time; once all have had their turn
- * they have another.
+ * Begin the turn of the next of so many names: it has its part of the time that is left, but no
+ * more than it takes to ask each server once.  So a name without an answer leaves the others their
+ * time; once all have had a turn, they have another.
  */
 static void turn_begin(finder *f, size_t names)
 {
@@ -164,7 +164,7 @@ static int turn_wait_s(finder const *f, int servers)
 
 /* --- questions ---------------------------------------------------------------------- */
 
-/* What an answer's header says (RFC 1035 section 4.1.1). */
+/* The result in an answer's header (RFC 1035 section 4.1.1). */
 static int answer_cut(finder const *f)
 {
   return ((HEADER const *)(void const *)f->answer)->tc;
@@ -186,19 +186,22 @@ static struct sockaddr const *server_address(finder const *f, socklen_t *len)
   res_state r = f->resolver;
   int six = !r->nsaddr_list[0].sin_family && r->_u._ext.nsaddrs[0];
   *len = six ? sizeof *r->_u._ext.nsaddrs[0] : sizeof r->nsaddr_list[0];
-  return six ? (struct sockaddr const *)r->_u._ext.nsaddrs[0] : (struct sockaddr const *)&r->nsaddr_list[0];
+  if (six) return (struct sockaddr const *)r->_u._ext.nsaddrs[0];
+  return (struct sockaddr const *)&r->nsaddr_list[0];
 }
 
-/* The same question to the same server over TCP: its answer does not fit over UDP. */
+/* Ask the same question of the same server over TCP: its answer does not fit over UDP. */
 static int tcp_ask(finder *f, char const *name, ns_type type, int wait_s, enum answer *why)
 {
   unsigned char question[NS_PACKETSZ];
   socklen_t server_len;
   struct sockaddr const *server = server_address(f, &server_len);
-  int len = res_nmkquery(f->resolver, ns_o_query, name, ns_c_in, (int)type, 0, 0, 0, question, sizeof question);
+  int len = res_nmkquery(f->resolver, ns_o_query, name, ns_c_in, (int)type, 0, 0, 0, question,
+                         sizeof question);
   *why = ANSWER_LATER;
   if (len == -1 || !wait_s) return -1;
-  len = dnstcp_ask(server, server_len, question, (size_t)len, f->answer, wallclock_steady_ms() + (int64_t)wait_s * 1000);
+  len = dnstcp_ask(server, server_len, question, (size_t)len, f->answer,
+                   wallclock_steady_ms() + (int64_t)wait_s * 1000);
   if (len != -1) *why = answer_status(f);
   return *why == ANSWER_DATA ? len : -1;
 }
@@ -226,11 +229,12 @@ static int question_ask(finder *f, char const *name, ns_type type, enum answer *
   return -1;
 }
 
-/* What to do with a record of the type asked for. */
+/* Called for each record of the type asked for. */
 typedef void record_fn(void *data, ns_msg *message, ns_rr *record);
 
 /* Walk through an answer: give records of the type to fn, the name of the last CNAME to alias. */
-static enum answer answer_read(finder *f, int len, ns_type type, char alias[NS_MAXDNAME], record_fn *fn, void *data)
+static enum answer answer_read(finder *f, int len, ns_type type, char alias[NS_MAXDNAME],
+                               record_fn *fn, void *data)
 {
   enum answer found = ANSWER_NONE;
   ns_msg message;
@@ -242,7 +246,8 @@ static enum answer answer_read(finder *f, int len, ns_type type, char alias[NS_M
     if (ns_parserr(&message, ns_s_an, i, &record) == -1) return ANSWER_LATER;
     if (ns_rr_type(record) == ns_t_cname)
     {
-      if (dn_expand(ns_msg_base(message), ns_msg_end(message), ns_rr_rdata(record), alias, NS_MAXDNAME) == -1)
+      if (dn_expand(ns_msg_base(message), ns_msg_end(message), ns_rr_rdata(record), alias,
+                    NS_MAXDNAME) == -1)
         return ANSWER_LATER;
     }
     else if (ns_rr_type(record) == type)
@@ -258,7 +263,8 @@ static enum answer answer_read(finder *f, int len, ns_type type, char alias[NS_M
  * Ask for a name's records.  A recursive server follows aliases itself; one that is only
  * authoritative may end its answer with a CNAME, which is then asked for in turn.
  */
-static enum answer aliases_follow(finder *f, char const *name, ns_type type, record_fn *fn, void *data)
+static enum answer aliases_follow(finder *f, char const *name, ns_type type, record_fn *fn,
+                                  void *data)
 {
   char asked[NS_MAXDNAME];
   char alias[NS_MAXDNAME];
@@ -277,7 +283,8 @@ static enum answer aliases_follow(finder *f, char const *name, ns_type type, rec
   return ANSWER_LATER;
 }
 
-static enum answer records_find(finder *f, char const *name, ns_type type, record_fn *fn, void *data)
+static enum answer records_find(finder *f, char const *name, ns_type type, record_fn *fn,
+                                void *data)
 {
   enum answer found = aliases_follow(f, name, type, fn, data);
   if (found == ANSWER_LATER) f->doubt = 1;
@@ -290,7 +297,7 @@ enum leads
 {
   LEADS_AWAY,
   LEADS_HERE,     /* the loopback, or no address: to this very host */
-  LEADS_NOWHERE   /* to no host that has an address in the DNS: of one link, of many hosts, reserved */
+  LEADS_NOWHERE   /* to no host of the DNS: an address of one link, of many hosts, reserved */
 };
 
 /* RFC 6890 has them all; private ones (RFC 1918) are in use behind sites' own name servers. */
@@ -316,7 +323,8 @@ static int embedded(struct in6_addr const *six, uint32_t *four)
     { { 0 }, 12, 12 },
   };
   size_t i = 0;
-  while (i < sizeof forms / sizeof *forms && memcmp(six->s6_addr, forms[i].prefix, forms[i].len)) i++;
+  while (i < sizeof forms / sizeof *forms && memcmp(six->s6_addr, forms[i].prefix, forms[i].len))
+    i++;
   if (i == sizeof forms / sizeof *forms) return 0;
   memcpy(four, six->s6_addr + forms[i].at, sizeof *four);
   *four = ntohl(*four);
@@ -353,17 +361,22 @@ static int address_same(struct sockaddr const *a, struct sockaddr const *b)
 {
   if (a->sa_family != b->sa_family) return 0;
   if (a->sa_family == AF_INET)
-    return ((struct sockaddr_in const *)a)->sin_addr.s_addr == ((struct sockaddr_in const *)b)->sin_addr.s_addr;
-  return !memcmp(&((struct sockaddr_in6 const *)a)->sin6_addr, &((struct sockaddr_in6 const *)b)->sin6_addr,
-                 sizeof(struct in6_addr));
+    return ((struct sockaddr_in const *)a)->sin_addr.s_addr
+      == ((struct sockaddr_in const *)b)->sin_addr.s_addr;
+  return !memcmp(&((struct sockaddr_in6 const *)a)->sin6_addr,
+                 &((struct sockaddr_in6 const *)b)->sin6_addr, sizeof(struct in6_addr));
 }
 
-/* The wildcard listens on every interface, and on all of 127.0.0.0/8. */
+/*
+ * Is this an address of this host?  The wildcard listens on every interface, and on all of
+ * 127.0.0.0/8.
+ */
 static int interface_is(finder *f, struct sockaddr const *address)
 {
   struct ifaddrs *i;
   if (address->sa_family == AF_INET
-   && ntohl(((struct sockaddr_in const *)address)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET) return 1;
+   && ntohl(((struct sockaddr_in const *)address)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET)
+    return 1;
   if (!f->interfaces && getifaddrs(&f->interfaces) == -1) return 0;
   for (i = f->interfaces; i; i = i->ifa_next)
     if (i->ifa_addr && address_same(i->ifa_addr, address)) return 1;
@@ -381,7 +394,7 @@ static int ourselves_is(finder *f, destination_address const *address)
   destination_address const *listen = &f->where->listen;
   struct sockaddr const *asked = (struct sockaddr const *)&address->socket;
   if (!our_port(f, address)) return 0;
-  if (wildcard_is(&address->socket)) return 1; /* whoever connects there comes to this very host */
+  if (wildcard_is(&address->socket)) return 1; /* a connection there comes to this very host */
   if (wildcard_is(&listen->socket)) return interface_is(f, asked);
   return address_same(asked, (struct sockaddr const *)&listen->socket);
 }
@@ -391,7 +404,7 @@ static int ourselves_is(finder *f, destination_address const *address)
 typedef struct address_set
 {
   finder *finder;
-  int ourselves;   /* one of all that there are is */
+  int ourselves;   /* one of the addresses is ourselves */
   size_t count;
   destination_address address[NAME_ADDRESSES_MAX];
 } address_set;
@@ -409,7 +422,7 @@ static void address_set_add(address_set *set, destination_address const *address
   else if (set->count < NAME_ADDRESSES_MAX) set->address[set->count++] = *address;
 }
 
-/* 0: the text is no IP address. */
+/* Add an IP address in text.  0: the text is none. */
 static int address_set_literal(address_set *set, char const *text)
 {
   destination_address address;
@@ -418,7 +431,7 @@ static int address_set_literal(address_set *set, char const *text)
   return 1;
 }
 
-/* The address behind a translator, or a tunnel, is ours: what goes there comes back. */
+/* Is the address behind a translator or a tunnel ours?  What is sent there comes back. */
 static int ourselves_behind(finder *f, destination_address const *address)
 {
   destination_address behind = { .size = sizeof(struct sockaddr_in) };
@@ -432,7 +445,10 @@ static int ourselves_behind(finder *f, destination_address const *address)
   return ourselves_is(f, &behind);
 }
 
-/* 127.0.0.0/8 but its first, where services listen that mean to serve this host alone. */
+/*
+ * Is this in 127.0.0.0/8, but not 127.0.0.1, where services listen that are meant for this host
+ * alone?
+ */
 static int spare_loopback(destination_address const *address)
 {
   uint32_t octets;
@@ -441,7 +457,7 @@ static int spare_loopback(destination_address const *address)
   return octets >> 24 == IN_LOOPBACKNET && octets != INADDR_LOOPBACK;
 }
 
-/* A name server on this host, at a port of its own: a lab's. */
+/* Is the name server on this host, at a port other than 53?  A lab's is. */
 static int lab(destination_address const *nameserver)
 {
   return nameserver->size && address_leads(nameserver) == LEADS_HERE
@@ -455,14 +471,16 @@ static int loopback_taken(destination const *where, destination_address const *a
 }
 
 /*
- * An address that the DNS has for a name, which may be anybody's to say.  What leads to this very host is ourselves at
- * our own port, and at any other a server that was not asked for by those who run it.
+ * Add an address from the DNS, which anybody may have put there.  One that leads to this very host
+ * is ourselves at our own port; at any other port it is a server whose owner did not ask for our
+ * mail.
  */
 static void address_set_offer(address_set *set, destination_address const *address)
 {
   finder *f = set->finder;
   enum leads leads = address_leads(address);
-  if (leads == LEADS_HERE && loopback_taken(f->where, address) && !wildcard_is(&address->socket)) leads = LEADS_AWAY;
+  if (leads == LEADS_HERE && loopback_taken(f->where, address) && !wildcard_is(&address->socket))
+    leads = LEADS_AWAY;
   if (leads == LEADS_AWAY && !ourselves_behind(f, address)) address_set_add(set, address);
   else if (leads != LEADS_NOWHERE && our_port(f, address)) set->ourselves = 1;
   else f->unfit = 1;
@@ -483,7 +501,8 @@ static void address_take(void *data, ns_msg *message, ns_rr *record)
   destination_address address;
   (void)message;
   if (ns_rr_rdlen(*record) != (type == ns_t_a ? 4 : 16)) return;
-  if (!inet_ntop(type == ns_t_a ? AF_INET : AF_INET6, ns_rr_rdata(*record), text, sizeof text)) return;
+  if (!inet_ntop(type == ns_t_a ? AF_INET : AF_INET6, ns_rr_rdata(*record), text, sizeof text))
+    return;
   if (!destination_address_make(&address, text, set->finder->where->port)) return;
   address_set_offer(set, &address);
 }
@@ -494,9 +513,9 @@ static int localhost_is(char const *name)
 }
 
 /*
- * Add all addresses of a name to a first set and a second one, of which the first is to be preferred.
- * IPv4 is asked for first: where there is no answer, the turn is over before it is waited for once more.  There are
- * servers that never answer a question for IPv6.
+ * Add all addresses of a name to two sets, first the preferred one.  Ask for IPv4 first: there are
+ * servers that never answer a question for IPv6, and the turn must not be over before the answer
+ * that matters.
  */
 static void addresses_find(finder *f, char const *name, address_set *first, address_set *second)
 {
@@ -522,7 +541,8 @@ static void list_add(host_list *list, char const *name, destination_address cons
 }
 
 /* Add addresses of a name, one of each set in turn, share of them at the most. */
-static void list_add_name(host_list *list, char const *name, address_set const *first, address_set const *second, size_t share)
+static void list_add_name(host_list *list, char const *name, address_set const *first,
+                          address_set const *second, size_t share)
 {
   size_t end = list->count + share;
   size_t i;
@@ -533,7 +553,8 @@ static void list_add_name(host_list *list, char const *name, address_set const *
   }
 }
 
-static enum host_outcome list_refuse(host_list *list, enum host_outcome outcome, char const *code, char const *text, char const *name)
+static enum host_outcome list_refuse(host_list *list, enum host_outcome outcome, char const *code,
+                                     char const *text, char const *name)
 {
   list->count = 0;
   list->code = code;
@@ -554,33 +575,37 @@ static enum host_outcome loops_back(finder *f)
   return HOST_NEVER;
 }
 
-/* Nothing was found; why? */
+/* The outcome when no address was found. */
 static enum host_outcome list_empty(finder *f, enum answer found)
 {
   char const *name = f->where->host;
   if (f->doubt)
-    return list_refuse(f->list, HOST_LATER, "4.4.3", "Host or domain name not found, try again: no answer about ", name);
+    return list_refuse(f->list, HOST_LATER, "4.4.3",
+                       "Host or domain name not found, try again: no answer about ", name);
   if (f->exchangers.odd)
-    return list_refuse(f->list, HOST_LATER, "4.4.4", "Host or domain name not found, try again: unusable MX of ", name);
+    return list_refuse(f->list, HOST_LATER, "4.4.4",
+                       "Host or domain name not found, try again: unusable MX of ", name);
   if (f->unfit && !f->where->exchangers)
     return list_refuse(f->list, HOST_LATER, "4.4.4",
                        "mail goes to no loopback or reserved address that the DNS has: ", name);
   if (f->unfit)
     return list_refuse(f->list, HOST_NEVER, "5.4.4",
-                       "Host or domain name found, but it has no address that mail goes to: ", name);
+                       "Host or domain name found, but it has no address that mail goes to: ",
+                       name);
   if (found == ANSWER_NO_NAME)
     return list_refuse(f->list, HOST_NEVER, "5.4.4", "Host or domain name not found: ", name);
-  return list_refuse(f->list, HOST_NEVER, "5.4.4", "Host or domain name found, but it has no address: ", name);
+  return list_refuse(f->list, HOST_NEVER, "5.4.4",
+                     "Host or domain name found, but it has no address: ", name);
 }
 
-/* An address, or the loopback by its name, which whoever runs us has asked for in so many words.  1 or 0. */
+/* Add an address, or the loopback by its name, which the operator wrote in conf/routes.  1 or 0. */
 static int host_literal(char const *host, address_set *first, address_set *second)
 {
   if (!localhost_is(host)) return address_set_literal(first, host);
   return address_set_literal(first, "127.0.0.1") && address_set_literal(second, "::1");
 }
 
-/* The host itself, without its MX. */
+/* Find the host itself, without its MX. */
 static enum host_outcome host_alone(finder *f)
 {
   char const *host = f->where->host;
@@ -588,7 +613,8 @@ static enum host_outcome host_alone(finder *f)
   address_set_init(&first, f);
   address_set_init(&second, f);
   turn_begin(f, 1);
-  if (f->where->exchangers || !host_literal(host, &first, &second)) addresses_find(f, host, &first, &second);
+  if (f->where->exchangers || !host_literal(host, &first, &second))
+    addresses_find(f, host, &first, &second);
   if (first.ourselves || second.ourselves) return loops_back(f);
   list_add_name(f->list, host, &first, &second, HOST_ADDRESSES_MAX);
   return f->list->count ? HOST_FOUND : list_empty(f, f->last);
@@ -597,15 +623,16 @@ static enum host_outcome host_alone(finder *f)
 /* --- MX ----------------------------------------------------------------------------- */
 
 /*
- * Can the name be asked for, and stand in a log line as "name[address]:port"?  Whether it is a host the DNS knows:
- * labels that RFC 1123 forbids are in use.  dn_expand() has put a backslash before whatever is not visible.
+ * Can the name be looked up, and stand in a log line as "name[address]:port"?  Labels that RFC 1123
+ * forbids are in use, so the DNS decides whether it is a host.  dn_expand() has put a backslash
+ * before each invisible octet.
  */
 static int exchanger_name_ok(char const *name)
 {
   return strlen(name) <= SMTP_DOMAIN_MAX && !strpbrk(name, "\\\"()<>[],:;@");
 }
 
-/* Of more than are looked at, the worst goes. */
+/* Take an MX; of more than are used, drop the worst. */
 static exchanger *exchanger_room(exchanger_list *list, unsigned int preference)
 {
   exchanger *worst = list->exchanger;
@@ -632,7 +659,8 @@ static void exchanger_take(void *data, ns_msg *message, ns_rr *record)
   char name[NS_MAXDNAME];
   unsigned char const *octets = ns_rr_rdata(*record);
   if (ns_rr_rdlen(*record) < 3
-   || dn_expand(ns_msg_base(*message), ns_msg_end(*message), octets + 2, name, sizeof name) == -1) list->odd = 1;
+   || dn_expand(ns_msg_base(*message), ns_msg_end(*message), octets + 2, name,
+                sizeof name) == -1) list->odd = 1;
   else if (!name[0]) list->null = 1;
   else if (!exchanger_name_ok(name)) list->odd = 1;
   else exchanger_add_name(list, ns_get16(octets), name);
@@ -662,7 +690,10 @@ static int exchanger_add(finder *f, size_t i)
   return 1;
 }
 
-/* Go through the sorted MX, a preference at a time: a whole one is left out when we are in it. */
+/*
+ * Try the sorted MX, one preference at a time: all of a preference are left out when we are among
+ * them.
+ */
 static enum host_outcome exchangers_try(finder *f)
 {
   exchanger_list const *list = &f->exchangers;
@@ -675,7 +706,8 @@ static enum host_outcome exchangers_try(finder *f)
       if (!exchanger_add(f, i))
       {
         f->list->count = before;
-        return before ? HOST_FOUND : f->doubt || list->odd ? list_empty(f, ANSWER_NONE) : loops_back(f);
+        if (before) return HOST_FOUND;
+        return f->doubt || list->odd ? list_empty(f, ANSWER_NONE) : loops_back(f);
       }
   }
   return f->list->count ? HOST_FOUND : list_empty(f, f->last);
@@ -693,12 +725,14 @@ static enum host_outcome host_exchangers(finder *f)
     qsort(list->exchanger, list->count, sizeof list->exchanger[0], exchanger_compare);
     return exchangers_try(f);
   }
-  if (list->null && !list->odd) return list_refuse(f->list, HOST_NEVER, "5.1.10", "Domain does not accept mail (null MX): ", f->where->host);
+  if (list->null && !list->odd)
+    return list_refuse(f->list, HOST_NEVER, "5.1.10", "Domain does not accept mail (null MX): ",
+                       f->where->host);
   if (found == ANSWER_NONE) return host_alone(f); /* the implicit MX */
   return list_empty(f, ANSWER_NONE);
 }
 
-/* From the beginning: what was answered already is in the name servers' caches. */
+/* Begin again: earlier answers are in the caches of the name servers. */
 static enum host_outcome host_try(finder *f)
 {
   f->doubt = f->unfit = 0;
@@ -721,7 +755,8 @@ enum host_outcome host_find(host_list *list, destination const *where, host_reso
   f.list = list;
   f.deadline_ms = wallclock_steady_ms() + (int64_t)where->lookup_s * 1000;
   srand((unsigned int)wallclock_us());
-  if (!resolver_take(&f, resolver)) return list_refuse(list, HOST_LATER, "4.3.0", "resolver does not start", "");
+  if (!resolver_take(&f, resolver))
+    return list_refuse(list, HOST_LATER, "4.3.0", "resolver does not start", "");
   do outcome = host_try(&f);
   while (f.doubt && outcome == HOST_LATER && --tries);
   resolver_close(&f);

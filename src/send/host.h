@@ -1,7 +1,7 @@
 #ifndef SEND_HOST_H
 #define SEND_HOST_H
 
-/* From a next hop to the addresses to be tried, by DNS (RFC 5321 section 5). */
+/* Find the addresses of a next hop, by DNS (RFC 5321 section 5). */
 
 #include <stddef.h>
 #include <resolv.h>
@@ -21,8 +21,8 @@ typedef struct host_address
 
 /*
  *   HOST_FOUND   there are addresses, best first
- *   HOST_LATER   nothing can be said now: no answer, SERVFAIL, an MX whose name cannot be used
- *   HOST_NEVER   mail cannot go there: no such domain, null MX, or we are its best MX
+ *   HOST_LATER   unknown for the moment: no answer, SERVFAIL, an MX whose name cannot be used
+ *   HOST_NEVER   mail cannot be sent there: no such domain, null MX, or we are its best MX
  */
 enum host_outcome { HOST_FOUND, HOST_LATER, HOST_NEVER };
 
@@ -30,7 +30,7 @@ typedef struct host_list
 {
   size_t count;
   host_address address[HOST_ADDRESSES_MAX];
-  /* when nothing was found: enhanced status code and reason, strings */
+  /* when no address was found: enhanced status code and reason, strings */
   char const *code;
   char text[JOB_TEXT_MAX];
 } host_list;
@@ -43,8 +43,8 @@ typedef struct host_resolver
 } host_resolver;
 
 /*
- * Read the resolver's file, resolv.conf: nothing else that is done for a site opens one.  What goes wrong is said when
- * the resolver is wanted.
+ * Read resolv.conf: no other file is opened later to find a host.  An error is reported by
+ * host_find().
  */
 extern void host_resolver_open(host_resolver *resolver);
 
@@ -70,11 +70,11 @@ extern void host_resolver_open(host_resolver *resolver);
  */
 #define HOST_WAIT_S 3
 #define HOST_TRIES 3
-/* resolver  was opened; it is closed here */
+/* resolver  open; host_find() closes it */
 extern enum host_outcome host_find(host_list *list, destination const *where,
                                    host_resolver *resolver);
 
-/* The host turned out to be ourselves, by what it says: there is none, HOST_NEVER. */
+/* The host turned out to be ourselves, by its name: empty the list, with that as the reason. */
 extern void host_loops_back(host_list *list, destination const *where);
 
 #endif

@@ -5,7 +5,10 @@
 
 #include "base/wallclock.h"
 
-/* A link that drops: the window grows by one with every so many messages, until it has lasted so many times as long. */
+/*
+ * On a link that drops, the window grows by one with every so many messages, until the link has
+ * lasted so many times as long as before.
+ */
 #define DROP_GROWS_EVERY 8
 #define DROP_TIMES 4
 #define DROP_LASTED_LEAST 8
@@ -20,7 +23,9 @@ outbox_rcpt *outbox_rcptp(outbox_job const *job, size_t i)
   return (outbox_rcpt *)array_start(&job->rcpts) + i;
 }
 
-/* Keep a field as a string in the job's text, after a prefix; its offset, or -1 without memory. */
+/*
+ * Append a field as a string to the job's text, behind a prefix; its offset, or -1 without memory.
+ */
 static int string_keep(outbox_job *job, char const *prefix, job_field const *field, size_t *offset)
 {
   *offset = job->text.len;
@@ -29,7 +34,7 @@ static int string_keep(outbox_job *job, char const *prefix, job_field const *fie
     && stralloc_0(&job->text);
 }
 
-/* A space before the parameters makes them ready for a command line, and for smtp_parameter_next(). */
+/* Put a space before the parameters, for a command line and for smtp_parameter_next(). */
 static int parameters_keep(outbox_job *job, job_field const *field, size_t *offset)
 {
   return string_keep(job, field->len ? " " : "", field, offset);
@@ -135,7 +140,8 @@ void outbox_window_grow(outbox *w)
 {
   w->since_drop++;
   if (w->begun_most == OUTBOX_MAX) return;
-  if (w->since_drop > DROP_TIMES * w->lasted || !(w->since_drop % DROP_GROWS_EVERY)) w->begun_most++;
+  if (w->since_drop > DROP_TIMES * w->lasted || !(w->since_drop % DROP_GROWS_EVERY))
+    w->begun_most++;
 }
 
 void outbox_window_narrow(outbox *w, size_t most)
@@ -158,7 +164,8 @@ int outbox_reason_keep(outbox_job *job, size_t rcpt, char const *code, char cons
   outbox_rcpt *to = outbox_rcptp(job, rcpt);
   size_t before = job->text.len;
   size_t at_code, at_relay, at_reason;
-  job_field const fields[] = { { code, strlen(code) }, { relay, strlen(relay) }, { reason, strlen(reason) } };
+  job_field const fields[] =
+    { { code, strlen(code) }, { relay, strlen(relay) }, { reason, strlen(reason) } };
   if (!string_keep(job, "", &fields[0], &at_code) || !string_keep(job, "", &fields[1], &at_relay)
    || !string_keep(job, "", &fields[2], &at_reason))
   {
@@ -256,7 +263,7 @@ static enum outbox_line rcpt_take(outbox_job *job, char const *s, size_t len)
 static enum outbox_line go_take(outbox *w)
 {
   if (!w->reading || !w->reading->rcpts_len) return OUTBOX_LINE_SENSELESS;
-  w->reading->handed_us = wallclock_us();
+  w->reading->received_us = wallclock_us();
   outbox_again(w, w->reading);
   w->reading = 0;
   return OUTBOX_LINE_OK;

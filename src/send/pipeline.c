@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Fewer answered ones are not worth moving the rest for. */
+/* Answered entries from which on the rest is moved to the front. */
 #define COMPACT_MIN 64
 
 pipeline_reply const *pipeline_head(pipeline const *list)
@@ -11,7 +11,10 @@ pipeline_reply const *pipeline_head(pipeline const *list)
   return (pipeline_reply const *)array_start(&list->entries) + list->first;
 }
 
-/* Move what is still expected to the front, so that a connection that never rests does not grow. */
+/*
+ * Move the entries that are not answered to the front, so that the list of a busy connection does
+ * not grow.
+ */
 static void list_compact(pipeline *list)
 {
   pipeline_reply *e = array_start(&list->entries);

@@ -10,17 +10,19 @@
 #include "job/journal.h"
 #include "smtp/reply.h"
 
-void report_init(report *r, int fd, int by_hand)
+void report_init(report *r, int fd, int from_commandline)
 {
   memset(r, 0, sizeof *r);
   r->fd = fd;
-  r->by_hand = by_hand;
+  r->from_commandline = from_commandline;
   strcpy(r->relay, "none");
 }
 
 /* --- to qmgr ------------------------------------------------------------------------ */
 
-/* Without memory a line is lost, as if qmgr had gone: it will read the journal. */
+/*
+ * Append a line.  Without memory it is lost, as if qmgr had ended: the next qmgr reads the journal.
+ */
 static void out_add(report *r, char const *s, size_t len)
 {
   if (!stralloc_catb(&r->out, s, len)) r->gone = 1;
@@ -34,13 +36,13 @@ static void out_join(report *r, char const *const *words)
 
 static ssize_t out_write(report *r, char const *s, size_t len)
 {
-  return r->by_hand ? write(r->fd, s, len) : job_send(r->fd, s, len, 0, 0);
+  return r->from_commandline ? write(r->fd, s, len) : job_send(r->fd, s, len, 0, 0);
 }
 
 void report_flush(report *r)
 {
   size_t done = 0;
-  log_flush(); /* first: qmgr's "removed" comes behind it */
+  log_flush(); /* first our lines: qmgr's "removed" must come behind them */
   while (!r->gone && done < r->out.len)
   {
     ssize_t n = out_write(r, r->out.s + done, r->out.len - done);
@@ -68,8 +70,8 @@ static uint64_t since(uint64_t earlier, uint64_t later)
 }
 
 /*
- * Postfix's four: before it came here, waiting here, setting up the connection (only for who
- * waited for it), and the transmission.
+ * Postfix's four delays: before the message came here, waiting here, setting up the connection
+ * (only for messages that waited for that), and the transmission.
  */
 typedef struct delays
 {
@@ -84,20 +86,26 @@ static void delays_make(delays *d, report const *r, outbox_job const *job, uint6
 {
   uint64_t begun = job->state == OUTBOX_BEGUN ? job->begun_us : now_us;
   uint64_t open = r->open_us ? r->open_us : now_us;
-  uint64_t set_up = r->connect_us ? since(r->connect_us > job->handed_us ? r->connect_us : job->handed_us, open) : 0;
-  uint64_t here = since(job->handed_us, begun);
+  uint64_t const begun_connecting =
+    r->connect_us > job->received_us ? r->connect_us : job->received_us;
+  uint64_t set_up = r->connect_us ? since(begun_connecting, open) : 0;
+  uint64_t here = since(job->received_us, begun);
   text_seconds(d->total, since(job->arrival_us, now_us));
-  text_seconds(d->before, since(job->arrival_us, job->handed_us));
+  text_seconds(d->before, since(job->arrival_us, job->received_us));
   text_seconds(d->here, since(set_up, here));
   text_seconds(d->connect, set_up);
   text_seconds(d->transmit, since(begun, now_us));
 }
 
 static void result_log(report const *r, outbox_job const *job, char const *address, uint64_t now_us,
-                       enum job_status status, char const *relay, char const *code, char const *text)
+                       enum job_status status, char const *relay, char const *code,
+                       char const *text)
 {
   static char const *const words[] =
-    { [JOB_SENT] = "sent", [JOB_DEFERRED] = "deferred", [JOB_FAILED] = "bounced", [JOB_RELAYED] = "sent" };
+  {
+    [JOB_SENT] = "sent", [JOB_DEFERRED] = "deferred", [JOB_FAILED] = "bounced",
+    [JOB_RELAYED] = "sent"
+  };
   delays d;
   delays_make(&d, r, job, now_us);
   log_later(job->id, ": to=<", address, ">, relay=", relay, ", delay=", d.total,
@@ -115,9 +123,9 @@ static void result_tell(report *r, outbox_job const *job, char const *address,
   char const *text = line;
   if (!len) return;
   line[len] = 0;
-  if (r->by_hand)
+  if (r->from_commandline)
   {
-    text = memchr(line, ' ', len); /* the address says more than the number */
+    text = memchr(line, ' ', len); /* the address instead of the number */
     if (text) out_line(r, "<", address, ">", text);
   }
   else out_line(r, "rcpt ", job->id, " ", text);
@@ -174,14 +182,14 @@ void report_untried(report *r, outbox_job const *job, char const *code, char con
 
 void report_done(report *r, outbox_job const *job)
 {
-  if (!r->by_hand) out_line(r, "done ", job->id);
+  if (!r->from_commandline) out_line(r, "done ", job->id);
 }
 
-/* One of its recipients tells it from another job of the same message. */
+/* Report with a recipient, by which qmgr tells this job from others of the same message. */
 static void out_came(report *r, char const *word, outbox_job const *job)
 {
   char number[TEXT_NUMBER_MAX];
-  if (!r->by_hand)
+  if (!r->from_commandline)
     out_line(r, word, job->id, " ", text_number(number, outbox_rcptp(job, 0)->number));
 }
 
@@ -197,30 +205,30 @@ void report_back(report *r, outbox_job const *job)
 
 void report_without(report *r, char const *extension)
 {
-  if (!r->by_hand) out_line(r, "without ", extension);
+  if (!r->from_commandline) out_line(r, "without ", extension);
 }
 
 void report_lost(report *r, int dropped)
 {
-  if (!r->by_hand) out_line(r, dropped ? "lost drop" : "lost");
+  if (!r->from_commandline) out_line(r, dropped ? "lost drop" : "lost");
 }
 
 void report_window(report *r, size_t messages)
 {
   char number[TEXT_NUMBER_MAX];
-  if (!r->by_hand) out_line(r, "window ", text_number(number, messages));
+  if (!r->from_commandline) out_line(r, "window ", text_number(number, messages));
 }
 
 void report_up(report *r, char const *text)
 {
-  if (!r->by_hand) out_line(r, "up ", r->relay, " ", text);
+  if (!r->from_commandline) out_line(r, "up ", r->relay, " ", text);
 }
 
 static void out_reason(report *r, char const *word, char const *code, char const *text)
 {
   char clean[JOB_TEXT_MAX];
   smtp_text_clean(clean, text_join(clean, sizeof clean, text));
-  if (!r->by_hand) out_line(r, word, code, " ", clean);
+  if (!r->from_commandline) out_line(r, word, code, " ", clean);
 }
 
 void report_vain(report *r, char const *id, char const *code, char const *text)

@@ -48,16 +48,16 @@ void retry_begun(connection *s)
 
 typedef struct loss
 {
-  outbox_job *head;  /* whose turn it was, or would be; NULL: nobody's, or it needs no more of us */
-  int taken;        /* its MAIL had been accepted */
-  int further;      /* it got further, or all will do better the next time: nobody is to blame */
+  outbox_job *head;  /* whose reply was or would be due; NULL: none, or it is settled */
+  int taken;        /* MAIL was accepted */
+  int further;      /* it made progress, or all will next time: none is to blame */
   int vain;         /* the connection settled nothing */
   size_t begun;     /* messages on the wire */
 } loss;
 
 /*
- * 421 to a RCPT after others were accepted: those are enough for one transaction (RFC 5321 section 4.5.3.1.10).
- * Where some were settled, the rest goes on as well.
+ * Did 421 come to a RCPT after others were accepted?  Then those are enough for one transaction
+ * (RFC 5321 section 4.5.3.1.10).  Where some were settled, the rest is sent as well.
  */
 static int got_further(connection const *s, outbox_job *job)
 {
@@ -90,8 +90,9 @@ static void reason_keep(connection *s, outbox_job *job)
 }
 
 /*
- * Is it the message that ends connections at its MAIL?  A server that takes so many and no more does that to any message;
- * one that had taken none may mean this one, and the others go first.  When it comes to the same again, it does.
+ * Does the message end connections at its MAIL?  A server that accepts so many messages and no more
+ * does that to any message; one that had accepted none may object to this one, and the others are
+ * sent first.  When this message ends a connection again, it is to blame.
  */
 static int meant(outbox_job *job, int vain)
 {
@@ -100,7 +101,10 @@ static int meant(outbox_job *job, int vain)
   return known;
 }
 
-/* It did not go here: to another address, or behind the others, or not now.  1 where an address is left for it. */
+/*
+ * The attempt failed here: send the message to another address, or behind the others, or later.  1
+ * where an address is left.
+ */
 static int head_lost(connection *s, loss const *l)
 {
   outbox_job *job = l->head;
@@ -126,8 +130,8 @@ static int head_lost(connection *s, loss const *l)
 /* --- all of them -------------------------------------------------------------------------- */
 
 /*
- * What the site is to be judged by.  Not a connection with so many on the wire when it just ended that they may have been
- * too much for the link.
+ * Is the site to be judged by this connection?  Not if so many messages were on the wire when it
+ * just ended that they may have been too much for the link.
  */
 static int counts(connection const *s, loss const *l)
 {

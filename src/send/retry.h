@@ -4,23 +4,26 @@
 /*
  * What becomes of the messages when a connection has ended.
  *
- * The one whose reply was due when an open connection was lost, refused, silent or nonsense is tried at another
- * address.  Where there is none it is deferred, if its MAIL had been accepted; else it gives its place at the head to
- * the others first.  All others go again, over the next connection.
+ * The message whose reply was due when an open connection was lost, refused, silent or nonsense is
+ * tried at another address.  Where there is none, the message is deferred if its MAIL had been
+ * accepted; else it is moved behind the others.  All others are sent again over the next
+ * connection.
  */
 
 #include "send/connection.h"
 
 /*
- * The connection has ended with CONNECTION_END_LOST.  1; 0 where that is a word about the site: it
- * was all in vain.
+ * The connection has ended with CONNECTION_END_LOST.  1; 0 where the site is to be judged by that:
+ * the connection settled nothing.
  */
 extern int retry_lost(connection *s, candidates *to);
 
-/* The connection has ended otherwise: what was begun is done, or goes again. */
+/* The connection has ended otherwise: jobs on the wire are done, or sent again. */
 extern void retry_begun(connection *s);
 
-/* There is no address left for this message: it is deferred, for the reason it was not taken, and forgotten. */
+/*
+ * No address is left for this message: defer it, for the reason of the last attempt, and forget it.
+ */
 extern void retry_give_up(connection *s, outbox_job *job);
 
 #endif

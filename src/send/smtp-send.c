@@ -1,8 +1,8 @@
 /*
  * smtp-send: one SMTP connection to one site.
  *
- * From qmgr it is given messages over a socket (job.h), as descriptors; by hand, one message on
- * standard input.  A poll loop over two descriptors, the job socket and the connection's.
+ * qmgr gives it messages over a socket (job.h), as descriptors; from the command line it takes one
+ * message on standard input.  A poll loop over two descriptors, the job socket and the connection.
  */
 
 #include <errno.h>
@@ -35,39 +35,39 @@ char const *PROG = "smtp-send";
 
 #define USAGE "smtp-send [-L] [-n NAMESERVER] [-H NAME] [-t TIMEOUTS] [-w EXTENSIONS] NEXTHOP SENDER RECIPIENT..."
 
-/* What is on the wire is finished within this, when qmgr has gone and when we are told to go. */
+/* The time to finish what is on the wire when qmgr has ended, or when we are told to stop. */
 #define STOP_MS 60000
 #define TERM_MS 5000
 /*
- * While nothing moves, what has not been begun goes back to qmgr for another connection; after longer, so does what is
- * on the wire behind the message whose reply is due.  A server may take its time over one message: what it had been sent
- * behind that, it takes once more then.
+ * While no octet moves, messages that are not on the wire go back to qmgr for another connection;
+ * after longer, so do those on the wire behind the message whose reply is due.  A server may take
+ * its time over one message, and gets the ones behind it twice then.
  */
 #define PATIENCE_MS 5000
 #define PATIENCE_SENT_MS 30000
-/* So often it is looked at whether a slow link carries octets away. */
+/* How often to check whether a slow link still carries octets. */
 #define UNSENT_LOOK_MS 1000
-/* Connections in a row that settle nothing are not made faster than qmgr can judge of the site. */
+/* The pause between connections that settle nothing: qmgr has to judge the site meanwhile. */
 #define PAUSE_MS 500
-/* A qmgr that does not read its reports for so long has gone. */
+/* After so long a qmgr that does not read its reports counts as ended. */
 #define REPORT_WAIT_S 30
 
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 100, EXIT_DEFERRED = 111 };
 
 typedef struct courier
 {
-  int by_hand;
+  int from_commandline;
   int destination_known;
   int looked_up;
-  int refused;            /* mail cannot go there: to.hosts.code and .text say why */
+  int refused;            /* no mail can be sent there: to.hosts.code and .text say why */
   unsigned int in_vain;   /* connections in a row that settled nothing */
-  int64_t pause_until_ms; /* before the next one */
-  int impatient;          /* nothing has moved for a while */
-  int jobs_ended;         /* no more lines come */
+  int64_t pause_until_ms; /* before the next connection */
+  int impatient;          /* no octet has moved for a while */
+  int jobs_ended;         /* no more job lines come */
   int over;
   int sigterm_fd;
   int terminated;
-  int status;             /* to exit with */
+  int status;             /* exit code */
   size_t in_len;
   char in[2 * JOB_LINE_MAX];
   destination where;
@@ -80,7 +80,10 @@ typedef struct courier
 
 /* --- signals ---------------------------------------------------------------------------- */
 
-/* Blocked, and SIGTERM read from a descriptor, but for while the resolver works: nothing is on the wire then. */
+/*
+ * Signals are blocked and SIGTERM is read from a descriptor, except while the resolver works: no
+ * message is on the wire then.
+ */
 static sigset_t in_lookup;
 
 static void leave(int signal)
@@ -89,7 +92,10 @@ static void leave(int signal)
   _exit(EXIT_DONE);
 }
 
-/* The resolver waits for name servers alone, and qmgr gives up who takes long while others wait. */
+/*
+ * While the resolver works, end by a signal when qmgr has closed the socket: others wait for our
+ * place.
+ */
 static void leave_if_alone(int signal)
 {
   struct pollfd p = { .fd = 0, .events = POLLRDHUP };
@@ -99,7 +105,7 @@ static void leave_if_alone(int signal)
   errno = e;
 }
 
-/* So often. */
+/* How often to check. */
 static void alone_watch(void)
 {
   struct itimerval const second = { { 1, 0 }, { 1, 0 } };
@@ -107,7 +113,7 @@ static void alone_watch(void)
   setitimer(ITIMER_REAL, &second, 0);
 }
 
-/* Returns a descriptor that is readable once SIGTERM has come, or -1. */
+/* Block signals.  Returns a descriptor that is readable once SIGTERM has come, or -1. */
 static int signals_init(void)
 {
   sigset_t sigterm;
@@ -117,8 +123,8 @@ static int signals_init(void)
   sigaddset(&in_lookup, SIGALRM);
   sigprocmask(SIG_BLOCK, &in_lookup, 0);
   signal(SIGTERM, leave);
-  signal(SIGPIPE, SIG_IGN); /* the journal is written also when nobody reads the report */
-  /* With the super-server's end ours has come too; under init there is none. */
+  signal(SIGPIPE, SIG_IGN); /* the journal is written even when nobody reads the report */
+  /* when the super-server ends we end too; under init there is none */
   if (getppid() != 1) prctl(PR_SET_PDEATHSIG, SIGTERM);
   return signalfd(-1, &sigterm, SFD_CLOEXEC);
 }
@@ -130,7 +136,7 @@ static void courier_down(courier *a, char const *code, char const *text)
   outbox_job *job;
   report_down(&a->out, code, text);
   for (job = a->jobs.first; job; job = job->next)
-    if (a->by_hand) report_rest(&a->out, job, JOB_DEFERRED, code, text);
+    if (a->from_commandline) report_rest(&a->out, job, JOB_DEFERRED, code, text);
     else if (job->state == OUTBOX_READY) report_untried(&a->out, job, code, text);
   a->over = 1;
 }
@@ -148,7 +154,7 @@ static void courier_look_up(courier *a)
   if (outcome == HOST_LATER) courier_down(a, a->to.hosts.code, a->to.hosts.text);
 }
 
-/* There is no way to the site: nothing that comes for it will ever do better. */
+/* The site cannot be reached: report that for all messages, which will never do better here. */
 static void courier_refuse(courier *a)
 {
   outbox_job *job;
@@ -160,7 +166,7 @@ static void courier_refuse(courier *a)
   }
 }
 
-/* The best host is ourselves; behind others, it is none. */
+/* We are the best host: the site is refused.  Behind others, remove ourselves and those behind. */
 static void courier_ourselves(courier *a)
 {
   if (candidates_cut_short(&a->to)) return;
@@ -208,7 +214,7 @@ static int courier_connecting(courier const *a)
   return !a->over && !a->refused && a->line.state == CONNECTION_ENDED && outbox_ready(&a->jobs);
 }
 
-/* Make connections, while there are messages and addresses for them. */
+/* Make connections while there are messages, and addresses for them. */
 static void courier_connect(courier *a)
 {
   while (courier_connecting(a) && wallclock_steady_ms() >= a->pause_until_ms)
@@ -229,8 +235,11 @@ static void courier_connect(courier *a)
 
 /* --- patience ---------------------------------------------------------------------------- */
 
-/* What this connection does not get to, others can: all but the message it waits for, or is being made for. */
-static void jobs_hand_back(courier *a, enum outbox_state state, outbox_job const *but)
+/*
+ * Return messages to qmgr that this connection does not get to, so that others can take them: all
+ * but the message whose reply is due, or that the connection is being made for.
+ */
+static void jobs_return(courier *a, enum outbox_state state, outbox_job const *but)
 {
   outbox_job *job;
   outbox_job *next;
@@ -243,7 +252,7 @@ static void jobs_hand_back(courier *a, enum outbox_state state, outbox_job const
   }
 }
 
-/* qmgr hands us nothing while we hold one message and are worth one. */
+/* While the window is 1 and we hold a message, qmgr gives us no other. */
 static void courier_impatient(courier *a, int impatient)
 {
   if (a->impatient == impatient) return;
@@ -253,23 +262,24 @@ static void courier_impatient(courier *a, int impatient)
 
 static void courier_patience(courier *a)
 {
-  int64_t silent_ms = a->by_hand || a->jobs_ended || a->over ? 0 : connection_silent_ms(&a->line);
+  int const never = a->from_commandline || a->jobs_ended || a->over;
+  int64_t silent_ms = never ? 0 : connection_silent_ms(&a->line);
   if (silent_ms < PATIENCE_MS)
   {
     if (a->line.state == CONNECTION_OPEN) courier_impatient(a, 0);
     return;
   }
   courier_impatient(a, 1);
-  jobs_hand_back(a, OUTBOX_READY, a->jobs.begun ? 0 : outbox_ready(&a->jobs));
+  jobs_return(a, OUTBOX_READY, a->jobs.begun ? 0 : outbox_ready(&a->jobs));
   if (silent_ms < PATIENCE_SENT_MS || a->jobs.begun < 2 || !connection_sealable(&a->line)) return;
   connection_seal(&a->line);
-  jobs_hand_back(a, OUTBOX_BEGUN, connection_head(&a->line));
+  jobs_return(a, OUTBOX_BEGUN, connection_head(&a->line));
 }
 
-/* Milliseconds until it should be looked at again; -1: never. */
+/* Milliseconds until courier_patience() is due again; -1: never. */
 static int64_t patience_left_ms(courier *a)
 {
-  int64_t silent_ms = a->by_hand || a->jobs_ended ? 0 : connection_silent_ms(&a->line);
+  int64_t silent_ms = a->from_commandline || a->jobs_ended ? 0 : connection_silent_ms(&a->line);
   if (a->line.unsent) return UNSENT_LOOK_MS;
   if (!silent_ms) return a->jobs.held ? PATIENCE_MS : -1;
   if (silent_ms < PATIENCE_MS) return PATIENCE_MS - silent_ms;
@@ -295,7 +305,7 @@ static enum outbox_line line_take(courier *a, char const *s, size_t len)
   return OUTBOX_LINE_OK;
 }
 
-/* Let go of what has not been begun: its locks are wanted by the next qmgr. */
+/* Return the messages that are not on the wire: the next qmgr wants their locks. */
 static void jobs_drop(courier *a)
 {
   outbox_job *job;
@@ -309,13 +319,13 @@ static void jobs_drop(courier *a)
   a->jobs.reading = 0;
 }
 
-/* No more jobs; those that are on the wire are finished. */
+/* Take no more jobs; finish those on the wire. */
 static void jobs_end(courier *a, int64_t ms)
 {
   a->jobs_ended = 1;
   if (a->line.state == CONNECTION_ENDED) a->over = 1;
   else connection_stop(&a->line, ms);
-  if (!a->by_hand) jobs_drop(a);
+  if (!a->from_commandline) jobs_drop(a);
 }
 
 static void line_refuse(courier *a, enum outbox_line why, char const *line)
@@ -373,14 +383,14 @@ static void jobs_receive(courier *a)
 
 static int jobs_wanted(courier const *a)
 {
-  return !a->by_hand && !a->jobs_ended && outbox_room(&a->jobs);
+  return !a->from_commandline && !a->jobs_ended && outbox_room(&a->jobs);
 }
 
 /* --- the loop ---------------------------------------------------------------------------- */
 
 static void courier_act(courier *a)
 {
-  if (a->by_hand && !a->jobs.held) jobs_end(a, STOP_MS);
+  if (a->from_commandline && !a->jobs.held) jobs_end(a, STOP_MS);
   if (!a->jobs_ended && !a->looked_up && outbox_ready(&a->jobs)) courier_look_up(a);
   candidates_forget_silent(&a->to);
   courier_connect(a);
@@ -415,11 +425,15 @@ static void courier_wait(courier *a, struct pollfd p[WAIT_ALL])
     p[WAIT_JOBS].revents = p[WAIT_CONNECTION].revents = p[WAIT_SIGTERM].revents = 0;
 }
 
-/* Before the first word of a stranger.  Where the kernel cannot do that, mail goes as well: whoever runs it is told. */
+/*
+ * Confine the process, before it reads a stranger's first octet.  Where the kernel cannot, mail is
+ * sent all the same, and the operator warned.
+ */
 static void courier_confine(courier *a)
 {
   host_resolver_open(&a->resolver);
-  if (!confine()) log_line("warning: unable to confine myself, see smtp-send(8): ", strerror(errno));
+  if (!confine())
+    log_line("warning: unable to confine myself, see smtp-send(8): ", strerror(errno));
 }
 
 static void courier_run(courier *a)
@@ -444,16 +458,16 @@ static void courier_run(courier *a)
   }
 }
 
-static void courier_init(courier *a, int by_hand)
+static void courier_init(courier *a, int from_commandline)
 {
-  a->by_hand = by_hand;
+  a->from_commandline = from_commandline;
   destination_init(&a->where);
   outbox_init(&a->jobs);
-  report_init(&a->out, by_hand ? 1 : 0, by_hand);
+  report_init(&a->out, from_commandline ? 1 : 0, from_commandline);
   connection_init(&a->line, &a->where, &a->to, &a->jobs, &a->out);
 }
 
-/* --- by hand ----------------------------------------------------------------------------- */
+/* --- from the command line -------------------------------------------------------------------- */
 
 static void die_usage(void)
 {
@@ -512,15 +526,16 @@ static void message_take(outbox *jobs, char const *sender, char const *const *re
   }
 }
 
-/* What was neither sent nor refused, after a connection that had begun well. */
+/* Report the recipients that were neither sent nor refused when the connection ended. */
 static void report_left(courier *a)
 {
   outbox_job *job;
   for (job = a->jobs.first; job; job = job->next)
-    report_rest(&a->out, job, JOB_DEFERRED, "4.4.2", a->line.text[0] ? a->line.text : "ended before all was sent");
+    report_rest(&a->out, job, JOB_DEFERRED, "4.4.2",
+                a->line.text[0] ? a->line.text : "ended before all was sent");
 }
 
-static int run_by_hand(courier *a, int argc, char *const *argv)
+static int run_from_commandline(courier *a, int argc, char *const *argv)
 {
   int first = options_read(&a->where, argc, argv);
   if (argc - first < 3) die_usage();
@@ -547,8 +562,8 @@ static int run_for_qmgr(courier *a)
 int main(int argc, char **argv)
 {
   static courier a;
-  int by_hand = argc > 1;
-  courier_init(&a, by_hand);
+  int from_commandline = argc > 1;
+  courier_init(&a, from_commandline);
   a.sigterm_fd = signals_init();
-  return by_hand ? run_by_hand(&a, argc, argv) : run_for_qmgr(&a);
+  return from_commandline ? run_from_commandline(&a, argc, argv) : run_for_qmgr(&a);
 }

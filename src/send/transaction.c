@@ -10,7 +10,7 @@
 
 /* --- which message, and may it go ------------------------------------------------------ */
 
-/* What can be said of a message without asking the peer.  1: it is settled. */
+/* Settle a message without asking the peer, where that is possible.  1: it is settled. */
 static int job_refused_here(connection *s, outbox_job *job)
 {
   char text[JOB_TEXT_MAX];
@@ -19,7 +19,8 @@ static int job_refused_here(connection *s, outbox_job *job)
   if (!job->fit) job->fit = fit_read(job);
   if (!job->fit)
   {
-    report_rest(s->out, job, JOB_FAILED, "5.6.0", "the message holds a NUL, or a CR or LF that is no line end");
+    report_rest(s->out, job, JOB_FAILED, "5.6.0",
+                "the message holds a NUL, or a CR or LF that is no line end");
     return 1;
   }
   if ((job->flags & JOB_UTF8) && !(s->extensions & SMTP_EXT_SMTPUTF8))
@@ -39,13 +40,13 @@ static int job_refused_here(connection *s, outbox_job *job)
   return 0;
 }
 
-/* Is it to be tried at this very address, over this connection? */
+/* Is this message to be tried at this address, over this connection? */
 static int for_here(connection const *s, outbox_job const *job)
 {
   return candidates_for(s->candidates, job) == s->candidates->at && !(job->alone && s->carried_out);
 }
 
-/* The first message that is. */
+/* The first such message. */
 static outbox_job *job_for_here(connection const *s)
 {
   outbox_job *job = outbox_ready(s->jobs);
@@ -58,7 +59,7 @@ int transaction_none_here(connection const *s)
   return outbox_ready(s->jobs) && !job_for_here(s);
 }
 
-/* The next message to be written, or NULL: none is there, or enough is unanswered. */
+/* The next message to write; NULL: there is none, or enough is unanswered. */
 static outbox_job *job_choose(connection *s)
 {
   outbox_job *job;
@@ -80,7 +81,10 @@ static int all_refused(outbox_job const *job)
 
 /* --- writing --------------------------------------------------------------------------- */
 
-/* Each returns 1 when it has put something or gone a step on, 0 when a reply must come first. */
+/*
+ * Each of these writes a command or goes on to the next step, and returns 1; 0 when a reply must
+ * come first.
+ */
 
 static int write_mail(connection *s, outbox_job *job)
 {
@@ -97,7 +101,8 @@ static int write_rcpt(connection *s, outbox_job *job)
   outbox_rcpt *rcpt;
   while (job->rcpt_next < job->rcpts_len && outbox_rcptp(job, job->rcpt_next)->state != OUTBOX_OWED)
     job->rcpt_next++;
-  if (job->mail_refused || job->rcpt_next == job->rcpts_len || (job->rcpts_most && job->rcpts_put == job->rcpts_most))
+  if (job->mail_refused || job->rcpt_next == job->rcpts_len
+   || (job->rcpts_most && job->rcpts_put == job->rcpts_most))
   {
     job->step = OUTBOX_BODY;
     return 1;
@@ -130,7 +135,9 @@ static int write_body(connection *s, outbox_job *job)
   return connection_expect(s, PIPELINE_BDAT, job, 0);
 }
 
-/* After 354 the peer wants at least a dot, also when nobody is left to get the message (RFC 2920 section 3.1). */
+/*
+ * After 354 the peer expects at least a dot, even when no recipient is left (RFC 2920 section 3.1).
+ */
 static int write_content(connection *s, outbox_job *job)
 {
   if (job->data_refused)
@@ -154,7 +161,10 @@ static int write_end(connection *s, outbox_job *job)
   return connection_expect(s, PIPELINE_CONTENT, job, 0);
 }
 
-/* All of a transaction is answered.  Recipients it had no room for, or that go elsewhere, go in another one. */
+/*
+ * End a transaction that is answered.  Recipients that it had no room for, or that are to be tried
+ * elsewhere, go in another one.
+ */
 static void job_finish(connection *s, outbox_job *job)
 {
   if (job == s->begun_last) s->begun_last = 0;
@@ -177,14 +187,14 @@ static int write_written(connection *s, outbox_job *job)
   return 1;
 }
 
-/* Without PIPELINING a command is written only when nothing is unanswered. */
+/* May a command be written?  Without PIPELINING only when no reply is due. */
 static int must_wait(connection const *s)
 {
   int written = s->writing && s->writing->step == OUTBOX_WRITTEN;
   return !(s->extensions & SMTP_EXT_PIPELINING) && pipeline_head(&s->owed) && !written;
 }
 
-/* Before a message is begun the peer has none open. */
+/* Before a message is begun, end a transaction that the peer may have open. */
 static int write_rset(connection *s)
 {
   channel_puts(&s->channel, "RSET\r\n");
@@ -216,7 +226,8 @@ int transaction_write(connection *s)
 void transaction_break(connection *s)
 {
   char text[JOB_TEXT_MAX];
-  text_join(text, sizeof text, "unable to read the message's file: ", errno ? strerror(errno) : "too short");
+  text_join(text, sizeof text, "unable to read the message's file: ",
+            errno ? strerror(errno) : "too short");
   s->broken = s->writing;
   report_rest(s->out, s->broken, JOB_DEFERRED, "4.3.0", text);
   channel_put_file(&s->channel, -1, 0, 0, 0);
@@ -233,7 +244,7 @@ static void rcpt_settle(connection *s, outbox_job *job, size_t rcpt, enum job_st
   s->settled++;
 }
 
-/* Refused for the moment: another address is asked before that counts (RFC 5321 section 5.1). */
+/* Refused for the moment: try another address before that counts (RFC 5321 section 5.1). */
 static int rcpt_elsewhere(connection *s, outbox_job *job, size_t rcpt, char const *code,
                           char const *text)
 {
@@ -244,7 +255,7 @@ static int rcpt_elsewhere(connection *s, outbox_job *job, size_t rcpt, char cons
   return 1;
 }
 
-/* Make of a refusal what the recipient is told. */
+/* Settle a recipient by a refusal. */
 static void refusal_report(connection *s, outbox_job *job, size_t rcpt, enum pipeline_kind kind)
 {
   char text[JOB_TEXT_MAX];
@@ -257,7 +268,7 @@ static void refusal_report(connection *s, outbox_job *job, size_t rcpt, enum pip
   rcpt_settle(s, job, rcpt, forever ? JOB_FAILED : JOB_DEFERRED, code, text);
 }
 
-/* The recipients in a state share the reply's fate. */
+/* Settle all recipients in a state by the reply. */
 static void recipients_refused(connection *s, outbox_job *job, enum outbox_rcpt_state state,
                                enum pipeline_kind kind)
 {
@@ -266,7 +277,10 @@ static void recipients_refused(connection *s, outbox_job *job, enum outbox_rcpt_
     if (outbox_rcptp(job, i)->state == state) refusal_report(s, job, i, kind);
 }
 
-/* A peer that knows DSN sees to the sender's wish to be told; for one that does not, we do (RFC 3461 section 5.2.3). */
+/*
+ * The status of a recipient that was sent to.  A peer with DSN notifies the sender as asked; for a
+ * peer without it we do (RFC 3461 section 5.2.3).
+ */
 static enum job_status sent_status(connection const *s, outbox_job const *job, size_t rcpt)
 {
   if (s->extensions & SMTP_EXT_DSN) return JOB_SENT;
@@ -290,15 +304,15 @@ static void mail_replied(connection *s, outbox_job *job)
   recipients_refused(s, job, OUTBOX_OWED, PIPELINE_MAIL);
 }
 
-/* Do the words or the status (RFC 3463 X.5.3) say that it is the number of recipients? */
+/* Does the reply, by its text or status (RFC 3463 X.5.3), object to the number of recipients? */
 static int too_many_said(connection_reply const *reply)
 {
   return !strcmp(reply->status + 1, ".5.3") || strcasestr(reply->text, "too many recipients");
 }
 
 /*
- * 452 after some were accepted means "no more in this transaction"; 552 is what old servers say for it
- * (RFC 5321 section 4.5.3.1.10), and other codes where they say so.
+ * Are there too many recipients for this transaction?  452 after some were accepted means that; so
+ * do 552 of old servers (RFC 5321 section 4.5.3.1.10), and other codes whose text says so.
  */
 static int rcpt_later(connection const *s, outbox_job const *job)
 {
@@ -333,8 +347,8 @@ static void data_replied(connection *s, outbox_job *job)
 }
 
 /*
- * CHUNKING was offered, and BDAT is not known: that is no word about the message.  What was sent behind it may have been
- * taken for commands, so nothing more is said on this connection.
+ * The peer offered CHUNKING and does not know BDAT, which does not concern the message.  What was
+ * sent behind it may have been read as commands, so this connection must send no more.
  */
 static int chunking_lied(connection *s, enum pipeline_kind kind)
 {

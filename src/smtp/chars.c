@@ -16,9 +16,9 @@ int smtp_word_is(char const *s, size_t len, char const *word)
 }
 
 /*
- * First octet, and where the second may lie; the others are 80..BF (RFC 3629 section 4).
- * The bounds of the second are what keeps out overlong forms, surrogates, and what lies
- * beyond U+10FFFF; those of C2 leave out the C1 controls.
+ * The first octet of a character, and the bounds of its second; the others are 80..BF (RFC 3629
+ * section 4).  The bounds keep out overlong forms, surrogates, and all beyond U+10FFFF; those of C2
+ * keep out the C1 controls.
  */
 static struct utf8_row
 {

@@ -28,7 +28,7 @@ static inline int smtp_visible(char c)
   return c > ' ' && c <= '~';
 }
 
-/* What an atom is made of, ASCII alone (RFC 5321 section 4.1.2, RFC 5322 section 3.2.3). */
+/* A character of an atom, in ASCII (RFC 5321 section 4.1.2, RFC 5322 section 3.2.3). */
 extern int smtp_atext(char c);
 
 /* An octet over 127. */
@@ -37,20 +37,20 @@ static inline int smtp_high(char c)
   return (unsigned char)c > 127;
 }
 
-/* Does a string, in any case, fill these octets?  Letters in word are upper case. */
+/* Are these octets the word, in any case?  Letters in word are upper case. */
 extern int smtp_word_is(char const *s, size_t len, char const *word);
 
 /*
  * Length of the character at s that goes beyond ASCII: 2 to 4 octets of well-formed UTF-8
  * (no overlong form, no surrogate, nothing over U+10FFFF), no C1 control (U+0080 to U+009F:
- * terminals act on these).  0 when there is none.
+ * terminals act on these).  0 when s begins with no such character.
  */
 extern size_t smtp_utf8_scan(char const *s, size_t len);
 
-/* How many digits s begins with. */
+/* The number of digits that s begins with. */
 extern size_t smtp_digits(char const *s, size_t len);
 
-/* A decimal number that is all of s.  1; 0 when it is none, or does not fit. */
+/* Read all of s as a decimal number.  1; 0 when s is no number, or it does not fit. */
 extern int smtp_number_scan(char const *s, size_t len, uint64_t *number);
 
 #endif

@@ -34,14 +34,18 @@ void smtp_command_scan(char const *line, size_t len, smtp_command *command)
   command->argumentlen = len;
 }
 
-/* Methods of HTTP (RFC 9110 section 9.3, RFC 5789), and how its second version begins (RFC 9113 section 3.4). */
+/*
+ * Methods of HTTP (RFC 9110 section 9.3, RFC 5789), and the beginning of its second version (RFC
+ * 9113 section 3.4).
+ */
 static char const *const methods[] =
   { "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "PRI" };
 
 static int method(char const *s, size_t len)
 {
   size_t i;
-  for (i = 0; i < sizeof methods / sizeof *methods; i++) if (smtp_word_is(s, len, methods[i])) return 1;
+  for (i = 0; i < sizeof methods / sizeof *methods; i++)
+    if (smtp_word_is(s, len, methods[i])) return 1;
   return 0;
 }
 
@@ -51,7 +55,9 @@ static size_t digits_begin(char const *s, size_t end)
   return end;
 }
 
-/* Does it end with a version of HTTP, as the request of any method does (RFC 9112 section 3)? */
+/*
+ * Does the line end with a version of HTTP, as the request of any method does (RFC 9112 section 3)?
+ */
 static int version(char const *s, size_t len)
 {
   static char const name[] = " HTTP/";
@@ -63,7 +69,7 @@ static int version(char const *s, size_t len)
   return major < minor - 1 && major >= namelen && !strncasecmp(s + major - namelen, name, namelen);
 }
 
-/* A verb of ours may have any argument. */
+/* Is this a request of HTTP?  Not with one of our verbs, which may have any argument. */
 static int request(char const *s, size_t len)
 {
   smtp_command command;
@@ -71,7 +77,9 @@ static int request(char const *s, size_t len)
   return command.verb == SMTP_UNKNOWN && version(s, len);
 }
 
-/* The type of a handshake's record, and the first octet of all its versions (RFC 8446 section 5.1). */
+/*
+ * The type of a handshake's record, and the first octet of all its versions (RFC 8446 section 5.1).
+ */
 int smtp_command_handshake(char const *s, size_t len)
 {
   return len > 1 && s[0] == 0x16 && s[1] == 3;
@@ -84,7 +92,7 @@ static size_t line_end(char const *s, size_t len)
   return n;
 }
 
-int smtp_command_foreign(char const *line, size_t len)
+int smtp_command_non_smtp(char const *line, size_t len)
 {
   size_t const end = line_end(line, len);
   size_t n = 0;
@@ -126,7 +134,8 @@ enum smtp_argument_verdict smtp_argument_scan(smtp_argument *argument, smtp_comm
   mailbox_put(argument->text, &path);
   argument->parameters = s + n;
   argument->parameterslen = len - n;
-  return smtp_mailbox_scan(argument->text, strlen(argument->text), flags & ~SMTP_PATH_LENIENT, &argument->path)
+  return smtp_mailbox_scan(argument->text, strlen(argument->text), flags & ~SMTP_PATH_LENIENT,
+                           &argument->path)
     ? SMTP_ARGUMENT_GOOD : SMTP_ARGUMENT_PATH;
 }
 
@@ -217,7 +226,7 @@ static int hex_upper(char c)
   return smtp_digit(c) || (c >= 'A' && c <= 'F');
 }
 
-/* One character of xtext. */
+/* The length of one character of xtext. */
 static size_t xchar_length(char const *s, size_t len)
 {
   if (!len || !smtp_visible(*s) || *s == '=') return 0;
@@ -232,7 +241,7 @@ int smtp_xtext_ok(char const *s, size_t len)
   return i == len;
 }
 
-/* "\x{HEX}", a character by its number. */
+/* The length of "\x{HEX}", a character by its number. */
 static size_t embedded_length(char const *s, size_t len)
 {
   static char const head[] = "\\x{";
@@ -247,7 +256,10 @@ static size_t embedded_length(char const *s, size_t len)
   return i + 1;
 }
 
-/* One character of a utf-8-addr.  "+HH" is not of RFC 6533, but of the xtext that it is put in. */
+/*
+ * The length of one character of a utf-8-addr.  "+HH" is not of RFC 6533, but of the xtext around
+ * it.
+ */
 static size_t utf8addr_length(char const *s, size_t len)
 {
   if (!len) return 0;
@@ -263,7 +275,7 @@ static int utf8addr_ok(char const *s, size_t len)
   return i == len;
 }
 
-/* An atom of RFC 822 section 3.3, within xtext. */
+/* Is this an atom of RFC 822 section 3.3, within xtext? */
 static int addrtype_ok(char const *s, size_t len)
 {
   size_t i = 0;
@@ -284,7 +296,8 @@ int smtp_orcpt_ok(char const *s, size_t len)
 
 static int notify_word_ok(char const *s, size_t len)
 {
-  return smtp_word_is(s, len, "SUCCESS") || smtp_word_is(s, len, "FAILURE") || smtp_word_is(s, len, "DELAY");
+  return smtp_word_is(s, len, "SUCCESS") || smtp_word_is(s, len, "FAILURE")
+    || smtp_word_is(s, len, "DELAY");
 }
 
 int smtp_notify_ok(char const *s, size_t len)

@@ -41,14 +41,15 @@ enum { START = 0, LINE, CR, DOT, DOTCR };
 enum { FIELD_LINE = 0, FIELD_FOLD, FIELD_NAME, FIELD_ID, FIELD_OTHER, FIELD_BLANK, FIELD_BODY };
 
 enum { NAME_RECEIVED, NAME_MESSAGE_ID, NAMES };
-static char const *const names[] = { [NAME_RECEIVED] = "received:", [NAME_MESSAGE_ID] = "message-id:" };
+static char const *const names[] =
+  { [NAME_RECEIVED] = "received:", [NAME_MESSAGE_ID] = "message-id:" };
 
 static int white(char c)
 {
   return c == ' ' || c == '\t';
 }
 
-/* A name is read: what follows it? */
+/* The name of a field was read: act on the octet behind it. */
 static unsigned int name_read(smtp_content *content)
 {
   if (content->name == NAME_RECEIVED) content->hops++;
@@ -63,12 +64,13 @@ static unsigned int name_next(smtp_content *content, char c)
   return name[++content->matched] ? FIELD_NAME : name_read(content);
 }
 
-/* Without white space around it, unfolded, cut. */
+/* Add octets to the Message-ID: without white space around it, unfolded, cut. */
 static void id_add(smtp_content *content, char const *s, size_t len)
 {
   size_t i;
   for (i = 0; i < len && content->idlen < SMTP_CONTENT_ID_MAX; i++)
-    if (s[i] != '\r' && s[i] != '\n' && (content->idlen || !white(s[i]))) content->id[content->idlen++] = s[i];
+    if (s[i] != '\r' && s[i] != '\n' && (content->idlen || !white(s[i])))
+      content->id[content->idlen++] = s[i];
   content->id[content->idlen] = 0;
 }
 
@@ -78,7 +80,7 @@ static void id_trim(smtp_content *content)
   content->id[content->idlen] = 0;
 }
 
-/* The first octet of a line; no two names begin alike. */
+/* Begin a line by its first octet; no two names begin alike. */
 static unsigned int line_first(smtp_content *content, char c)
 {
   if (c == '\r') return FIELD_BLANK;
@@ -98,7 +100,7 @@ static void field_read(smtp_content *content, char const *s, size_t len)
   if (content->field == FIELD_BLANK && i < len && s[i] != '\n') content->field = FIELD_OTHER;
 }
 
-/* After a CRLF. */
+/* End a line, after its CRLF. */
 static void field_next(smtp_content *content)
 {
   if (content->field == FIELD_ID)
@@ -110,7 +112,7 @@ static void field_next(smtp_content *content)
   else if (content->field != FIELD_BODY) content->field = FIELD_LINE;
 }
 
-/* Is there an octet over 127?  Eight at a time. */
+/* Is there an octet over 127?  Looks at eight at a time. */
 static int has_8bit(char const *s, size_t len)
 {
   uint64_t seen = 0, word;
@@ -123,14 +125,14 @@ static int has_8bit(char const *s, size_t len)
   return !!(seen & UINT64_C(0x8080808080808080));
 }
 
-/* Octets up to and with the first LF, or all. */
+/* The number of octets up to the first LF, included, or all. */
 static size_t stretch_length(char const *s, size_t len)
 {
   char const *lf = memchr(s, '\n', len);
   return lf ? (size_t)(lf - s) + 1 : len;
 }
 
-/* How a stretch (len > 0) that begins in this state ends: START, LINE or CR. */
+/* The state at the end of a stretch (len > 0) that begins in this state: START, LINE or CR. */
 static unsigned int stretch_end(unsigned int state, char const *s, size_t len)
 {
   if (s[len - 1] == '\r') return CR;
@@ -138,7 +140,7 @@ static unsigned int stretch_end(unsigned int state, char const *s, size_t len)
   return (len > 1 ? s[len - 2] == '\r' : state == CR) ? START : LINE;
 }
 
-/* Has it a CR or an LF on its own?  A CR at its very end does not count yet. */
+/* Does the stretch hold a CR or an LF on its own?  A CR at its very end does not count yet. */
 static int stretch_bare(unsigned int state, unsigned int end, char const *s, size_t len)
 {
   size_t endlen = end == LINE ? 0 : end == CR || len == 1 ? 1 : 2;
@@ -147,7 +149,7 @@ static int stretch_bare(unsigned int state, unsigned int end, char const *s, siz
   return !!memchr(s, '\r', len - endlen);
 }
 
-/* Look at how a stretch of content begins and ends. */
+/* Set flags by the beginning and the end of a stretch. */
 static void stretch_lines(smtp_content *content, char const *s, size_t len)
 {
   unsigned int state = content->state == DOT ? START : content->state;
@@ -158,7 +160,7 @@ static void stretch_lines(smtp_content *content, char const *s, size_t len)
   content->state = end;
 }
 
-/* And at what is in it. */
+/* And by the octets in it. */
 static void stretch_read(smtp_content *content, char const *s, size_t len)
 {
   stretch_lines(content, s, len);
@@ -169,7 +171,7 @@ static void stretch_read(smtp_content *content, char const *s, size_t len)
   smtp_parts_line_end(&content->parts);
 }
 
-/* What is known of the content if these were its last octets. */
+/* The flags of the content if these were its last octets. */
 static void flags_update(smtp_content *content, char const *s, size_t len)
 {
   if (!(content->seen & SMTP_CONTENT_8BIT) && has_8bit(s, len)) content->seen |= SMTP_CONTENT_8BIT;

@@ -12,25 +12,28 @@ enum smtp_content_flag
   SMTP_CONTENT_DOT = 2,      /* a line that begins with a dot: must be stuffed for DATA */
   SMTP_CONTENT_BARE = 4,     /* a CR or an LF that is not part of a CRLF (RFC 5321 section 2.3.8) */
   SMTP_CONTENT_UNENDED = 8,  /* the last line has no CRLF (possible with BDAT only) */
-  SMTP_CONTENT_HEADER = 16,  /* an octet over 127 in a header: the message's, or one of its parts' */
-  SMTP_CONTENT_NUL = 32      /* a NUL, which only BINARYMIME may hold (RFC 6152 section 3, RFC 5321 section 4.5.2) */
+  SMTP_CONTENT_HEADER = 16,  /* an octet over 127 in the message's header, or in a part's */
+  SMTP_CONTENT_NUL = 32      /* a NUL: only for BINARYMIME (RFC 6152, 3; RFC 5321, 4.5.2) */
 };
 
-/* None of these may be in what is sent: some servers would read the end of a message, and commands, out of it. */
+/*
+ * Content with these is never sent: some servers would take them for the end of the message, and
+ * what follows for commands.
+ */
 #define SMTP_CONTENT_UNFIT (SMTP_CONTENT_BARE | SMTP_CONTENT_NUL)
 
-/* So much is kept of a message's id; none in use is nearly as long. */
+/* Octets of a Message-ID that are kept; none in use is nearly as long. */
 #define SMTP_CONTENT_ID_MAX 250
 
 /*
  * A reader of content: of the octets between DATA's 354 and the final dot, or of BDAT chunks.
  * All zero is the state before the first octet, at the beginning of a line.
- * The fields of the header are looked at as well: hops counts Received (RFC 5321 section 6.3),
- * id is the value of the first Message-ID, unfolded, of whatever octets it is; empty also when there is none.
+ * Header fields are read as well: hops counts Received (RFC 5321 section 6.3), id is the value of
+ * the first Message-ID, unfolded, whatever its octets; empty when there is none.
  */
 typedef struct smtp_content
 {
-  unsigned int flags;    /* enum smtp_content_flag, right after every call: as if no octet followed */
+  unsigned int flags;    /* smtp_content_flag, or-ed, as if no octet followed */
   unsigned int hops;
   char id[SMTP_CONTENT_ID_MAX + 1]; /* a string */
   size_t idlen;
@@ -39,17 +42,17 @@ typedef struct smtp_content
   unsigned int name;
   unsigned int matched;
   unsigned int ids;
-  unsigned int seen;     /* those of flags that no further octet takes back; private */
+  unsigned int seen;     /* the flags that no further octet can clear; private */
   smtp_parts parts;
 } smtp_content;
 
 /*
- * Read DATA's octets: takes away the stuffed dots, finds the end.  Only CRLF.CRLF ends it.
+ * Read the octets of DATA: remove stuffed dots, find the end.  Only CRLF.CRLF ends the content.
  *   in, len   read from here
  *   *taken    how many octets of in were used
  *   out       where the content goes, room for len + 4 octets (what was held back at the
  *             end of the last call may come out first)
- *   *outlen   how many were put there
+ *   *outlen   how many octets were put there
  * Returns 1 when the end was found (the rest of in is the next command), else 0 with all
  * of in taken.  The CRLF before the final dot belongs to the content.
  */
@@ -59,7 +62,9 @@ extern int smtp_content_data(smtp_content *content, char const *in, size_t len, 
 /* Look at octets of a BDAT chunk, which are content as they are (RFC 3030). */
 extern void smtp_content_chunk(smtp_content *content, char const *in, size_t len);
 
-/* The same without a look at fields and parts: flags are right but for HEADER, which is never there. */
+/*
+ * The same, but header fields and parts are not read: SMTP_CONTENT_HEADER is never set.
+ */
 extern void smtp_content_lines(smtp_content *content, char const *in, size_t len);
 
 /*

@@ -13,7 +13,8 @@ static int label_ok(char const *label, size_t len)
   size_t i;
   if (!len || len > LABEL_MAX || label[0] == '-' || label[len - 1] == '-') return 0;
   for (i = 0; i < len; i++)
-    if (!smtp_letter(label[i]) && !smtp_digit(label[i]) && label[i] != '-' && label[i] != '_') return 0;
+    if (!smtp_letter(label[i]) && !smtp_digit(label[i]) && label[i] != '-' && label[i] != '_')
+      return 0;
   return 1;
 }
 

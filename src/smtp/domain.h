@@ -10,7 +10,7 @@
  * Is this a domain name that may go into a DNS question and become a file name?
  * Labels of 1 to 63 letters, digits, '-' and '_', no '-' at either end of a label,
  * at most SMTP_DOMAIN_MAX octets, no trailing dot, last label not all digits
- * (RFC 1123 section 2.1).  U-labels are not: fold them to A-labels first.
+ * (RFC 1123 section 2.1).  U-labels are refused: fold them to A-labels first.
  */
 extern int smtp_domain_ok(char const *domain, size_t len);
 
@@ -32,8 +32,8 @@ extern int smtp_domain_below(char const *domain, size_t len, char const *parent,
 extern int smtp_domain_utf8(char const *domain, size_t len);
 
 /*
- * An address literal without its brackets' meaning: "[192.0.2.1]" or "[IPv6:2001:db8::1]"
- * (RFC 5321 section 4.1.3), brackets included.
+ * Is this an address literal, "[192.0.2.1]" or "[IPv6:2001:db8::1]" (RFC 5321 section 4.1.3),
+ * brackets included?
  */
 extern int smtp_literal_ok(char const *literal, size_t len);
 

@@ -40,7 +40,7 @@ size_t smtp_field_scan(char const *s, size_t len, smtp_field *field)
 
 /* --- local parts --- */
 
-/* A dot-string? */
+/* Is this a dot-string? */
 static int local_plain(char const *s, size_t len)
 {
   size_t i = 0;
@@ -75,14 +75,16 @@ size_t smtp_local_format(char *out, char const *local, size_t len)
 
 /* --- lists --- */
 
-/* Words, with or without dots between them: the local part of an address, or the name before one. */
+/*
+ * Words, with or without dots between them: the local part of an address, or the name before one.
+ */
 typedef struct words
 {
   char text[SMTP_PATH_MAX];  /* quotes, comments and white space left out */
-  size_t len;                /* of all of them, also of what has no room in text */
+  size_t len;                /* of all words, even without room in text */
   size_t count;
-  int dot;                   /* the last one was followed by a dot */
-  int name;                  /* they can only be a name */
+  int dot;                   /* a dot follows the last word */
+  int name;                  /* the words can only be a name */
   size_t end;                /* in the list */
 } words;
 
@@ -96,7 +98,7 @@ static int at_char(smtp_address_list const *l, char c)
   return !at_end(l) && l->s[l->at] == c;
 }
 
-/* White space and comments, one within another.  0: a comment that does not end. */
+/* Skip white space and comments, which may be nested.  0: a comment does not end. */
 static int blanks_skip(smtp_address_list *l)
 {
   size_t depth = 0;
@@ -130,7 +132,10 @@ static void atom_read(smtp_address_list *l, words *w)
   while (!at_end(l) && atext(l->s[l->at])) words_put(w, l->s[l->at++]);
 }
 
-/* 0: it does not end, or holds a control character.  Line ends in it are folding. */
+/*
+ * Read a quoted string.  0: it does not end, or holds a control character.  Line ends in it are
+ * folding.
+ */
 static int quoted_read(smtp_address_list *l, words *w)
 {
   word_begin(w);
@@ -153,7 +158,7 @@ static void dot_read(smtp_address_list *l, words *w)
   l->at++;
 }
 
-/* What names hold, though none of it may stand there without quotes. */
+/* Characters that names hold, though they should be quoted. */
 static void odd_read(smtp_address_list *l, words *w)
 {
   w->name = 1;
@@ -161,7 +166,7 @@ static void odd_read(smtp_address_list *l, words *w)
   l->at++;
 }
 
-/* 0: what can be no list. */
+/* Read words.  0: this can be no list. */
 static int words_read(smtp_address_list *l, words *w)
 {
   *w = (words){ .len = 0 };
@@ -180,7 +185,10 @@ static int words_read(smtp_address_list *l, words *w)
   }
 }
 
-/* "[...]", white space left out.  What has a meaning of its own in a list is in no literal that is an address. */
+/*
+ * Read "[...]", without white space.  Characters that have a meaning in a list cannot be in an
+ * address literal.
+ */
 static int literal_read(smtp_address_list *l, words *w)
 {
   words_put(w, l->s[l->at++]);
@@ -194,7 +202,7 @@ static int literal_read(smtp_address_list *l, words *w)
   return 0;
 }
 
-/* What follows the '@'. */
+/* Read the domain behind the '@'. */
 static int domain_read(smtp_address_list *l, words *w)
 {
   *w = (words){ .dot = 1 };
@@ -229,7 +237,7 @@ static int address_put(smtp_address *address, words const *local, words const *d
   return 1;
 }
 
-/* From the '@', or whatever there is instead, on. */
+/* Read the rest of an address, from the '@' on, if there is one. */
 static int address_finish(smtp_address_list *l, smtp_address *address, words const *local)
 {
   words domain = { .len = 0 };
@@ -241,7 +249,7 @@ static int address_finish(smtp_address_list *l, smtp_address *address, words con
   return address_put(address, local, &domain);
 }
 
-/* "@a,@b:" */
+/* Skip a route, "@a,@b:". */
 static int route_skip(smtp_address_list *l)
 {
   if (!blanks_skip(l)) return 0;
@@ -253,7 +261,7 @@ static int route_skip(smtp_address_list *l)
   return 1;
 }
 
-/* Behind the '<'. */
+/* Read an address behind its '<'. */
 static int angle_read(smtp_address_list *l, smtp_address *address)
 {
   words local;
@@ -265,7 +273,7 @@ static int angle_read(smtp_address_list *l, smtp_address *address)
   return 1;
 }
 
-/* Empty places, and the ends of groups; as mail is, also where no group is open. */
+/* Skip empty places and the ends of groups, even where no group is open: mail has such. */
 static int places_skip(smtp_address_list *l)
 {
   while (blanks_skip(l))
@@ -283,7 +291,10 @@ static int list_bad(smtp_address_list *l)
   return -1;
 }
 
-/* At an '@': step over what can only be a name, since a '<' follows; people put addresses there without quotes. */
+/*
+ * Skip an '@' and the words behind it that can only be a name, since a '<' follows; people put
+ * addresses there without quotes.
+ */
 static void name_skip(smtp_address_list *l)
 {
   size_t const at = l->at;
@@ -325,7 +336,7 @@ int smtp_address_next(smtp_address_list *l, smtp_address *address)
 
 #define ENCODED_BEGIN "=?UTF-8?Q?"
 #define ENCODED_END "?="
-/* Octets of text in an encoded word (RFC 2047 section 2: 75 in all). */
+/* The most octets of text in an encoded word (RFC 2047 section 2: 75 in all). */
 #define ENCODED_TEXT_MAX (75 - (sizeof ENCODED_BEGIN - 1) - (sizeof ENCODED_END - 1))
 
 static size_t put(char *out, char const *s, size_t len)
@@ -334,7 +345,7 @@ static size_t put(char *out, char const *s, size_t len)
   return len;
 }
 
-/* One character as the Q encoding has it in a phrase (RFC 2047 section 5). */
+/* Encode one character for a phrase by the Q encoding (RFC 2047 section 5). */
 static size_t encoded_put(char *out, char const *s, size_t len)
 {
   static char const hex[] = "0123456789ABCDEF";
@@ -373,7 +384,7 @@ static size_t words_encode(char *out, char const *s, size_t len)
   return n + put(out + n, ENCODED_END, sizeof ENCODED_END - 1);
 }
 
-/* Copy as much of a name as is used, without what nobody could read. */
+/* Copy as much of a name as is used, with '?' for what cannot be read. */
 static size_t name_clean(char *out, char const *s, size_t len)
 {
   size_t i = 0;

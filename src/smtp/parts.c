@@ -14,12 +14,12 @@ typedef struct words
   char const *end;
 } words;
 
-/* A token, a quoted string, or a character of its own; points into the field, or to what it was unquoted into. */
+/* A token, a quoted string, or another character; points into the field, or to unquoted. */
 typedef struct word
 {
   char const *s;
   size_t len;
-  char unquoted[SMTP_PARTS_BOUNDARY_MAX + 1]; /* what is longer is cut */
+  char unquoted[SMTP_PARTS_BOUNDARY_MAX + 1]; /* a longer one is cut */
 } word;
 
 static int white(char c)
@@ -27,13 +27,13 @@ static int white(char c)
   return c == ' ' || c == '\t';
 }
 
-/* A character of a token; those beyond ASCII are none, but people use them. */
+/* Is this a character of a token?  Those beyond ASCII are not, but people use them. */
 static int token_char(char c)
 {
   return smtp_high(c) || (smtp_visible(c) && !strchr("()<>@,;:\\\"/[]?=", c));
 }
 
-/* White space and comments, one within another. */
+/* Skip white space and comments, which may be nested. */
 static void blanks_skip(words *w)
 {
   size_t depth = 0;
@@ -57,7 +57,7 @@ static void quoted_read(words *w, word *out)
   if (w->s < w->end) w->s++;
 }
 
-/* 1, or 0 at the end. */
+/* Take the next word.  1, or 0 at the end. */
 static int word_next(words *w, word *out)
 {
   blanks_skip(w);
@@ -78,7 +78,7 @@ static int word_is(word const *w, char const *text)
 
 /* --- fields that say how a message is built --- */
 
-/* White space at the end of a line counts for nothing, and so it does at the end of a boundary. */
+/* Leave out white space at the end of a line, and so at the end of a boundary. */
 static size_t trimmed(char const *s, size_t len)
 {
   while (len && white(s[len - 1])) len--;
@@ -101,7 +101,10 @@ static void boundary_add(smtp_parts *p, word const *value, int digest)
   p->depth++;
 }
 
-/* Where there are several boundaries, nobody knows which one is meant: each may be. */
+/*
+ * Take the boundary of a multipart.  Where there are several, any of them may be meant: then all
+ * are lost.
+ */
 static void multipart_read(smtp_parts *p, words *w, int digest)
 {
   word read;
@@ -116,15 +119,18 @@ static void multipart_read(smtp_parts *p, words *w, int digest)
 static void type_read(smtp_parts *p, words *w)
 {
   word type, slash, subtype;
-  if (!word_next(w, &type) || !word_next(w, &slash) || !word_is(&slash, "/") || !word_next(w, &subtype)) return;
+  if (!word_next(w, &type) || !word_next(w, &slash) || !word_is(&slash, "/")
+    || !word_next(w, &subtype)) return;
   if (word_is(&type, "MULTIPART")) multipart_read(p, w, word_is(&subtype, "DIGEST"));
-  p->message = word_is(&type, "MESSAGE") && (word_is(&subtype, "RFC822") || word_is(&subtype, "GLOBAL"));
+  p->message = word_is(&type, "MESSAGE")
+    && (word_is(&subtype, "RFC822") || word_is(&subtype, "GLOBAL"));
 }
 
 static void encoding_read(smtp_parts *p, words *w)
 {
   word encoding;
-  p->encoded = word_next(w, &encoding) && (word_is(&encoding, "BASE64") || word_is(&encoding, "QUOTED-PRINTABLE"));
+  p->encoded = word_next(w, &encoding)
+    && (word_is(&encoding, "BASE64") || word_is(&encoding, "QUOTED-PRINTABLE"));
 }
 
 static int field_kept(smtp_parts const *p, smtp_field *field)
@@ -153,23 +159,24 @@ static void header_begin(smtp_parts *p, int message)
   p->len = 0;
 }
 
-/* An empty line. */
+/* End a header, at an empty line. */
 static void header_end(smtp_parts *p)
 {
   if (p->message && !p->encoded) header_begin(p, 0);
   else p->body = 1;
 }
 
-/* Is the line this boundary's, and the last one of them? */
+/* Is the line this boundary, and the last one of its multipart? */
 static int boundary_is(smtp_parts const *p, smtp_parts_boundary const *b, int *last)
 {
   size_t const len = trimmed(p->kept, p->len);
   *last = len == b->len + 4;
-  return (len == b->len + 2 || *last) && !memcmp(p->kept, "--", 2) && !memcmp(p->kept + 2, b->s, b->len)
+  return (len == b->len + 2 || *last) && !memcmp(p->kept, "--", 2)
+    && !memcmp(p->kept + 2, b->s, b->len)
     && (!*last || !memcmp(p->kept + 2 + b->len, "--", 2));
 }
 
-/* A boundary also ends what is within the part before it. */
+/* Find the boundary that the line is; it also ends the multiparts within the part before it. */
 static void boundary_look(smtp_parts *p)
 {
   unsigned int i = p->depth;
@@ -183,7 +190,7 @@ static void boundary_look(smtp_parts *p)
 
 /* --- lines --- */
 
-/* In a header, white space continues the field. */
+/* Begin a line; in a header, white space continues the field. */
 static void line_begin(smtp_parts *p, char first)
 {
   p->begun = 1;
@@ -211,7 +218,7 @@ void smtp_parts_read(smtp_parts *p, char const *s, size_t len)
   p->line_high |= smtp_domain_utf8(s, len);
 }
 
-/* A boundary may follow a header without an empty line. */
+/* Act on a whole line; a boundary may follow a header without an empty line. */
 static void line_look(smtp_parts *p)
 {
   smtp_field field;
@@ -232,7 +239,7 @@ void smtp_parts_line_end(smtp_parts *p)
   p->line_high = 0;
 }
 
-/* Not every line of a header is of a field. */
+/* End a line; not every line of a header is of a field. */
 int smtp_parts_high(smtp_parts const *p)
 {
   smtp_field field;

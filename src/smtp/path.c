@@ -5,14 +5,16 @@
 #include "smtp/chars.h"
 #include "smtp/domain.h"
 
-/* Each *_length() below gives the octets its thing takes at the head of s, 0 when it is not there. */
+/*
+ * Each *_length() below gives the octets its thing takes at the head of s, 0 when it is not there.
+ */
 
 static size_t utf8_length(char const *s, size_t len, int flags)
 {
   return flags & SMTP_PATH_UTF8 ? smtp_utf8_scan(s, len) : 0;
 }
 
-/* One character of an atom (RFC 5322 section 3.2.3, RFC 6531 section 3.3). */
+/* Is this a character of an atom (RFC 5322 section 3.2.3, RFC 6531 section 3.3)? */
 static size_t atext_length(char const *s, size_t len, int flags)
 {
   if (!len) return 0;
@@ -40,7 +42,10 @@ static size_t dotstring_length(char const *s, size_t len, int flags)
   }
 }
 
-/* One character between quotes: ASCII from space on, the quote and the backslash after a backslash only. */
+/*
+ * The length of one character between quotes: ASCII from space on; the quote and the backslash only
+ * after a backslash.
+ */
 static size_t qcontent_length(char const *s, size_t len, int flags)
 {
   if (!len || *s == '"') return 0;
@@ -56,7 +61,7 @@ static size_t quotedstring_length(char const *s, size_t len, int flags)
   return i < len && s[i] == '"' ? i + 1 : 0;
 }
 
-/* Atoms and dots in any order. */
+/* The length of atoms and dots in any order. */
 static size_t dots_length(char const *s, size_t len, int flags)
 {
   size_t i = 0, n;
@@ -75,7 +80,7 @@ static size_t local_length(char const *s, size_t len, int flags, int *loose)
   return dots_length(s, len, flags);
 }
 
-/* A name with U-labels: what IDNA thinks of it is seen when it is folded. */
+/* The length of a name with U-labels, which are checked when the name is folded. */
 static int ulabels_ok(char const *s, size_t len)
 {
   return s[0] != '.' && s[len - 1] != '.' && !memmem(s, len, "..", 2);
@@ -108,7 +113,7 @@ static size_t domain_length(char const *s, size_t len, int flags)
   return name_length(s, len, flags);
 }
 
-/* "@a,@b:" */
+/* The length of a source route, "@a,@b:". */
 static size_t route_length(char const *s, size_t len, int flags)
 {
   size_t i = 0, n;
@@ -126,7 +131,7 @@ static size_t route_length(char const *s, size_t len, int flags)
   return 0;
 }
 
-/* "local@domain", or "postmaster" where it may stand alone. */
+/* The length of "local@domain", or of "postmaster" where it may stand alone. */
 static size_t mailbox_length(char const *s, size_t len, int flags, smtp_path *path)
 {
   size_t locallen = local_length(s, len, flags, &path->loose);

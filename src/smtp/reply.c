@@ -7,7 +7,8 @@
 
 int smtp_reply_scan(char const *line, size_t len, smtp_reply_line *reply)
 {
-  if (len < 3 || line[0] < '2' || line[0] > '5' || !smtp_digit(line[1]) || !smtp_digit(line[2])) return 0;
+  if (len < 3 || line[0] < '2' || line[0] > '5' || !smtp_digit(line[1]) || !smtp_digit(line[2]))
+    return 0;
   if (len > 3 && line[3] != ' ' && line[3] != '-') return 0;
   reply->code = (unsigned int)((line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0'));
   reply->last = len == 3 || line[3] == ' ';
@@ -16,7 +17,7 @@ int smtp_reply_scan(char const *line, size_t len, smtp_reply_line *reply)
   return 1;
 }
 
-/* "." and one to three digits; the octets they take, or 0. */
+/* The length of "." and one to three digits, or 0. */
 static size_t subcode_length(char const *s, size_t len)
 {
   size_t i = 1;
@@ -25,7 +26,7 @@ static size_t subcode_length(char const *s, size_t len)
   return i > 1 ? i : 0;
 }
 
-/* class.subject.detail; the octets it takes, or 0. */
+/* The length of class.subject.detail, or 0. */
 static size_t status_length(char const *s, size_t len, char class)
 {
   size_t subject, detail;
@@ -69,7 +70,10 @@ static struct extension_row
   { "STARTTLS", SMTP_EXT_STARTTLS }
 };
 
-/* The decimal number that a size parameter begins with; 0 when there is none or it does not fit. */
+/*
+ * Read the decimal number that a size parameter begins with; 0 when there is none or it does not
+ * fit.
+ */
 static unsigned long long size_scan(char const *s, size_t len)
 {
   size_t const n = smtp_digits(s, len);
@@ -133,7 +137,7 @@ size_t smtp_extensions_format(char out[SMTP_EXTENSIONS_MAX], unsigned int all)
 
 /* --- text ------------------------------------------------------------------------------- */
 
-/* What nobody sees, in order: see reply.h. */
+/* Invisible characters, in order: see reply.h. */
 static struct { uint32_t first, last; } const invisible[] =
 {
   { 0xAD, 0xAD },       /* soft hyphen */
@@ -157,7 +161,7 @@ static struct { uint32_t first, last; } const invisible[] =
   { 0xE0000, 0xE0FFF }  /* tags, more variation selectors */
 };
 
-/* Of n octets that are UTF-8. */
+/* The code point of n octets of UTF-8. */
 static uint32_t character(char const *s, size_t n)
 {
   uint32_t c = (unsigned char)s[0] & (0xFFu >> (n + 1));
@@ -174,7 +178,7 @@ static int seen(char const *s, size_t n)
   return i == sizeof invisible / sizeof *invisible || c < invisible[i].first;
 }
 
-/* Octets of what may be shown; 0: not so. */
+/* The length of a character that may be shown; 0: it may not. */
 static size_t shown(char const *s, size_t len)
 {
   size_t n;

@@ -2,9 +2,9 @@
 #define SMTP_TIMEOUT_H
 
 /*
- * How long a client waits at each step of a dialogue (RFC 5321 section 4.5.3.2), in seconds: their
- * order, names and defaults, for conf/timeouts, for the line that an agent is told them in, and for
- * the agent.
+ * How long a client waits at each step of a dialogue (RFC 5321 section 4.5.3.2), in seconds.  The
+ * order, names and defaults of the steps are those of conf/timeouts, of the job line that tells an
+ * agent, and of the agent.
  */
 
 #include <stddef.h>
@@ -17,7 +17,7 @@ enum smtp_timeout
   SMTP_TIMEOUT_MAIL,       /* the reply to MAIL */
   SMTP_TIMEOUT_RCPT,       /* the reply to RCPT */
   SMTP_TIMEOUT_DATAINIT,   /* the 354 of DATA */
-  SMTP_TIMEOUT_DATABLOCK,  /* a block of content to be taken */
+  SMTP_TIMEOUT_DATABLOCK,  /* a block of content to be received by the server */
   SMTP_TIMEOUT_DATADONE,   /* the reply to the end of the content */
   SMTP_TIMEOUT_QUIT,       /* the reply to QUIT */
   SMTP_TIMEOUTS
@@ -35,11 +35,11 @@ extern smtp_timeout_kind const smtp_timeouts[SMTP_TIMEOUTS];
 #define SMTP_LOOKUP_S 30
 #define SMTP_REACH_S 120
 
-/* As much as anybody waits, and more. */
+/* The longest timeout: more than anybody waits. */
 #define SMTP_TIMEOUT_MAX 1000000
 
 /*
- * All of them as text, in their order, parted by commas: "30,300,300,300,300,120,180,600,30".
+ * All timeouts as text, in their order, parted by commas: "30,300,300,300,300,120,180,600,30".
  * Returns the length.
  *   seconds  none over SMTP_TIMEOUT_MAX
  */
@@ -48,12 +48,12 @@ extern size_t smtp_timeouts_format(char out[SMTP_TIMEOUTS_MAX],
                                    unsigned int const seconds[SMTP_TIMEOUTS]);
 
 /*
- * Back again; where there are fewer numbers the last holds for the rest.
- * 1, or 0: not such a text, a 0 in it, or more than SMTP_TIMEOUT_MAX.
+ * Read that text; where it has fewer numbers, the last one is used for the rest.
+ * 1, or 0: no such text, a number that is 0, or one over SMTP_TIMEOUT_MAX.
  */
 extern int smtp_timeouts_scan(unsigned int seconds[SMTP_TIMEOUTS], char const *s, size_t len);
 
-/* One such number that is all of s. */
+/* Read all of s as one such number. */
 extern int smtp_timeout_scan(unsigned int *seconds, char const *s, size_t len);
 
 #endif

@@ -16,31 +16,23 @@
 #include "smtpd/verb.h"
 #include "start/program.h"
 
-/* So much of what is no SMTP is logged. */
-#define FOREIGN_SHOWN 100
+/* Octets of a non-SMTP command that are logged. */
+#define NON_SMTP_SHOWN 100
 
-/* So long at least a client's place stays taken after a session that got nothing done. */
+/* A client's slot stays taken at least this long after a session that got nothing done. */
 #define LINGER_MS 1000
-/* And at most: so long a client that says nothing has it as well. */
+/* And at most this long: a client that says nothing keeps a slot as long as well. */
 #define LINGER_MOST_MS 300000
 /*
- * And so long for each line in the log, for each place that the client has: all of it together is
- * 20 lines a second.
+ * The slot stays taken this long for each of the session's lines in the log and each slot that the
+ * client has: all sessions of a client together log 20 lines a second.
  */
 #define LINGER_LINE_MS 50
-/*
- * And so long for each name below a domain of ours that it has sent to, though something was done.
- */
+/* And this long for each subdomain that the session has sent to, even if something was done. */
 #define LINGER_NAME_MS 500
-/*
- * Lines of a session that gets nothing done, beyond those of refusals: that it came and went, and
- * why.
- */
+/* Lines of a session that gets nothing done, beyond its refusals: connect, disconnect, and why. */
 #define LINGER_LINES_OWN 4
-/*
- * Lines of refusals and requests that are not counted where something was done, which is in the log
- * itself.
- */
+/* Refusals and requests that are not counted in a session that got something done. */
 #define LINGER_LINES_FREE 10
 
 /* --- commands --- */
@@ -57,7 +49,7 @@ static int line_clean(wire_line const *line)
   return i == line->len;
 }
 
-/* What is wrong with a line whatever it says; NULL: nothing. */
+/* The refusal of a line that is malformed whatever it says; NULL: it is well-formed. */
 static char const *line_refusal(wire_line const *line)
 {
   if (line->faults & WIRE_LONG) return "500 5.5.2 Error: line too long";
@@ -66,28 +58,28 @@ static char const *line_refusal(wire_line const *line)
 }
 
 /*
- * A client of another protocol, with a command of ours in what follows, if somebody meant us to
- * read it: nothing more of it is.
+ * The client speaks another protocol.  Nothing more is read from it: somebody may have made it send
+ * us SMTP commands further on.
  */
-static int foreign(session *s, char const *what)
+static int non_smtp(session *s, char const *what)
 {
   log_line("warning: non-SMTP command from ", s->who, ": ", what);
   s->verb = verb_of[SMTP_UNKNOWN].name;
   s->counts[SMTP_UNKNOWN].said++;
-  s->end = SESSION_FOREIGN;
+  s->end = SESSION_NON_SMTP;
   return 0;
 }
 
-static int foreign_line(session *s)
+static int non_smtp_line(session *s)
 {
-  char begin[FOREIGN_SHOWN + 1];
-  size_t len = s->line.len < FOREIGN_SHOWN ? s->line.len : FOREIGN_SHOWN;
+  char begin[NON_SMTP_SHOWN + 1];
+  size_t len = s->line.len < NON_SMTP_SHOWN ? s->line.len : NON_SMTP_SHOWN;
   memcpy(begin, s->line.s, len);
   begin[len] = 0;
-  return foreign(s, begin);
+  return non_smtp(s, begin);
 }
 
-/* Who begins with TLS waits for our part of that, while we would wait for the end of a line. */
+/* A client that begins with TLS waits for our part of the handshake, and we for its end of line. */
 static int handshake(session *s)
 {
   size_t len;
@@ -101,7 +93,7 @@ static int session_command(session *s)
   smtp_command command = { .verb = SMTP_UNKNOWN };
   session_count *count;
   int r;
-  if (smtp_command_foreign(s->line.s, s->line.len)) return foreign_line(s);
+  if (smtp_command_non_smtp(s->line.s, s->line.len)) return non_smtp_line(s);
   if (!refusal) smtp_command_scan(s->line.s, s->line.len, &command);
   s->verb = verb_of[command.verb].name;
   count = s->counts + command.verb;
@@ -113,34 +105,35 @@ static int session_command(session *s)
 }
 
 /*
- * A step has taken a tenth of its time and is not done.  While few places are left, that has to do
- * for a command; of content something must have come, and more if there has been time for much.
+ * Is the client given up, now that a step has taken a tenth of its time and is not done?  Yes while
+ * few slots are left, for a command, or for content of which little came in that tenth, or too
+ * little since the message began.
  */
 static int hurried(void *data)
 {
   session *s = data;
   size_t came = s->tenth;
   s->tenth = 0;
-  return (came < RECEIVE_TENTH_LEAST || receive_slow(s)) && clients_many(&s->seat);
+  return (came < RECEIVE_TENTH_LEAST || receive_slow(s)) && clients_stress(&s->slot);
 }
 
 /*
- * Has it been here for as long as a command may take, has brought nothing since, and are few places
- * left?  Who says something now and then would stay for days otherwise: there are many recipients
- * to be named.  Chunks have their pace.
+ * Has the client been here for as long as a command may take and got nothing done since, and are
+ * few slots left?  A client that sends a command now and then would stay for days otherwise: it can
+ * name many recipients.  Chunks have a pace of their own.
  */
 static int outstayed(session *s)
 {
   int64_t end_ms = s->since_ms + (int64_t)s->timeout[CONF_TIMEOUT_COMMAND] * 1000;
   if (s->content == CONTENT_CHUNKS) return 0;
-  if (wallclock_steady_ms() < end_ms || !clients_many(&s->seat)) return 0;
+  if (wallclock_steady_ms() < end_ms || !clients_stress(&s->slot)) return 0;
   s->wire.state = WIRE_TIMEOUT;
   return 1;
 }
 
 /*
- * A command has its time; between two chunks of a message, no more than is left for the next 64
- * KiB of content.
+ * Begin to wait for a command: it has its time, but between two chunks of a message no more than is
+ * left for the next 64 KiB of content.
  */
 static void command_step(session *s)
 {
@@ -157,7 +150,7 @@ static int session_talk(session *s)
   {
     command_step(s);
     if (!wire_fill(&s->wire)) return 0;
-    if (handshake(s)) return foreign(s, "a TLS handshake");
+    if (handshake(s)) return non_smtp(s, "a TLS handshake");
     if (!wire_line_read(&s->wire, &s->line)) return 0;
     wire_step(&s->wire, s->timeout[CONF_TIMEOUT_COMMAND]);
     if (outstayed(s) || !session_command(s)) return 0;
@@ -169,7 +162,7 @@ static int session_talk(session *s)
 
 /* --- beginning and end --- */
 
-/* Looked up nowhere, a client has no name. */
+/* The client as the log names it: "unknown", since no name is looked up. */
 static void who_make(session *s)
 {
   char uid[UINT64_FMT];
@@ -178,7 +171,7 @@ static void who_make(session *s)
   stpcpy(stpcpy(stpcpy(s->who, name), s->client.local ? uid : s->client.ip), "]");
 }
 
-/* In the end, of the lines that were too many. */
+/* At the end of the session: how many lines were too many for the log. */
 static void unlogged_log(session const *s)
 {
   char count[UINT64_FMT];
@@ -199,7 +192,7 @@ static int instance_missing(session *s, char const *instance)
   return 0;
 }
 
-/* What every session needs of the settings. */
+/* Open the instance and read the settings that every session needs. */
 static int session_begin(session *s, char const *instance)
 {
   struct stat st;
@@ -227,17 +220,17 @@ static void connect_log(session const *s)
 }
 
 /*
- * In the words of Postfix, which analysers of logs read: so many connections the client would
- * have.  Of those that are refused at the same time, and within some seconds, one is in the log:
- * who has the word stays that long.
+ * Refuse a client that has too many connections; the log says how many it would have, in Postfix's
+ * words.  Of the refusals at the same time, and within some seconds, one is logged: the session
+ * that logs it keeps the client's right to a line for as long as it lingers.
  */
 static int crowded(session *s)
 {
   char count[UINT_FMT];
-  count[uint_fmt(count, s->places + 1)] = 0;
-  s->counted = clients_word(s->queue, &s->client.address) == 1;
-  s->end = s->counted ? SESSION_CROWDED : SESSION_UNHEARD;
-  if (s->counted)
+  count[uint_fmt(count, s->slots + 1)] = 0;
+  s->has_slot = clients_log_take(s->queue, &s->client.address) == 1;
+  s->end = s->has_slot ? SESSION_CROWDED : SESSION_CROWDED_UNLOGGED;
+  if (s->has_slot)
   {
     connect_log(s);
     log_line("warning: Connection concurrency limit exceeded: ", count, " from ", s->who,
@@ -248,8 +241,8 @@ static int crowded(session *s)
 }
 
 /*
- * Has the client as many connections as it may have?  Who is exempt is asked only then.  That they
- * cannot be counted is no reason to take no mail.
+ * May the client have one more connection?  Only a client that has all it may have is looked up in
+ * conf/relayclients, which exempts it.  Where connections cannot be counted, mail is still taken.
  */
 static int session_admit(session *s)
 {
@@ -257,36 +250,39 @@ static int session_admit(session *s)
   int said, exempt, r;
   if (!conf_concurrencyclient(s->conf, &most, &said)) return session_broken(s);
   if (!most || s->client.local || (!said && session_this_host(s))) return 1;
-  s->places = (unsigned int)most;
-  r = session_queue(s) ? clients_enter(s->queue, &s->client.address, s->places) : -1;
+  s->slots = (unsigned int)most;
+  r = session_queue(s) ? clients_slot_take(s->queue, &s->client.address, s->slots) : -1;
   if (r == -1)
     log_line("warning: unable to count connections from ", s->who, ": ", strerror(errno));
-  s->counted = r == 1;
+  s->has_slot = r == 1;
   if (r) return 1;
   if (!conf_relayclient(s->conf, &s->policy.relayclients, &s->client.address, &exempt))
     return session_broken(s);
   return exempt || crowded(s);
 }
 
-/* One more of all there may be.  Local users come another way, which has a limit of its own. */
-static int session_sit(session *s)
+/*
+ * Take one of the slots of all sessions.  Local users come through a socket with a limit of its
+ * own.
+ */
+static int session_count_all(session *s)
 {
   uint64_t all;
   if (s->client.local) return 1;
   if (!conf_concurrencyincoming(s->conf, &all)) return session_broken(s);
-  if (session_queue(s) && clients_sit(&s->seat, s->queue, (unsigned int)all) != -1)
+  if (session_queue(s) && clients_session_take(&s->slot, s->queue, (unsigned int)all) != -1)
     wire_hurry(&s->wire, &hurried, s);
   return 1;
 }
 
-typedef struct session_parting
+typedef struct session_farewell
 {
-  char const *code;    /* NULL: nothing is left to say to the client */
+  char const *code;    /* NULL: the client is told nothing */
   char const *text;
-  char const *why;     /* for the log; NULL: nothing worth a line */
-} session_parting;
+  char const *why;     /* for the log; NULL: no line */
+} session_farewell;
 
-static session_parting const wire_partings[] =
+static session_farewell const wire_farewells[] =
 {
   [WIRE_OPEN] = { 0, 0, 0 },
   [WIRE_LOST] = { 0, 0, "lost connection" },
@@ -294,20 +290,20 @@ static session_parting const wire_partings[] =
   [WIRE_STOPPED] = { "421 4.3.2 ", " Service shutting down", "told to stop" }
 };
 
-static session_parting const partings[] =
+static session_farewell const farewells[] =
 {
   [SESSION_QUIT] = { 0, 0, 0 },
   [SESSION_ERRORS] = { "421 4.7.0 ", " Error: too many errors", "too many errors" },
   [SESSION_CROWDED] = { 0, 0, 0 },
-  [SESSION_UNHEARD] = { 0, 0, 0 },
-  [SESSION_ASTRAY] = { "421 4.7.0 ", " Error: lost track of the dialogue",
+  [SESSION_CROWDED_UNLOGGED] = { 0, 0, 0 },
+  [SESSION_OUT_OF_SYNC] = { "421 4.7.0 ", " Error: lost track of the dialogue",
     "size too large to follow" },
-  [SESSION_FOREIGN] = { "421 4.7.0 ", " Error: this is SMTP", "other protocol" },
+  [SESSION_NON_SMTP] = { "421 4.7.0 ", " Error: this is SMTP", "other protocol" },
   [SESSION_SHORT] = { "421 4.3.0 ", " Error: temporary lack of resources", 0 },
   [SESSION_BROKEN] = { "421 4.3.5 ", " Error: server configuration error", 0 }
 };
 
-/* How often a verb was said, "done/said" where it did not always help. */
+/* How often a verb was said; "done/said" where some were refused. */
 static char *count_put(char *out, char const *name, session_count const *count)
 {
   out = stpcpy(stpcpy(stpcpy(out, " "), name), "=");
@@ -337,22 +333,23 @@ static void disconnect_log(session const *s)
   log_line("disconnect from ", s->who, counts);
 }
 
-static void session_part(session *s)
+static void session_close(session *s)
 {
-  session_parting const *p = s->end == SESSION_WIRE
-    ? wire_partings + s->wire.state : partings + s->end;
+  session_farewell const *farewell = s->end == SESSION_WIRE
+    ? wire_farewells + s->wire.state : farewells + s->end;
   message_abort(&s->writer);
-  if (p->code) session_reply(s, p->code, *s->me.s ? s->me.s : "localhost", p->text);
-  if (p->why) log_line(p->why, " after ", s->verb, " from ", s->who);
-  /* one connection too many is not to be one that others wait for */
-  if (s->end == SESSION_CROWDED || s->end == SESSION_UNHEARD) wire_drop(&s->wire);
+  if (farewell->code)
+    session_reply(s, farewell->code, *s->me.s ? s->me.s : "localhost", farewell->text);
+  if (farewell->why) log_line(farewell->why, " after ", s->verb, " from ", s->who);
+  /* nobody waits for a client that has too many connections to close this one */
+  if (s->end == SESSION_CROWDED || s->end == SESSION_CROWDED_UNLOGGED) wire_drop(&s->wire);
   else wire_close(&s->wire);
-  if (s->end == SESSION_UNHEARD) return;
+  if (s->end == SESSION_CROWDED_UNLOGGED) return;
   unlogged_log(s);
   disconnect_log(s);
 }
 
-/* Lines in the log that a client has to wait for. */
+/* Lines in the log that keep the client's slot taken for a while. */
 static unsigned int linger_lines(session const *s)
 {
   if (!s->fruitful) return s->lines + LINGER_LINES_OWN;
@@ -360,27 +357,28 @@ static unsigned int linger_lines(session const *s)
 }
 
 /*
- * The more places a client has taken the longer it keeps each: one that comes now and then is not
- * held up, and one that fills all of them has so many lines in the log as if it had one.
+ * The more slots a client has taken, the longer each stays taken.  So a client that comes now and
+ * then is not held up, and one that fills all its slots gets no more lines into the log than with
+ * one.
  */
 static unsigned int linger_ms(session const *s)
 {
   unsigned int lines = linger_lines(s);
   unsigned int ms = lines * LINGER_LINE_MS;
-  if (ms) ms *= clients_count(s->queue, &s->client.address, s->places);
+  if (ms) ms *= clients_count(s->queue, &s->client.address, s->slots);
   ms += (unsigned int)s->subdomains_used * LINGER_NAME_MS;
   if (ms > LINGER_MOST_MS) return LINGER_MOST_MS;
   return s->fruitful || ms > LINGER_MS ? ms : LINGER_MS;
 }
 
 /*
- * A client that had nothing done, or much to be logged, or has perhaps made up names, keeps its
- * place for a while, though it is rid of us: so often can each come, and be in the log, and so many
- * names have lists, and not as many as processes can be started.  A signal ends that as well.
+ * After the connection is closed, the slot of a client that got nothing done, filled the log, or
+ * may have made up subdomains stays taken for a while.  This bounds how often such a client can
+ * come, how much it has logged, and how many lists it has made.  A signal ends the wait.
  */
 static void session_linger(session const *s)
 {
-  unsigned int ms = s->counted ? linger_ms(s) : 0;
+  unsigned int ms = s->has_slot ? linger_ms(s) : 0;
   struct pollfd x = { .fd = s->stop, .events = POLLIN };
   if (!ms) return;
   fd_close(0);
@@ -388,13 +386,13 @@ static void session_linger(session const *s)
   poll(&x, 1, (int)ms);
 }
 
-/* Who is told that there are too many connections has a line of its own, or none. */
+/* A client with too many connections has its "connect" logged by crowded(), or not at all. */
 static int session_enter(session *s, char const *instance)
 {
   int in = session_begin(s, instance) && session_admit(s);
-  if (s->end == SESSION_CROWDED || s->end == SESSION_UNHEARD) return 0;
+  if (s->end == SESSION_CROWDED || s->end == SESSION_CROWDED_UNLOGGED) return 0;
   connect_log(s);
-  return in && session_sit(s);
+  return in && session_count_all(s);
 }
 
 int dialogue_run(session *s, char const *instance)
@@ -402,7 +400,7 @@ int dialogue_run(session *s, char const *instance)
   who_make(s);
   if (session_enter(s, instance) && session_reply(s, "220 ", s->me.s, " ESMTP sluice"))
     session_talk(s);
-  session_part(s);
+  session_close(s);
   session_linger(s);
   return s->end == SESSION_BROKEN || s->end == SESSION_SHORT ? 111 : 0;
 }

@@ -6,7 +6,7 @@
 #include "smtpd/session.h"
 
 /*
- * Talk with one client; wire and client are there, all else is zero.
+ * Serve one client; wire and client of s are set, all else is zero.
  *   instance  path of its directory
  * Returns the exit code.
  */

@@ -10,12 +10,15 @@
 /* Recipients of one message: RFC 5321 section 4.5.3.1.8 asks for 100 at least. */
 #define SESSION_RCPTS_MAX 1000
 /*
- * So many more, until the session is forgiven, are answered that they are too many; then each is an
- * error.
+ * So many more recipients, until session_forgive(), are refused without counting as errors; then
+ * each counts as one.
  */
 #define SESSION_RCPTS_OVER 1000
 
-/* What only conf/lenient makes an argument: so it is read when it is needed.  1, or 0: session_broken(). */
+/*
+ * Read the argument; conf/lenient is read only when the argument is malformed without it.  1, or 0:
+ * session_broken().
+ */
 static int argument_read(session *s, smtp_argument *argument, enum smtp_argument_verdict *verdict,
                          smtp_command const *command, int flags)
 {
@@ -36,13 +39,15 @@ static int string_copy(stralloc *out, char const *s)
 
 static int parameters_refuse(session *s, enum parameters_verdict verdict)
 {
-  if (verdict == PARAMETERS_SYNTAX) return session_refuse(s, "501 5.5.4 Error: bad parameter, or given twice");
-  if (verdict == PARAMETERS_UNKNOWN) return session_refuse(s, "555 5.5.4 Error: unsupported parameter");
+  if (verdict == PARAMETERS_SYNTAX)
+    return session_refuse(s, "501 5.5.4 Error: bad parameter, or given twice");
+  if (verdict == PARAMETERS_UNKNOWN)
+    return session_refuse(s, "555 5.5.4 Error: unsupported parameter");
   errno = ENOMEM;
   return session_broken(s);
 }
 
-/* The address of an argument may need SMTPUTF8 (RFC 6531 section 3.4). */
+/* May the address be used: is it ASCII, or was SMTPUTF8 given (RFC 6531 section 3.4)? */
 static int address_sayable(smtp_argument const *argument, int smtputf8)
 {
   return smtputf8 || !smtp_domain_utf8(argument->text, strlen(argument->text));
@@ -62,7 +67,7 @@ static int size_refuse(session *s)
   return r;
 }
 
-/* No fault of the client's, but asking again and again brings nothing. */
+/* No error of the client's, but repeating MAIL achieves nothing. */
 static int room_refuse(session *s)
 {
   int r = session_junk(s) && session_reply(s, SESSION_SAYS_NO_ROOM);
@@ -103,7 +108,8 @@ int envelope_mail(session *s, smtp_command const *command)
     case SMTP_ARGUMENT_PATH: return session_refuse(s, "501 5.1.7 Bad sender address syntax");
     case SMTP_ARGUMENT_GOOD: break;
   }
-  verdict = parameters_mail_read(&mail, &s->parameters, argument.parameters, argument.parameterslen);
+  verdict = parameters_mail_read(&mail, &s->parameters, argument.parameters,
+                                 argument.parameterslen);
   if (verdict != PARAMETERS_GOOD) return parameters_refuse(s, verdict);
   if (!address_sayable(&argument, mail.smtputf8)) return unsayable_refuse(s);
   if (!string_copy(&s->sender, argument.text)) return session_broken(s);
@@ -123,13 +129,15 @@ typedef struct rcpt_refusal
   char const *text;
 } rcpt_refusal;
 
+#define RCPT_REJECTED ">: Recipient address rejected: "
+
 static rcpt_refusal const rcpt_refusals[] =
 {
-  [POLICY_NOT_A_DOMAIN] = { "501 5.1.3 <", ">: Recipient address rejected: No such name is possible" },
+  [POLICY_NOT_A_DOMAIN] = { "501 5.1.3 <", RCPT_REJECTED "No such name is possible" },
   [POLICY_NO_RELAY] = { "554 5.7.1 <", ">: Relay access denied" },
-  [POLICY_ROUTED] = { "554 5.7.1 <", ">: Recipient address rejected: Source routing is not allowed" },
-  [POLICY_LITERAL] = { "550 5.1.2 <", ">: Recipient address rejected: No mail is sent to address literals" },
-  [POLICY_UNKNOWN] = { "550 5.1.1 <", ">: Recipient address rejected: User unknown" }
+  [POLICY_SOURCE_ROUTE] = { "554 5.7.1 <", RCPT_REJECTED "Source routing is not allowed" },
+  [POLICY_LITERAL] = { "550 5.1.2 <", RCPT_REJECTED "No mail is sent to address literals" },
+  [POLICY_UNKNOWN] = { "550 5.1.1 <", RCPT_REJECTED "User unknown" }
 };
 
 static int rcpt_refuse(session *s, char const *to, enum policy_verdict verdict)
@@ -141,8 +149,9 @@ static int rcpt_refuse(session *s, char const *to, enum policy_verdict verdict)
 }
 
 /*
- * So many are no fault of the client's: it sends the rest in a transaction of their own.  Who goes on and on listens
- * to no reply.  The first one of a transaction is in the log.
+ * Refuse a recipient too many.  That is no error of the client's, which sends the rest in another
+ * transaction; a client that goes on and on ignores the replies.  The first refusal of a
+ * transaction is logged.
  */
 static int rcpt_too_many(session *s, char const *to, char const *what)
 {
@@ -165,7 +174,10 @@ static int subdomain_known(session const *s)
   return 0;
 }
 
-/* Who is exempt is asked only where it matters.  1, or 0: session_broken(). */
+/*
+ * conf/relayclients, which are exempt, are read only where the limit matters.  1, or 0:
+ * session_broken().
+ */
 static int subdomains_read(session *s)
 {
   int exempt = 0;
@@ -177,25 +189,26 @@ static int subdomains_read(session *s)
 }
 
 /*
- * All sessions of a client share what there is; those of this host are of whoever it takes mail
- * from.
+ * May the client use one more subdomain?  All sessions of a client share the limit; sessions from
+ * this host have one each, since a proxy here takes mail from many clients.
  */
 static int subdomain_left(session *s)
 {
   if (s->subdomains_used >= s->subdomains) return 0;
   if (session_this_host(s) || !session_queue(s)) return 1;
-  return clients_name(s->queue, &s->client.address, (unsigned int)s->subdomains, &s->subdomains_next) != 0;
+  return clients_subdomain_take(s->queue, &s->client.address, (unsigned int)s->subdomains,
+                                &s->subdomains_next) != 0;
 }
 
 /*
- * May the session send to the recipient's domain too?  One that a list names is there; of those that are only below one
- * there are as many as anybody likes to make up, and each is a list, and a site to be looked for.
- * 1, or 0: session_broken().
+ * May the session send to the recipient's domain too?  A domain that a list names is counted
+ * nowhere.  Subdomains of a ".domain" can be made up without end, and each has a list, and a site
+ * to be looked up.  1, or 0: session_broken().
  */
 static int subdomain_admit(session *s, int *yes)
 {
   *yes = 1;
-  if (!s->policy.below) return 1;
+  if (!s->policy.subdomain) return 1;
   if (!subdomains_read(s)) return 0;
   if (!s->subdomains || subdomain_known(s)) return 1;
   *yes = subdomain_left(s);
@@ -210,10 +223,12 @@ static int subdomain_admit(session *s, int *yes)
 
 static int rcpt_add(session *s, enum policy_verdict verdict)
 {
-  if (verdict == POLICY_UNTOLD && !string_copy(&s->parameters_rcpt, NEVER_TOLD)) return session_broken(s);
+  if (verdict == POLICY_NO_NOTICE && !string_copy(&s->parameters_rcpt, NEVER_TOLD))
+    return session_broken(s);
   if (!stralloc_catb(&s->rcpts, s->domain.s, s->domain.len + 1)
     || !stralloc_catb(&s->rcpts, s->address.s, s->address.len + 1)
-    || !stralloc_catb(&s->rcpts, s->parameters_rcpt.s, s->parameters_rcpt.len + 1)) return session_broken(s);
+    || !stralloc_catb(&s->rcpts, s->parameters_rcpt.s, s->parameters_rcpt.len + 1))
+    return session_broken(s);
   s->nrcpts++;
   return session_reply(s, "250 2.1.5 Ok");
 }
@@ -236,12 +251,15 @@ int envelope_rcpt(session *s, smtp_command const *command)
     case SMTP_ARGUMENT_PATH: return session_refuse(s, "501 5.1.3 Bad recipient address syntax");
     case SMTP_ARGUMENT_GOOD: break;
   }
-  parameters = parameters_rcpt_read(&s->parameters_rcpt, argument.parameters, argument.parameterslen);
+  parameters = parameters_rcpt_read(&s->parameters_rcpt, argument.parameters,
+                                    argument.parameterslen);
   if (parameters != PARAMETERS_GOOD) return parameters_refuse(s, parameters);
   if (!address_sayable(&argument, s->smtputf8)) return unsayable_refuse(s);
   if (s->nrcpts == SESSION_RCPTS_MAX) return rcpt_too_many(s, argument.text, "recipients");
-  if (!policy_rcpt(&s->policy, &argument.path, &s->domain, &s->address, &verdict)) return session_broken(s);
-  if (verdict != POLICY_YES && verdict != POLICY_UNTOLD) return rcpt_refuse(s, argument.text, verdict);
+  if (!policy_rcpt(&s->policy, &argument.path, &s->domain, &s->address, &verdict))
+    return session_broken(s);
+  if (verdict != POLICY_YES && verdict != POLICY_NO_NOTICE)
+    return rcpt_refuse(s, argument.text, verdict);
   if (!subdomain_admit(s, &admitted)) return 0;
   return admitted ? rcpt_add(s, verdict) : rcpt_too_many(s, argument.text, "domains");
 }

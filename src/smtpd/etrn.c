@@ -15,11 +15,17 @@
 #include "smtp/chars.h"
 #include "smtp/domain.h"
 
-/* How long, and how often, qmgr is waited for to record what was accepted before: 100 ms at the most. */
+/*
+ * How long, and how often, we wait for qmgr to record the messages accepted before: 100 ms at the
+ * most.
+ */
 #define NEW_PAUSE_NS 5000000
 #define NEW_TRIES 20
 
-/* What the client wants flushed (RFC 1985 section 5.3).  For local users also: "@" everything, "=ID" a message. */
+/*
+ * The argument of ETRN (RFC 1985 section 5.3): a domain, "@domain" with all below it, "#queue".
+ * For local users also "@", everything, and "=ID", a message.
+ */
 enum node_kind { NODE_DOMAIN = 0, NODE_BELOW = '@', NODE_QUEUE = '#', NODE_MESSAGE = '=' };
 
 typedef struct etrn_node
@@ -48,7 +54,7 @@ static enum node_verdict queue_domains(session *s, char const *name, size_t len)
   return found && s->domain.len ? NODE_GOOD : NODE_UNKNOWN;
 }
 
-/* A list of one. */
+/* The domain alone. */
 static enum node_verdict domain_domains(session *s, char const *name, size_t len)
 {
   if (!conf_domain_fold(&s->domain, name, len)) return errno == ENOMEM ? NODE_BROKEN : NODE_SYNTAX;
@@ -66,19 +72,21 @@ static enum node_verdict root_domains(session *s)
 static enum node_verdict message_domains(session *s, char const *id, size_t len)
 {
   if (!id_ok(id, len)) return NODE_SYNTAX;
-  if (!stralloc_copyb(&s->domain, id, len) || !stralloc_0(&s->domain)) return errno = ENOMEM, NODE_BROKEN;
+  if (!stralloc_copyb(&s->domain, id, len) || !stralloc_0(&s->domain))
+    return errno = ENOMEM, NODE_BROKEN;
   return NODE_GOOD;
 }
 
 static enum node_kind node_mark(session const *s, char c)
 {
-  if (c == NODE_BELOW || c == NODE_QUEUE || (c == NODE_MESSAGE && s->client.local)) return (enum node_kind)c;
+  if (c == NODE_BELOW || c == NODE_QUEUE || (c == NODE_MESSAGE && s->client.local))
+    return (enum node_kind)c;
   return NODE_DOMAIN;
 }
 
 /*
- * Its name for the replies is what the client said; a name beyond ASCII is given back as
- * the A-label it stands for, since no reply to ETRN may hold anything else.
+ * The node's name in replies is what the client sent.  A name beyond ASCII is replaced by its
+ * A-label, since no reply to ETRN may hold anything but ASCII.
  */
 static void node_name(session const *s, etrn_node *node, char const *text, size_t len)
 {
@@ -93,7 +101,8 @@ static void node_name(session const *s, etrn_node *node, char const *text, size_
   name[len] = 0;
 }
 
-static enum node_verdict node_domains(session *s, etrn_node const *node, char const *name, size_t len)
+static enum node_verdict node_domains(session *s, etrn_node const *node, char const *name,
+                                      size_t len)
 {
   if (node->kind == NODE_QUEUE) return queue_domains(s, name, len);
   if (node->kind == NODE_MESSAGE) return message_domains(s, name, len);
@@ -101,7 +110,7 @@ static enum node_verdict node_domains(session *s, etrn_node const *node, char co
   return domain_domains(s, name, len);
 }
 
-/* Read the argument; s->domain becomes the list of its domains, or the message's id. */
+/* Read the argument. s->domain becomes the list of the node's domains, or the message's id. */
 static enum node_verdict node_scan(session *s, etrn_node *node, smtp_command const *command)
 {
   char const *text = command->argument;
@@ -154,7 +163,10 @@ static int count_list(char const *name, void *data)
   return 1;
 }
 
-/* flush_count() counts both lists of a domain: here come those that have a claim alone. */
+/*
+ * flush_count() counts both lists of a domain, so only domains that have a claim and no list are
+ * counted here.
+ */
 static int count_claim(char const *name, void *data)
 {
   etrn_count *count = data;
@@ -168,8 +180,8 @@ static int count_claim(char const *name, void *data)
 }
 
 /*
- * Where the lists may not be read by whoever adds to the queue (with users of their own), how long one is can be told of
- * a name that is known: of those below a domain, of the domain's own.  *all is 0 then.
+ * Count what waits for a domain and all below it.  Where the writer to the queue may not list the
+ * directories (with users of their own), only the domain's own list can be counted; *all is 0 then.
  */
 static uint64_t count_below(session *s, int *all)
 {
@@ -199,8 +211,8 @@ static int stop_at_first(char const *id, void *data)
 }
 
 /*
- * Has qmgr recorded all that was accepted?  It needs a moment for what came just now.  Where new/
- * may not be listed (with users of their own), the lists are all that we can count.
+ * Has qmgr recorded all messages that were accepted?  It needs a moment for the last ones.  Where
+ * new/ may not be listed (with users of their own), the lists are all that we can count.
  */
 static int all_recorded(session *s)
 {
@@ -216,7 +228,7 @@ static int all_recorded(session *s)
 
 /* --- the verb --- */
 
-/* Nobody waits for a message that is gone; where the queue is not ours to look at, that it is not known to be. */
+/* Is the message gone? 0 also where we may not look into the queue: then nobody here can tell. */
 static int message_gone(session *s)
 {
   enum queue_place place;
@@ -226,10 +238,11 @@ static int message_gone(session *s)
   return gone;
 }
 
-/* Where not all can be counted: what is in the lists waits, and more may. */
+/* Reply where not all can be counted: what is in the lists waits, and more may. */
 static int accept_uncounted(session *s, etrn_node const *node, uint64_t waiting)
 {
-  return session_reply(s, waiting ? "252 OK, pending messages for node " : "250 OK, queuing for node ", node->name, " started");
+  char const *begin = waiting ? "252 OK, pending messages for node " : "250 OK, queuing for node ";
+  return session_reply(s, begin, node->name, " started");
 }
 
 static int accept_counted(session *s, etrn_node const *node, uint64_t waiting)
@@ -245,12 +258,14 @@ static void flush_log(session *s, etrn_node const *node, int known, uint64_t wai
   char n[UINT64_FMT];
   if (!session_may_log(s)) return;
   n[uint64_fmt(n, waiting)] = 0;
-  log_line("flush ", node->name, " asked for by ", s->who, known ? ": " : "", known ? n : "", known ? " waiting" : "");
+  log_line("flush ", node->name, " asked for by ", s->who, known ? ": " : "", known ? n : "",
+           known ? " waiting" : "");
 }
 
 /*
- * The reply leaves only after the request is where a restart finds it.  Counted before: afterwards they
- * may be gone.  What costs a look into the directories is not counted for the log alone.
+ * Reply once the request is on the disk, where a restart of qmgr finds it.  Messages are counted
+ * before the request: afterwards they may be sent already.  For the log alone they are counted only
+ * where that needs no look into directories.
  */
 static int node_flush(session *s, etrn_node const *node, int counts)
 {
@@ -265,14 +280,17 @@ static int node_flush(session *s, etrn_node const *node, int counts)
   }
   session_forgive(s);
   flush_log(s, node, known && all, waiting);
-  if (counts) return counted && all ? accept_counted(s, node, waiting) : accept_uncounted(s, node, waiting);
+  if (counts)
+    return counted && all ? accept_counted(s, node, waiting) : accept_uncounted(s, node, waiting);
   return session_reply(s, "250 OK, queuing for node ", node->name, " started");
 }
 
 static int node_refuse(session *s, etrn_node const *node)
 {
-  if (session_may_log(s)) log_line("NOQUEUE: reject: ETRN from ", s->who, ": 459 <", node->name, ">: Etrn command rejected: service unavailable; ",
-           "proto=", session_protocol(s), " helo=<", s->helo, ">");
+  if (session_may_log(s))
+    log_line("NOQUEUE: reject: ETRN from ", s->who, ": 459 <", node->name,
+             ">: Etrn command rejected: service unavailable; proto=", session_protocol(s),
+             " helo=<", s->helo, ">");
   return session_refuse(s, "459 <", node->name, ">: service unavailable");
 }
 

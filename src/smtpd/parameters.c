@@ -12,12 +12,12 @@
 /* RFC 1870 section 3. */
 #define SIZE_DIGITS_MAX 20
 
-/* A parameter we offered; ok is NULL for one without a value. */
+/* A parameter that we offer; ok is NULL for one without a value. */
 typedef struct parameter_kind
 {
   char const *key;
   int (*ok)(char const *value, size_t len);
-  int words;              /* the value is words of ours, in any case */
+  int words;              /* the value is a list of keywords, in any case */
 } parameter_kind;
 
 static int size_ok(char const *s, size_t len)
@@ -70,20 +70,22 @@ static int value_ok(parameter_kind const *kind, smtp_parameter const *parameter)
   return parameter->value && kind->ok(parameter->value, parameter->valuelen);
 }
 
-/* Append it as it is kept. */
-static int parameter_keep(stralloc *text, parameter_kind const *kind, smtp_parameter const *parameter)
+/* Append a parameter as the queue keeps it. */
+static int parameter_keep(stralloc *text, parameter_kind const *kind,
+                          smtp_parameter const *parameter)
 {
   if (text->len && !stralloc_append(text, ' ')) return 0;
   if (!stralloc_cats(text, kind->key)) return 0;
   if (!parameter->value) return 1;
-  if (!stralloc_append(text, '=') || !stralloc_catb(text, parameter->value, parameter->valuelen)) return 0;
+  if (!stralloc_append(text, '=') || !stralloc_catb(text, parameter->value, parameter->valuelen))
+    return 0;
   if (kind->words) case_upperb(text->s + text->len - parameter->valuelen, parameter->valuelen);
   return 1;
 }
 
 /*
- * Read parameters of these kinds.  found[i] is what was given of kind i; its key is NULL where
- * there was none.
+ * Read parameters of these kinds. found[i] is the parameter of kind i; its key is NULL where there
+ * is none.
  */
 static enum parameters_verdict parameters_read(parameter_kind const *kinds, unsigned int n,
                                                smtp_parameter found[PARAMETERS_MAX], stralloc *text,
@@ -109,7 +111,8 @@ static enum parameters_verdict parameters_read(parameter_kind const *kinds, unsi
   return PARAMETERS_GOOD;
 }
 
-enum parameters_verdict parameters_mail_read(parameters_mail *mail, stralloc *text, char const *s, size_t len)
+enum parameters_verdict parameters_mail_read(parameters_mail *mail, stralloc *text, char const *s,
+                                             size_t len)
 {
   smtp_parameter found[PARAMETERS_MAX];
   enum parameters_verdict verdict = parameters_read(mail_kinds, MAIL_KINDS, found, text, s, len);
@@ -117,7 +120,7 @@ enum parameters_verdict parameters_mail_read(parameters_mail *mail, stralloc *te
   if (verdict != PARAMETERS_GOOD) return verdict;
   mail->smtputf8 = !!found[MAIL_SMTPUTF8].key;
   mail->size = 0;
-  /* twenty digits may be more than fits: that is too large as well */
+  /* twenty digits may not fit: such a size is too large as well */
   if (size->value && !smtp_number_scan(size->value, size->valuelen, &mail->size))
     mail->size = UINT64_MAX;
   return verdict;

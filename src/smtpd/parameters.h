@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <skalibs/stralloc.h>
 
-/* What MAIL said with its parameters, beyond the text that is kept. */
+/* Values of MAIL's parameters that the session needs; their text is kept besides. */
 typedef struct parameters_mail
 {
   uint64_t size;
@@ -23,8 +23,8 @@ enum parameters_verdict
 };
 
 /*
- * Read the parameters of MAIL, of RCPT; *text is set to them as they are kept, a string: key and
- * fixed words in upper case, single spaces between them, in the order they came.
+ * Read the parameters of MAIL or of RCPT.  *text is set to the parameters as the queue keeps them,
+ * a string: keys and fixed words in upper case, single spaces between them, in the client's order.
  */
 extern enum parameters_verdict parameters_mail_read(parameters_mail *mail, stralloc *text,
                                                     char const *s, size_t len);

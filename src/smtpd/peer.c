@@ -17,56 +17,62 @@ int peer_ipv4(conf_address const *address)
   return IN6_IS_ADDR_V4MAPPED((struct in6_addr const *)(void const *)address->octets);
 }
 
-/* An address in text, up to a zone ("%eth0"). */
-static int peer_from_text(peer *it, char const *s, size_t len)
+/* Read an address in text, up to a zone ("%eth0"). */
+static int peer_from_text(peer *p, char const *s, size_t len)
 {
   char text[INET6_ADDRSTRLEN];
   char const *zone = memchr(s, '%', len);
-  unsigned char const *octets = it->address.octets;
+  unsigned char const *octets = p->address.octets;
   if (zone) len = (size_t)(zone - s);
   if (len >= sizeof text) return 0;
   memcpy(text, s, len);
   text[len] = 0;
-  if (!conf_address_scan(text, &it->address)) return 0;
-  if (peer_ipv4(&it->address)) inet_ntop(AF_INET, octets + 12, it->ip, sizeof it->ip);
-  else inet_ntop(AF_INET6, octets, it->ip, sizeof it->ip);
+  if (!conf_address_scan(text, &p->address)) return 0;
+  if (peer_ipv4(&p->address)) inet_ntop(AF_INET, octets + 12, p->ip, sizeof p->ip);
+  else inet_ntop(AF_INET6, octets, p->ip, sizeof p->ip);
   return 1;
 }
 
-static int peer_from_socket(peer *it, struct sockaddr_storage const *address)
+static int peer_from_socket(peer *p, struct sockaddr_storage const *address)
 {
   char text[INET6_ADDRSTRLEN] = "";
-  it->local = address->ss_family == AF_UNIX;
-  if (it->local) memcpy(text, loopback, sizeof loopback);
+  p->local = address->ss_family == AF_UNIX;
+  if (p->local) memcpy(text, loopback, sizeof loopback);
   else if (address->ss_family == AF_INET)
-    inet_ntop(AF_INET, &((struct sockaddr_in const *)(void const *)address)->sin_addr, text, sizeof text);
+    inet_ntop(AF_INET, &((struct sockaddr_in const *)(void const *)address)->sin_addr, text,
+              sizeof text);
   else if (address->ss_family == AF_INET6)
-    inet_ntop(AF_INET6, &((struct sockaddr_in6 const *)(void const *)address)->sin6_addr, text, sizeof text);
+    inet_ntop(AF_INET6, &((struct sockaddr_in6 const *)(void const *)address)->sin6_addr, text,
+              sizeof text);
   errno = EAFNOSUPPORT;
-  return peer_from_text(it, text, strlen(text));
+  return peer_from_text(p, text, strlen(text));
 }
 
-static int peer_from_fd(peer *it, int fd, int (*name)(int, struct sockaddr *, socklen_t *))
+static int peer_from_fd(peer *p, int fd, int (*name)(int, struct sockaddr *, socklen_t *))
 {
   struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
   socklen_t len = sizeof address;
-  if (name(fd, (struct sockaddr *)&address, &len) == 0) return peer_from_socket(it, &address);
+  if (name(fd, (struct sockaddr *)&address, &len) == 0) return peer_from_socket(p, &address);
   if (errno != ENOTSOCK) return 0;
-  return peer_from_text(it, loopback, sizeof loopback - 1);
+  return peer_from_text(p, loopback, sizeof loopback - 1);
 }
 
-/* 1 or 0 as peer_read(); -1 when the environment says nothing but, as systemd may, a UNIX socket's name. */
-static int peer_from_env(peer *it, char const *name)
+/*
+ * 1 or 0 as peer_read(); -1 when the environment has no address, or, as systemd sets it, the name
+ * of a UNIX socket.
+ */
+static int peer_from_env(peer *p, char const *name)
 {
   char const *s = getenv(name);
   if (!s || !*s || *s == '/' || *s == '@') return -1;
   errno = EINVAL;
-  return peer_from_text(it, s, strlen(s));
+  return peer_from_text(p, s, strlen(s));
 }
 
 /*
- * Accepted from a UNIX socket that listens, and so has a name?  The client chooses the name of its own end, an address for
- * instance, which super-servers hand on.  A pair of sockets has no names: who made it says whose connection it stands for.
+ * Was the connection accepted from a UNIX socket that listens, and so has a name?  A client may
+ * give its own end any name, such as an IP address, which super-servers pass on.  A socketpair(2)
+ * has no names: the process that made it knows whose connection it stands for.
  */
 static int unix_accepted(int fd)
 {
@@ -76,12 +82,12 @@ static int unix_accepted(int fd)
     && len > offsetof(struct sockaddr_un, sun_path);
 }
 
-static int peer_user(peer *it, int fd)
+static int peer_user(peer *p, int fd)
 {
   struct ucred user;
   socklen_t len = sizeof user;
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &user, &len) == -1) return 0;
-  it->uid = user.uid;
+  p->uid = user.uid;
   return 1;
 }
 
@@ -100,7 +106,7 @@ int peer_own(peer *own, int fd)
   return r == -1 ? peer_from_fd(own, fd, &getsockname) : r;
 }
 
-int peer_is(peer const *it, char const *literal, size_t len)
+int peer_is(peer const *p, char const *literal, size_t len)
 {
   size_t const tag = sizeof ipv6_tag - 1;
   peer other = { .ip = "" };
@@ -113,13 +119,13 @@ int peer_is(peer const *it, char const *literal, size_t len)
     len -= tag;
   }
   return peer_from_text(&other, literal, len)
-    && !memcmp(other.address.octets, it->address.octets, sizeof other.address.octets);
+    && !memcmp(other.address.octets, p->address.octets, sizeof other.address.octets);
 }
 
-char const *peer_literal(peer const *it, char out[PEER_LITERAL_MAX])
+char const *peer_literal(peer const *p, char out[PEER_LITERAL_MAX])
 {
   char *end = stpcpy(out, "[");
-  if (!peer_ipv4(&it->address)) end = stpcpy(end, ipv6_tag);
-  stpcpy(stpcpy(end, it->ip), "]");
+  if (!peer_ipv4(&p->address)) end = stpcpy(end, ipv6_tag);
+  stpcpy(stpcpy(end, p->ip), "]");
   return out;
 }

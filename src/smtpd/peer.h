@@ -1,7 +1,7 @@
 #ifndef SMTPD_PEER_H
 #define SMTPD_PEER_H
 
-/* Who is at the other end, and where we are. */
+/* The two ends of a connection: the client, and our own. */
 
 #include <netinet/in.h>
 #include <sys/types.h>
@@ -12,30 +12,30 @@ typedef struct peer
 {
   conf_address address;
   char ip[INET6_ADDRSTRLEN];  /* in text, for people: an IPv4 address without its mapping */
-  int local;                  /* a user of this host, come through a UNIX socket; the address is loopback */
-  uid_t uid;                  /* which one, as the kernel says */
+  int local;                  /* a user of this host, by a UNIX socket; the address is loopback */
+  uid_t uid;                  /* the local user's, as the kernel says */
 } peer;
 
 /*
- * The client: $TCPREMOTEIP, else $REMOTE_ADDR, else getpeername(2) of the descriptor.  A UNIX
- * socket is a local user (SO_PEERCRED), a pipe somebody on this host: loopback.  Where a UNIX socket was
- * accepted (it has a name), only the kernel is asked: the environment has what the client called itself.
- * Returns 1, or 0 with errno: EINVAL when the super-server's words are no address,
- * ENOTCONN when the client is gone, EAFNOSUPPORT when it came by something else.
+ * Read who the client is: $TCPREMOTEIP, else $REMOTE_ADDR, else getpeername(2) of the descriptor.
+ * A UNIX socket is a local user (SO_PEERCRED), a pipe somebody on this host: loopback.  Where a
+ * UNIX socket was accepted (it has a name), only the kernel is asked: the environment has what the
+ * client called itself.  Returns 1, or 0 with errno: EINVAL when the super-server's words are no
+ * address, ENOTCONN when the client is gone, EAFNOSUPPORT when it came by something else.
  */
 extern int peer_read(peer *client, int fd);
 
-/* Our own end of the connection: $TCPLOCALIP, else getsockname(2); as above. */
+/* Read our own end of the connection: $TCPLOCALIP, else getsockname(2); as above. */
 extern int peer_own(peer *own, int fd);
 
-/* Is it an address of IPv4? */
+/* Is this an IPv4 address? */
 extern int peer_ipv4(conf_address const *address);
 
-/* Is an address literal, "[192.0.2.1]" or "[IPv6:2001:db8::1]", this address? */
-extern int peer_is(peer const *it, char const *literal, size_t len);
+/* Is this the peer's address: a literal "[192.0.2.1]" or "[IPv6:2001:db8::1]"? */
+extern int peer_is(peer const *p, char const *literal, size_t len);
 
-/* Room for an address as a literal: what RFC 5321 section 4.1.3 has in brackets; a string. */
+/* The address as a literal of RFC 5321 section 4.1.3, brackets included; a string. */
 #define PEER_LITERAL_MAX (INET6_ADDRSTRLEN + 7)
-extern char const *peer_literal(peer const *it, char out[PEER_LITERAL_MAX]);
+extern char const *peer_literal(peer const *p, char out[PEER_LITERAL_MAX]);
 
 #endif

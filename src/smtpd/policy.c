@@ -9,7 +9,8 @@ static char const postmaster[] = "postmaster";
 
 static int is_postmaster(smtp_path const *path)
 {
-  return path->locallen == sizeof postmaster - 1 && !strncasecmp(path->local, postmaster, path->locallen);
+  return path->locallen == sizeof postmaster - 1
+    && !strncasecmp(path->local, postmaster, path->locallen);
 }
 
 /* local@domain, a string. */
@@ -25,7 +26,7 @@ static int address_put(stralloc *address, smtp_path const *path, char const *dom
   return 0;
 }
 
-/* At this host: no domain, our name, or our address. */
+/* Is the path at this host: with no domain, our name, or our address? */
 static int at_this_host(policy const *p, smtp_path const *path, stralloc const *domain)
 {
   peer own;
@@ -40,8 +41,11 @@ int policy_trusted(policy *p, int *ours)
   return *ours || conf_relayclient(p->conf, &p->relayclients, &p->client->address, ours);
 }
 
-/* What comes for none of our domains: clients of ours and local users may send anywhere, where that has a name. */
-static int abroad(policy *p, smtp_path const *path, enum policy_verdict *verdict)
+/*
+ * Judge a recipient in none of our relay domains.  Relay clients and local users may send to any
+ * domain, but to no address literal.
+ */
+static int other_domain_rcpt(policy *p, smtp_path const *path, enum policy_verdict *verdict)
 {
   int ours;
   if (!policy_trusted(p, &ours)) return 0;
@@ -50,38 +54,41 @@ static int abroad(policy *p, smtp_path const *path, enum policy_verdict *verdict
 }
 
 /*
- * "user%elsewhere", "elsewhere!user", "user@elsewhere" in quotes: the customer's server may send it there, since it trusts us;
- * a stranger who may not send there must not get there so either.
+ * Is the local part a source route that is not allowed: "user%elsewhere", "elsewhere!user", or
+ * "user@elsewhere" in quotes?  The customer's server may send such mail elsewhere, since it trusts
+ * us; so a client that may not relay through us could relay through that server.
  */
-static int routed(policy *p, smtp_path const *path, int *yes)
+static int source_routed(policy *p, smtp_path const *path, int *yes)
 {
   size_t i = 0;
   int allowed;
   while (i < path->locallen && !memchr("@%!", path->local[i], 3)) i++;
   *yes = i < path->locallen;
   if (!*yes) return 1;
-  if (!conf_switch(p->conf, "percenthack", &allowed) || (!allowed && !policy_trusted(p, &allowed))) return 0;
+  if (!conf_switch(p->conf, "percenthack", &allowed)) return 0;
+  if (!allowed && !policy_trusted(p, &allowed)) return 0;
   *yes = !allowed;
   return 1;
 }
 
 /*
- * A recipient in one of our domains.  Its postmaster is taken as well where that is not among its mailboxes (RFC 5321
- * section 4.5.1), but what the site refuses then, as could be known before, does not come back to a forged sender.
+ * Judge a recipient in one of our relay domains.  The domain's postmaster is accepted even if it is
+ * not among conf/recipients (RFC 5321 section 4.5.1).  The site may well refuse such mail; the
+ * sender, which may be forged, is sent no notice then.
  */
-static int at_home(policy *p, smtp_path const *path, stralloc const *domain, stralloc *address,
-                   enum policy_verdict *verdict)
+static int relay_domain_rcpt(policy *p, smtp_path const *path, stralloc const *domain,
+                             stralloc *address, enum policy_verdict *verdict)
 {
   int known, elsewhere;
-  if (!routed(p, path, &elsewhere)) return 0;
+  if (!source_routed(p, path, &elsewhere)) return 0;
   if (elsewhere)
   {
-    *verdict = POLICY_ROUTED;
+    *verdict = POLICY_SOURCE_ROUTE;
     return 1;
   }
   if (!address_put(address, path, domain->s, domain->len)) return 0;
   if (!conf_recipient(p->conf, &p->recipients, address->s, address->len, &known)) return 0;
-  *verdict = known ? POLICY_YES : is_postmaster(path) ? POLICY_UNTOLD : POLICY_UNKNOWN;
+  *verdict = known ? POLICY_YES : is_postmaster(path) ? POLICY_NO_NOTICE : POLICY_UNKNOWN;
   return 1;
 }
 
@@ -90,7 +97,7 @@ int policy_mail(policy *p, smtp_path const *path, stralloc *domain, int *yes)
   int ours, elsewhere;
   *yes = 1;
   if (!path->domainlen || *path->domain == '[') return 1;
-  if (!routed(p, path, &elsewhere)) return 0;
+  if (!source_routed(p, path, &elsewhere)) return 0;
   if (!elsewhere) return 1;
   if (!conf_domain_fold(domain, path->domain, path->domainlen)) return errno != ENOMEM;
   if (!conf_relaydomain(p->conf, &p->relaydomains, domain->s, domain->len, &ours)) return 0;
@@ -103,21 +110,27 @@ int policy_rcpt(policy *p, smtp_path const *path, stralloc *domain, stralloc *ad
 {
   int named = path->domainlen && *path->domain != '[';
   int ours = 0, held;
-  p->below = 0;
+  p->subdomain = 0;
   *verdict = POLICY_NOT_A_DOMAIN;
   if (named && !conf_domain_fold(domain, path->domain, path->domainlen)) return errno != ENOMEM;
   if (named && !strcmp(domain->s, CONF_HELD)) return 1;
   *verdict = POLICY_YES;
   if (is_postmaster(path) && at_this_host(p, path, domain))
   {
-    if (!conf_postmaster_gate(p->conf, address, domain, &held)) return 0;
-    if (held) *verdict = POLICY_UNTOLD;
+    if (!conf_postmaster_domain(p->conf, address, domain, &held)) return 0;
+    if (held) *verdict = POLICY_NO_NOTICE;
     return 1;
   }
 
-  if (named && !conf_relaydomain_below(p->conf, &p->relaydomains, domain->s, domain->len, &ours, &p->below)) return 0;
-  if (!(ours ? at_home(p, path, domain, address, verdict) : abroad(p, path, verdict))) return 0;
-  return (*verdict != POLICY_YES && *verdict != POLICY_UNTOLD) || address_put(address, path, path->domain, path->domainlen);
+  if (named && !conf_relaydomain_below(p->conf, &p->relaydomains, domain->s, domain->len, &ours,
+                                       &p->subdomain)) return 0;
+  if (ours)
+  {
+    if (!relay_domain_rcpt(p, path, domain, address, verdict)) return 0;
+  }
+  else if (!other_domain_rcpt(p, path, verdict)) return 0;
+  if (*verdict != POLICY_YES && *verdict != POLICY_NO_NOTICE) return 1;
+  return address_put(address, path, path->domain, path->domainlen);
 }
 
 static int user_flush(policy const *p, int *yes)

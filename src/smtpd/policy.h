@@ -2,9 +2,11 @@
 #define SMTPD_POLICY_H
 
 /*
- * Who may do what.  Every question is put to the settings when it comes up, so a changed
- * file counts at once.  Functions return 1, or 0 with errno when a setting cannot be read or
- * makes no sense (conf_error() says it), or memory is short (ENOMEM).
+ * Which senders, recipients and flushes a client is allowed.  Each function reads its settings
+ * when it is called, so a changed file counts at once.  Functions return 1, or 0 with errno when a
+ * setting cannot be read or makes no sense (conf_error() says it), or memory is short (ENOMEM).
+ * "Our domains" are those of conf/relaydomains, "our clients" those of conf/relayclients and the
+ * local users.
  */
 
 #include <stddef.h>
@@ -24,38 +26,40 @@ typedef struct policy
   conf_list relaydomains; /* kept from recipient to recipient */
   conf_list relayclients;
   conf_list recipients;
-  int below;           /* the last recipient's domain is ours only as one below a domain of ours: perhaps it was made up */
+  int subdomain;       /* the last recipient's domain is below one of ours: perhaps made up */
 } policy;
 
 enum policy_verdict
 {
   POLICY_YES,
-  POLICY_UNTOLD,       /* yes, but its sender, who may be anybody, is never told what became of it */
+  POLICY_NO_NOTICE,    /* yes, but its sender, who may be anybody, is never sent a notice */
   POLICY_NOT_A_DOMAIN, /* the domain's name makes no sense */
-  POLICY_NO_RELAY,     /* not a domain of ours, not a client of ours */
-  POLICY_LITERAL,      /* an address literal: there is no gate for those */
-  POLICY_ROUTED,       /* of ours, but the local part may be read as an address elsewhere; not a client of ours */
+  POLICY_NO_RELAY,     /* neither a domain of ours nor a client of ours */
+  POLICY_LITERAL,      /* an address literal: no mail waits for those */
+  POLICY_SOURCE_ROUTE, /* ours, but the local part may be read as an address elsewhere */
   POLICY_UNKNOWN       /* a domain of ours, but it has no such mailbox */
 };
 
 /*
- * Is this sender taken?  None in one of our domains whose local part may be read as an address
- * elsewhere, from who is no client of ours: a notice would be sent there by way of the domain's
- * server.
+ * Is this sender accepted?  A sender in one of our domains whose local part is a source route is
+ * accepted from our clients alone: the domain's server would send a notice on to where the route
+ * leads.
  *   *domain  memory for its domain
  */
 extern int policy_mail(policy *p, smtp_path const *path, stralloc *domain, int *yes);
 
 /*
- * Is this recipient taken?
+ * Is this recipient accepted?
  *   path      as the client sent it
- *   *domain   with POLICY_YES and POLICY_UNTOLD: its domain, folded, a string: the gate
- *   *address  with these: the mailbox, a string; another than was sent for postmaster at this host
+ *   *domain   with POLICY_YES and POLICY_NO_NOTICE: its domain, folded, a string: the list that the
+ *             message waits in
+ *   *address  with these verdicts: the mailbox, a string; for postmaster at this host, the mailbox
+ *             that conf/postmaster names
  */
 extern int policy_rcpt(policy *p, smtp_path const *path, stralloc *domain, stralloc *address,
                        enum policy_verdict *verdict);
 
-/* Is it a local user, or a client of ours? */
+/* Is the client a local user, or one of conf/relayclients? */
 extern int policy_trusted(policy *p, int *ours);
 
 /*

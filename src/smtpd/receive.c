@@ -12,13 +12,13 @@
 #include "smtp/chars.h"
 #include "smtp/domain.h"
 
-/* Received fields that a message may come with: RFC 5321 section 6.3. */
+/* The most Received fields of a message: RFC 5321 section 6.3. */
 #define HOPS_MAX 100
 /* --- what is wrong with a message; the first fault rules --- */
 
 enum { FAULT_NONE, FAULT_SIZE, FAULT_BARE, FAULT_NUL, FAULT_HOPS, FAULT_FULL, FAULT_QUEUE };
 
-/* In words that log analysers know. */
+/* Replies in words that log analysers know. */
 static char const *const fault_replies[] =
 {
   [FAULT_SIZE] = SESSION_SAYS_TOO_LARGE,
@@ -29,7 +29,7 @@ static char const *const fault_replies[] =
   [FAULT_QUEUE] = "451 4.3.0 <DATA>: Data command rejected: queue file write error"
 };
 
-/* Nothing of a refused message stays on the disk, also while the rest of it is still coming in. */
+/* A message has a fault: remove what was written of it, though the rest of it is still to come. */
 static void fault(session *s, unsigned int what)
 {
   if (s->fault) return;
@@ -44,7 +44,7 @@ static void fault_queue(session *s)
   fault(s, e == ENOSPC || e == EDQUOT || e == EFBIG ? FAULT_FULL : FAULT_QUEUE);
 }
 
-/* Only what is the client's doing counts as its error. */
+/* A reply of 5xx counts as an error of the client's; 4xx is no fault of the client's. */
 static int fault_reply(session *s)
 {
   char const *text = fault_replies[s->fault];
@@ -60,7 +60,7 @@ static char const *string_next(char const *s)
   return s + strlen(s) + 1;
 }
 
-/* Room for the client's line in the envelope. */
+/* Room for the client line of the envelope. */
 #define CLIENT_MAX (SESSION_HELO_MAX + PEER_LITERAL_MAX + 16)
 
 static char const *uid_text(session const *s, char out[UINT_FMT])
@@ -83,7 +83,8 @@ static int envelope_write(session *s)
   char const *rcpt = s->rcpts.s;
   unsigned int i;
   client_line(s, client);
-  if (!message_begin(&s->writer, s->queue, s->sender.s, s->sender.len, s->parameters.s, client)) return 0;
+  if (!message_begin(&s->writer, s->queue, s->sender.s, s->sender.len, s->parameters.s, client))
+    return 0;
   for (i = 0; i < s->nrcpts; i++)
   {
     char const *address = string_next(rcpt), *parameters = string_next(address);
@@ -100,7 +101,10 @@ static int put_pieces(session *s, char const *const *text)
   return 1;
 }
 
-/* The trace header of RFC 5321 section 4.4: all that we add.  With several recipients, none is told of the others. */
+/*
+ * Write the trace header of RFC 5321 section 4.4, which is all that we add.  With several
+ * recipients it names none, so that none learns of the others.
+ */
 static int trace_write(session *s)
 {
   char ip[PEER_LITERAL_MAX];
@@ -123,8 +127,8 @@ static int fsyncdir_read(session *s)
 }
 
 /*
- * The time for the next 64 KiB begins: a peer has to send at some pace, it cannot keep us with an
- * octet now and then; nor for days, at the slowest pace there may be.
+ * Begin the time for the next 64 KiB.  A client has to send at some pace, and cannot keep us by an
+ * octet now and then; nor for days, at the slowest pace: the time for the message limits it.
  */
 static void pace_begin(session *s)
 {
@@ -135,7 +139,7 @@ static void pace_begin(session *s)
   s->pace = s->tenth = 0;
 }
 
-/* The time for a message begins. */
+/* Begin the time for a message. */
 static void message_pace_begin(session *s)
 {
   s->came_since_ms = wallclock_steady_ms();
@@ -150,7 +154,10 @@ int receive_slow(session const *s)
   return took_s >= s->timeout[CONF_TIMEOUT_MESSAGE] / 10 && s->came / RECEIVE_RATE_LEAST < took_s;
 }
 
-/* 1, s->fault saying whether there is a message to be written; 0: the session is over. */
+/*
+ * Begin the content.  1, and s->fault is set where no message can be written; 0: the session is
+ * over.
+ */
 static int content_begin(session *s)
 {
   static smtp_content const fresh;
@@ -164,7 +171,10 @@ static int content_begin(session *s)
   return 1;
 }
 
-/* What comes in unsaid, in many sessions at once, leaves as much free on the disk as what was announced. */
+/*
+ * Check the disk while content comes in.  A message whose size was not announced, in many sessions
+ * at once, must leave as much room as those that announced it.
+ */
 static void room_look(session *s)
 {
   if (!s->fault && !session_room(s, s->unlooked)) fault(s, FAULT_FULL);
@@ -186,14 +196,15 @@ static int envelope_utf8(session const *s)
 }
 
 /*
- * What was said of the content while it came, for those who send it on.  SMTPUTF8 is what a client may ask for with
- * every message; the next site must offer it only where the envelope or a header needs it (RFC 6531 section 3.2).
+ * The flags for the agent that sends the message on.  A client may use SMTPUTF8 with every message;
+ * the next site must offer it only where the envelope or a header needs it (RFC 6531 section 3.2).
  */
 static unsigned int content_flags(session const *s)
 {
   unsigned int seen = s->scan.flags, flags = 0;
-  /* an address in the trace header */
-  if (s->nrcpts == 1 && !s->client.local && smtp_domain_utf8(s->rcpts.s, s->rcpts.len)) seen |= SMTP_CONTENT_8BIT;
+  /* the trace header names the recipient */
+  if (s->nrcpts == 1 && !s->client.local && smtp_domain_utf8(s->rcpts.s, s->rcpts.len))
+    seen |= SMTP_CONTENT_8BIT;
   if (seen & SMTP_CONTENT_8BIT) flags |= JOB_8BIT;
   if (seen & SMTP_CONTENT_DOT) flags |= JOB_DOT;
   if (seen & SMTP_CONTENT_UNENDED) flags |= JOB_UNENDED;
@@ -201,7 +212,10 @@ static unsigned int content_flags(session const *s)
   return flags;
 }
 
-/* What was taken from whom: before qmgr can know of it, and so before all that the log says of it. */
+/*
+ * Log the client and the Message-ID: before qmgr can know the message, and so before all other
+ * lines about it.
+ */
 static void content_log(session const *s)
 {
   char const *id = s->scan.idlen ? s->scan.id : "<>";
@@ -213,8 +227,8 @@ static void content_log(session const *s)
 }
 
 /*
- * It is in the queue.  The hint goes first: a client that has hung up in the meantime must not
- * cost it.  qmgr's being told before the client is nothing to the client.
+ * The message is in the queue.  Send the hint before the reply, which fails if the client has hung
+ * up in the meantime; the client does not care when qmgr learns of the message.
  */
 static int content_queued(session *s)
 {
@@ -223,7 +237,7 @@ static int content_queued(session *s)
   return session_reply(s, "250 2.0.0 Ok: queued as ", s->writer.id);
 }
 
-/* All of it was read: the transaction is over, one way or the other. */
+/* All of the content was read: commit the message or refuse it, and end the transaction. */
 static int content_end(session *s)
 {
   int r;
@@ -241,7 +255,7 @@ static int content_end(session *s)
   return r;
 }
 
-/* The next octets of content; NULL: the session is over. */
+/* Wait for the next octets of content; NULL: the session is over. */
 static char const *content_peek(session *s, size_t *len)
 {
   if (!wire_fill(&s->wire)) return 0;
@@ -259,12 +273,13 @@ static void content_taken(session *s, size_t len)
 
 /* --- DATA --- */
 
-/* Why there cannot be content now; NULL: there can. */
+/* The refusal of DATA or BDAT; NULL: content may come. */
 static char const *content_refusal(session const *s)
 {
   if (!s->mail) return SESSION_SAYS_NO_MAIL;
   if (s->nrcpts) return 0;
-  return s->rcpt_tried ? "554 5.5.1 Error: no valid recipients" : "503 5.5.1 Error: need RCPT command";
+  if (s->rcpt_tried) return "554 5.5.1 Error: no valid recipients";
+  return "503 5.5.1 Error: need RCPT command";
 }
 
 static int data_read(session *s)
@@ -296,13 +311,13 @@ int receive_data(session *s, smtp_command const *command)
 
 /* --- BDAT, RFC 3030 --- */
 
-/* A chunk that is not the last one and has less than this gets nothing done. */
+/* The least octets of a chunk, unless it is the last: a smaller one is junk. */
 #define CHUNK_LEAST 64
 
 /*
- * Read a chunk; it becomes content unless it is refused.  The time for 64 KiB goes on from chunk to chunk, or a client
- * would have it anew for each octet.  Those that are refused, of whatever size, have the time of
- * one message.
+ * Read a chunk; it becomes content unless it is refused.  The time for 64 KiB goes on from chunk to
+ * chunk, or a client would get it anew for each octet.  All refused chunks together, of whatever
+ * size, have the time of one message.
  */
 static int chunk_read(session *s, uint64_t left, int refused)
 {
@@ -326,15 +341,15 @@ static int chunk_read(session *s, uint64_t left, int refused)
   return 1;
 }
 
-/* 0: it was one too many of those that are none; the session is over. */
+/* Count a chunk that is too small to be useful as junk. 0: the session is over. */
 static int chunk_useful(session *s, smtp_chunk const *chunk)
 {
   return chunk->size >= CHUNK_LEAST || chunk->last || session_junk(s);
 }
 
 /*
- * A chunk whose octets were thrown away: no chunk after it can be part of the same message.
- * A client that had sent them all at once is not to be blamed for each.
+ * Refuse a chunk whose octets were thrown away: no chunk after it can be part of the same message.
+ * A client that had sent several of them at once makes only one error.
  */
 static int chunk_refuse(session *s, smtp_chunk const *chunk, char const *text)
 {
@@ -353,7 +368,7 @@ static char const *chunk_refusal(session const *s, enum smtp_chunk_verdict verdi
   return content_refusal(s);
 }
 
-/* The message cannot be had; the rest of it may still come. */
+/* The message has a fault; its other chunks may still come, and are refused. */
 static int chunk_fault(session *s)
 {
   int r = fault_reply(s);
@@ -380,7 +395,7 @@ int receive_bdat(session *s, smtp_command const *command)
   smtp_chunk chunk;
   enum smtp_chunk_verdict verdict = smtp_chunk_scan(&chunk, command);
   char const *refusal;
-  if (verdict == SMTP_CHUNK_HUGE) s->end = SESSION_ASTRAY;
+  if (verdict == SMTP_CHUNK_HUGE) s->end = SESSION_OUT_OF_SYNC;
   if (verdict == SMTP_CHUNK_HUGE || verdict == SMTP_CHUNK_UNSIZED)
     return session_refuse(s, "501 5.5.4 Syntax: BDAT count [LAST]")
       && verdict == SMTP_CHUNK_UNSIZED;

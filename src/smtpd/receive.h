@@ -7,18 +7,18 @@
 #include "smtpd/session.h"
 
 /*
- * What a tenth of the time for 64 KiB must bring where others wait: half of what all of it must,
- * and so 109 octets a second.
+ * The least octets in a tenth of the time for 64 KiB, under clients_stress(): half of what a tenth
+ * of 64 KiB would be, 109 octets a second.
  */
 #define RECEIVE_STEP 65536
 #define RECEIVE_TENTH_LEAST (RECEIVE_STEP / 20)
 /*
- * Octets a second that a message must have come at, all in all, where others wait and it has had a
- * tenth of its time.
+ * The least octets a second of a message since its content began, under clients_stress(), once a
+ * tenth of the time for a message has passed.
  */
 #define RECEIVE_RATE_LEAST 500
 
-/* Is the content in hand slower than that? */
+/* Is the present content slower than RECEIVE_RATE_LEAST? */
 extern int receive_slow(session const *s);
 
 extern int receive_data(session *s, smtp_command const *command);

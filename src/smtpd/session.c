@@ -9,9 +9,9 @@
 #include "base/wallclock.h"
 #include "smtp/reply.h"
 
-/* Commands that get nothing done, until the session is forgiven; then each is an error. */
+/* Commands that achieve nothing, until session_forgive(); after these each is an error. */
 #define SESSION_JUNK_MAX 100
-/* Lines about refusals and requests in the log; the others are counted. */
+/* Lines about refusals and requests in the log; more are only counted. */
 #define SESSION_LINES_MAX 100
 /* After so many errors, each one more costs the client time. */
 #define SESSION_ERRORS_SOFT 10
@@ -84,7 +84,7 @@ void session_log_reject(session *s, char const *id, char const *stage, char cons
 
 /* --- state --- */
 
-/* 127.0.0.1, as it is kept, or ::1: programs of ours, and proxies. */
+/* 127.0.0.1, in its mapped form, and ::1: programs of ours, and proxies. */
 int session_this_host(session const *s)
 {
   conf_address const *address = &s->client.address;

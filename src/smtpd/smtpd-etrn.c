@@ -39,21 +39,22 @@ static char const *options_read(int argc, char const *const *argv)
 }
 
 /*
- * inetd makes the connection descriptor 2 as well.  What is for the log is not for the client:
- * it goes nowhere, unless whoever starts us says where.
+ * inetd makes the connection descriptor 2 as well.  The client must not get log lines: they go
+ * nowhere, unless the program that starts us set up a log.
  */
 static void log_init(void)
 {
   struct stat in, err;
   int null;
   if (!fd_sanitize()) strerr_diefusys(111, "open /dev/null");
-  if (fstat(0, &in) == -1 || fstat(2, &err) == -1) strerr_diefusys(111, "look at descriptors 0 and 2");
+  if (fstat(0, &in) == -1 || fstat(2, &err) == -1)
+    strerr_diefusys(111, "look at descriptors 0 and 2");
   if (!S_ISSOCK(in.st_mode) || in.st_dev != err.st_dev || in.st_ino != err.st_ino) return;
   null = open("/dev/null", O_WRONLY);
   if (null == -1 || fd_move(2, null) == -1) _exit(111);
 }
 
-/* Many of us share a log. */
+/* Many processes share a log. */
 static void log_name(void)
 {
   static char name[sizeof "smtpd-etrn[]" + UINT64_FMT] = "smtpd-etrn[";
@@ -69,7 +70,7 @@ static int stop_init(void)
 {
   int fd = selfpipe_init();
   if (fd == -1 || !selfpipe_trap(SIGTERM)) strerr_diefusys(111, "trap signals");
-  /* errors of write(2) instead: the client is gone, the file too large */
+  /* write(2) fails instead: the client is gone, or the file too large */
   if (!sig_ignore(SIGPIPE) || !sig_ignore(SIGXFSZ)) strerr_diefusys(111, "ignore signals");
   program_end_with_parent();
   return fd;

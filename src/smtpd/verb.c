@@ -11,8 +11,9 @@
 /* --- HELO and EHLO --- */
 
 /*
- * A domain name or an address literal, loosely: many a client says what its host happens to be
- * called.  It goes into the trace header: no white space, nothing that would end a comment.
+ * Is this a domain name or an address literal?  Loosely: many clients send whatever their host is
+ * called.  The name goes into the trace header, so it has no white space and no octet that would
+ * end a comment.
  */
 static int helo_ok(char const *s, size_t len)
 {

@@ -1,7 +1,7 @@
 #ifndef SMTPD_VERB_H
 #define SMTPD_VERB_H
 
-/* What is done for each verb. */
+/* The table of verbs: the function that answers each one. */
 
 #include "smtp/command.h"
 #include "smtpd/session.h"
@@ -9,8 +9,8 @@
 typedef struct verb
 {
   char const *name;
-  char const *counted;   /* its name in the count at the end */
-  int junk;              /* it brings no message nearer */
+  char const *counted;   /* its name in the log line "disconnect" */
+  int junk;              /* a command that achieves nothing, see session_junk() */
   int (*function)(session *s, smtp_command const *command);
 } verb;
 

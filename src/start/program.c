@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "start/options.h"
 
-/* Of what was given so much is repeated in a message. */
+/* The octets of a bad argument that a message repeats. */
 #define ENTRY_MAX 300
 
 int program_options(int argc, char const *const *argv, char const **instance, char const *usage)
@@ -42,7 +42,10 @@ uid_t program_caller(void)
   return became ? caller : getuid();
 }
 
-/* Who changes his user forgets whose child he is: a signal that was to come when that one dies is asked for again. */
+/*
+ * Ask again for the signal at the parent's death: the kernel forgets it when a process changes its
+ * user.
+ */
 void program_become_user(uid_t uid, gid_t gid, gid_t const *groups, size_t count)
 {
   uid_t ruid, euid, suid;
@@ -50,18 +53,24 @@ void program_become_user(uid_t uid, gid_t gid, gid_t const *groups, size_t count
   prctl(PR_GET_PDEATHSIG, &with_parent);
   caller = program_caller();
   became = 1;
-  if (setgroups(count, groups) == -1 || setresgid(gid, gid, gid) == -1 || setresuid(uid, uid, uid) == -1)
+  if (setgroups(count, groups) == -1 || setresgid(gid, gid, gid) == -1
+   || setresuid(uid, uid, uid) == -1)
     strerr_diefusys(111, "become the user who has the queue");
-  if (getresuid(&ruid, &euid, &suid) == -1 || ruid != uid || euid != uid || suid != uid || getegid() != gid)
+  if (getresuid(&ruid, &euid, &suid) == -1 || ruid != uid || euid != uid || suid != uid
+   || getegid() != gid)
     strerr_dief(111, "unable to become the user who has the queue");
   if (with_parent) prctl(PR_SET_PDEATHSIG, with_parent);
 }
 
-/* The group of a directory in an instance of root's that is itself root's: nobody else has chosen it. */
+/*
+ * The group of a directory that is root's, in an instance of root's: nobody else has chosen that
+ * group.
+ */
 static gid_t group_of(int instance, char const *name)
 {
   struct stat st;
-  if (fstatat(instance, name, &st, AT_SYMLINK_NOFOLLOW) == -1 || st.st_uid || !S_ISDIR(st.st_mode) || !st.st_gid)
+  if (fstatat(instance, name, &st, AT_SYMLINK_NOFOLLOW) == -1 || st.st_uid || !S_ISDIR(st.st_mode)
+   || !st.st_gid)
     return PROGRAM_NOGROUP;
   return st.st_gid;
 }

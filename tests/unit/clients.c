@@ -1,4 +1,4 @@
-/* Which octets are a client's places, and who finds one. */
+/* Which octets are a client's slots, and which session finds one. */
 
 #include "smtpd/clients.h"
 
@@ -18,20 +18,20 @@ static conf_address address(char const *text)
 static off_t first(char const *text)
 {
   conf_address a = address(text);
-  return clients_first(&a);
+  return clients_slots_first(&a);
 }
 
-/* Places of a client, and names. */
+/* Slots of a client, and subdomains. */
 #define RANGE (CONF_CONNECTIONS_MAX + CONF_SUBDOMAINS_MAX)
 
-/* Have these two no place in common? */
+/* Have these two no slot in common? */
 static int apart(char const *a, char const *b)
 {
   off_t d = first(a) - first(b);
   return d >= RANGE || d <= -RANGE;
 }
 
-/* Are all the places there may be octets of a file? */
+/* Are all the slots there may be octets of a file? */
 static int within(char const *text)
 {
   return first(text) >= 0 && first(text) <= INT64_MAX - (RANGE - 1);
@@ -56,21 +56,21 @@ static void check_ranges(void)
   CHECK("IPv6: from the first on again", first(BEYOND) == first("::"));
 }
 
-/* A session of this client's: the descriptor it would hold, or -1 when it finds no place. */
+/* A session of this client's: the descriptor it would hold, or -1 when it finds no slot. */
 static int enter(char const *text, unsigned int most)
 {
   conf_address a = address(text);
   int fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (clients_enter(fd, &a, most) == 1) return fd;
+  if (clients_slot_take(fd, &a, most) == 1) return fd;
   close(fd);
   return -1;
 }
 
-static void check_places(void)
+static void check_slots(void)
 {
   conf_address a = address("192.0.2.1");
   int one = enter("192.0.2.1", 2), two = enter("192.0.2.1", 2), three;
-  CHECK("two places", one != -1 && two != -1);
+  CHECK("two slots", one != -1 && two != -1);
   CHECK("no third", enter("192.0.2.1", 2) == -1);
   CHECK("another client's", enter("192.0.2.2", 2) != -1 && enter("2001:db8::1", 2) != -1);
   three = enter("192.0.2.1", 3);
@@ -79,10 +79,10 @@ static void check_places(void)
   close(one);
   CHECK("one less", clients_count(two, &a, 3) == 2 && clients_count(-1, &a, 3) == 1);
   CHECK("free again", enter("192.0.2.1", 2) != -1);
-  CHECK("what is no file", clients_enter(-1, &a, 2) == -1);
+  CHECK("what is no file", clients_slot_take(-1, &a, 2) == -1);
 }
 
-/* Of many places, a hundred are looked at. */
+/* Of many slots, a hundred are looked at. */
 static void check_count(void)
 {
   conf_address a = address("192.0.2.9");
@@ -94,77 +94,77 @@ static void check_count(void)
   CHECK("about half", i > 300 && i < 700);
 }
 
-/* A session's place among all: the descriptor it would hold. */
-static int sit(clients_seat *seat, unsigned int all)
+/* A session's slot among all: the descriptor it would hold. */
+static int session_begin(clients_session *s, unsigned int all)
 {
   int fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (clients_sit(seat, fd, all) == 1) return fd;
+  if (clients_session_take(s, fd, all) == 1) return fd;
   close(fd);
   return -1;
 }
 
 #define ALL 40
 
-static void check_seats(void)
+static void check_sessions(void)
 {
-  clients_seat seats[ALL], one;
+  clients_session sessions[ALL], one;
   int fds[ALL], i, late = 0, last;
-  for (i = 0; i < ALL / 2; i++) fds[i] = sit(seats + i, ALL);
-  for (i = 0; i < ALL / 2; i++) late += fds[i] == -1 || seats[i].late != -1 || clients_many(seats + i);
+  for (i = 0; i < ALL / 2; i++) fds[i] = session_begin(sessions + i, ALL);
+  for (i = 0; i < ALL / 2; i++) late += fds[i] == -1 || sessions[i].late != -1 || clients_stress(sessions + i);
   CHECK("half: not many", late == 0);
-  for (; i < ALL; i++) fds[i] = sit(seats + i, ALL);
+  for (; i < ALL; i++) fds[i] = session_begin(sessions + i, ALL);
   for (late = 0, last = -1, i = 0; i < ALL; i++)
-    if (fds[i] != -1 && seats[i].late != -1) late++, last = i;
+    if (fds[i] != -1 && sessions[i].late != -1) late++, last = i;
   CHECK("no two have the same", late <= ALL / 4);
-  CHECK("many", last != -1 && clients_many(seats) && clients_many(seats + last));
-  CHECK("to one who found none as well", sit(&one, ALL) == -1 || clients_many(&one));
+  CHECK("many", last != -1 && clients_stress(sessions) && clients_stress(sessions + last));
+  CHECK("to one who found none as well", session_begin(&one, ALL) == -1 || clients_stress(&one));
   for (i = 0; i < ALL; i++)
     if (i != last && i) close(fds[i]);
-  CHECK("not to the last one left", !clients_many(seats + last) && seats[last].late == -1);
-  CHECK("nor to others then", !clients_many(seats));
+  CHECK("not to the last one left", !clients_stress(sessions + last) && sessions[last].late == -1);
+  CHECK("nor to others then", !clients_stress(sessions));
   close(fds[0]);
   close(fds[last]);
-  CHECK("of one there are never many", (fds[0] = sit(&one, 1)) != -1 && !clients_many(&one));
+  CHECK("of one there are never many", (fds[0] = session_begin(&one, 1)) != -1 && !clients_stress(&one));
   close(fds[0]);
-  CHECK("nor where that is not counted", !clients_many(&(clients_seat){ .all = 0 }));
+  CHECK("nor where that is not counted", !clients_stress(&(clients_session){ .all = 0 }));
 }
 
-/* All sessions of a client share them, and each goes on where it was. */
-static void check_names(void)
+/* All sessions of a client share its subdomains, and each goes on where it was. */
+static void check_subdomains(void)
 {
   conf_address a = address("192.0.2.7"), b = address("192.0.2.8");
   int one = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), two = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   unsigned int first = 0, second = 0, again = 0, other = 0;
-  CHECK("two names", clients_name(one, &a, 3, &first) == 1 && clients_name(one, &a, 3, &first) == 1);
-  CHECK("another session's", clients_name(two, &a, 3, &second) == 1);
-  CHECK("all are taken", clients_name(one, &a, 3, &first) == 0 && clients_name(two, &a, 3, &second) == 0);
-  CHECK("another client's", clients_name(two, &b, 3, &other) == 1);
-  CHECK("no places", enter("192.0.2.7", 1) != -1);
+  CHECK("two subdomains", clients_subdomain_take(one, &a, 3, &first) == 1 && clients_subdomain_take(one, &a, 3, &first) == 1);
+  CHECK("another session's", clients_subdomain_take(two, &a, 3, &second) == 1);
+  CHECK("all are taken", clients_subdomain_take(one, &a, 3, &first) == 0 && clients_subdomain_take(two, &a, 3, &second) == 0);
+  CHECK("another client's", clients_subdomain_take(two, &b, 3, &other) == 1);
+  CHECK("no slots", enter("192.0.2.7", 1) != -1);
   close(one);
-  CHECK("free again", clients_name(two, &a, 3, &again) == 1);
-  CHECK("what is no file has no names", clients_name(-1, &a, 3, &first) == 0 || clients_name(-1, &b, 3, &(unsigned int){ 0 }) == -1);
+  CHECK("free again", clients_subdomain_take(two, &a, 3, &again) == 1);
+  CHECK("what is no file has no subdomains", clients_subdomain_take(-1, &a, 3, &first) == 0 || clients_subdomain_take(-1, &b, 3, &(unsigned int){ 0 }) == -1);
   close(two);
 }
 
-static void check_words(void)
+static void check_log(void)
 {
   conf_address a = address("192.0.2.1"), b = address("192.0.2.2");
   int one = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), two = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  CHECK("the word", clients_word(one, &a) == 1);
-  CHECK("is had by one", clients_word(two, &a) == 0);
-  CHECK("of each client", clients_word(two, &b) == 1);
+  CHECK("a line", clients_log_take(one, &a) == 1);
+  CHECK("is had by one", clients_log_take(two, &a) == 0);
+  CHECK("of each client", clients_log_take(two, &b) == 1);
   close(one);
-  CHECK("and passed on", clients_word(two, &a) == 1);
+  CHECK("and passed on", clients_log_take(two, &a) == 1);
   close(two);
 }
 
 int main(void)
 {
   check_ranges();
-  check_seats();
-  check_names();
-  check_words();
-  check_places();
+  check_sessions();
+  check_subdomains();
+  check_log();
+  check_slots();
   check_count();
   CHECK_END();
 }

@@ -270,11 +270,11 @@ static value_case const notifies[] =
   { "SUCCESS FAILURE", 0 }, { "SUCCES", 0 }, { "SUCCESSS", 0 }
 };
 
-static struct foreign_case
+static struct non_smtp_case
 {
   char const *line;
-  int foreign;
-} const foreigns[] =
+  int non_smtp;
+} const non_smtp_cases[] =
 {
   { "GET / HTTP/1.1", 1 },
   { "get", 1 },
@@ -319,16 +319,16 @@ static struct foreign_case
   { "\x16", 0 }
 };
 
-static void check_foreign(void)
+static void check_non_smtp(void)
 {
   size_t i;
-  EACH(i, foreigns)
-    CHECK(foreigns[i].line, smtp_command_foreign(foreigns[i].line, strlen(foreigns[i].line)) == foreigns[i].foreign);
+  EACH(i, non_smtp_cases)
+    CHECK(non_smtp_cases[i].line, smtp_command_non_smtp(non_smtp_cases[i].line, strlen(non_smtp_cases[i].line)) == non_smtp_cases[i].non_smtp);
 }
 
 int main(void)
 {
-  check_foreign();
+  check_non_smtp();
   size_t i;
   test_lines();
   EACH(i, arguments) CHECK(arguments[i].line, argument_ok(&arguments[i]));

@@ -79,7 +79,7 @@ static int string_is(int r, stralloc *s, char const *text)
 
 static void check_me(void)
 {
-  stralloc s = STRALLOC_ZERO, gate = STRALLOC_ZERO;
+  stralloc s = STRALLOC_ZERO, domain = STRALLOC_ZERO;
   int held;
   char host[256];
   gethostname(host, sizeof host);
@@ -89,13 +89,13 @@ static void check_me(void)
   CHECK("postmaster by me", string_is(conf_postmaster(conf, &s), &s, "postmaster@mail.customer.tld"));
   set("postmaster", "\"Post Master\"@Example.ORG\r\n");
   CHECK("postmaster", string_is(conf_postmaster(conf, &s), &s, "\"Post Master\"@Example.ORG"));
-  CHECK("its gate", conf_postmaster_gate(conf, &s, &gate, &held) && string_is(1, &gate, "example.org") && !held
+  CHECK("its domain", conf_postmaster_domain(conf, &s, &domain, &held) && string_is(1, &domain, "example.org") && !held
     && string_is(1, &s, "\"Post Master\"@Example.ORG"));
   unset("postmaster");
-  CHECK("where nobody says", conf_postmaster_gate(conf, &s, &gate, &held) && string_is(1, &gate, CONF_HELD) && held
+  CHECK("where nobody says", conf_postmaster_domain(conf, &s, &domain, &held) && string_is(1, &domain, CONF_HELD) && held
     && string_is(1, &s, "postmaster@mail.customer.tld"));
   set("postmaster", "postmaster\n");
-  CHECK("no gate", failed(conf_postmaster_gate(conf, &s, &gate, &held), "conf/postmaster: line 1: not a mailbox: postmaster"));
+  CHECK("no domain", failed(conf_postmaster_domain(conf, &s, &domain, &held), "conf/postmaster: line 1: not a mailbox: postmaster"));
   CHECK("postmaster is a mailbox", failed(conf_postmaster(conf, &s), "conf/postmaster: line 1: not a mailbox: postmaster"));
   set("me", "\n\nno domain\n");
   CHECK("me is a domain", failed(conf_me(conf, &s), "conf/me: line 3: not a domain name: no domain"));
@@ -109,7 +109,7 @@ static void check_me(void)
   unset("me");
   unset("postmaster");
   stralloc_free(&s);
-  stralloc_free(&gate);
+  stralloc_free(&domain);
 }
 
 typedef struct endpoint_case

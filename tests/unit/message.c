@@ -433,7 +433,7 @@ static void heads(int queue)
 static void envelopes(int queue)
 {
   CHECK("a good envelope", envelope_reads(queue, ENVELOPE) == 1);
-  CHECK("a gate's name is folded", envelope_reads(queue,
+  CHECK("a domain is folded", envelope_reads(queue,
     "from <b@a.tld>\narrival 1763711153.123456\nclient x\nrcpt a.Tld <x@a.tld>\n\n") == 0);
   CHECK("without recipients", !envelope_reads(queue, "from <>\narrival 1763711153.123456\nclient x\n\n"));
   CHECK("without its end", !envelope_reads(queue, "from <>\narrival 1763711153.123456\nclient x\nrcpt a.tld <x@a.tld>\n"));

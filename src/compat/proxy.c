@@ -1,4 +1,4 @@
-#include "compat/pass.h"
+#include "compat/proxy.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -22,8 +22,8 @@ static int copy(int from, int to)
   }
 }
 
-/* A process for each direction: neither can keep the other waiting. */
-int pass(int socket)
+/* Run a process for each direction, so that neither keeps the other waiting. */
+int proxy_run(int socket)
 {
   pid_t child = fork();
   int good, e;

@@ -1,4 +1,4 @@
-#include "compat/ask.h"
+#include "compat/etrn.h"
 
 #include <pwd.h>
 #include <string.h>
@@ -13,9 +13,9 @@
 #include "queue/id.h"
 #include "smtp/domain.h"
 
-/* Longer than every domain and set has. */
+/* The longest node: longer than any domain or queue name. */
 #define NODE_MAX 1000
-/* Of a name so much is repeated. */
+/* The octets of a name that an error repeats. */
 #define SHOWN_MAX 100
 
 static void die_name(char const *what, char const *s) gccattr_noreturn;
@@ -23,7 +23,8 @@ static void die_name(char const *what, char const *s)
 {
   char clean[SHOWN_MAX + 1];
   size_t len = strlen(s);
-  strerr_dief(EX_UNAVAILABLE, what, "\"", log_clean(clean, sizeof clean, s, len), len > SHOWN_MAX ? "...\"" : "\"");
+  strerr_dief(EX_UNAVAILABLE, what, "\"", log_clean(clean, sizeof clean, s, len),
+              len > SHOWN_MAX ? "...\"" : "\"");
 }
 
 static void die_user(void) gccattr_noreturn;
@@ -36,8 +37,8 @@ static void die_user(void)
   strerr_dief(EX_NOPERM, "User ", name, "(", uid, ") is not allowed to flush the mail queue");
 }
 
-/* Ask for a node.  Returns the reply's code; the dialogue is over. */
-static unsigned int etrn(client *c, char const *instance, char const *mark, char const *name)
+/* Send ETRN for a node.  Returns the reply's code; the dialogue is over. */
+static unsigned int node_ask(client *c, char const *instance, char const *mark, char const *name)
 {
   c->purpose = "Cannot flush mail queue";
   c->down = EX_UNAVAILABLE;
@@ -53,7 +54,7 @@ static int is_done(unsigned int code)
   return code >= 250 && code <= 253;
 }
 
-/* What is left to say of a reply. */
+/* Die by a reply that no caller handles. */
 static void die_reply(client const *c) gccattr_noreturn;
 static void die_reply(client const *c)
 {
@@ -61,13 +62,13 @@ static void die_reply(client const *c)
   strerr_dief(EX_UNAVAILABLE, c->purpose, " - ", c->reply);
 }
 
-void ask_everything(char const *instance)
+void etrn_everything(char const *instance)
 {
   static client c;
-  if (!is_done(etrn(&c, instance, "@", ""))) die_reply(&c);
+  if (!is_done(node_ask(&c, instance, "@", ""))) die_reply(&c);
 }
 
-/* May it be an argument of ETRN at all? */
+/* Can this be an argument of ETRN at all? */
 static int node_ok(char const *s)
 {
   size_t i = 0;
@@ -75,7 +76,7 @@ static int node_ok(char const *s)
   return i && !s[i] && i <= NODE_MAX && *s != '=' && strcmp(s, "@");
 }
 
-/* "[domain]": the domain. */
+/* Skip the brackets of "[domain]".  Returns the length of the domain. */
 static size_t brackets_skip(char const **s)
 {
   size_t len = strlen(*s);
@@ -84,30 +85,32 @@ static size_t brackets_skip(char const **s)
   return len - 2;
 }
 
-void ask_site(char const *instance, char const *site)
+void etrn_site(char const *instance, char const *site)
 {
   static client c;
   char node[NODE_MAX + 1];
   char const *s = site;
   size_t len;
   if (!node_ok(site)) die_name("Cannot flush mail queue - invalid destination: ", site);
-  if (smtp_literal_ok(site, strlen(site))) die_name("Flush service is not configured for destination ", site);
+  if (smtp_literal_ok(site, strlen(site)))
+    die_name("Flush service is not configured for destination ", site);
   len = brackets_skip(&s);
   memcpy(node, s, len);
   node[len] = 0;
   if (!node_ok(node)) die_name("Cannot flush mail queue - invalid destination: ", site);
-  etrn(&c, instance, "", node);
+  node_ask(&c, instance, "", node);
   if (is_done(c.code)) return;
   if (c.code == 501) die_name("Cannot flush mail queue - invalid destination: ", site);
-  if (c.code == 459 && *node == '#') die_name("Flush service is not configured for destination ", site);
+  if (c.code == 459 && *node == '#')
+    die_name("Flush service is not configured for destination ", site);
   die_reply(&c);
 }
 
-void ask_message(char const *instance, char const *id)
+void etrn_message(char const *instance, char const *id)
 {
   static client c;
   if (!id_ok(id, strlen(id))) die_name("Cannot flush queue ID - invalid name: ", id);
-  etrn(&c, instance, "=", id);
+  node_ask(&c, instance, "=", id);
   if (c.code == 550) strerr_warnw("no message ", id, " in the queue");
   else if (!is_done(c.code)) die_reply(&c);
 }

@@ -1,12 +1,12 @@
-#include "compat/beside.h"
+#include "compat/executable.h"
 
 #include <unistd.h>
 
 #include <skalibs/djbunix.h>
 #include <skalibs/skamisc.h>
 
-/* The last two are seen from PREFIX/sbin and from PREFIX/lib/sluice. */
-static char const *const places[] = { "/", "/../bin/", "/../../bin/" };
+/* Directories as seen from our own; the last two from PREFIX/sbin and PREFIX/lib/sluice. */
+static char const *const directories[] = { "/", "/../bin/", "/../../bin/" };
 
 static int self_directory(stralloc *path)
 {
@@ -18,15 +18,16 @@ static int self_directory(stralloc *path)
   return good;
 }
 
-int beside(stralloc *path, char const *program)
+int executable_find(stralloc *path, char const *program)
 {
   size_t len, i;
   if (!self_directory(path)) return 0;
   len = path->len;
-  for (i = 0; i < sizeof places / sizeof *places; i++)
+  for (i = 0; i < sizeof directories / sizeof *directories; i++)
   {
     path->len = len;
-    if (!stralloc_cats(path, places[i]) || !stralloc_cats(path, program) || !stralloc_0(path)) return 0;
+    if (!stralloc_cats(path, directories[i]) || !stralloc_cats(path, program)
+     || !stralloc_0(path)) return 0;
     if (access(path->s, X_OK) == 0) return 1;
   }
   return stralloc_copys(path, program) && stralloc_0(path);
