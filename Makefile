@@ -105,7 +105,7 @@ $(BIN)/bounce-put: $(call object,bounce/bounce-put bounce/original bounce/routin
 $(BIN)/qmgr-trigger: $(call object,flush/qmgr-trigger) $(FLUSH)
 $(BIN)/flush-record: $(call object,flush/flush-record) $(FLUSH)
 $(BIN)/flush-run: $(call object,flush/flush-run flush/watch flush/names queue/sitefile) $(FLUSH)
-$(BIN)/flush-rebuild: $(call object,flush/flush-rebuild flush/lists flush/unlisted) $(FLUSH)
+$(BIN)/flush-rebuild: $(call object,flush/flush-rebuild flush/idlists flush/unlisted) $(FLUSH)
 $(BIN)/queue-put: $(call object,queue/queue-put) $(FLUSH)
 $(BIN)/queue-list: $(call object,list/queue-list list/listing list/listing-text list/listing-json \
   list/delay list/filter queue/ids print/out queue/sitefile) $(SCHED) $(FLUSH)
@@ -115,7 +115,7 @@ $(BIN)/queue-shape: $(call object,list/queue-shape list/shape-table list/shape-m
 $(BIN)/site-list: $(call object,list/site-list list/sites print/out queue/sitefile flush/names) \
   $(FLUSH)
 $(BIN)/queue-check: $(call object,check/queue-check check/findings check/check-layout \
-  check/check-messages check/check-lists check/layout print/out flush/lists flush/unlisted flush/names queue/sitefile) $(FLUSH)
+  check/check-messages check/check-lists check/layout print/out flush/idlists flush/unlisted flush/names queue/sitefile) $(FLUSH)
 $(BIN)/queue-del: $(call object,act/queue-del act/selection) $(ACT)
 $(BIN)/queue-hold: $(call object,act/queue-hold act/selection) $(ACT)
 $(BIN)/queue-release: $(call object,act/queue-release act/selection) $(ACT)

@@ -121,7 +121,7 @@ static void list_trouble(check *c, char const *domain)
   stralloc_free(&path);
 }
 
-static void missing_record(check *c, char const *domain, list const *l)
+static void missing_record(check *c, char const *domain, id_list const *l)
 {
   char id[ID_LEN + 1] = "", path[QUEUE_PATH_MAX];
   stralloc what = STRALLOC_ZERO;
@@ -129,9 +129,9 @@ static void missing_record(check *c, char const *domain, list const *l)
   if (!stralloc_cats(&what, "not in the list of ") || !stralloc_cats(&what, domain)
    || !stralloc_0(&what))
     check_die_memory();
-  for (n = 0; n < list_len(l); n++)
+  for (n = 0; n < id_list_len(l); n++)
   {
-    memcpy(id, list_id(l, n), ID_LEN);
+    memcpy(id, id_list_id(l, n), ID_LEN);
     queuedir_path(path, QUEUE_CUR, id);
     check_finding(c, path, what.s,
                   c->look_only || flush_record(c->queue, domain, id, 1) ? MENDED : NOT_MENDED);
@@ -139,9 +139,9 @@ static void missing_record(check *c, char const *domain, list const *l)
   stralloc_free(&what);
 }
 
-static void domain_check(check *c, list *l)
+static void domain_check(check *c, id_list *l)
 {
-  char const *domain = lists_name(&c->owed, l);
+  char const *domain = id_lists_name(&c->owed, l);
   if (unlisted_keep(l, c->queue, domain, &c->message)) missing_record(c, domain, l);
   else list_trouble(c, domain);
 }
@@ -227,6 +227,6 @@ static void lists_count(check *c)
 void check_lists(check *c)
 {
   size_t i;
-  for (i = 0; i < lists_len(&c->owed); i++) domain_check(c, lists_at(&c->owed, i));
+  for (i = 0; i < id_lists_len(&c->owed); i++) domain_check(c, id_lists_at(&c->owed, i));
   if (c->verbose) lists_count(c);
 }

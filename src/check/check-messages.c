@@ -222,7 +222,7 @@ static enum queue_place const twin_places[][2] =
 
 static void suspect(check *c, char const *id)
 {
-  if (!list_add(&c->suspects, id)) check_die_memory();
+  if (!id_list_add(&c->suspects, id)) check_die_memory();
 }
 
 static void owed_note(check *c, char const *id)
@@ -231,8 +231,8 @@ static void owed_note(check *c, char const *id)
   for (n = 0; n < message_rcpts(&c->message); n++)
   {
     message_recipient const *r = message_rcptp(&c->message, n);
-    list *l = r->settled ? 0 : lists_get(&c->owed, message_string(&c->message, r->domain));
-    if (!r->settled && (!l || !list_add(l, id))) check_die_memory();
+    id_list *l = r->settled ? 0 : id_lists_get(&c->owed, message_string(&c->message, r->domain));
+    if (!r->settled && (!l || !id_list_add(l, id))) check_die_memory();
   }
 }
 
@@ -354,10 +354,10 @@ void check_suspects(check *c)
   static enum queue_place const places[] = { QUEUE_CUR, QUEUE_NEW, QUEUE_HOLD };
   char id[ID_LEN + 1] = "";
   size_t n, i;
-  if (!list_len(&c->suspects)) return;
-  list_sort(&c->suspects);
+  if (!id_list_len(&c->suspects)) return;
+  id_list_sort(&c->suspects);
   usleep(AGAIN_MS * 1000);
-  for (n = 0; n < list_len(&c->suspects); n++)
+  for (n = 0; n < id_list_len(&c->suspects); n++)
   {
     memcpy(id, c->suspects.ids.s + n * ID_LEN, ID_LEN);
     for (i = 0; i < TWINS; i++) twins_settle(c, id, twin_places[i][0], twin_places[i][1]);

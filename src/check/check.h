@@ -17,7 +17,7 @@
 #include <sys/types.h>
 #include <skalibs/stralloc.h>
 
-#include "flush/lists.h"
+#include "flush/idlists.h"
 #include "queue/message.h"
 #include "queue/queuedir.h"
 #include "print/out.h"
@@ -38,8 +38,8 @@ typedef struct check
   gid_t writers;         /* where there are users: the writers' group; else gid */
   message message;
   message other;         /* another one of the same id */
-  lists owed;            /* for each domain, the ids of messages in cur/ that owe it mail */
-  list suspects;         /* ids of messages to be looked at once more */
+  id_lists owed;            /* for each domain, the ids of messages in cur/ that owe it mail */
+  id_list suspects;         /* ids of messages to be looked at once more */
   uint64_t messages;
   uint64_t found;
   uint64_t mended;

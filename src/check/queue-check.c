@@ -51,8 +51,8 @@ static void check_free(check *c)
 {
   message_free(&c->message);
   message_free(&c->other);
-  lists_free(&c->owed);
-  list_free(&c->suspects);
+  id_lists_free(&c->owed);
+  id_list_free(&c->suspects);
   out_free(&c->out);
 }
 
@@ -60,14 +60,14 @@ int main(int argc, char const *const *argv)
 {
   static check c =
   {
-    .below = "queue/", .message = MESSAGE_ZERO, .other = MESSAGE_ZERO, .owed = LISTS_ZERO,
+    .below = "queue/", .message = MESSAGE_ZERO, .other = MESSAGE_ZERO, .owed = ID_LISTS_ZERO,
     .suspects = { .ids = STRALLOC_ZERO }, .out = OUT_ZERO
   };
   options_read(argc, argv, &c);
   umask(007);
   c.instance = program_instance(&c.dir);
   c.now_us = wallclock_us();
-  lists_init(&c.owed);
+  id_lists_init(&c.owed);
 
   check_layout_open(&c);
   check_layout_beside(&c);

@@ -26,7 +26,7 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "flush/flush.h"
-#include "flush/lists.h"
+#include "flush/idlists.h"
 #include "flush/trigger.h"
 #include "flush/unlisted.h"
 #include "queue/message.h"
@@ -61,30 +61,30 @@ typedef struct rebuild
 {
   int queue;
   message message;
-  lists lists;
+  id_lists lists;
   uint64_t filled;      /* lists made, and ids in them */
   uint64_t entries;
   int unread;           /* some message could not be read */
   unsigned int pace;    /* messages until the next pause; 0: without pauses */
 } rebuild;
-#define REBUILD_ZERO { .message = MESSAGE_ZERO, .lists = LISTS_ZERO }
+#define REBUILD_ZERO { .message = MESSAGE_ZERO, .lists = ID_LISTS_ZERO }
 
 static void rebuild_free(rebuild *r)
 {
-  lists_free(&r->lists);
+  id_lists_free(&r->lists);
   message_free(&r->message);
 }
 
-static list *list_get(rebuild *r, char const *domain)
+static id_list *list_get(rebuild *r, char const *domain)
 {
-  list *l = lists_get(&r->lists, domain);
+  id_list *l = id_lists_get(&r->lists, domain);
   if (!l) dienomem();
   return l;
 }
 
-static void id_add(list *l, char const *id)
+static void id_add(id_list *l, char const *id)
 {
-  if (!list_add(l, id)) dienomem();
+  if (!id_list_add(l, id)) dienomem();
 }
 
 /* --- from the messages ---------------------------------------------------------------- */
@@ -154,18 +154,18 @@ static int message_waits(rebuild *r, char const *id, char const *domain)
 }
 
 /* Add to l the ids of the present list that we did not find, where their messages do wait. */
-static void list_merge(rebuild *r, list *l, int fd)
+static void list_merge(rebuild *r, id_list *l, int fd)
 {
   char id[ID_LEN + 1];
-  size_t found = list_len(l);
+  size_t found = id_list_len(l);
   flush_reader reader;
   int more;
   flush_reader_init(&reader, fd);
   while ((more = flush_reader_next(&reader, id)) == 1)
-    if (list_find(l, found, id) == found && message_waits(r, id, lists_name(&r->lists, l)))
+    if (id_list_find(l, found, id) == found && message_waits(r, id, id_lists_name(&r->lists, l)))
       id_add(l, id);
-  if (more == -1) strerr_warnwusys("read queue/flush/", lists_name(&r->lists, l));
-  list_sort(l);
+  if (more == -1) strerr_warnwusys("read queue/flush/", id_lists_name(&r->lists, l));
+  id_list_sort(l);
 }
 
 /* A list could not be made.  Where errno says that it is obstructed, warn and go on; else die. */
@@ -176,45 +176,45 @@ static void list_trouble(char const *what, char const *domain)
 }
 
 /* Free the memory of a list that is installed. */
-static void list_install(rebuild *r, list *l)
+static void list_install(rebuild *r, id_list *l)
 {
-  char const *name = lists_name(&r->lists, l);
+  char const *name = id_lists_name(&r->lists, l);
   flush_seen seen = { .size = 0 };
   int fd = flush_look(r->queue, name, &seen), done;
 
   if (fd == -1 && errno != ENOENT)
   {
     list_trouble("open", name);
-    list_free(l);
+    id_list_free(l);
     return;
   }
-  list_sort(l);
+  id_list_sort(l);
   if (fd != -1) list_merge(r, l, fd);
   done = l->ids.len
-    ? flush_replace(r->queue, name, l->ids.s, list_len(l), fd == -1 ? 0 : &seen)
+    ? flush_replace(r->queue, name, l->ids.s, id_list_len(l), fd == -1 ? 0 : &seen)
     : flush_discard(r->queue, name, &seen);
   if (done == -1) list_trouble("write", name);
   else
   {
-    r->entries += list_len(l);
+    r->entries += id_list_len(l);
     r->filled += l->ids.len > 0;
   }
   if (fd != -1) close(fd);
-  list_free(l);
+  id_list_free(l);
 }
 
 /* Discard or replace the list of a domain that no message was found for. */
 static int install_stale(char const *domain, void *data)
 {
   rebuild *r = data;
-  if (!lists_known(&r->lists, domain)) list_install(r, list_get(r, domain));
+  if (!id_lists_known(&r->lists, domain)) list_install(r, list_get(r, domain));
   return 1;
 }
 
 static void install_all(rebuild *r)
 {
-  size_t n = lists_len(&r->lists), i;
-  for (i = 0; i < n; i++) list_install(r, lists_at(&r->lists, i));
+  size_t n = id_lists_len(&r->lists), i;
+  for (i = 0; i < n; i++) list_install(r, id_lists_at(&r->lists, i));
   if (flush_each(r->queue, "flush", install_stale, r) == -1)
     strerr_diefusys(111, "read queue/flush");
 }
@@ -323,7 +323,7 @@ static void make_anew(int queue, int fd)
   char boot[BOOT_LEN];
   r.queue = queue;
   boot_running(boot);
-  lists_init(&r.lists);
+  id_lists_init(&r.lists);
   /*
    * Read hold/ twice: a message that is released while we read cur/ was found before, one that is
    * put aside is found after.
@@ -342,13 +342,13 @@ static void make_anew(int queue, int fd)
 /* --- looking for what they lack ------------------------------------------------------------- */
 
 /* Record the ids that a list lacks; those of an obstructed list are found again the next time. */
-static void list_record(rebuild *r, char const *domain, list const *l)
+static void list_record(rebuild *r, char const *domain, id_list const *l)
 {
   char id[ID_LEN + 1] = "";
   size_t n;
-  for (n = 0; n < list_len(l); n++)
+  for (n = 0; n < id_list_len(l); n++)
   {
-    memcpy(id, list_id(l, n), ID_LEN);
+    memcpy(id, id_list_id(l, n), ID_LEN);
     if (!flush_record(r->queue, domain, id, 1))
     {
       list_trouble("write", domain);
@@ -359,12 +359,12 @@ static void list_record(rebuild *r, char const *domain, list const *l)
   }
 }
 
-static void list_complete(rebuild *r, list *l)
+static void list_complete(rebuild *r, id_list *l)
 {
-  char const *domain = lists_name(&r->lists, l);
+  char const *domain = id_lists_name(&r->lists, l);
   if (unlisted_keep(l, r->queue, domain, &r->message)) list_record(r, domain, l);
   else list_trouble("read", domain);
-  list_free(l);
+  id_list_free(l);
 }
 
 /* Find missing messages: slowly, and without a write where none is missing. */
@@ -374,9 +374,9 @@ static void look(int queue)
   size_t n;
   r.queue = queue;
   r.pace = PACE_MESSAGES;
-  lists_init(&r.lists);
+  id_lists_init(&r.lists);
   note_all(&r, QUEUE_CUR, "cur");
-  for (n = 0; n < lists_len(&r.lists); n++) list_complete(&r, lists_at(&r.lists, n));
+  for (n = 0; n < id_lists_len(&r.lists); n++) list_complete(&r, id_lists_at(&r.lists, n));
   if (r.unread) strerr_dief(111, "some messages could not be read");
   rebuild_free(&r);
 }

@@ -24,7 +24,7 @@ typedef struct comparison
   int queue;
   char const *domain;
   message *message;
-  list *list;
+  id_list *list;
   size_t count;
   stralloc found;   /* an octet for each id */
 } comparison;
@@ -37,7 +37,7 @@ static int list_read(comparison *x, int fd)
   flush_reader_init(&reader, fd);
   while ((more = flush_reader_next(&reader, id)) == 1)
   {
-    size_t n = list_find(x->list, x->count, id);
+    size_t n = id_list_find(x->list, x->count, id);
     if (n < x->count) x->found.s[n] = 1;
   }
   return more == 0;
@@ -72,7 +72,7 @@ static size_t missing(comparison *x)
   for (n = 0; n < x->count; n++)
     if (!x->found.s[n])
     {
-      memcpy(id, list_id(x->list, n), ID_LEN);
+      memcpy(id, id_list_id(x->list, n), ID_LEN);
       id[ID_LEN] = 0;
       if (unlisted_owes(x->queue, id, x->domain, x->message, &place) && place == QUEUE_CUR) left++;
       else x->found.s[n] = 1;
@@ -84,7 +84,7 @@ static void missing_keep(comparison *x)
 {
   size_t from, to = 0;
   for (from = 0; from < x->count; from++)
-    if (!x->found.s[from]) memmove(list_id(x->list, to++), list_id(x->list, from), ID_LEN);
+    if (!x->found.s[from]) memmove(id_list_id(x->list, to++), id_list_id(x->list, from), ID_LEN);
   x->list->ids.len = to * ID_LEN;
 }
 
@@ -94,13 +94,13 @@ static void missing_keep(comparison *x)
  * read, and is still there afterwards and waits, then it stood in a list in between.  We look twice
  * all the same before we say that it does not.
  */
-int unlisted_keep(list *l, int queue, char const *domain, message *m)
+int unlisted_keep(id_list *l, int queue, char const *domain, message *m)
 {
   comparison x =
     { .queue = queue, .domain = domain, .message = m, .list = l, .found = STRALLOC_ZERO };
   int looks = 2, read = 1;
-  list_sort(l);
-  x.count = list_len(l);
+  id_list_sort(l);
+  x.count = id_list_len(l);
   if (!stralloc_ready(&x.found, x.count + 1)) return errno = ENOMEM, 0;
   memset(x.found.s, 0, x.count);
   do read = lists_read(&x);

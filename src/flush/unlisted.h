@@ -6,7 +6,7 @@
  * find them.
  */
 
-#include "flush/lists.h"
+#include "flush/idlists.h"
 #include "queue/message.h"
 
 /*
@@ -22,6 +22,6 @@ extern int unlisted_owes(int queue, char const *id, char const *domain, message 
  * those that still are and still do, and stand in neither flush/ nor claim/ DOMAIN; sorted.
  * Returns 1, or 0 with errno: ENOMEM, or the lists cannot be read.
  */
-extern int unlisted_keep(list *l, int queue, char const *domain, message *m);
+extern int unlisted_keep(id_list *l, int queue, char const *domain, message *m);
 
 #endif

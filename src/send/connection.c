@@ -60,7 +60,7 @@ char const *connection_command(enum pipeline_kind kind)
   return steps[kind].command;
 }
 
-static void step_begins(connection *s)
+static void step_begins(smtp_connection *s)
 {
   s->since_ms = wallclock_steady_ms();
   s->since_sent = 0;
@@ -68,13 +68,13 @@ static void step_begins(connection *s)
 
 /* --- the end -------------------------------------------------------------------------- */
 
-void connection_job_close(connection *s, outbox_job *job)
+void connection_job_close(smtp_connection *s, outbox_job *job)
 {
   report_done(s->out, job);
   outbox_forget(s->jobs, job);
 }
 
-static void connection_end(connection *s, enum connection_end end)
+static void connection_end(smtp_connection *s, enum connection_end end)
 {
   channel_close(&s->channel);
   s->state = CONNECTION_ENDED;
@@ -82,13 +82,13 @@ static void connection_end(connection *s, enum connection_end end)
   s->writing = 0;
 }
 
-outbox_job *connection_head(connection const *s)
+outbox_job *connection_head(smtp_connection const *s)
 {
   outbox_job *job = pipeline_job(&s->owed);
   return job ? job : s->writing;
 }
 
-static enum pipeline_kind kind_at_present(connection const *s)
+static enum pipeline_kind kind_at_present(smtp_connection const *s)
 {
   pipeline_reply const *e = pipeline_head(&s->owed);
   if (!e || (e->kind == PIPELINE_BDAT && channel_pending(&s->channel))) return PIPELINE_NOTHING;
@@ -99,7 +99,7 @@ static enum pipeline_kind kind_at_present(connection const *s)
  * End with s->text as the reason.  The caller of connection_step() judges which message that
  * concerns.
  */
-static void connection_fail(connection *s, char const *code)
+static void connection_fail(smtp_connection *s, char const *code)
 {
   s->code = code;
   s->head = connection_head(s);
@@ -108,12 +108,12 @@ static void connection_fail(connection *s, char const *code)
   else connection_end(s, s->state == CONNECTION_OPEN ? CONNECTION_END_LOST : CONNECTION_END_SITE);
 }
 
-static char const *words_at_present(connection const *s)
+static char const *words_at_present(smtp_connection const *s)
 {
   return steps[kind_at_present(s)].during;
 }
 
-static void connection_lost(connection *s)
+static void connection_lost(smtp_connection *s)
 {
   if (s->state == CONNECTION_QUITTING
    || !(pipeline_head(&s->owed) || s->writing || outbox_ready(s->jobs)))
@@ -126,13 +126,13 @@ static void connection_lost(connection *s)
   connection_fail(s, "4.4.2");
 }
 
-static void connect_failed(connection *s, char const *why)
+static void connect_failed(smtp_connection *s, char const *why)
 {
   text_join(s->text, sizeof s->text, "connect to ", s->out->relay, ": ", why);
   connection_fail(s, "4.4.1");
 }
 
-static void timed_out(connection *s)
+static void timed_out(smtp_connection *s)
 {
   if (s->state == CONNECTION_CONNECTING) connect_failed(s, strerror(ETIMEDOUT));
   else if (s->state == CONNECTION_QUITTING) connection_end(s, CONNECTION_END_QUIT);
@@ -145,19 +145,19 @@ static void timed_out(connection *s)
   }
 }
 
-char const *connection_code(char out[SMTP_STATUS_MAX], connection const *s, char class)
+char const *connection_code(char out[SMTP_STATUS_MAX], smtp_connection const *s, char class)
 {
   text_join(out, SMTP_STATUS_MAX, s->reply.status);
   out[0] = class;
   return out;
 }
 
-int connection_reply_positive(connection const *s)
+int connection_reply_positive(smtp_connection const *s)
 {
   return s->reply.code / 100 == 2;
 }
 
-void connection_break_off(connection *s)
+void connection_break_off(smtp_connection *s)
 {
   s->loss = CONNECTION_LOSS_LIED;
   connection_end(s, CONNECTION_END_LOST);
@@ -167,7 +167,7 @@ void connection_break_off(connection *s)
  * The connection was refused; the caller judges what that means for the message whose reply was
  * due.
  */
-static void connection_refused(connection *s, enum pipeline_kind kind)
+static void connection_refused(smtp_connection *s, enum pipeline_kind kind)
 {
   char const *command = connection_command(kind);
   if (s->reply.code == 421) s->loss = CONNECTION_LOSS_REFUSED;
@@ -183,7 +183,7 @@ static void connection_refused(connection *s, enum pipeline_kind kind)
 
 /* --- writing -------------------------------------------------------------------------- */
 
-int connection_expect(connection *s, enum pipeline_kind kind, outbox_job *job, size_t rcpt)
+int connection_expect(smtp_connection *s, enum pipeline_kind kind, outbox_job *job, size_t rcpt)
 {
   pipeline_reply entry = { kind, job, rcpt };
   if (!pipeline_head(&s->owed)) step_begins(s);
@@ -198,7 +198,7 @@ int connection_expect(connection *s, enum pipeline_kind kind, outbox_job *job, s
 }
 
 /* Put commands while there is room and the protocol allows it. */
-static void connection_fill(connection *s)
+static void connection_fill(smtp_connection *s)
 {
   enum channel_result r;
   do r = s->state == CONNECTION_OPEN && !s->broken ? channel_ready(&s->channel) : CHANNEL_BLOCKED;
@@ -206,7 +206,7 @@ static void connection_fill(connection *s)
   if (r == CHANNEL_FILE) transaction_break(s);
 }
 
-static void progress(connection *s, size_t sent)
+static void progress(smtp_connection *s, size_t sent)
 {
   if (sent) s->moved_ms = wallclock_steady_ms();
   s->since_sent += sent;
@@ -214,7 +214,7 @@ static void progress(connection *s, size_t sent)
 }
 
 /* Fill and write in turns; connection_fill() is last, so that what is left cannot be put yet. */
-static void connection_write(connection *s)
+static void connection_write(smtp_connection *s)
 {
   unsigned int turns = STEP_TURNS;
   for (;;)
@@ -232,7 +232,7 @@ static void connection_write(connection *s)
 
 /* --- greeting and EHLO ----------------------------------------------------------------- */
 
-static void hello_write(connection *s, enum pipeline_kind kind)
+static void hello_write(smtp_connection *s, enum pipeline_kind kind)
 {
   channel_puts(&s->channel, steps[kind].command);
   channel_puts(&s->channel, " ");
@@ -256,7 +256,7 @@ static int64_t window_most(void)
  * it is large where nothing waits for a reply, and tiny where each message takes round trips of its
  * own.
  */
-static size_t window_worth(connection const *s)
+static size_t window_worth(smtp_connection const *s)
 {
   int64_t most = window_most();
   int pipelining = (s->extensions & SMTP_EXT_PIPELINING) != 0;
@@ -267,7 +267,7 @@ static size_t window_worth(connection const *s)
   return worth < 1 ? 1 : (size_t)worth;
 }
 
-static void connection_opens(connection *s)
+static void connection_opens(smtp_connection *s)
 {
   s->state = CONNECTION_OPEN;
   s->out->open_us = wallclock_us();
@@ -277,7 +277,7 @@ static void connection_opens(connection *s)
 }
 
 /* Is the peer's name our own?  Then mail for it would only come back (RFC 5321 section 6.3). */
-static int peer_is_us(connection const *s)
+static int peer_is_us(smtp_connection const *s)
 {
   char const *name = s->reply.text + 4;
   size_t len = s->reply.len > 4 ? strcspn(name, " ") : 0;
@@ -285,14 +285,14 @@ static int peer_is_us(connection const *s)
     && !strncasecmp(name, s->where->me, len);
 }
 
-static void end_at_ourselves(connection *s)
+static void end_at_ourselves(smtp_connection *s)
 {
   s->code = "4.4.6";
   text_join(s->text, sizeof s->text, "host ", s->peer, " goes by our own name");
   connection_end(s, CONNECTION_END_OURSELVES);
 }
 
-static void hello_replied(connection *s, enum pipeline_kind kind)
+static void hello_replied(smtp_connection *s, enum pipeline_kind kind)
 {
   if (connection_reply_positive(s) && peer_is_us(s)) end_at_ourselves(s);
   else if (connection_reply_positive(s)) connection_opens(s);
@@ -304,7 +304,7 @@ static void hello_replied(connection *s, enum pipeline_kind kind)
   else connection_refused(s, kind);
 }
 
-static void greeting_replied(connection *s)
+static void greeting_replied(smtp_connection *s)
 {
   if (connection_reply_positive(s) && peer_is_us(s)) end_at_ourselves(s);
   else if (connection_reply_positive(s)) hello_write(s, PIPELINE_EHLO);
@@ -313,7 +313,7 @@ static void greeting_replied(connection *s)
 
 /* --- reading --------------------------------------------------------------------------- */
 
-static void nonsense(connection *s, char const *line, size_t len)
+static void nonsense(smtp_connection *s, char const *line, size_t len)
 {
   char said[200];
   size_t n = len < sizeof said - 1 ? len : sizeof said - 1;
@@ -328,14 +328,14 @@ static void nonsense(connection *s, char const *line, size_t len)
  * The peer cannot have received what was not sent: the rest would be read as other commands, and
  * replies would be shifted.
  */
-static int too_early(connection const *s, pipeline_reply const *head)
+static int too_early(smtp_connection const *s, pipeline_reply const *head)
 {
   return (head->kind == PIPELINE_BDAT || head->kind == PIPELINE_CONTENT)
     && head->job == s->begun_last
     && channel_file_pending(&s->channel) && connection_reply_positive(s);
 }
 
-static void reply_take(connection *s)
+static void reply_take(smtp_connection *s)
 {
   pipeline_reply const *head = pipeline_head(&s->owed);
   pipeline_reply e;
@@ -371,14 +371,15 @@ static void reply_take(connection *s)
   }
 }
 
-static void reply_begin(connection *s)
+static void reply_begin(smtp_connection *s)
 {
   s->reply.lines = 0;
   s->reply.len = 0;
   s->reply.text[0] = 0;
 }
 
-static void reply_add(connection *s, char const *line, size_t len, smtp_reply_line const *parsed)
+static void reply_add(smtp_connection *s, char const *line, size_t len,
+                      smtp_reply_line const *parsed)
 {
   connection_reply *reply = &s->reply;
   size_t room = sizeof reply->text - 1 - reply->len;
@@ -396,7 +397,7 @@ static void reply_add(connection *s, char const *line, size_t len, smtp_reply_li
   smtp_status_scan(reply->status, parsed->code, parsed->text, parsed->textlen);
 }
 
-static void extension_take(connection *s, smtp_reply_line const *line)
+static void extension_take(smtp_connection *s, smtp_reply_line const *line)
 {
   unsigned long long size = s->size_max;
   unsigned int offered = smtp_extension_scan(line->text, line->textlen, &size) & ~s->where->without;
@@ -404,7 +405,7 @@ static void extension_take(connection *s, smtp_reply_line const *line)
   s->extensions |= offered;
 }
 
-static void line_take(connection *s, char const *line, size_t len)
+static void line_take(smtp_connection *s, char const *line, size_t len)
 {
   smtp_reply_line parsed;
   pipeline_reply const *e = pipeline_head(&s->owed);
@@ -425,13 +426,13 @@ static void line_take(connection *s, char const *line, size_t len)
  * Is all that is left on the wire a message that cannot be ended, or one that belongs to another
  * connection?
  */
-static int nothing_to_wait_for(connection const *s)
+static int nothing_to_wait_for(smtp_connection const *s)
 {
   pipeline_reply const *e = pipeline_head(&s->owed);
   return (s->broken && (!e || e->job == s->broken)) || (s->sealed && !e && !s->writing);
 }
 
-static void lines_take(connection *s)
+static void lines_take(smtp_connection *s)
 {
   char const *line;
   size_t len;
@@ -441,7 +442,7 @@ static void lines_take(connection *s)
 }
 
 /* Read once, and again only while the buffer was too small for what had come. */
-static void connection_read(connection *s)
+static void connection_read(smtp_connection *s)
 {
   unsigned int turns = STEP_TURNS;
   enum channel_result r;
@@ -460,10 +461,10 @@ static void connection_read(connection *s)
 
 /* --- the connection -------------------------------------------------------------------- */
 
-void connection_init(connection *s, destination const *where, candidates const *to, outbox *jobs,
-                     report *out)
+void connection_init(smtp_connection *s, destination const *where, candidates const *to,
+                     outbox *jobs, report *out)
 {
-  memset(s, 0, offsetof(connection, channel));
+  memset(s, 0, offsetof(smtp_connection, channel));
   s->where = where;
   s->candidates = to;
   s->jobs = jobs;
@@ -472,7 +473,7 @@ void connection_init(connection *s, destination const *where, candidates const *
   channel_init(&s->channel, -1);
 }
 
-static void names_make(connection *s, host_address const *to)
+static void names_make(smtp_connection *s, host_address const *to)
 {
   char address[DESTINATION_ADDRESS_MAX];
   char port[TEXT_NUMBER_MAX];
@@ -482,7 +483,7 @@ static void names_make(connection *s, host_address const *to)
             text_number(port, destination_address_port(&to->address)));
 }
 
-void connection_begin(connection *s)
+void connection_begin(smtp_connection *s)
 {
   host_address const *to = &s->candidates->hosts.address[s->candidates->at];
   int one = 1;
@@ -513,7 +514,7 @@ void connection_begin(connection *s)
     connect_failed(s, strerror(errno));
 }
 
-static void connect_finish(connection *s)
+static void connect_finish(smtp_connection *s)
 {
   int error = 0;
   socklen_t len = sizeof error;
@@ -529,28 +530,28 @@ static void connect_finish(connection *s)
 }
 
 /* Has the peer not answered EHLO yet? */
-static int reaching(connection const *s)
+static int reaching(smtp_connection const *s)
 {
   return s->state == CONNECTION_CONNECTING || s->state == CONNECTION_GREETING;
 }
 
 /* --- stopping, waiting ------------------------------------------------------------------ */
 
-void connection_stop(connection *s, int64_t ms)
+void connection_stop(smtp_connection *s, int64_t ms)
 {
   int64_t at = wallclock_steady_ms() + ms;
   if (!s->stopping || at < s->stop_ms) s->stop_ms = at;
   s->stopping = 1;
 }
 
-static void quit_write(connection *s)
+static void quit_write(smtp_connection *s)
 {
   s->state = CONNECTION_QUITTING;
   channel_puts(&s->channel, "QUIT\r\n");
   connection_expect(s, PIPELINE_QUIT, 0, 0);
 }
 
-static int quit_wanted(connection const *s)
+static int quit_wanted(smtp_connection const *s)
 {
   return s->state != CONNECTION_ENDED
     && (s->stopping || (s->state == CONNECTION_OPEN && transaction_none_here(s)));
@@ -560,13 +561,13 @@ static int quit_wanted(connection const *s)
  * Send QUIT once nothing is on the wire; when stopping, do not wait for a peer that has not even
  * sent its greeting.
  */
-static void quit_continue(connection *s)
+static void quit_continue(smtp_connection *s)
 {
   if (s->stopping && reaching(s)) connection_end(s, CONNECTION_END_QUIT);
   else if (s->state == CONNECTION_OPEN && !pipeline_head(&s->owed) && !s->writing) quit_write(s);
 }
 
-static int64_t step_deadline(connection const *s)
+static int64_t step_deadline(smtp_connection const *s)
 {
   enum smtp_timeout which = s->state == CONNECTION_CONNECTING ? SMTP_TIMEOUT_CONNECT
     : channel_pending(&s->channel) ? SMTP_TIMEOUT_DATABLOCK
@@ -577,13 +578,13 @@ static int64_t step_deadline(connection const *s)
   return s->since_ms + ms;
 }
 
-static int resting(connection const *s)
+static int resting(smtp_connection const *s)
 {
   return s->state == CONNECTION_OPEN && !pipeline_head(&s->owed) && !channel_pending(&s->channel)
     && !s->writing;
 }
 
-int64_t connection_deadline(connection const *s)
+int64_t connection_deadline(smtp_connection const *s)
 {
   int64_t deadline;
   if (s->state == CONNECTION_ENDED) return -1;
@@ -593,7 +594,7 @@ int64_t connection_deadline(connection const *s)
   return s->stop_ms;
 }
 
-void connection_poll(connection const *s, struct pollfd *p)
+void connection_poll(smtp_connection const *s, struct pollfd *p)
 {
   p->fd = s->channel.fd;
   p->revents = 0;
@@ -603,12 +604,12 @@ void connection_poll(connection const *s, struct pollfd *p)
 
 /* --- silence ------------------------------------------------------------------------------ */
 
-static int waiting(connection const *s)
+static int waiting(smtp_connection const *s)
 {
   return reaching(s) || (s->state == CONNECTION_OPEN && !resting(s));
 }
 
-int64_t connection_silent_ms(connection *s)
+int64_t connection_silent_ms(smtp_connection *s)
 {
   int unsent = 0;
   if (!waiting(s)) return 0;
@@ -619,13 +620,13 @@ int64_t connection_silent_ms(connection *s)
   return wallclock_steady_ms() - s->moved_ms;
 }
 
-int connection_sealable(connection const *s)
+int connection_sealable(smtp_connection const *s)
 {
   return s->state == CONNECTION_OPEN && !s->sealed && !channel_pending(&s->channel)
     && connection_head(s);
 }
 
-void connection_seal(connection *s)
+void connection_seal(smtp_connection *s)
 {
   outbox_job const *head = connection_head(s);
   s->sealed = 1;
@@ -635,7 +636,7 @@ void connection_seal(connection *s)
 
 /* --- time ---------------------------------------------------------------------------------- */
 
-static void deadline_check(connection *s)
+static void deadline_check(smtp_connection *s)
 {
   int64_t deadline = connection_deadline(s);
   if (deadline == -1 || wallclock_steady_ms() < deadline) return;
@@ -644,7 +645,7 @@ static void deadline_check(connection *s)
   else timed_out(s);
 }
 
-void connection_step(connection *s, short revents)
+void connection_step(smtp_connection *s, short revents)
 {
   if (s->state == CONNECTION_CONNECTING && revents) connect_finish(s);
   if (s->state != CONNECTION_CONNECTING && s->state != CONNECTION_ENDED)

@@ -74,7 +74,7 @@ typedef struct connection_reply
   char text[JOB_TEXT_MAX];      /* all lines, codes included, a space between them */
 } connection_reply;
 
-typedef struct connection
+typedef struct smtp_connection
 {
   enum connection_state state;
   enum connection_end end;
@@ -118,44 +118,45 @@ typedef struct connection
 
   connection_reply reply;
   channel channel;
-} connection;
+} smtp_connection;
 
-extern void connection_init(connection *s, destination const *where, candidates const *candidates,
+extern void connection_init(smtp_connection *s, destination const *where,
+                            candidates const *candidates,
                             outbox *jobs, report *out);
 
 /*
  * Begin to connect to the present address.  Check s->state afterwards: the connection may have
  * ended already.
  */
-extern void connection_begin(connection *s);
+extern void connection_begin(smtp_connection *s);
 
 /* What to poll(2) for, and until when (wallclock_steady_ms(); -1: for ever). */
-extern void connection_poll(connection const *s, struct pollfd *p);
-extern int64_t connection_deadline(connection const *s);
+extern void connection_poll(smtp_connection const *s, struct pollfd *p);
+extern int64_t connection_deadline(smtp_connection const *s);
 
 /* Read and write what can be; revents of poll(2), 0 when only the time or the jobs have changed. */
-extern void connection_step(connection *s, short revents);
+extern void connection_step(smtp_connection *s, short revents);
 
 /*
  * Begin no more messages, finish what is on the wire within ms, then QUIT.
  * A later call can only make it sooner.
  */
-extern void connection_stop(connection *s, int64_t ms);
+extern void connection_stop(smtp_connection *s, int64_t ms);
 
 /*
  * For how long has no octet moved, while a reply is due or octets wait?  Octets that the kernel
  * still sends count as moving: a link may be slow.  0 where nothing is waited for.
  */
-extern int64_t connection_silent_ms(connection *s);
+extern int64_t connection_silent_ms(smtp_connection *s);
 
 /* The message whose reply comes next, or NULL. */
-extern outbox_job *connection_head(connection const *s);
+extern outbox_job *connection_head(smtp_connection const *s);
 
 /*
  * Seal the connection: it ends after the head's replies, and the messages on the wire behind the
  * head belong to other connections from now on.  Sealable: all that was put has been sent.
  */
-extern int connection_sealable(connection const *s);
-extern void connection_seal(connection *s);
+extern int connection_sealable(smtp_connection const *s);
+extern void connection_seal(smtp_connection *s);
 
 #endif

@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "send/report.h"
 
-void retry_give_up(connection *s, outbox_job *job)
+void retry_give_up(smtp_connection *s, outbox_job *job)
 {
   int cut = job->cut;
   size_t i;
@@ -25,7 +25,7 @@ void retry_give_up(connection *s, outbox_job *job)
   outbox_forget(s->jobs, job);
 }
 
-void retry_begun(connection *s)
+void retry_begun(smtp_connection *s)
 {
   outbox_job *job;
   outbox_job *next;
@@ -59,7 +59,7 @@ typedef struct loss
  * Did 421 come to a RCPT after others were accepted?  Then those are enough for one transaction
  * (RFC 5321 section 4.5.3.1.10).  Where some were settled, the rest is sent as well.
  */
-static int got_further(connection const *s, outbox_job *job)
+static int got_further(smtp_connection const *s, outbox_job *job)
 {
   if (s->loss == CONNECTION_LOSS_REFUSED && s->lost_at == PIPELINE_RCPT && job->rcpts_accepted)
   {
@@ -69,7 +69,7 @@ static int got_further(connection const *s, outbox_job *job)
   return job->progress;
 }
 
-static loss loss_of(connection const *s)
+static loss loss_of(smtp_connection const *s)
 {
   outbox_job *head = s->head ? s->head : outbox_ready(s->jobs);
   loss l = { .vain = !s->settled && !s->carried_out, .begun = s->jobs->begun };
@@ -81,7 +81,7 @@ static loss loss_of(connection const *s)
 
 /* --- the message whose turn it was -------------------------------------------------------- */
 
-static void reason_keep(connection *s, outbox_job *job)
+static void reason_keep(smtp_connection *s, outbox_job *job)
 {
   size_t i;
   for (i = 0; i < job->rcpts_len; i++)
@@ -105,7 +105,7 @@ static int meant(outbox_job *job, int vain)
  * The attempt failed here: send the message to another address, or behind the others, or later.  1
  * where an address is left.
  */
-static int head_lost(connection *s, loss const *l)
+static int head_lost(smtp_connection *s, loss const *l)
 {
   outbox_job *job = l->head;
   reason_keep(s, job);
@@ -133,18 +133,18 @@ static int head_lost(connection *s, loss const *l)
  * Is the site to be judged by this connection?  Not if so many messages were on the wire when it
  * just ended that they may have been too much for the link.
  */
-static int counts(connection const *s, loss const *l)
+static int counts(smtp_connection const *s, loss const *l)
 {
   return l->vain && !l->further && (l->begun < 2 || s->loss != CONNECTION_LOSS_CLOSED);
 }
 
-static void window_narrow(connection const *s, loss const *l)
+static void window_narrow(smtp_connection const *s, loss const *l)
 {
   if (s->loss == CONNECTION_LOSS_CLOSED) outbox_window_drop(s->jobs);
   else outbox_window_narrow(s->jobs, l->vain ? 1 : l->begun / 2);
 }
 
-int retry_lost(connection *s, candidates *to)
+int retry_lost(smtp_connection *s, candidates *to)
 {
   loss l = loss_of(s);
   int vain = counts(s, &l);

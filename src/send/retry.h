@@ -16,14 +16,14 @@
  * The connection has ended with CONNECTION_END_LOST.  1; 0 where the site is to be judged by that:
  * the connection settled nothing.
  */
-extern int retry_lost(connection *s, candidates *to);
+extern int retry_lost(smtp_connection *s, candidates *to);
 
 /* The connection has ended otherwise: jobs on the wire are done, or sent again. */
-extern void retry_begun(connection *s);
+extern void retry_begun(smtp_connection *s);
 
 /*
  * No address is left for this message: defer it, for the reason of the last attempt, and forget it.
  */
-extern void retry_give_up(connection *s, outbox_job *job);
+extern void retry_give_up(smtp_connection *s, outbox_job *job);
 
 #endif

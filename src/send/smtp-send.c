@@ -75,7 +75,7 @@ typedef struct courier
   outbox jobs;
   report out;
   candidates to;
-  connection line;
+  smtp_connection line;
 } courier;
 
 /* --- signals ---------------------------------------------------------------------------- */

@@ -11,7 +11,7 @@
 /* --- which message, and may it go ------------------------------------------------------ */
 
 /* Settle a message without asking the peer, where that is possible.  1: it is settled. */
-static int job_refused_here(connection *s, outbox_job *job)
+static int job_refused_here(smtp_connection *s, outbox_job *job)
 {
   char text[JOB_TEXT_MAX];
   char size[TEXT_NUMBER_MAX];
@@ -41,26 +41,26 @@ static int job_refused_here(connection *s, outbox_job *job)
 }
 
 /* Is this message to be tried at this address, over this connection? */
-static int for_here(connection const *s, outbox_job const *job)
+static int for_here(smtp_connection const *s, outbox_job const *job)
 {
   return candidates_for(s->candidates, job) == s->candidates->at && !(job->alone && s->carried_out);
 }
 
 /* The first such message. */
-static outbox_job *job_for_here(connection const *s)
+static outbox_job *job_for_here(smtp_connection const *s)
 {
   outbox_job *job = outbox_ready(s->jobs);
   while (job && !for_here(s, job)) job = outbox_ready_after(job);
   return job;
 }
 
-int transaction_none_here(connection const *s)
+int transaction_none_here(smtp_connection const *s)
 {
   return outbox_ready(s->jobs) && !job_for_here(s);
 }
 
 /* The next message to write; NULL: there is none, or enough is unanswered. */
-static outbox_job *job_choose(connection *s)
+static outbox_job *job_choose(smtp_connection *s)
 {
   outbox_job *job;
   if (s->stopping || s->broken || s->sealed) return 0;
@@ -86,7 +86,7 @@ static int all_refused(outbox_job const *job)
  * come first.
  */
 
-static int write_mail(connection *s, outbox_job *job)
+static int write_mail(smtp_connection *s, outbox_job *job)
 {
   outbox_begin(s->jobs, job);
   s->begun_last = job;
@@ -96,7 +96,7 @@ static int write_mail(connection *s, outbox_job *job)
   return connection_expect(s, PIPELINE_MAIL, job, 0);
 }
 
-static int write_rcpt(connection *s, outbox_job *job)
+static int write_rcpt(smtp_connection *s, outbox_job *job)
 {
   outbox_rcpt *rcpt;
   while (job->rcpt_next < job->rcpts_len && outbox_rcptp(job, job->rcpt_next)->state != OUTBOX_OWED)
@@ -114,7 +114,7 @@ static int write_rcpt(connection *s, outbox_job *job)
   return connection_expect(s, PIPELINE_RCPT, job, job->rcpt_next++);
 }
 
-static int write_body(connection *s, outbox_job *job)
+static int write_body(smtp_connection *s, outbox_job *job)
 {
   if (all_refused(job))
   {
@@ -138,7 +138,7 @@ static int write_body(connection *s, outbox_job *job)
 /*
  * After 354 the peer expects at least a dot, even when no recipient is left (RFC 2920 section 3.1).
  */
-static int write_content(connection *s, outbox_job *job)
+static int write_content(smtp_connection *s, outbox_job *job)
 {
   if (job->data_refused)
   {
@@ -152,7 +152,7 @@ static int write_content(connection *s, outbox_job *job)
   return 1;
 }
 
-static int write_end(connection *s, outbox_job *job)
+static int write_end(smtp_connection *s, outbox_job *job)
 {
   if (job->rcpts_accepted && (job->flags & JOB_UNENDED)) channel_puts(&s->channel, "\r\n");
   channel_puts(&s->channel, ".\r\n");
@@ -165,7 +165,7 @@ static int write_end(connection *s, outbox_job *job)
  * End a transaction that is answered.  Recipients that it had no room for, or that are to be tried
  * elsewhere, go in another one.
  */
-static void job_finish(connection *s, outbox_job *job)
+static void job_finish(smtp_connection *s, outbox_job *job)
 {
   if (job == s->begun_last) s->begun_last = 0;
   s->carried_out++;
@@ -180,7 +180,7 @@ static void job_finish(connection *s, outbox_job *job)
   outbox_move_last(s->jobs, job);
 }
 
-static int write_written(connection *s, outbox_job *job)
+static int write_written(smtp_connection *s, outbox_job *job)
 {
   s->writing = 0;
   if (!job->replies) job_finish(s, job);
@@ -188,21 +188,21 @@ static int write_written(connection *s, outbox_job *job)
 }
 
 /* May a command be written?  Without PIPELINING only when no reply is due. */
-static int must_wait(connection const *s)
+static int must_wait(smtp_connection const *s)
 {
   int written = s->writing && s->writing->step == OUTBOX_WRITTEN;
   return !(s->extensions & SMTP_EXT_PIPELINING) && pipeline_head(&s->owed) && !written;
 }
 
 /* Before a message is begun, end a transaction that the peer may have open. */
-static int write_rset(connection *s)
+static int write_rset(smtp_connection *s)
 {
   channel_puts(&s->channel, "RSET\r\n");
   s->transaction = 0;
   return connection_expect(s, PIPELINE_RSET, 0, 0);
 }
 
-int transaction_write(connection *s)
+int transaction_write(smtp_connection *s)
 {
   if (must_wait(s)) return 0;
   if (!s->writing)
@@ -223,7 +223,7 @@ int transaction_write(connection *s)
   }
 }
 
-void transaction_break(connection *s)
+void transaction_break(smtp_connection *s)
 {
   char text[JOB_TEXT_MAX];
   text_join(text, sizeof text, "unable to read the message's file: ",
@@ -235,7 +235,7 @@ void transaction_break(connection *s)
 
 /* --- replies --------------------------------------------------------------------------- */
 
-static void rcpt_settle(connection *s, outbox_job *job, size_t rcpt, enum job_status status,
+static void rcpt_settle(smtp_connection *s, outbox_job *job, size_t rcpt, enum job_status status,
                         char const *code, char const *text)
 {
   report_rcpt(s->out, job, rcpt, status, code, text);
@@ -245,7 +245,7 @@ static void rcpt_settle(connection *s, outbox_job *job, size_t rcpt, enum job_st
 }
 
 /* Refused for the moment: try another address before that counts (RFC 5321 section 5.1). */
-static int rcpt_elsewhere(connection *s, outbox_job *job, size_t rcpt, char const *code,
+static int rcpt_elsewhere(smtp_connection *s, outbox_job *job, size_t rcpt, char const *code,
                           char const *text)
 {
   if (!candidates_elsewhere(s->candidates, job)
@@ -256,7 +256,8 @@ static int rcpt_elsewhere(connection *s, outbox_job *job, size_t rcpt, char cons
 }
 
 /* Settle a recipient by a refusal. */
-static void refusal_report(connection *s, outbox_job *job, size_t rcpt, enum pipeline_kind kind)
+static void refusal_report(smtp_connection *s, outbox_job *job, size_t rcpt,
+                           enum pipeline_kind kind)
 {
   char text[JOB_TEXT_MAX];
   char code[SMTP_STATUS_MAX];
@@ -269,7 +270,7 @@ static void refusal_report(connection *s, outbox_job *job, size_t rcpt, enum pip
 }
 
 /* Settle all recipients in a state by the reply. */
-static void recipients_refused(connection *s, outbox_job *job, enum outbox_rcpt_state state,
+static void recipients_refused(smtp_connection *s, outbox_job *job, enum outbox_rcpt_state state,
                                enum pipeline_kind kind)
 {
   size_t i;
@@ -281,13 +282,13 @@ static void recipients_refused(connection *s, outbox_job *job, enum outbox_rcpt_
  * The status of a recipient that was sent to.  A peer with DSN notifies the sender as asked; for a
  * peer without it we do (RFC 3461 section 5.2.3).
  */
-static enum job_status sent_status(connection const *s, outbox_job const *job, size_t rcpt)
+static enum job_status sent_status(smtp_connection const *s, outbox_job const *job, size_t rcpt)
 {
   if (s->extensions & SMTP_EXT_DSN) return JOB_SENT;
   return commands_success_wanted(job, outbox_rcptp(job, rcpt)) ? JOB_RELAYED : JOB_SENT;
 }
 
-static void recipients_sent(connection *s, outbox_job *job)
+static void recipients_sent(smtp_connection *s, outbox_job *job)
 {
   size_t i;
   for (i = 0; i < job->rcpts_len; i++)
@@ -295,7 +296,7 @@ static void recipients_sent(connection *s, outbox_job *job)
       rcpt_settle(s, job, i, sent_status(s, job, i), s->reply.status, s->reply.text);
 }
 
-static void mail_replied(connection *s, outbox_job *job)
+static void mail_replied(smtp_connection *s, outbox_job *job)
 {
   job->mail_answered = 1;
   if (connection_reply_positive(s)) return;
@@ -314,7 +315,7 @@ static int too_many_said(connection_reply const *reply)
  * Are there too many recipients for this transaction?  452 after some were accepted means that; so
  * do 552 of old servers (RFC 5321 section 4.5.3.1.10), and other codes whose text says so.
  */
-static int rcpt_later(connection const *s, outbox_job const *job)
+static int rcpt_later(smtp_connection const *s, outbox_job const *job)
 {
   if (!job->rcpts_accepted) return 0;
   switch (s->reply.code)
@@ -325,7 +326,7 @@ static int rcpt_later(connection const *s, outbox_job const *job)
   }
 }
 
-static void rcpt_replied(connection *s, outbox_job *job, size_t i)
+static void rcpt_replied(smtp_connection *s, outbox_job *job, size_t i)
 {
   outbox_rcpt *rcpt = outbox_rcptp(job, i);
   job->rcpts_asked--;
@@ -339,7 +340,7 @@ static void rcpt_replied(connection *s, outbox_job *job, size_t i)
   else refusal_report(s, job, i, PIPELINE_RCPT);
 }
 
-static void data_replied(connection *s, outbox_job *job)
+static void data_replied(smtp_connection *s, outbox_job *job)
 {
   job->data_wanted = s->reply.code / 100 == 3;
   job->data_refused = !job->data_wanted;
@@ -350,14 +351,14 @@ static void data_replied(connection *s, outbox_job *job)
  * The peer offered CHUNKING and does not know BDAT, which does not concern the message.  What was
  * sent behind it may have been read as commands, so this connection must send no more.
  */
-static int chunking_lied(connection *s, enum pipeline_kind kind)
+static int chunking_lied(smtp_connection *s, enum pipeline_kind kind)
 {
   if (kind != PIPELINE_BDAT || (s->reply.code != 500 && s->reply.code != 502)) return 0;
   s->lied |= SMTP_EXT_CHUNKING;
   return 1;
 }
 
-static void content_replied(connection *s, outbox_job *job, enum pipeline_kind kind)
+static void content_replied(smtp_connection *s, outbox_job *job, enum pipeline_kind kind)
 {
   if (kind == PIPELINE_BDAT) s->unanswered -= job->length;
   if (chunking_lied(s, kind)) return;
@@ -369,7 +370,7 @@ static void content_replied(connection *s, outbox_job *job, enum pipeline_kind k
   }
 }
 
-void transaction_replied(connection *s, pipeline_reply const *e)
+void transaction_replied(smtp_connection *s, pipeline_reply const *e)
 {
   switch (e->kind)
   {

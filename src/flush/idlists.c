@@ -1,12 +1,12 @@
-#include "flush/lists.h"
+#include "flush/idlists.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static void *list_key(uint32_t i, void *data)
 {
-  lists *set = data;
-  return lists_name(set, lists_at(set, i));
+  id_lists *set = data;
+  return id_lists_name(set, id_lists_at(set, i));
 }
 
 static int name_compare(void const *a, void const *b, void *data)
@@ -15,45 +15,45 @@ static int name_compare(void const *a, void const *b, void *data)
   return strcmp(a, b);
 }
 
-void lists_init(lists *set)
+void id_lists_init(id_lists *set)
 {
   avltree_init(&set->by_name, 16, 3, 8, list_key, name_compare, set);
 }
 
-void lists_free(lists *set)
+void id_lists_free(id_lists *set)
 {
   size_t i;
-  for (i = 0; i < lists_len(set); i++) list_free(lists_at(set, i));
+  for (i = 0; i < id_lists_len(set); i++) id_list_free(id_lists_at(set, i));
   avltree_free(&set->by_name);
-  genalloc_free(list, &set->all);
+  genalloc_free(id_list, &set->all);
   stralloc_free(&set->names);
 }
 
-static int list_new(lists *set, char const *domain)
+static int list_new(id_lists *set, char const *domain)
 {
-  list fresh = { .name = set->names.len, .ids = STRALLOC_ZERO };
-  uint32_t i = (uint32_t)lists_len(set);
+  id_list fresh = { .name = set->names.len, .ids = STRALLOC_ZERO };
+  uint32_t i = (uint32_t)id_lists_len(set);
   if (!stralloc_catb(&set->names, domain, strlen(domain) + 1)
-   || !genalloc_append(list, &set->all, &fresh)
+   || !genalloc_append(id_list, &set->all, &fresh)
    || !avltree_insert(&set->by_name, i)) return 0;
   set->last = i;
   return 1;
 }
 
-list *lists_get(lists *set, char const *domain)
+id_list *id_lists_get(id_lists *set, char const *domain)
 {
-  if (!lists_len(set) || strcmp(lists_name(set, lists_at(set, set->last)), domain))
+  if (!id_lists_len(set) || strcmp(id_lists_name(set, id_lists_at(set, set->last)), domain))
     if (!avltree_search(&set->by_name, domain, &set->last) && !list_new(set, domain)) return 0;
-  return lists_at(set, set->last);
+  return id_lists_at(set, set->last);
 }
 
-int lists_known(lists const *set, char const *domain)
+int id_lists_known(id_lists const *set, char const *domain)
 {
   uint32_t i;
   return avltree_search(&set->by_name, domain, &i);
 }
 
-int list_add(list *l, char const *id)
+int id_list_add(id_list *l, char const *id)
 {
   stralloc *ids = &l->ids;
   /* Several recipients of one message are one entry. */
@@ -66,7 +66,7 @@ static int id_compare(void const *a, void const *b)
   return memcmp(a, b, ID_LEN);
 }
 
-void list_sort(list *l)
+void id_list_sort(id_list *l)
 {
   stralloc *ids = &l->ids;
   size_t from = ID_LEN, to = ID_LEN;
@@ -83,13 +83,13 @@ void list_sort(list *l)
   ids->len = to;
 }
 
-size_t list_find(list const *l, size_t n, char const *id)
+size_t id_list_find(id_list const *l, size_t n, char const *id)
 {
   char const *found = n ? bsearch(id, l->ids.s, n, ID_LEN, id_compare) : 0;
   return found ? (size_t)(found - l->ids.s) / ID_LEN : n;
 }
 
-void list_free(list *l)
+void id_list_free(id_list *l)
 {
   stralloc_free(&l->ids);
 }
