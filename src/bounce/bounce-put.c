@@ -78,7 +78,7 @@ static void answer_notice(bouncer *b, char const *event)
 static void postpone(bouncer *b, char const *why)
 {
   b->postponed = 1;
-  answer_set(b, "later ", why);
+  answer_set(b, JOB_ANSWER_LATER " ", why);
   code_set(b, 111);
 }
 
@@ -91,7 +91,7 @@ static void trouble(bouncer *b, char const *what)
 
 static void gone(bouncer *b)
 {
-  answer_set(b, "gone", "");
+  answer_set(b, JOB_ANSWER_GONE, "");
   code_set(b, 1);
 }
 
@@ -220,7 +220,7 @@ static void message_tell(char const *id, void *data)
   bouncer *b = data;
   settings_read(b);
   b->postponed = 0;
-  answer_set(b, "done", "");
+  answer_set(b, JOB_ANSWER_DONE, "");
   switch (original_open(&b->original, &b->routing, id))
   {
     case ORIGINAL_CONF: die_conf();

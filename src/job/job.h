@@ -226,6 +226,14 @@ typedef struct job_notice
 extern size_t job_notice_format(char *out, size_t max, uint64_t time_us, job_notice const *notice);
 extern int job_notice_scan(char const *s, size_t len, uint64_t *time_us, job_notice *notice);
 
+/*
+ * What bounce-put answers to an id that it was told, "ID WORD ...": its sender was told what there
+ * was to tell, there is no such message, or it cannot be done now, and why.
+ */
+#define JOB_ANSWER_DONE "done"
+#define JOB_ANSWER_GONE "gone"
+#define JOB_ANSWER_LATER "later"
+
 /* "failed", "delayed", "relayed". */
 extern char const *job_event_name(enum job_event event);
 

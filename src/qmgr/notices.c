@@ -176,10 +176,13 @@ int notices_run(notices *n)
 /* "ID WORD ...": 1 when the sender of a message that was asked for was told. */
 static int answered(notices *n, char const *line, size_t len, char id[ID_LEN + 1])
 {
-  int later = len >= ID_LEN + 6 && !memcmp(line + ID_LEN, " later", 6);
+  job_field name, word;
   size_t i;
-  if (len < ID_LEN + 1 || !id_ok(line, ID_LEN)) return 0;
-  i = pending_find(n, line);
+  int later;
+  if (!job_field_next(&line, &len, &name) || !id_ok(name.s, name.len)) return 0;
+  if (!job_field_next(&line, &len, &word)) return 0;
+  later = job_field_is(&word, JOB_ANSWER_LATER);
+  i = pending_find(n, name.s);
   if (i == n->pending_len) return 0;
   memcpy(id, n->pending[i], ID_LEN + 1);
   memmove(n->pending + i, n->pending + i + 1, (--n->pending_len - i) * sizeof *n->pending);
