@@ -58,7 +58,7 @@ object = $(patsubst %,$(O)/src/%.o,$(1))
 
 SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content smtp/parts \
   smtp/reply smtp/header smtp/timeout)
-BASE := $(call object,base/close base/instance base/log base/text base/duration base/wallclock) $(SMTP)
+BASE := $(call object,base/close base/directory base/instance base/log base/text base/duration base/wallclock) $(SMTP)
 JOB := $(call object,job/job job/journal job/nexthop job/socket)
 SEND := $(call object,send/connection send/transaction send/commands send/fit send/pipeline send/channel \
   send/report send/outbox send/commandline send/host send/dnstcp send/candidates send/retry send/destination \

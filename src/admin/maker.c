@@ -1,4 +1,5 @@
 #include "admin/maker.h"
+#include "base/directory.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -20,17 +21,11 @@ static void tree_remove(int dir, char const *name)
 {
   struct dirent const *entry;
   DIR *inside;
-  int fd;
   if (unlinkat(dir, name, 0) == 0 || (errno != EISDIR && errno != EPERM)) return;
-  fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  inside = fd == -1 ? 0 : fdopendir(fd);
-  if (!inside)
-  {
-    if (fd != -1) fd_close(fd);
-    return;
-  }
+  inside = directory_open(dir, name);
+  if (!inside) return;
   while ((entry = readdir(inside)))
-    if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..")) tree_remove(fd, entry->d_name);
+    if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..")) tree_remove(dirfd(inside), entry->d_name);
   closedir(inside);
   unlinkat(dir, name, AT_REMOVEDIR);
 }

@@ -10,6 +10,7 @@
 #include <skalibs/djbunix.h>
 #include <skalibs/strerr.h>
 
+#include "base/directory.h"
 #include "base/instance.h"
 #include "check/layout.h"
 #include "start/program.h"
@@ -353,7 +354,7 @@ static void file_check(check *c, check_entry const *e)
 /* Call fn for every name in the directory e. */
 static void entries_each(check *c, check_entry const *e, void (*fn)(check *c, check_entry const *e))
 {
-  DIR *dir = check_directory_open(e->dir, e->name);
+  DIR *dir = directory_open(e->dir, e->name);
   stralloc path = STRALLOC_ZERO;
   struct dirent const *found;
   if (!dir)

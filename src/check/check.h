@@ -83,11 +83,6 @@ extern enum mending check_mending(int result);
 extern void check_each_name(check *c, char const *directory,
                             void (*fn)(check *c, char const *directory, char const *name));
 
-/*
- * Open the directory of this name, or path, in another; a link is not followed.  NULL with errno.
- */
-extern DIR *check_directory_open(int parent, char const *name);
-
 /* Is it "." or ".."? */
 extern int check_dots(char const *name);
 

@@ -7,6 +7,7 @@
 #include <skalibs/djbunix.h>
 #include <skalibs/strerr.h>
 
+#include "base/directory.h"
 #include "start/program.h"
 
 /* --- findings --------------------------------------------------------------------------- */
@@ -75,17 +76,6 @@ char const *check_path(stralloc *path, char const *directory, char const *name)
   return path->s;
 }
 
-DIR *check_directory_open(int parent, char const *name)
-{
-  int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), e;
-  DIR *dir = fd == -1 ? 0 : fdopendir(fd);
-  if (dir || fd == -1) return dir;
-  e = errno;
-  fd_close(fd);
-  errno = e;
-  return 0;
-}
-
 int check_dots(char const *name)
 {
   return !strcmp(name, ".") || !strcmp(name, "..");
@@ -94,7 +84,7 @@ int check_dots(char const *name)
 void check_each_name(check *c, char const *directory,
                      void (*fn)(check *c, char const *directory, char const *name))
 {
-  DIR *dir = check_directory_open(c->queue, directory);
+  DIR *dir = directory_open(c->queue, directory);
   struct dirent const *entry;
   if (!dir)
   {

@@ -11,6 +11,7 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
+#include "base/directory.h"
 #include "base/log.h"
 #include "conf/conf-internal.h"
 #include "start/options.h"
@@ -291,8 +292,7 @@ static int name_known(char const *name)
 /* Warn of files that no setting has: a misspelt name would be ignored in silence. */
 static void check_names(checker *c)
 {
-  int fd = openat(c->conf, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  DIR *dir = fd == -1 ? 0 : fdopendir(fd);
+  DIR *dir = directory_open(c->conf, ".");
   struct dirent const *d;
   if (!dir) strerr_diefusys(111, "list conf");
   while (errno = 0, (d = readdir(dir)))

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/close.h"
+#include "base/directory.h"
 #include "flush/reserve.h"
 #include "flush/trigger.h"
 #include "queue/queuedir.h"
@@ -628,14 +629,6 @@ static struct dirent const *entry_next(DIR *dir)
 {
   errno = 0;
   return readdir(dir);
-}
-
-static DIR *directory_open(int queue, char const *directory)
-{
-  int fd = openat(queue, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  DIR *dir = fd == -1 ? 0 : fdopendir(fd);
-  if (fd != -1 && !dir) close_keep(fd);
-  return dir;
 }
 
 static int each(walk const *w, DIR *dir)

@@ -10,6 +10,7 @@
 #include <skalibs/alloc.h>
 #include <skalibs/djbunix.h>
 
+#include "base/directory.h"
 #include "base/log.h"
 #include "flush/flush.h"
 #include "qmgr/named.h"
@@ -97,13 +98,6 @@ void hops_forget(hops *all, hop *h)
 
 /* --- files of those that are not known ------------------------------------------------------- */
 
-static void directory_open(hops *all)
-{
-  int fd = openat(all->core->queue, "site", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  all->directory = fd == -1 ? 0 : fdopendir(fd);
-  if (fd != -1 && !all->directory) fd_close(fd);
-}
-
 /*
  * What was not written for as long as a site is remembered is of no use to anybody; but one that is
  * down says when to try again.  What was written in the future, under a wrong clock, says nothing.
@@ -150,7 +144,7 @@ int hops_clean(hops *all, int begin)
   if (!all->directory && begin && !lately)
   {
     all->directory_us = core_now_us(all->core);
-    directory_open(all);
+    all->directory = directory_open(all->core->queue, "site");
   }
   if (all->directory) files_piece(all);
   return all->directory != 0;

@@ -11,6 +11,7 @@
 #include <skalibs/allreadwrite.h>
 #include <skalibs/djbunix.h>
 
+#include "base/directory.h"
 #include "base/log.h"
 #include "base/wallclock.h"
 #include "flush/reserve.h"
@@ -177,19 +178,16 @@ void intake_hints(intake *in, hints *h)
 /* 1 when new/ is open, and it is its turn. */
 static int new_open(intake *in)
 {
-  int fd;
   if (in->new_turn == NEW_LAST) return 0;
   if (in->new_directory) return 1;
   if (!in->look_new) return 0;
-  fd = openat(core_of(in)->queue, "new", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  in->new_directory = fd == -1 ? 0 : fdopendir(fd);
+  in->new_directory = directory_open(core_of(in)->queue, "new");
   if (in->new_directory)
   {
     in->look_new = 0;
     in->new_since_us = core_now_us(core_of(in));
     return 1;
   }
-  if (fd != -1) fd_close(fd);
   core_pause(core_of(in), "read ", "new");
   return 0;
 }

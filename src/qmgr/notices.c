@@ -9,6 +9,7 @@
 #include <skalibs/allreadwrite.h>
 #include <skalibs/djbunix.h>
 
+#include "base/directory.h"
 #include "base/log.h"
 #include "job/job.h"
 #include "queue/queuedir.h"
@@ -124,12 +125,9 @@ static void ask(notices *n, char const *id)
 
 static int marks_open(notices *n)
 {
-  int fd;
   if (n->directory) return 1;
-  fd = openat(n->core->queue, "notice", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  n->directory = fd == -1 ? 0 : fdopendir(fd);
+  n->directory = directory_open(n->core->queue, "notice");
   if (n->directory) return 1;
-  if (fd != -1) fd_close(fd);
   core_pause(n->core, "read ", "notice");
   return 0;
 }

@@ -11,6 +11,7 @@
 #include <skalibs/stralloc.h>
 
 #include "base/close.h"
+#include "base/directory.h"
 #include "base/wallclock.h"
 
 static char const *const place_names[] =
@@ -269,16 +270,6 @@ int queuedir_unnotice(int queue, char const *id)
 }
 
 /* --- walking ------------------------------------------------------------------------ */
-
-static DIR *directory_open(int queue, char const *path)
-{
-  int fd = openat(queue, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  DIR *dir;
-  if (fd == -1) return 0;
-  dir = fdopendir(fd);
-  if (!dir) close_keep(fd);
-  return dir;
-}
 
 /* End a walk with this result; errno stays. */
 static int directory_done(DIR *dir, int result)

@@ -11,6 +11,7 @@
 #include <skalibs/types.h>
 
 #include "base/close.h"
+#include "base/directory.h"
 #include "conf/conf.h"
 #include "queue/queuedir.h"
 #include "smtp/reply.h"
@@ -147,13 +148,9 @@ static int each(DIR *dir, int (*fn)(char const *site, void *data), void *data)
 
 int sitefile_each(int queue, int (*fn)(char const *site, void *data), void *data)
 {
-  int fd = openat(queue, "site", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r;
-  DIR *dir = fd == -1 ? 0 : fdopendir(fd);
-  if (!dir)
-  {
-    if (fd != -1) close_keep(fd);
-    return -1;
-  }
+  DIR *dir = directory_open(queue, "site");
+  int r;
+  if (!dir) return -1;
   r = each(dir, fn, data);
   closedir_keep(dir);
   return r;
