@@ -169,7 +169,8 @@ static enum operation_result delete_step(operation *op, found *f)
 enum operation_result operation_delete(operation *op, char const *id)
 {
   enum operation_result result = message_look(op, id, &delete_step);
-  if (result == OPERATION_DONE || result == OPERATION_DONE_SENDING) qmgr_hint(op, TRIGGER_DELETED, id);
+  if (result == OPERATION_DONE || result == OPERATION_DONE_SENDING)
+    qmgr_hint(op, TRIGGER_DELETED, id);
   return result;
 }
 

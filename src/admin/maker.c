@@ -25,7 +25,8 @@ static void tree_remove(int dir, char const *name)
   inside = directory_open(dir, name);
   if (!inside) return;
   while ((entry = readdir(inside)))
-    if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..")) tree_remove(dirfd(inside), entry->d_name);
+    if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+      tree_remove(dirfd(inside), entry->d_name);
   closedir(inside);
   unlinkat(dir, name, AT_REMOVEDIR);
 }

@@ -306,7 +306,9 @@ static void check_names(checker *c)
 
 static int options_read(int argc, char const *const *argv, char const **dir, int *values)
 {
-  program_option const all[] = { { .letter = 'C', .text = dir }, { .letter = 'v', .flag = values } };
+  program_option const all[] = {
+    { .letter = 'C', .text = dir }, { .letter = 'v', .flag = values }
+  };
   return program_options_read(argc, argv, all, sizeof all / sizeof *all, USAGE);
 }
 

@@ -51,8 +51,9 @@ typedef struct options
 static int options_read(int argc, char const *const *argv, options *o)
 {
   program_option const all[] = {
-    { .letter = 'C', .text = &o->dir }, { .letter = 'a', .flag = &o->all }, { .letter = 'i', .flag = &o->ids },
-    { .letter = 'n', .flag = &o->dry }, { .letter = 'w', .flag = &o->wait },
+    { .letter = 'C', .text = &o->dir }, { .letter = 'a', .flag = &o->all },
+    { .letter = 'i', .flag = &o->ids }, { .letter = 'n', .flag = &o->dry },
+    { .letter = 'w', .flag = &o->wait },
     { .letter = 't', .seconds = &o->limit_s }
   };
   int first = program_options_read(argc, argv, all, sizeof all / sizeof *all, USAGE);

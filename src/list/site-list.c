@@ -333,8 +333,8 @@ static int options_read(int argc, char const *const *argv, site_table *l)
 {
   int plain = 0, json = 0;
   program_option const all[] = {
-    { .letter = 'C', .text = &l->dir }, { .letter = '1', .flag = &plain }, { .letter = 'j', .flag = &json },
-    { .letter = 'w', .flag = &l->watch },
+    { .letter = 'C', .text = &l->dir }, { .letter = '1', .flag = &plain },
+    { .letter = 'j', .flag = &json }, { .letter = 'w', .flag = &l->watch },
     { .letter = 't', .number = &l->interval, .least = 1, .most = INTERVAL_MAX }
   };
   int first = program_options_read(argc, argv, all, sizeof all / sizeof *all, USAGE);

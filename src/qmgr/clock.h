@@ -3,7 +3,7 @@
 
 /*
  * The clock is the administrator's: it may be set back or forward while we run, and while we do
- * not. What is still to come keeps its distance when it is set back; what the queue says of the
+ * not.  What is still to come keeps its distance when it is set back; what the queue says of the
  * future was written under a wrong clock.
  */
 

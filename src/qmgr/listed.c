@@ -23,7 +23,7 @@ void delivery_learn(delivery *d, list const *l, char const *id)
   fd_close(fd);
 }
 
-/* --- what is to be tried ----------------------------------------------------------------------- */
+/* --- what is to be tried --------------------------------------------------------------------- */
 
 /* One message of a list, that is tried. */
 typedef struct trial
@@ -92,12 +92,16 @@ static int put_off(delivery const *d, trial const *t, job const *j)
     && domain_cut(&t->list->domain, t->from, t->id, job_attempts(j), t->message->content_len);
 }
 
-/* An agent that outlived its qmgr has it, or an operator; what is in our hands comes back by itself. */
+/*
+ * An agent that outlived its qmgr has it, or an operator; what is in our hands comes back by
+ * itself.
+ */
 static enum tried busy_later(delivery *d, trial const *t)
 {
   sched *s = &d->core->sched;
   domain *x = &t->list->domain;
-  if (t->cause == CAUSE_FLUSH_ANEW || (t->from && t->from->kind == PASS_FLUSH)) domain_look_again(s, x);
+  if (t->cause == CAUSE_FLUSH_ANEW || (t->from && t->from->kind == PASS_FLUSH))
+    domain_look_again(s, x);
   else if (t->cause == CAUSE_DUE) domain_deferred(s, x, core_now_us(d->core), 1);
   return TRIED_BUSY;
 }
@@ -161,7 +165,7 @@ static enum tried try_read(delivery *d, trial const *t, agent *a)
   return job_send_out(d, t, j, a) ? TRIED_OUT : stuck(d, t);
 }
 
-/* --- one message of a list --------------------------------------------------------------------- */
+/* --- one message of a list ------------------------------------------------------------------- */
 
 /* On hold, or not to be touched before its sender was told. */
 static int stays(delivery *d, trial const *t)

@@ -165,8 +165,8 @@ extern uint64_t domain_rest_us(sched const *s, domain const *d);
 /* --- messages to be tried at once ------------------------------------------------------------ */
 
 /*
- * Try this id at once.  1; 0 when that is what comes next anyway, for this cause or a better one, or
- * without memory.
+ * Try this id at once.  1; 0 when that is what comes next anyway, for this cause or a better one,
+ * or without memory.
  */
 extern int domain_try(sched *s, domain *d, char const *id, enum cause cause);
 /* What is tried at once next, or NULL; take it. */

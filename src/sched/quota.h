@@ -10,14 +10,14 @@
  *
  *   - A fifth of all connections is kept for what was asked for ("urgent").
  *   - Another fifth is kept for sure sites.
- *   - The rest may go to sites that can hang.  Of these a source may hold no more than twice as many
- *     as are free: two thirds when it is alone, two fifths when there are two.  Whoever comes new
- *     always finds some.
- *   - Mail of the null sender, which anybody can cause by a forged sender, is of sources of its own:
- *     all of these together hold a tenth of all connections, each no more than twice as many of it as
- *     are free.
- *   - What was asked for at such sites may use half of its own fifth besides, and is not held to the
- *     tenth.
+ *   - The rest may go to sites that can hang.  Of these a source may hold no more than twice as
+ *     many as are free: two thirds when it is alone, two fifths when there are two.  Whoever comes
+ *     new always finds some.
+ *   - Mail of the null sender, which anybody can cause by a forged sender, is of sources of its
+ *     own: all of these together hold a tenth of all connections, each no more than twice as many
+ *     of it as are free.
+ *   - What was asked for at such sites may use half of its own fifth besides, and is not held to
+ *     the tenth.
  */
 
 #include <stddef.h>

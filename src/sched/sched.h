@@ -24,7 +24,7 @@
  *                         claim; or give it back, where the pass is damaged; domain_settled()
  *     ORDER_CLAIM         make the list a claim, for d->claim; domain_claimed()
  *     ORDER_REQUEST_OVER  the request was carried out
- *     ORDER_LEARN         look whose mail waits for the domain: this message's, or that of the first one
+ *     ORDER_LEARN         look whose mail waits for the domain: this message's, or the first one's
  *                         in its list; site_learn(), if it can be told
  *     ORDER_CONNECT       connection_add(), on this account; or sched_not_connected()
  *     ORDER_READ          read the next id of the claim; domain_read(), and try it as in ORDER_TRY;

@@ -15,14 +15,16 @@ typedef struct program_option
   unsigned int *number;      /* its argument, a number from least to most */
   unsigned int least;
   unsigned int most;
-  uint64_t *seconds;         /* its argument, a time in the form of conf/ (duration_scan()) and not 0 */
+  /* its argument, a time in the form of conf/ (duration_scan()) and not 0 */
+  uint64_t *seconds;
 } program_option;
 
 /*
  * Read the options, as getopt(3) has them.  Returns the index of the first argument.
  * Dies 100 with the usage line.
  */
-extern int program_options_read(int argc, char const *const *argv, program_option const *all, size_t n,
+extern int program_options_read(int argc, char const *const *argv, program_option const *all,
+                                size_t n,
                                 char const *usage);
 
 #endif
