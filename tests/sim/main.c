@@ -99,6 +99,15 @@ static void usage(void)
   exit(100);
 }
 
+/* All of it is a number, from least. */
+static uint64_t number_read(char const *s, uint64_t least)
+{
+  char *end;
+  uint64_t number = strtoull(s, &end, 10);
+  if (*s < '0' || *s > '9' || *end || number < least) usage();
+  return number;
+}
+
 int main(int argc, char **argv)
 {
   uint64_t seed = 1, n = 0;
@@ -109,8 +118,8 @@ int main(int argc, char **argv)
   while ((c = getopt(argc, argv, "vs:n:")) != -1) switch (c)
   {
     case 'v': verbose = 1; break;
-    case 's': seed = strtoull(optarg, 0, 10); if (!n) n = 1; break;
-    case 'n': n = strtoull(optarg, 0, 10); break;
+    case 's': seed = number_read(optarg, 0); if (!n) n = 1; break;
+    case 'n': n = number_read(optarg, 1); break;
     default: usage();
   }
   do one(seed++, verbose, &all);
