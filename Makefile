@@ -212,7 +212,7 @@ $(O)/tests/unit/qmgr-expiry: $(QMGR_EXPIRY)
 $(O)/tests/unit/qmgr-orders: $(call object,qmgr/orders qmgr/listed qmgr/outcome qmgr/requests) $(QMGR_EXPIRY)
 $(O)/tests/unit/qmgr-intake: $(call object,qmgr/intake qmgr/arrivals qmgr/listed qmgr/requests) \
   $(QMGR_EXPIRY)
-$(O)/tests/unit/qmgr-messages: $(call object,qmgr/messages) $(QMGR_AGENTS)
+$(O)/tests/unit/qmgr-messages: $(call object,qmgr/messages) $(QMGR_LISTS)
 
 $(UNIT_SEND): $(O)/%: $(O)/%.o $(SEND)
 	$(LINK) -o $@ $^ $(OWFAT)

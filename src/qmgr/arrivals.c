@@ -139,7 +139,7 @@ static agent *agent_for(delivery *d, sorting *s, list *l)
   enum choice choice = sched_choose(all, &l->domain, account, 0, 0, &c);
   if (choice == CHOICE_CONNECT)
   {
-    agent *a = agent_connect(d->agents, hop_of(x), account);
+    agent *a = delivery_connect(d, x, account);
     if (a) return a;
     choice = sched_choose(all, &l->domain, account, 0, 0, &c);
   }

@@ -1,5 +1,6 @@
 #include "qmgr/delivery.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -80,6 +81,18 @@ void delivery_inactive(delivery *d, active *a)
   else if (a->place == QUEUE_NEW && !a->keep_new) messages_to_cur(d->messages, a->id);
   else if (a->place == QUEUE_NEW && (a->keep_new & KEEP_NEW_SOON)) d->look_new = 1;
   active_take(&d->actives, a);
+}
+
+/* Where descriptors are few, claims do not keep theirs until there is one for a connection. */
+agent *delivery_connect(delivery *d, site const *x, source *account)
+{
+  agent *a = agent_connect(d->agents, hop_of(x), account);
+  if (!a && d->core->sched.connecting == CONNECTING_SHORT)
+  {
+    errno = EMFILE;
+    lists_free_descriptors(d->lists);
+  }
+  return a;
 }
 
 /* --- jobs ------------------------------------------------------------------------------------ */

@@ -59,6 +59,8 @@ extern active *delivery_active(delivery *d, char const *id, enum queue_place whe
 extern void delivery_active_log(char const *id, char const *sender, uint64_t octets, size_t rcpts);
 /* It is not, where no job is out: whatever is left to do for it is done. */
 extern void delivery_inactive(delivery *d, active *a);
+/* A new agent for the site, on this account; NULL: the scheduler knows why. */
+extern agent *delivery_connect(delivery *d, site const *x, source *account);
 /*
  * From here on the agent has the descriptor.  1, or 0: then the job is gone and nothing was sent.
  */

@@ -90,7 +90,7 @@ static void expiry_piece(delivery *d, list *l)
 {
   char id[ID_LEN + 1];
   unsigned int n;
-  for (n = 0; n < SWEEP_TURN && list_read(d->lists, l, id); n++)
+  for (n = 0; n < SWEEP_TURN && list_read(d->lists, l, id) == 1; n++)
   {
     enum expiry came = age_look(d, l, id);
     if (came != EXPIRY_OVER) list_keep(d->lists, l, l->domain.pass, id);

@@ -5,6 +5,7 @@
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <skalibs/alloc.h>
 #include <skalibs/djbunix.h>
@@ -125,7 +126,7 @@ static int record(lists *all, list *l, char const *ids, size_t n)
   core *q = all->core;
   int e;
   int r = flush_record(q->queue, l->name, ids, n);
-  if (!r && agents_free_descriptors(all->agents)) r = flush_record(q->queue, l->name, ids, n);
+  if (!r && lists_free_descriptors(all)) r = flush_record(q->queue, l->name, ids, n);
   if (r) return 1;
   e = errno;
   if (flush_obstructed(e)) core_obstacle(q, "flush", l->name, e);
@@ -251,12 +252,34 @@ int list_first(lists const *all, list const *l, char id[ID_LEN + 1])
   return found;
 }
 
+/* --- descriptors ------------------------------------------------------------------------------ */
+
+static void reader_set_aside(void const *node, VISIT visit, void *data)
+{
+  claim *c = (*(list *const *)node)->claim;
+  (void)data;
+  if ((visit != postorder && visit != leaf) || !c || c->reader.fd == -1) return;
+  c->at = lseek(c->reader.fd, 0, SEEK_CUR);
+  if (c->at == -1) return;
+  fd_close(c->reader.fd);
+  c->reader.fd = -1;
+  c->set_aside = 1;
+}
+
+int lists_free_descriptors(lists *all)
+{
+  if (!agents_free_descriptors(all->agents)) return 0;
+  twalk_r(all->tree, reader_set_aside, 0);
+  return 1;
+}
+
 /* --- claims ---------------------------------------------------------------------------------- */
 
 static void reader_close(claim *c)
 {
   if (c->reader.fd != -1) fd_close(c->reader.fd);
   c->reader.fd = -1;
+  c->set_aside = 0;
 }
 
 static void claim_free(list *l)
@@ -274,6 +297,7 @@ static int claim_new(list *l)
   claim *c = alloc(sizeof *c);
   if (!c) return 0;
   flush_reader_init(&c->reader, -1);
+  c->set_aside = 0;
   c->kept = (stralloc)STRALLOC_ZERO;
   l->claim = c;
   return 1;
@@ -283,11 +307,11 @@ static int claim_new(list *l)
  * The list becomes a claim.  A claim that is there already is one that could not be given back;
  * *more: there is a list besides.
  */
-static int claim_open(lists const *all, list const *l, int *more)
+static int claim_open(lists *all, list const *l, int *more)
 {
   int queue = all->core->queue;
   int fd = flush_claim(queue, l->name);
-  if (fd == -1 && agents_free_descriptors(all->agents)) fd = flush_claim(queue, l->name);
+  if (fd == -1 && lists_free_descriptors(all)) fd = flush_claim(queue, l->name);
   *more = fd == -1 && errno == EEXIST;
   if (fd != -1 || (errno != EEXIST && errno != ENOENT)) return fd;
   return flush_claim_open(queue, l->name);
@@ -322,9 +346,31 @@ enum claimed list_claim(lists *all, list *l)
   return how;
 }
 
+/* Go on where it was set aside.  1; 0: that cannot be, by errno. */
+static int reader_open(lists *all, list *l)
+{
+  claim *c = l->claim;
+  int queue = all->core->queue;
+  int fd;
+  if (!c->set_aside) return 1;
+  fd = flush_claim_open(queue, l->name);
+  if (fd == -1 && lists_free_descriptors(all)) fd = flush_claim_open(queue, l->name);
+  if (fd == -1) return 0;
+  c->reader.fd = fd;
+  c->set_aside = 0;
+  return lseek(fd, c->at, SEEK_SET) != -1;
+}
+
 int list_read(lists *all, list *l, char id[ID_LEN + 1])
 {
-  int r = l->claim->reader.fd == -1 ? 0 : flush_reader_next(&l->claim->reader, id);
+  int good = reader_open(all, l);
+  int r = -1;
+  if (!good && (errno == EMFILE || errno == ENFILE))
+  {
+    core_pause(all->core, "read the list of ", l->name);
+    return -1;
+  }
+  if (good) r = l->claim->reader.fd == -1 ? 0 : flush_reader_next(&l->claim->reader, id);
   if (r == 1) return 1;
   if (r == -1) log_line("warning: unable to read claim/", l->name, ": ", strerror(errno));
   reader_close(l->claim);

@@ -16,6 +16,8 @@
 typedef struct claim
 {
   flush_reader reader;
+  int set_aside;             /* its descriptor was needed: it goes on at this offset */
+  off_t at;
   stralloc kept;             /* ids to record again at the end, ID_LEN octets each */
 } claim;
 
@@ -80,10 +82,19 @@ extern int list_first(lists const *all, list const *l, char id[ID_LEN + 1]);
 extern enum claimed list_claim(lists *all, list *l);
 extern void list_settle(lists *all, list *l);
 extern void list_give_back(lists *all, list *l);
-/* Read the next id of the claim.  1; 0 at its end, which the scheduler is told. */
+/*
+ * Read the next id of the claim.  1; 0 at its end, which the scheduler is told; -1: not now,
+ * everything is paused.
+ */
 extern int list_read(lists *all, list *l, char id[ID_LEN + 1]);
 /* Keep an id that was read for the end of the pass. */
 extern void list_keep(lists *all, list *l, pass const *from, char const *id);
+/*
+ * Is errno a want of descriptors?  Then those of messages on their way to agents and of claims are
+ * closed, and it may be tried again: many domains that have theirs must not keep each other, and
+ * all others, waiting for one more.
+ */
+extern int lists_free_descriptors(lists *all);
 /* We stop: lists are lists again, and can be read as such. */
 extern void lists_give_back(lists *all);
 

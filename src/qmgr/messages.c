@@ -118,7 +118,7 @@ static int taken(messages *all, message *m, char const *id, enum queue_place pla
 int messages_take(messages *all, message *m, char const *id, enum queue_place *place)
 {
   int fd = queuedir_open_message(all->core->queue, id, O_RDWR | O_APPEND, place);
-  if (fd == -1 && agents_free_descriptors(all->agents))
+  if (fd == -1 && lists_free_descriptors(all->lists))
     fd = queuedir_open_message(all->core->queue, id, O_RDWR | O_APPEND, place);
   return taken(all, m, id, *place, fd);
 }
@@ -141,7 +141,7 @@ static int new_is_taken(messages *all, char const *id, int fd)
 int messages_take_new(messages *all, message *m, char const *id)
 {
   int fd = queuedir_open_in(all->core->queue, id, O_RDWR | O_APPEND, QUEUE_NEW);
-  if (fd == -1 && agents_free_descriptors(all->agents))
+  if (fd == -1 && lists_free_descriptors(all->lists))
     fd = queuedir_open_in(all->core->queue, id, O_RDWR | O_APPEND, QUEUE_NEW);
   if (fd == -1 || !new_is_taken(all, id, fd)) return taken(all, m, id, QUEUE_NEW, fd);
   fd_close(fd);

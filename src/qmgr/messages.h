@@ -3,13 +3,13 @@
 
 /* Messages in the queue's directories: opened, read, moved, removed, put aside. */
 
-#include "qmgr/agents.h"
+#include "qmgr/lists.h"
 #include "queue/message.h"
 
 typedef struct messages
 {
   core *core;
-  agents *agents;
+  lists *lists;
 } messages;
 
 /*

@@ -36,8 +36,10 @@ static void read_and_try(delivery *d, order const *o)
 {
   list *l = list_of(o->domain);
   char id[ID_LEN + 1];
-  if (!list_read(d->lists, l, id)) return;
+  int r = list_read(d->lists, l, id);
+  if (!r) return;
   domain_read(&d->core->sched, o->domain);
+  if (r == -1) return;
   delivery_try(d, l, agent_of(o->connection), id, domain_pass(o->domain), o->cause);
 }
 
@@ -52,7 +54,7 @@ static void carry_out(delivery *d, order const *o)
     case ORDER_CLAIM: claim_list(d, o->domain); break;
     case ORDER_REQUEST_OVER: request_over(d, l); break;
     case ORDER_LEARN: delivery_learn(d, l, o->id); break;
-    case ORDER_CONNECT: agent_connect(d->agents, hop_of(o->site), o->account); break;
+    case ORDER_CONNECT: delivery_connect(d, o->site, o->account); break;
     case ORDER_READ: read_and_try(d, o); break;
     case ORDER_TRY:
       delivery_try(d, l, agent_of(o->connection), o->id, domain_pass(o->domain), o->cause);

@@ -351,7 +351,8 @@ static void modules_join(qmgr *q)
 {
   q->hops.core = q->agents.core = q->lists.core = q->messages.core = q->notices.core = &q->core;
   q->lists.hops = &q->hops;
-  q->lists.agents = q->messages.agents = &q->agents;
+  q->lists.agents = &q->agents;
+  q->messages.lists = &q->lists;
   q->delivery = (delivery){
     .core = &q->core, .hops = &q->hops, .agents = &q->agents, .lists = &q->lists,
     .messages = &q->messages,

@@ -25,7 +25,8 @@ static inline void hands_make(char const *name)
   memset(&all_totals, 0, sizeof all_totals);
   all_hops.core = all_agents.core = all_lists.core = all_messages.core = all_notices.core = &q;
   all_lists.hops = &all_hops;
-  all_lists.agents = all_messages.agents = &all_agents;
+  all_lists.agents = &all_agents;
+  all_messages.lists = &all_lists;
   all_notices.fd = -1;
   d = (delivery){
     .core = &q, .hops = &all_hops, .agents = &all_agents, .lists = &all_lists,

@@ -41,7 +41,7 @@ static char const *read_all(list *l)
   static char text[1000];
   size_t len = 0;
   text[0] = 0;
-  while (len < sizeof text - 20 && list_read(&all, l, id))
+  while (len < sizeof text - 20 && list_read(&all, l, id) == 1)
     len += (size_t)snprintf(text + len, sizeof text - len, "%s%s", len ? " " : "", id);
   return text;
 }
@@ -313,6 +313,32 @@ static void test_cannot_claim(void)
   CHECK("stuck: the list is as it was", holds(FLUSH, ID1 "\n") && list_claim(&all, l) == CLAIMED);
 }
 
+/* Descriptors are few: a claim that is read goes on later where it was. */
+static void test_set_aside(void)
+{
+  list *l = begin("set-aside");
+  char const *most = "01000000000001\n";
+  int fd = openat(q.queue, FLUSH, O_WRONLY | O_CREAT, 0600);
+  size_t i;
+  CHECK("set aside: first", write(fd, ID1 "\n", ID_LEN + 1) == ID_LEN + 1);
+  for (i = 0; i < 2 * FLUSH_READ_IDS; i++) CHECK("set aside: many", write(fd, most, ID_LEN + 1) == ID_LEN + 1);
+  CHECK("set aside: last", write(fd, ID3 "\n", ID_LEN + 1) == ID_LEN + 1);
+  close(fd);
+  CHECK("set aside: claimed", list_claim(&all, l) == CLAIMED && list_read(&all, l, id) == 1 && !strcmp(id, ID1));
+  errno = EACCES;
+  CHECK("set aside: not for another error", !lists_free_descriptors(&all) && l->claim->reader.fd != -1);
+  errno = EMFILE;
+  CHECK("set aside", lists_free_descriptors(&all) == 1 && l->claim->reader.fd == -1);
+  for (i = 0; i < 2 * FLUSH_READ_IDS && list_read(&all, l, id) == 1 && strcmp(id, ID3); i++)
+  {
+    errno = EMFILE;
+    if (!(i % 100)) lists_free_descriptors(&all);
+  }
+  CHECK("set aside: none is missed", i == 2 * FLUSH_READ_IDS && list_read(&all, l, id) == 1 && !strcmp(id, ID3)
+        && !list_read(&all, l, id) && !l->domain.pass->damaged);
+  list_settle(&all, l);
+}
+
 /* --- given back ------------------------------------------------------------------------------ */
 
 static void test_give_back(void)
@@ -368,6 +394,7 @@ int main(void)
   test_many_kept();
   test_damaged();
   test_cannot_claim();
+  test_set_aside();
   test_give_back();
   qmgr_end();
   return 0;

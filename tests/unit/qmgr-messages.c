@@ -12,6 +12,7 @@ char const *PROG = "qmgr-messages";
 
 static messages all;
 static agents others;
+static lists lists_none;
 static message m = MESSAGE_ZERO;
 static enum queue_place place;
 
@@ -20,7 +21,8 @@ static void begin(char const *name)
   instance_make(name);
   memset(&others, 0, sizeof others);
   others.core = all.core = &q;
-  all.agents = &others;
+  lists_none.agents = &others;
+  all.lists = &lists_none;
   log_forget();
 }
 
