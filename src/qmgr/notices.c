@@ -207,8 +207,9 @@ void notices_readable(notices *n)
   n->in_len -= n->in_done;
   memmove(n->in, n->in + n->in_done, n->in_len);
   n->in_done = 0;
-  if (n->in_len == sizeof n->in) return hang_up(n); /* no answer is so long */
-  r = fd_read(n->fd, n->in + n->in_len, sizeof n->in - n->in_len);
+  /* no answer is so long */
+  r = n->in_len == sizeof n->in ? 0
+    : fd_read(n->fd, n->in + n->in_len, sizeof n->in - n->in_len);
   if (r == -1 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
   if (r <= 0) hang_up(n);
   else n->in_len += (size_t)r;

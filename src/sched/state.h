@@ -50,7 +50,8 @@ typedef struct turns
   unsigned int waiters_left; /* sites that have waited for a connection and may have theirs */
   site *site;
   unsigned int left;         /* messages it may hand out before it is the next one's turn */
-  domain const *resting;     /* waits for a connection at rest: once round, the site waits */
+  /* waits for a connection of its own: once round, with nothing handed out, the site waits */
+  domain const *resting;
   domain const *learned;     /* whose mail it is was just looked for */
 } turns;
 

@@ -139,21 +139,28 @@ static int hand_out(sched *s, domain *d, order *o)
   s->turn.learned = 0;
   s->turn.left--;
   if (next == NEXT_NOTHING) return 0;
+  s->turn.resting = 0;
   o->kind = next == NEXT_ID ? ORDER_TRY : ORDER_READ;
   if (next == NEXT_ID && domain_more(d)) site_ready(s, d->site, &d->ready);
   return 1;
 }
 
+/* Does it wait for a connection of its own: one at rest, or one of the few that may carry its mail? */
+static int waits_alone(domain const *d)
+{
+  return domain_alone(d) || !limit_allows_more(&d->loads, d->route.concurrency);
+}
+
 /*
- * A domain that waits for a connection at rest keeps no other from those that have room; once
- * round, the site waits.
+ * Such a domain keeps no other from the connections that have room; once round, with nothing handed
+ * out, the site waits.
  */
 static void no_connection(sched *s, domain *d)
 {
   turns *t = &s->turn;
   row_add(&d->site->ready, &d->ready);
   t->left--;
-  if (d == t->resting || !domain_alone(d)) turn_end(s, 0);
+  if (d == t->resting || !waits_alone(d)) turn_end(s, 0);
   else if (!t->resting) t->resting = d;
 }
 

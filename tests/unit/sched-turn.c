@@ -105,6 +105,35 @@ static void check_limit(void)
   CHECK("as its routes say now", x.most == 2);
 }
 
+/* A domain all of whose few connections are busy keeps no other of its site waiting. */
+static void check_limited_beside(void)
+{
+  domain_route few = plain;
+  unsigned int tried = 0;
+  order o;
+  begin();
+  few.concurrency = 1;
+  route_set(&d, few);
+  up(c, &x);
+  up(c + 1, &x);
+  connection_window(c, 1);
+  domain_job_out(&d, c);
+  connection_given(&s, c, 1, 0);
+  domain_try(&s, &d, "d", CAUSE_DUE);
+  domain_try(&s, &e, "1", CAUSE_DUE);
+  domain_try(&s, &e, "2", CAUSE_DUE);
+  domain_try(&s, &e, "3", CAUSE_DUE);
+  sched_turns(&s);
+  while (sched_turn(&s, &o))
+  {
+    CHECK("the other's alone go out", o.kind == ORDER_TRY && o.domain == &e && o.connection == c + 1);
+    tried++;
+  }
+  CHECK("all of them in one turn", tried == 3);
+  sched_turns(&s);
+  CHECK("and then nothing is to be done", !sched_turn(&s, &o) && !sched_more(&s));
+}
+
 static void check_another(void)
 {
   connection *which;
@@ -337,6 +366,7 @@ int main(void)
   check_window();
   check_alone();
   check_limit();
+  check_limited_beside();
   check_another();
   check_waits();
   check_not_connected();
