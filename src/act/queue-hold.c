@@ -1,9 +1,6 @@
 /* queue-hold: put messages aside. */
 
-#include <sys/stat.h>
-
 #include "act/selection.h"
-#include "start/program.h"
 
 #define USAGE "queue-hold [-C dir] [-a | id... | -]"
 
@@ -27,14 +24,5 @@ static selection_kind const hold =
 
 int main(int argc, char const *const *argv)
 {
-  selection_options o = { .dir = 0 };
-  char const *const *ids = selection_options_read(argc, argv, &o, "C:a", USAGE);
-  operation op = OPERATION_ZERO;
-  int code;
-
-  umask(007);
-  op.queue = program_queue(&o.dir, 0);
-  code = selection_perform(&hold, &op, o.all, ids);
-  operation_free(&op);
-  return code;
+  return selection_run(&hold, argc, argv, USAGE);
 }

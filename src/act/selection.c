@@ -1,5 +1,6 @@
 #include "act/selection.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <skalibs/buffer.h>
@@ -9,6 +10,7 @@
 #include <skalibs/types.h>
 
 #include "queue/ids.h"
+#include "start/program.h"
 
 char const *const *selection_options_read(int argc, char const *const *argv, selection_options *o,
                                           char const *letters, char const *usage)
@@ -132,4 +134,17 @@ int selection_perform(selection_kind const *kind, operation *op, int all, char c
   if (!buffer_flush(buffer_1)) strerr_diefusys(111, "write to standard output");
   counts_show(&s);
   return s.code;
+}
+
+int selection_run(selection_kind const *kind, int argc, char const *const *argv, char const *usage)
+{
+  selection_options o = { .dir = 0 };
+  char const *const *ids = selection_options_read(argc, argv, &o, "C:a", usage);
+  operation op = OPERATION_ZERO;
+  int code;
+  umask(007);
+  op.queue = program_queue(&o.dir, 0);
+  code = selection_perform(kind, &op, o.all, ids);
+  operation_free(&op);
+  return code;
 }

@@ -40,4 +40,8 @@ typedef struct selection_kind
 extern int selection_perform(selection_kind const *kind, operation *op, int all,
                              char const *const *ids);
 
+/* All of a program whose operation needs nothing but the queue, and has no options but -C and -a. */
+extern int selection_run(selection_kind const *kind, int argc, char const *const *argv,
+                         char const *usage);
+
 #endif
