@@ -229,8 +229,10 @@ static uint64_t oldest_read(lists const *all, list const *l)
 /* Where a parked domain's list is not there, after all, nobody would find that out. */
 void list_found(lists *all, list *l)
 {
-  uint64_t oldest_us = l->domain.waiting ? NEVER_US : oldest_read(all, l);
-  if (l->domain.waiting || (l->domain.route.parked && oldest_us == NEVER_US)) return;
+  uint64_t oldest_us;
+  if (l->domain.waiting) return;
+  oldest_us = oldest_read(all, l);
+  if (l->domain.route.parked && oldest_us == NEVER_US) return;
   if (domain_listed(&all->core->sched, &l->domain, oldest_us))
     hop_write(all->hops, hop_of(l->domain.site), SITEFILE_PARKED, "");
 }

@@ -1,6 +1,5 @@
 #include "sched/domain.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "sched/backoff.h"
@@ -290,14 +289,19 @@ void domain_request_looked_at(sched *s, domain *d)
 
 /* --- messages to be tried at once ------------------------------------------------------------ */
 
-at_once const *domain_at_once(domain const *d)
+static at_once *at_once_last(domain const *d)
 {
   return d->at_once.count ? array_of(at_once, &d->at_once) + d->at_once.count - 1 : 0;
 }
 
+at_once const *domain_at_once(domain const *d)
+{
+  return at_once_last(d);
+}
+
 int domain_try(sched *s, domain *d, char const *id, enum cause cause)
 {
-  at_once *u = d->at_once.count ? array_of(at_once, &d->at_once) + d->at_once.count - 1 : 0;
+  at_once *u = at_once_last(d);
   int next = u && !strcmp(u->id, id);
   if (next && u->cause >= cause) return 0;
   if (!next) u = strlen(id) < sizeof u->id ? array_add(&d->at_once, sizeof *u) : 0;
@@ -383,4 +387,3 @@ void domain_set_back(sched *s, domain *d, uint64_t by_us)
   if (d->warned_us > s->now_us) d->warned_us = s->now_us;
   domain_wait(s, d);
 }
-
