@@ -1,5 +1,5 @@
-#ifndef BASE_PROGRAM_H
-#define BASE_PROGRAM_H
+#ifndef START_PROGRAM_H
+#define START_PROGRAM_H
 
 /*
  * How programs that work on an instance begin.  These functions are for programs alone: what fails

@@ -39,4 +39,3 @@ def measure(bench, server):
             firsts.append((time.monotonic_ns() - asked) / 1e6)
             time.sleep(max(0, began + EVERY_S - time.monotonic()))
         return {"others.sent": sink.others, "others.cpu": ground.cpu() - cpu, "others.first": statistics.median(firsts)}
-
