@@ -28,13 +28,22 @@
 
 /* --- the marks ------------------------------------------------------------------------------- */
 
+static size_t pending_find(notices const *n, char const *id)
+{
+  size_t i = 0;
+  while (i < n->pending_len && memcmp(n->pending[i].id, id, ID_LEN)) i++;
+  return i;
+}
+
 int notices_due(notices *n, char const *id)
 {
+  size_t i = pending_find(n, id);
   if (queuedir_notice(n->core->queue, id) == -1)
   {
     core_complain(n->core, "make notice/", id, strerror(errno));
     return 0;
   }
+  if (i < n->pending_len) n->pending[i].again = 1;
   n->look = 1;
   return 1;
 }
@@ -107,17 +116,11 @@ void notices_writable(notices *n)
 
 /* --- asking ---------------------------------------------------------------------------------- */
 
-static size_t pending_find(notices const *n, char const *id)
-{
-  size_t i = 0;
-  while (i < n->pending_len && memcmp(n->pending[i], id, ID_LEN)) i++;
-  return i;
-}
-
 static void ask(notices *n, char const *id)
 {
   if (pending_find(n, id) < n->pending_len) return;
-  memcpy(n->pending[n->pending_len++], id, ID_LEN + 1);
+  memcpy(n->pending[n->pending_len].id, id, ID_LEN + 1);
+  n->pending[n->pending_len++].again = 0;
   memcpy(n->out + n->out_len, id, ID_LEN);
   n->out_len += ID_LEN;
   n->out[n->out_len++] = '\n';
@@ -176,18 +179,20 @@ static int answered(notices *n, char const *line, size_t len, char id[ID_LEN + 1
 {
   job_field name, word;
   size_t i;
-  int later;
+  int later, again;
   if (!job_field_next(&line, &len, &name) || !id_ok(name.s, name.len)) return 0;
   if (!job_field_next(&line, &len, &word)) return 0;
   later = job_field_is(&word, JOB_ANSWER_LATER);
   i = pending_find(n, name.s);
   if (i == n->pending_len) return 0;
-  memcpy(id, n->pending[i], ID_LEN + 1);
+  memcpy(id, n->pending[i].id, ID_LEN + 1);
+  again = n->pending[i].again;
   memmove(n->pending + i, n->pending + i + 1, (--n->pending_len - i) * sizeof *n->pending);
   if (later) look_later(n, LATER_US);
   if (!n->pending_len)
     timer_set_earlier(&n->core->timers, &n->timer, core_now_us(n->core) + IDLE_US);
-  return !later;
+  n->look |= again;
+  return !later && !again;
 }
 
 int notices_told_next(notices *n, char id[ID_LEN + 1])

@@ -13,6 +13,12 @@
 /* Messages asked for and not answered. */
 #define NOTICES_WINDOW 100
 
+typedef struct notice_asked
+{
+  char id[ID_LEN + 1];
+  int again;                 /* more has become due since it was asked for */
+} notice_asked;
+
 typedef struct notices
 {
   core *core;
@@ -22,7 +28,7 @@ typedef struct notices
   int later;                 /* something could not be done: look again */
   timer timer;               /* for that, or to hang up */
   size_t pending_len;        /* asked for and not answered */
-  char pending[NOTICES_WINDOW][ID_LEN + 1];
+  notice_asked pending[NOTICES_WINDOW];
   size_t out_len;
   char out[NOTICES_WINDOW * (ID_LEN + 1)];
   size_t in_done;
@@ -34,7 +40,10 @@ typedef struct notices
 extern void notices_start(notices *n);
 /* notice/ may hold something new. */
 extern void notices_look(notices *n);
-/* The sender of this message is to be told something.  1; 0 when that could not be noted down. */
+/*
+ * The sender of this message is to be told something.  1; 0 when that could not be noted down.
+ * An answer to what was asked for before does not count for it.
+ */
 extern int notices_due(notices *n, char const *id);
 /* One bounded piece of asking.  1 when there is more. */
 extern int notices_run(notices *n);

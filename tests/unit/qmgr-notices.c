@@ -122,6 +122,25 @@ static void test_answers(void)
   CHECK("and comes again", peer != -1 && strstr(asked(), ID3 "\n"));
 }
 
+/* bounce-put may have looked at it before that. */
+static void test_due_again(void)
+{
+  begin_asked("due-again", ID1, ID2);
+  asked();
+  notices_due(&n, ID1);
+  CHECK("due again: not asked a second time meanwhile", run() && !*asked() && n.pending_len == 2);
+  CHECK("due again: what was asked before is no answer", !told(ID1 " done\n") && n.pending_len == 1
+        && there("notice/" ID1));
+  CHECK("due again: the other is told", told(ID2 " done\n") && !strcmp(id, ID2));
+  notices_over(&n, id);
+  CHECK("due again: asked again, at once", run() && !strcmp(asked(), ID1 "\n"));
+  CHECK("due again: and told", told(ID1 " done\n") && !strcmp(id, ID1) && !n.look);
+
+  begin_asked("due-again-gone", ID1, 0);
+  notices_due(&n, ID1);
+  CHECK("due again: nor is that it is gone", !told(ID1 " gone\n") && n.look);
+}
+
 static void test_later(void)
 {
   begin_asked("later", ID1, 0);
@@ -187,7 +206,7 @@ static void test_window(void)
   peer = peer_accept(listener);
   CHECK("window: no more are asked", !notices_run(&n)
         && strlen(asked()) == NOTICES_WINDOW * (ID_LEN + 1));
-  memcpy(first, n.pending[7], ID_LEN + 1);
+  memcpy(first, n.pending[7].id, ID_LEN + 1);
   snprintf(answer, sizeof answer, "%s done\n", first);
   CHECK("window: an answer", told(answer) && !strcmp(id, first)
         && n.pending_len == NOTICES_WINDOW - 1);
@@ -202,6 +221,7 @@ int main(void)
   test_marks();
   test_asking();
   test_answers();
+  test_due_again();
   test_later();
   test_absent();
   test_nonsense();
