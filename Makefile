@@ -60,7 +60,7 @@ SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content
   smtp/reply smtp/header smtp/timeout)
 BASE := $(call object,base/close base/directory base/instance base/log base/text base/duration base/wallclock) $(SMTP)
 JOB := $(call object,job/job job/journal job/nexthop job/socket)
-SEND := $(call object,send/connection send/transaction send/commands send/fit send/pipeline send/channel \
+SEND := $(call object,send/connection send/transaction send/exchange send/commands send/fit send/pipeline send/channel \
   send/report send/outbox send/commandline send/host send/dnstcp send/candidates send/retry send/destination \
   send/confine) $(JOB) $(BASE)
 SCHED := $(call object,sched/moment sched/backoff sched/health sched/array sched/row sched/timer sched/cuts sched/limit \

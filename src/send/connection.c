@@ -1,4 +1,4 @@
-#include "send/connection-internal.h"
+#include "send/connection.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "base/wallclock.h"
+#include "send/transaction.h"
 #include "smtp/reply.h"
 
 /* The octets that must move in each "data block" timeout: a slow link is not given up. */
@@ -31,136 +32,38 @@
 /* How long to wait for the reply to QUIT. */
 #define QUIT_WAIT_MS 2000
 
-/* The name of each step in log lines (Postfix's words), and its timeout. */
-static struct step
-{
-  char const *during;   /* "lost connection with HOST while ..." */
-  char const *command;  /* "in reply to ..." */
-  enum smtp_timeout timeout;
-} const steps[] =
-{
-  [PIPELINE_GREETING] = { "receiving the initial server greeting", "",
-                          SMTP_TIMEOUT_GREETING },
-  [PIPELINE_EHLO] = { "performing the EHLO handshake", "EHLO", SMTP_TIMEOUT_HELO },
-  [PIPELINE_HELO] = { "performing the HELO handshake", "HELO", SMTP_TIMEOUT_HELO },
-  [PIPELINE_MAIL] = { "sending MAIL FROM", "MAIL FROM", SMTP_TIMEOUT_MAIL },
-  [PIPELINE_RCPT] = { "sending RCPT TO", "RCPT TO", SMTP_TIMEOUT_RCPT },
-  [PIPELINE_DATA] = { "sending DATA command", "DATA", SMTP_TIMEOUT_DATAINIT },
-  [PIPELINE_CONTENT] = { "sending end of data -- message may be sent more than once", "end of DATA",
-                         SMTP_TIMEOUT_DATADONE },
-  [PIPELINE_BDAT] = { "sending BDAT -- message may be sent more than once", "BDAT",
-                      SMTP_TIMEOUT_DATADONE },
-  [PIPELINE_RSET] = { "sending RSET", "RSET", SMTP_TIMEOUT_MAIL },
-  [PIPELINE_QUIT] = { "sending QUIT", "QUIT", SMTP_TIMEOUT_QUIT },
-  [PIPELINE_NOTHING] = { "sending message body", "", SMTP_TIMEOUT_DATABLOCK },
-};
-
-char const *connection_command(enum pipeline_kind kind)
-{
-  return steps[kind].command;
-}
-
-static void step_begins(smtp_connection *s)
-{
-  s->since_ms = wallclock_steady_ms();
-  s->since_sent = 0;
-}
-
 /* --- the end -------------------------------------------------------------------------- */
-
-void connection_job_close(smtp_connection *s, outbox_job *job)
-{
-  report_done(s->out, job);
-  outbox_forget(s->jobs, job);
-}
-
-static void connection_end(smtp_connection *s, enum connection_end end)
-{
-  channel_close(&s->channel);
-  s->state = CONNECTION_ENDED;
-  s->end = end;
-  s->writing = 0;
-}
-
-outbox_job *connection_head(smtp_connection const *s)
-{
-  outbox_job *job = pipeline_job(&s->owed);
-  return job ? job : s->writing;
-}
-
-static enum pipeline_kind kind_at_present(smtp_connection const *s)
-{
-  pipeline_reply const *e = pipeline_head(&s->owed);
-  if (!e || (e->kind == PIPELINE_BDAT && channel_pending(&s->channel))) return PIPELINE_NOTHING;
-  return e->kind;
-}
-
-/*
- * End with s->text as the reason.  The caller of connection_step() judges which message that
- * concerns.
- */
-static void connection_fail(smtp_connection *s, char const *code)
-{
-  s->code = code;
-  s->head = connection_head(s);
-  s->lost_at = kind_at_present(s);
-  if (s->state == CONNECTION_QUITTING) connection_end(s, CONNECTION_END_QUIT);
-  else connection_end(s, s->state == CONNECTION_OPEN ? CONNECTION_END_LOST : CONNECTION_END_SITE);
-}
-
-static char const *words_at_present(smtp_connection const *s)
-{
-  return steps[kind_at_present(s)].during;
-}
 
 static void connection_lost(smtp_connection *s)
 {
   if (s->state == CONNECTION_QUITTING
    || !(pipeline_head(&s->owed) || s->writing || outbox_ready(s->jobs)))
   {
-    connection_end(s, CONNECTION_END_QUIT);
+    exchange_end(s, CONNECTION_END_QUIT);
     return;
   }
   s->loss = CONNECTION_LOSS_CLOSED;
-  text_join(s->text, sizeof s->text, JOB_TEXT_LOST, s->peer, " while ", words_at_present(s));
-  connection_fail(s, "4.4.2");
+  text_join(s->text, sizeof s->text, JOB_TEXT_LOST, s->peer, " while ", exchange_during(s));
+  exchange_fail(s, "4.4.2");
 }
 
 static void connect_failed(smtp_connection *s, char const *why)
 {
   text_join(s->text, sizeof s->text, "connect to ", s->out->relay, ": ", why);
-  connection_fail(s, "4.4.1");
+  exchange_fail(s, "4.4.1");
 }
 
 static void timed_out(smtp_connection *s)
 {
   if (s->state == CONNECTION_CONNECTING) connect_failed(s, strerror(ETIMEDOUT));
-  else if (s->state == CONNECTION_QUITTING) connection_end(s, CONNECTION_END_QUIT);
+  else if (s->state == CONNECTION_QUITTING) exchange_end(s, CONNECTION_END_QUIT);
   else
   {
     s->loss = CONNECTION_LOSS_SILENT;
     text_join(s->text, sizeof s->text, JOB_TEXT_SILENT, s->peer, " timed out while ",
-              words_at_present(s));
-    connection_fail(s, "4.4.2");
+              exchange_during(s));
+    exchange_fail(s, "4.4.2");
   }
-}
-
-char const *connection_code(char out[SMTP_STATUS_MAX], smtp_connection const *s, char class)
-{
-  text_join(out, SMTP_STATUS_MAX, s->reply.status);
-  out[0] = class;
-  return out;
-}
-
-int connection_reply_positive(smtp_connection const *s)
-{
-  return s->reply.code / 100 == 2;
-}
-
-void connection_break_off(smtp_connection *s)
-{
-  s->loss = CONNECTION_LOSS_LIED;
-  connection_end(s, CONNECTION_END_LOST);
 }
 
 /*
@@ -169,7 +72,7 @@ void connection_break_off(smtp_connection *s)
  */
 static void connection_refused(smtp_connection *s, enum pipeline_kind kind)
 {
-  char const *command = connection_command(kind);
+  char const *command = exchange_command(kind);
   if (s->reply.code == 421) s->loss = CONNECTION_LOSS_REFUSED;
   if (kind == PIPELINE_GREETING)
     text_join(s->text, sizeof s->text, "host ", s->peer, " refused to talk to me: ", s->reply.text);
@@ -178,24 +81,10 @@ static void connection_refused(smtp_connection *s, enum pipeline_kind kind)
   else
     text_join(s->text, sizeof s->text, "host ", s->peer, JOB_TEXT_SAID, s->reply.text,
               JOB_TEXT_IN_REPLY, command, JOB_TEXT_COMMAND);
-  connection_fail(s, connection_code(s->code_text, s, '4'));
+  exchange_fail(s, exchange_code(s->code_text, s, '4'));
 }
 
 /* --- writing -------------------------------------------------------------------------- */
-
-int connection_expect(smtp_connection *s, enum pipeline_kind kind, outbox_job *job, size_t rcpt)
-{
-  pipeline_reply entry = { kind, job, rcpt };
-  if (!pipeline_head(&s->owed)) step_begins(s);
-  if (!pipeline_push(&s->owed, &entry))
-  {
-    text_join(s->text, sizeof s->text, "out of memory");
-    connection_fail(s, "4.3.0");
-    return 0;
-  }
-  if (job) job->replies++;
-  return 1;
-}
 
 /* Put commands while there is room and the protocol allows it. */
 static void connection_fill(smtp_connection *s)
@@ -210,7 +99,7 @@ static void progress(smtp_connection *s, size_t sent)
 {
   if (sent) s->moved_ms = wallclock_steady_ms();
   s->since_sent += sent;
-  if (s->since_sent >= BLOCK_OCTETS || !channel_pending(&s->channel)) step_begins(s);
+  if (s->since_sent >= BLOCK_OCTETS || !channel_pending(&s->channel)) exchange_step_begins(s);
 }
 
 /* Fill and write in turns; connection_fill() is last, so that what is left cannot be put yet. */
@@ -234,12 +123,12 @@ static void connection_write(smtp_connection *s)
 
 static void hello_write(smtp_connection *s, enum pipeline_kind kind)
 {
-  channel_puts(&s->channel, steps[kind].command);
+  channel_puts(&s->channel, exchange_command(kind));
   channel_puts(&s->channel, " ");
   channel_puts(&s->channel, s->where->me);
   channel_puts(&s->channel, "\r\n");
   s->hello_ms = wallclock_steady_ms();
-  connection_expect(s, kind, 0, 0);
+  exchange_expect(s, kind, 0, 0);
 }
 
 /* The limit of descriptors bounds the window: each message has one. */
@@ -289,13 +178,13 @@ static void end_at_ourselves(smtp_connection *s)
 {
   s->code = "4.4.6";
   text_join(s->text, sizeof s->text, "host ", s->peer, " goes by our own name");
-  connection_end(s, CONNECTION_END_OURSELVES);
+  exchange_end(s, CONNECTION_END_OURSELVES);
 }
 
 static void hello_replied(smtp_connection *s, enum pipeline_kind kind)
 {
-  if (connection_reply_positive(s) && peer_is_us(s)) end_at_ourselves(s);
-  else if (connection_reply_positive(s)) connection_opens(s);
+  if (exchange_positive(s) && peer_is_us(s)) end_at_ourselves(s);
+  else if (exchange_positive(s)) connection_opens(s);
   else if (kind == PIPELINE_EHLO && s->reply.code / 100 == 5)
   {
     s->extensions = 0;
@@ -306,8 +195,8 @@ static void hello_replied(smtp_connection *s, enum pipeline_kind kind)
 
 static void greeting_replied(smtp_connection *s)
 {
-  if (connection_reply_positive(s) && peer_is_us(s)) end_at_ourselves(s);
-  else if (connection_reply_positive(s)) hello_write(s, PIPELINE_EHLO);
+  if (exchange_positive(s) && peer_is_us(s)) end_at_ourselves(s);
+  else if (exchange_positive(s)) hello_write(s, PIPELINE_EHLO);
   else connection_refused(s, PIPELINE_GREETING);
 }
 
@@ -321,7 +210,7 @@ static void nonsense(smtp_connection *s, char const *line, size_t len)
   said[n] = 0;
   smtp_text_clean(said, n);
   text_join(s->text, sizeof s->text, "host ", s->peer, JOB_TEXT_NONSENSE, said);
-  connection_fail(s, "4.5.0");
+  exchange_fail(s, "4.5.0");
 }
 
 /*
@@ -332,7 +221,17 @@ static int too_early(smtp_connection const *s, pipeline_reply const *head)
 {
   return (head->kind == PIPELINE_BDAT || head->kind == PIPELINE_CONTENT)
     && head->job == s->begun_last
-    && channel_file_pending(&s->channel) && connection_reply_positive(s);
+    && channel_file_pending(&s->channel) && exchange_positive(s);
+}
+
+/*
+ * The peer does not know an extension that it offered: messages that are not settled go by another
+ * connection.
+ */
+static void break_off(smtp_connection *s)
+{
+  s->loss = CONNECTION_LOSS_LIED;
+  exchange_end(s, CONNECTION_END_LOST);
 }
 
 static void reply_take(smtp_connection *s)
@@ -360,14 +259,14 @@ static void reply_take(smtp_connection *s)
   }
   e = pipeline_pop(&s->owed);
   if (e.job) e.job->replies--;
-  step_begins(s);
+  exchange_step_begins(s);
   switch (e.kind)
   {
     case PIPELINE_GREETING: greeting_replied(s); break;
     case PIPELINE_EHLO: case PIPELINE_HELO: hello_replied(s, e.kind); break;
-    case PIPELINE_RSET: if (!connection_reply_positive(s)) connection_refused(s, e.kind); break;
-    case PIPELINE_QUIT: connection_end(s, CONNECTION_END_QUIT); break;
-    default: transaction_replied(s, &e); break;
+    case PIPELINE_RSET: if (!exchange_positive(s)) connection_refused(s, e.kind); break;
+    case PIPELINE_QUIT: exchange_end(s, CONNECTION_END_QUIT); break;
+    default: if (!transaction_replied(s, &e)) break_off(s);
   }
 }
 
@@ -497,7 +396,7 @@ void connection_begin(smtp_connection *s)
   s->out->open_us = 0;
   names_make(s, to);
   reply_begin(s);
-  step_begins(s);
+  exchange_step_begins(s);
   s->moved_ms = s->since_ms;
   s->until_ms = candidates_until_ms(s->candidates, 0);
   s->channel.fd = socket(to->address.socket.ss_family,
@@ -526,7 +425,7 @@ static void connect_finish(smtp_connection *s)
   }
   s->state = CONNECTION_GREETING;
   s->until_ms = candidates_until_ms(s->candidates, 1);
-  connection_expect(s, PIPELINE_GREETING, 0, 0);
+  exchange_expect(s, PIPELINE_GREETING, 0, 0);
 }
 
 /* Has the peer not answered EHLO yet? */
@@ -548,7 +447,7 @@ static void quit_write(smtp_connection *s)
 {
   s->state = CONNECTION_QUITTING;
   channel_puts(&s->channel, "QUIT\r\n");
-  connection_expect(s, PIPELINE_QUIT, 0, 0);
+  exchange_expect(s, PIPELINE_QUIT, 0, 0);
 }
 
 static int quit_wanted(smtp_connection const *s)
@@ -563,7 +462,7 @@ static int quit_wanted(smtp_connection const *s)
  */
 static void quit_continue(smtp_connection *s)
 {
-  if (s->stopping && reaching(s)) connection_end(s, CONNECTION_END_QUIT);
+  if (s->stopping && reaching(s)) exchange_end(s, CONNECTION_END_QUIT);
   else if (s->state == CONNECTION_OPEN && !pipeline_head(&s->owed) && !s->writing) quit_write(s);
 }
 
@@ -571,7 +470,7 @@ static int64_t step_deadline(smtp_connection const *s)
 {
   enum smtp_timeout which = s->state == CONNECTION_CONNECTING ? SMTP_TIMEOUT_CONNECT
     : channel_pending(&s->channel) ? SMTP_TIMEOUT_DATABLOCK
-    : steps[kind_at_present(s)].timeout;
+    : exchange_timeout(s);
   int64_t ms = (int64_t)s->where->timeout_s[which] * 1000;
   if (s->state == CONNECTION_QUITTING && ms > QUIT_WAIT_MS) ms = QUIT_WAIT_MS;
   if (reaching(s) && s->until_ms < s->since_ms + ms) return s->until_ms;
@@ -623,12 +522,12 @@ int64_t connection_silent_ms(smtp_connection *s)
 int connection_sealable(smtp_connection const *s)
 {
   return s->state == CONNECTION_OPEN && !s->sealed && !channel_pending(&s->channel)
-    && connection_head(s);
+    && exchange_head(s);
 }
 
 void connection_seal(smtp_connection *s)
 {
-  outbox_job const *head = connection_head(s);
+  outbox_job const *head = exchange_head(s);
   s->sealed = 1;
   pipeline_end_with(&s->owed, head);
   if (s->writing != head) s->writing = 0;
@@ -641,7 +540,7 @@ static void deadline_check(smtp_connection *s)
   int64_t deadline = connection_deadline(s);
   if (deadline == -1 || wallclock_steady_ms() < deadline) return;
   if (s->stopping && s->stop_ms <= deadline && s->state != CONNECTION_QUITTING)
-    connection_end(s, CONNECTION_END_QUIT);
+    exchange_end(s, CONNECTION_END_QUIT);
   else timed_out(s);
 }
 
@@ -656,6 +555,6 @@ void connection_step(smtp_connection *s, short revents)
   if (quit_wanted(s)) quit_continue(s);
   if (s->state == CONNECTION_QUITTING) connection_write(s);
   if (s->state != CONNECTION_ENDED && nothing_to_wait_for(s))
-    connection_end(s, CONNECTION_END_QUIT);
+    exchange_end(s, CONNECTION_END_QUIT);
   if (s->state != CONNECTION_ENDED) deadline_check(s);
 }

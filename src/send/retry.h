@@ -10,7 +10,7 @@
  * connection.
  */
 
-#include "send/connection.h"
+#include "send/exchange.h"
 
 /*
  * The connection has ended with CONNECTION_END_LOST.  1; 0 where the site is to be judged by that:

@@ -273,7 +273,7 @@ static void courier_patience(courier *a)
   jobs_return(a, OUTBOX_READY, a->jobs.begun ? 0 : outbox_ready(&a->jobs));
   if (silent_ms < PATIENCE_SENT_MS || a->jobs.begun < 2 || !connection_sealable(&a->line)) return;
   connection_seal(&a->line);
-  jobs_return(a, OUTBOX_BEGUN, connection_head(&a->line));
+  jobs_return(a, OUTBOX_BEGUN, exchange_head(&a->line));
 }
 
 /* Milliseconds until courier_patience() is due again; -1: never. */

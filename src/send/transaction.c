@@ -1,4 +1,4 @@
-#include "send/connection-internal.h"
+#include "send/transaction.h"
 
 #include <errno.h>
 #include <string.h>
@@ -59,6 +59,13 @@ int transaction_none_here(smtp_connection const *s)
   return outbox_ready(s->jobs) && !job_for_here(s);
 }
 
+/* Report "done", and forget the job. */
+static void job_close(smtp_connection *s, outbox_job *job)
+{
+  report_done(s->out, job);
+  outbox_forget(s->jobs, job);
+}
+
 /* The next message to write; NULL: there is none, or enough is unanswered. */
 static outbox_job *job_choose(smtp_connection *s)
 {
@@ -68,7 +75,7 @@ static outbox_job *job_choose(smtp_connection *s)
   while ((job = job_for_here(s)))
   {
     if (!job_refused_here(s, job)) break;
-    connection_job_close(s, job);
+    job_close(s, job);
     s->carried_out++;
   }
   return job;
@@ -93,7 +100,7 @@ static int write_mail(smtp_connection *s, outbox_job *job)
   s->transaction = 1;
   commands_mail(&s->channel, job, s->extensions);
   job->step = OUTBOX_RCPT;
-  return connection_expect(s, PIPELINE_MAIL, job, 0);
+  return exchange_expect(s, PIPELINE_MAIL, job, 0);
 }
 
 static int write_rcpt(smtp_connection *s, outbox_job *job)
@@ -111,7 +118,7 @@ static int write_rcpt(smtp_connection *s, outbox_job *job)
   commands_rcpt(&s->channel, job, rcpt, s->extensions);
   job->rcpts_put++;
   job->rcpts_asked++;
-  return connection_expect(s, PIPELINE_RCPT, job, job->rcpt_next++);
+  return exchange_expect(s, PIPELINE_RCPT, job, job->rcpt_next++);
 }
 
 static int write_body(smtp_connection *s, outbox_job *job)
@@ -125,14 +132,14 @@ static int write_body(smtp_connection *s, outbox_job *job)
   {
     channel_puts(&s->channel, "DATA\r\n");
     job->step = OUTBOX_CONTENT;
-    return connection_expect(s, PIPELINE_DATA, job, 0);
+    return exchange_expect(s, PIPELINE_DATA, job, 0);
   }
   if (job->length > CONNECTION_BLIND_OCTETS && !job->rcpts_accepted) return 0;
   commands_bdat(&s->channel, job);
   channel_put_file(&s->channel, job->fd, job->offset, job->length, 0);
   s->unanswered += job->length;
   job->step = OUTBOX_WRITTEN;
-  return connection_expect(s, PIPELINE_BDAT, job, 0);
+  return exchange_expect(s, PIPELINE_BDAT, job, 0);
 }
 
 /*
@@ -158,7 +165,7 @@ static int write_end(smtp_connection *s, outbox_job *job)
   channel_puts(&s->channel, ".\r\n");
   s->transaction = 0; /* whatever the reply */
   job->step = OUTBOX_WRITTEN;
-  return connection_expect(s, PIPELINE_CONTENT, job, 0);
+  return exchange_expect(s, PIPELINE_CONTENT, job, 0);
 }
 
 /*
@@ -172,7 +179,7 @@ static void job_finish(smtp_connection *s, outbox_job *job)
   outbox_window_grow(s->jobs);
   if (!outbox_owed(job))
   {
-    connection_job_close(s, job);
+    job_close(s, job);
     return;
   }
   job->cut = 0;
@@ -199,7 +206,7 @@ static int write_rset(smtp_connection *s)
 {
   channel_puts(&s->channel, "RSET\r\n");
   s->transaction = 0;
-  return connection_expect(s, PIPELINE_RSET, 0, 0);
+  return exchange_expect(s, PIPELINE_RSET, 0, 0);
 }
 
 int transaction_write(smtp_connection *s)
@@ -262,9 +269,9 @@ static void refusal_report(smtp_connection *s, outbox_job *job, size_t rcpt,
   char text[JOB_TEXT_MAX];
   char code[SMTP_STATUS_MAX];
   int forever = s->reply.code / 100 == 5 && !(kind == PIPELINE_RCPT && s->reply.code == 552);
-  connection_code(code, s, forever ? '5' : '4');
+  exchange_code(code, s, forever ? '5' : '4');
   text_join(text, sizeof text, "host ", s->peer, JOB_TEXT_SAID, s->reply.text,
-            JOB_TEXT_IN_REPLY, connection_command(kind), JOB_TEXT_COMMAND);
+            JOB_TEXT_IN_REPLY, exchange_command(kind), JOB_TEXT_COMMAND);
   if (!forever && rcpt_elsewhere(s, job, rcpt, code, text)) return;
   rcpt_settle(s, job, rcpt, forever ? JOB_FAILED : JOB_DEFERRED, code, text);
 }
@@ -299,7 +306,7 @@ static void recipients_sent(smtp_connection *s, outbox_job *job)
 static void mail_replied(smtp_connection *s, outbox_job *job)
 {
   job->mail_answered = 1;
-  if (connection_reply_positive(s)) return;
+  if (exchange_positive(s)) return;
   job->mail_refused = 1;
   if (job == s->begun_last) s->transaction = 0;
   recipients_refused(s, job, OUTBOX_OWED, PIPELINE_MAIL);
@@ -331,7 +338,7 @@ static void rcpt_replied(smtp_connection *s, outbox_job *job, size_t i)
   outbox_rcpt *rcpt = outbox_rcptp(job, i);
   job->rcpts_asked--;
   if (rcpt->state != OUTBOX_OWED) return;
-  if (connection_reply_positive(s))
+  if (exchange_positive(s))
   {
     rcpt->state = OUTBOX_ACCEPTED;
     job->rcpts_accepted++;
@@ -362,7 +369,7 @@ static void content_replied(smtp_connection *s, outbox_job *job, enum pipeline_k
 {
   if (kind == PIPELINE_BDAT) s->unanswered -= job->length;
   if (chunking_lied(s, kind)) return;
-  if (!connection_reply_positive(s)) recipients_refused(s, job, OUTBOX_ACCEPTED, kind);
+  if (!exchange_positive(s)) recipients_refused(s, job, OUTBOX_ACCEPTED, kind);
   else
   {
     if (job == s->begun_last) s->transaction = 0;
@@ -370,7 +377,7 @@ static void content_replied(smtp_connection *s, outbox_job *job, enum pipeline_k
   }
 }
 
-void transaction_replied(smtp_connection *s, pipeline_reply const *e)
+int transaction_replied(smtp_connection *s, pipeline_reply const *e)
 {
   switch (e->kind)
   {
@@ -379,6 +386,7 @@ void transaction_replied(smtp_connection *s, pipeline_reply const *e)
     case PIPELINE_DATA: data_replied(s, e->job); break;
     default: content_replied(s, e->job, e->kind); break;
   }
-  if (s->lied) connection_break_off(s);
-  else if (!e->job->replies && e->job != s->writing) job_finish(s, e->job);
+  if (s->lied) return 0;
+  if (!e->job->replies && e->job != s->writing) job_finish(s, e->job);
+  return 1;
 }
