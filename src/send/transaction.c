@@ -8,6 +8,11 @@
 #include "send/commands.h"
 #include "send/fit.h"
 
+/* Octets that may be unanswered at once: they are sent again when the link drops. */
+#define WINDOW_OCTETS 1048576
+/* A message over this is not sent by BDAT before one recipient at least is accepted. */
+#define BLIND_OCTETS 1048576
+
 /* --- which message, and may it go ------------------------------------------------------ */
 
 /* Settle a message without asking the peer, where that is possible.  1: it is settled. */
@@ -71,7 +76,7 @@ static outbox_job *job_choose(smtp_connection *s)
 {
   outbox_job *job;
   if (s->stopping || s->broken || s->sealed) return 0;
-  if (s->unanswered >= CONNECTION_WINDOW_OCTETS || s->jobs->begun >= s->jobs->begun_most) return 0;
+  if (s->unanswered >= WINDOW_OCTETS || s->jobs->begun >= s->jobs->begun_most) return 0;
   while ((job = job_for_here(s)))
   {
     if (!job_refused_here(s, job)) break;
@@ -134,7 +139,7 @@ static int write_body(smtp_connection *s, outbox_job *job)
     job->step = OUTBOX_CONTENT;
     return exchange_expect(s, PIPELINE_DATA, job, 0);
   }
-  if (job->length > CONNECTION_BLIND_OCTETS && !job->rcpts_accepted) return 0;
+  if (job->length > BLIND_OCTETS && !job->rcpts_accepted) return 0;
   commands_bdat(&s->channel, job);
   channel_put_file(&s->channel, job->fd, job->offset, job->length, 0);
   s->unanswered += job->length;

@@ -5,11 +5,6 @@
 
 #include "send/exchange.h"
 
-/* Octets that may be unanswered at once: they are sent again when the link drops. */
-#define CONNECTION_WINDOW_OCTETS 1048576
-/* A message over this is not sent by BDAT before one recipient at least is accepted. */
-#define CONNECTION_BLIND_OCTETS 1048576
-
 /*
  * Put the next command, of the message that is being written or of the next one; the channel has
  * room for it.  1; 0 when there is no command, or a reply must come first.
