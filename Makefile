@@ -64,7 +64,7 @@ JOB := $(call object,job/job job/journal job/nexthop job/socket)
 TLS_ASK := $(call object,tls/ask)
 SEND := $(call object,send/connection send/transaction send/exchange send/commands send/fit send/pipeline send/channel \
   send/report send/outbox send/commandline send/host send/dnstcp send/candidates send/retry send/destination \
-  send/confine) $(JOB) $(BASE)
+  send/confine base/calls) $(JOB) $(BASE)
 SCHED := $(call object,sched/moment sched/backoff sched/health sched/array sched/row sched/timer sched/cuts sched/limit \
   sched/quota sched/known sched/state sched/site sched/connection sched/domain sched/attempt sched/pass sched/turn \
   sched/sched)
