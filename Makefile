@@ -64,7 +64,7 @@ SEND := $(call object,send/connection send/transaction send/exchange send/comman
   send/report send/outbox send/commandline send/host send/dnstcp send/candidates send/retry send/destination \
   send/confine) $(JOB) $(BASE)
 SCHED := $(call object,sched/moment sched/backoff sched/health sched/array sched/row sched/timer sched/cuts sched/limit \
-  sched/quota sched/known sched/state sched/site sched/connection sched/domain sched/attempt sched/pass sched/turn \
+  sched/quota sched/known sched/state sched/site sched/connection sched/domain sched/attempt sched/pass sched/reversal sched/turn \
   sched/sched)
 START := $(call object,start/program start/options) $(BASE)
 CONF := $(call object,conf/error conf/file conf/fold conf/address conf/syntax conf/conf conf/list \
