@@ -151,15 +151,9 @@ static int switch_scan(int *out, char const *s, size_t len)
   return 1;
 }
 
-/* "NAME[ADDRESS]:PORT" */
-static int turned_scan(char out[DESTINATION_TURNED_MAX], char const *s, size_t len)
+static int turned_scan(char out[JOB_TURN_PEER_MAX + 1], char const *s, size_t len)
 {
-  char const *colon = memrchr(s, ':', len);
-  char const *bracket = colon ? memchr(s, '[', (size_t)(colon - s)) : 0;
-  uint16_t port;
-  return bracket && bracket != s && colon[-1] == ']'
-    && nexthop_port_scan(colon + 1, (size_t)(s + len - colon) - 1, &port)
-    && string_copy(out, DESTINATION_TURNED_MAX, s, len);
+  return job_turn_peer_ok(s, len) && string_copy(out, JOB_TURN_PEER_MAX + 1, s, len);
 }
 
 int destination_option_scan(destination *out, char const *s, size_t len)

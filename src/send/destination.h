@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "job/turn.h"
 #include "smtp/domain.h"
 #include "smtp/timeout.h"
 
@@ -17,13 +18,10 @@ typedef struct destination_address
   struct sockaddr_storage socket;
 } destination_address;
 
-/* Room for "unknown[address]:port". */
-#define DESTINATION_TURNED_MAX 80
-
 typedef struct destination
 {
   /* the peer, where a connection that came is used and none is made; else empty: see job.h */
-  char turned[DESTINATION_TURNED_MAX];
+  char turned[JOB_TURN_PEER_MAX + 1];
   char host[SMTP_DOMAIN_MAX + 1];  /* a domain, or an IP address in text */
   int exchangers;                  /* 1: the MX of host; 0: host itself ("[HOST]") */
   uint16_t port;
