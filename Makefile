@@ -59,14 +59,14 @@ object = $(patsubst %,$(O)/src/%.o,$(1))
 SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content smtp/parts \
   smtp/reply smtp/header smtp/timeout)
 BASE := $(call object,base/close base/directory base/instance base/log base/text base/duration base/wallclock) $(SMTP)
-JOB := $(call object,job/job job/journal job/nexthop job/socket)
+JOB := $(call object,job/job job/journal job/nexthop job/socket job/turn)
 # How tls-io is asked: of those who ask it, too.
 TLS_ASK := $(call object,tls/ask)
 SEND := $(call object,send/connection send/transaction send/exchange send/commands send/fit send/pipeline send/channel \
   send/report send/outbox send/commandline send/host send/dnstcp send/candidates send/retry send/destination \
   send/confine base/calls) $(JOB) $(BASE)
 SCHED := $(call object,sched/moment sched/backoff sched/health sched/array sched/row sched/timer sched/cuts sched/limit \
-  sched/quota sched/known sched/state sched/site sched/connection sched/domain sched/attempt sched/pass sched/turn \
+  sched/quota sched/known sched/state sched/site sched/connection sched/domain sched/attempt sched/pass sched/reversal sched/turn \
   sched/sched)
 START := $(call object,start/program start/options) $(BASE)
 CONF := $(call object,conf/error conf/file conf/fold conf/address conf/syntax conf/conf conf/list \
@@ -102,7 +102,7 @@ $(BIN)/smtpd-etrn: $(call object,smtpd/smtpd-etrn smtpd/dialogue smtpd/verb smtp
   smtpd/parameters smtpd/receive smtpd/etrn smtpd/starttls smtpd/policy smtpd/peer smtpd/clients base/wire) $(TLS_ASK) $(FLUSH)
 $(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/intake qmgr/orders qmgr/delivery qmgr/listed qmgr/arrivals qmgr/outcome \
   qmgr/expiry qmgr/requests qmgr/messages qmgr/lists qmgr/agents qmgr/hops qmgr/job qmgr/active qmgr/sender qmgr/notices \
-  qmgr/totals qmgr/clock qmgr/core qmgr/settings qmgr/named queue/sitefile) $(SCHED) $(FLUSH)
+  qmgr/totals qmgr/reversals qmgr/clock qmgr/core qmgr/settings qmgr/named queue/sitefile) $(SCHED) $(FLUSH)
 $(BIN)/bounce-put: $(call object,bounce/bounce-put bounce/original bounce/routing \
   bounce/compose bounce/notice bounce/explanation bounce/report bounce/returned bounce/lines \
   bounce/quoted bounce/fields queue/sitefile queue/ids) $(FLUSH)
@@ -217,7 +217,10 @@ $(O)/tests/unit/qmgr-lists: $(QMGR_LISTS)
 $(O)/tests/unit/qmgr-requests: $(QMGR_REQUESTS)
 $(O)/tests/unit/qmgr-outcome: $(call object,qmgr/outcome qmgr/totals) $(QMGR_REQUESTS)
 $(O)/tests/unit/qmgr-expiry: $(QMGR_EXPIRY)
-$(O)/tests/unit/qmgr-orders: $(call object,qmgr/orders qmgr/listed qmgr/outcome qmgr/requests) $(QMGR_EXPIRY)
+$(O)/tests/unit/qmgr-orders: $(call object,qmgr/orders qmgr/listed qmgr/outcome qmgr/requests qmgr/reversals) \
+  $(QMGR_EXPIRY)
+$(O)/tests/unit/qmgr-reversals: $(call object,qmgr/orders qmgr/listed qmgr/outcome qmgr/requests qmgr/reversals) \
+  $(QMGR_EXPIRY)
 $(O)/tests/unit/qmgr-intake: $(call object,qmgr/intake qmgr/arrivals qmgr/listed qmgr/requests) \
   $(QMGR_EXPIRY)
 $(O)/tests/unit/qmgr-messages: $(call object,qmgr/messages) $(QMGR_LISTS)

@@ -12,6 +12,12 @@
  *   site NEXTHOP [KEY=VALUE]...      once, first
  *        NEXTHOP  [HOST] or [HOST]:PORT   that host, no MX look-up; HOST a name or an IP address
  *                 DOMAIN or DOMAIN:PORT   the MX of the domain
+ *                 -                       none, see turned
+ *        turned=NAME[ADDRESS]:PORT   and only then NEXTHOP is "-": a connection that came from there
+ *                                    travels as a descriptor with this line's first octet, and was
+ *                                    turned round (ATRN, RFC 2645).  Nothing is looked up, no other
+ *                                    connection is made, and TLS is not begun.  The agent waits
+ *                                    for the greeting at once, and after the end of file as well.
  *        me=NAME                     for EHLO, and to know ourselves among the MX
  *        listen=ADDRESS:PORT         where our own server listens: never send there
  *        nameserver=ADDRESS:PORT     ask this DNS server, not those of resolv.conf
@@ -24,6 +30,7 @@
  *        reach=SECONDS               from the first connection to "up", all addresses together;
  *                                    default 120
  *   alone                            the next message is the first and only one of its connection
+ *                                    (not with turned)
  *   mail ID ARRIVAL OFFSET LENGTH FLAGS <SENDER> [PARAMETER]...
  *        the message's descriptor travels with this line's first octet or before it; it is open
  *        for reading and for appending (an agent's process can make more of it, and should give
@@ -49,7 +56,8 @@
  *                                    message whose turn it was, or "-"
  *   without EXTENSION                the site offers the extension, and does not know it
  *   down STATUS TEXT                 the site cannot be talked to: look-up, connect, greeting or
- *                                    EHLO failed.  Jobs that are not done go back.  The agent ends.
+ *                                    EHLO failed, or the connection that was turned round is lost.
+ *                                    Jobs that are not done go back.  The agent ends.
  *   rcpt ID N RESULT                 see job_result; the message's journal has it already
  *   done ID                          the message is done, and its descriptor is closed
  *   cut ID N                         the same, and the connection ended in the middle of the

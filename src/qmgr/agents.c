@@ -78,7 +78,7 @@ void agent_leave(agent *a)
 static int greet(agents const *all, agent *a, hop const *h)
 {
   char without[SMTP_EXTENSIONS_MAX];
-  return stralloc_cats(&a->out, "site ")
+  return stralloc_cats(&a->out, h->turned ? "site - turned=" : "site ")
     && stralloc_cats(&a->out, h->name)
     && stralloc_cats(&a->out, all->core->settings.session.s)
     && (!smtp_extensions_format(without, h->without | h->lied)
@@ -143,6 +143,15 @@ agent *agent_connect(agents *all, hop *h, source *account)
   return a;
 }
 
+agent *agent_connect_turned(agents *all, hop *h, int fd)
+{
+  agent *a = agent_connect(all, h, &all->core->sched.quota.sure);
+  if (!a) return 0;
+  a->out_fds[a->out_fds_len++] = fd;
+  all->out_fds++;
+  return a;
+}
+
 /* --- to the agent ---------------------------------------------------------------------------- */
 
 static int mail_line(stralloc *out, job const *j, message const *m)
@@ -173,10 +182,17 @@ static int rcpt_line(stralloc *out, message const *m, uint64_t number)
   return len && stralloc_catb(out, line, len);
 }
 
-static int job_lines(stralloc *out, job const *j, message const *m)
+/* It has a connection of its own, where another one can be made for the next. */
+static int has_its_own(agent const *a, job const *j)
 {
+  return j->cause == CAUSE_ALONE && !a->connection.site->reversal;
+}
+
+static int job_lines(agent *a, job const *j, message const *m)
+{
+  stralloc *out = &a->out;
   size_t i;
-  if (j->cause == CAUSE_ALONE && !stralloc_cats(out, "alone\n")) return 0;
+  if (has_its_own(a, j) && !stralloc_cats(out, "alone\n")) return 0;
   if (!mail_line(out, j, m)) return 0;
   for (i = 0; i < job_count(j); i++)
     if (!rcpt_line(out, m, job_recipients(j)[i].number)) return 0;
@@ -200,7 +216,7 @@ static void job_append(agent *a, job *j)
 int agent_give(agents *all, agent *a, job *j, int fd, message const *m)
 {
   size_t before = a->out.len;
-  if (!job_lines(&a->out, j, m))
+  if (!job_lines(a, j, m))
   {
     a->out.len = before;
     return 0;

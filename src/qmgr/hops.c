@@ -36,6 +36,7 @@ void hop_write(hops *all, hop const *h, enum sitefile_state state, char const *w
     .next_s = how->next_us / SECOND_US, .why = why
   };
   stralloc line = STRALLOC_ZERO;
+  if (h->turned) return;
   path_make(path, h->name);
   if (!sitefile_format(&line, &file) || !core_file_replace(all->core, path, line.s, line.len))
     log_line("warning: unable to write ", path, ": ", strerror(errno));

@@ -382,22 +382,33 @@ static void names_make(smtp_connection *s, host_address const *to)
             text_number(port, destination_address_port(&to->address)));
 }
 
-void connection_begin(smtp_connection *s)
+static void connection_anew(smtp_connection *s, enum connection_state state)
 {
-  host_address const *to = &s->candidates->hosts.address[s->candidates->at];
-  int one = 1;
   pipeline owed = s->owed;
   connection_init(s, s->where, s->candidates, s->jobs, s->out);
   s->owed = owed;
   pipeline_clear(&s->owed);
-  s->state = CONNECTION_CONNECTING;
+  s->state = state;
   s->stop_ms = -1;
   s->out->connect_us = wallclock_us();
   s->out->open_us = 0;
-  names_make(s, to);
   reply_begin(s);
   exchange_step_begins(s);
   s->moved_ms = s->since_ms;
+}
+
+/* Writes are as large as can be: to wait for more gains nothing. */
+static void delay_not(smtp_connection const *s)
+{
+  int one = 1;
+  setsockopt(s->channel.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+}
+
+void connection_begin(smtp_connection *s)
+{
+  host_address const *to = &s->candidates->hosts.address[s->candidates->at];
+  connection_anew(s, CONNECTION_CONNECTING);
+  names_make(s, to);
   s->until_ms = candidates_until_ms(s->candidates, 0);
   s->channel.fd = socket(to->address.socket.ss_family,
                          SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -406,11 +417,28 @@ void connection_begin(smtp_connection *s)
     connect_failed(s, strerror(errno));
     return;
   }
-  /* writes are as large as can be: to wait for more gains nothing */
-  setsockopt(s->channel.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  delay_not(s);
   if (connect(s->channel.fd, (struct sockaddr const *)&to->address.socket, to->address.size) == -1
    && errno != EINPROGRESS)
     connect_failed(s, strerror(errno));
+}
+
+/* The address is known as it was told us. */
+static void names_turned(smtp_connection *s)
+{
+  text_join(s->out->relay, sizeof s->out->relay, s->where->turned);
+  text_join(s->peer, sizeof s->peer, s->where->turned);
+  *strrchr(s->peer, ':') = 0;
+}
+
+void connection_begin_turned(smtp_connection *s, int fd)
+{
+  connection_anew(s, CONNECTION_GREETING);
+  names_turned(s);
+  s->until_ms = INT64_MAX;
+  s->channel.fd = fd;
+  delay_not(s);
+  exchange_expect(s, PIPELINE_GREETING, 0, 0);
 }
 
 static void connect_finish(smtp_connection *s)
@@ -458,11 +486,11 @@ static int quit_wanted(smtp_connection const *s)
 
 /*
  * Send QUIT once nothing is on the wire; when stopping, do not wait for a peer that has not even
- * sent its greeting.
+ * sent its greeting, unless it was that who made the connection.
  */
 static void quit_continue(smtp_connection *s)
 {
-  if (s->stopping && reaching(s)) exchange_end(s, CONNECTION_END_QUIT);
+  if (s->stopping && reaching(s) && !*s->where->turned) exchange_end(s, CONNECTION_END_QUIT);
   else if (s->state == CONNECTION_OPEN && !pipeline_head(&s->owed) && !s->writing) quit_write(s);
 }
 

@@ -36,6 +36,12 @@ extern void connection_init(smtp_connection *s, destination const *where,
  */
 extern void connection_begin(smtp_connection *s);
 
+/*
+ * The same over a connection that has been made, and was turned round (s->where->turned; ATRN, RFC
+ * 2645): the peer's greeting comes next.  The descriptor is the connection's from now on.
+ */
+extern void connection_begin_turned(smtp_connection *s, int fd);
+
 /* What to poll(2) for, and until when (wallclock_steady_ms(); -1: for ever). */
 extern void connection_poll(smtp_connection const *s, struct pollfd *p);
 extern int64_t connection_deadline(smtp_connection const *s);

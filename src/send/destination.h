@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "job/turn.h"
 #include "smtp/domain.h"
 #include "smtp/timeout.h"
 
@@ -19,6 +20,8 @@ typedef struct destination_address
 
 typedef struct destination
 {
+  /* the peer, where a connection that came is used and none is made; else empty: see job.h */
+  char turned[JOB_TURN_PEER_MAX + 1];
   char host[SMTP_DOMAIN_MAX + 1];  /* a domain, or an IP address in text */
   int exchangers;                  /* 1: the MX of host; 0: host itself ("[HOST]") */
   uint16_t port;

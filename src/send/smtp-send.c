@@ -52,6 +52,9 @@ char const *PROG = "smtp-send";
 /* After so long a qmgr that does not read its reports counts as ended. */
 #define REPORT_WAIT_S 30
 
+/* Why what is left was not sent, where nobody has said. */
+#define ENDED_EARLY "ended before all was sent"
+
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 100, EXIT_DEFERRED = 111 };
 
 typedef struct courier
@@ -194,9 +197,29 @@ static void courier_quit(courier *a)
   else report_lost(&a->out, 0);
 }
 
+/* There is no other one: what was tried in vain is deferred, and what was not tried goes back. */
+static void courier_turned_ended(courier *a)
+{
+  outbox_job *job;
+  outbox_job *next;
+  if (a->line.end == CONNECTION_END_LOST) retry_lost(&a->line, &a->to);
+  else if (a->line.end == CONNECTION_END_QUIT) retry_begun(&a->line);
+  for (job = a->jobs.first; job; job = next)
+  {
+    next = job->next;
+    if (job->state == OUTBOX_READY && job->tried) retry_give_up(&a->line, job);
+  }
+  if (a->line.end == CONNECTION_END_SITE) log_line(a->line.text);
+  if (a->line.end != CONNECTION_END_QUIT || outbox_ready(&a->jobs))
+    courier_down(a, a->line.code ? a->line.code : "4.4.2",
+                 a->line.text[0] ? a->line.text : ENDED_EARLY);
+  a->over = 1;
+}
+
 static void courier_connection_ended(courier *a)
 {
-  switch (a->line.end)
+  if (*a->where.turned) courier_turned_ended(a);
+  else switch (a->line.end)
   {
     case CONNECTION_END_LOST: courier_lost(a); break;
     case CONNECTION_END_OURSELVES: courier_ourselves(a); break;
@@ -260,9 +283,15 @@ static void courier_impatient(courier *a, int impatient)
   report_window(&a->out, impatient ? 1 : a->line.window);
 }
 
+/* Is there no other connection that could take anything? */
+static int courier_alone(courier const *a)
+{
+  return a->from_commandline || a->jobs_ended || *a->where.turned;
+}
+
 static void courier_patience(courier *a)
 {
-  int const never = a->from_commandline || a->jobs_ended || a->over;
+  int const never = courier_alone(a) || a->over;
   int64_t silent_ms = never ? 0 : connection_silent_ms(&a->line);
   if (silent_ms < PATIENCE_MS)
   {
@@ -279,7 +308,7 @@ static void courier_patience(courier *a)
 /* Milliseconds until courier_patience() is due again; -1: never. */
 static int64_t patience_left_ms(courier *a)
 {
-  int64_t silent_ms = a->from_commandline || a->jobs_ended ? 0 : connection_silent_ms(&a->line);
+  int64_t silent_ms = courier_alone(a) ? 0 : connection_silent_ms(&a->line);
   if (a->line.unsent) return UNSENT_LOOK_MS;
   if (!silent_ms) return a->jobs.held ? PATIENCE_MS : -1;
   if (silent_ms < PATIENCE_MS) return PATIENCE_MS - silent_ms;
@@ -295,13 +324,30 @@ static int line_clean(char const *s, size_t len)
   return 1;
 }
 
+/* The line's descriptor is the connection.  Its peer counts as the one address there is. */
+static int turned_take(courier *a)
+{
+  int fd = outbox_first_fd(&a->jobs);
+  if (fd == -1) return 0;
+  a->looked_up = 1;
+  a->to.hosts.count = 1;
+  connection_begin_turned(&a->line, fd);
+  return 1;
+}
+
+static int site_take(courier *a, char const *s, size_t len)
+{
+  if (!destination_scan(&a->where, s, len)) return 0;
+  a->destination_known = 1;
+  return !*a->where.turned || turned_take(a);
+}
+
 static enum outbox_line line_take(courier *a, char const *s, size_t len)
 {
   if (!line_clean(s, len)) return OUTBOX_LINE_SENSELESS;
   if (a->destination_known) return outbox_take(&a->jobs, s, len);
-  if (len < 5 || memcmp(s, "site ", 5) || !destination_scan(&a->where, s + 5, len - 5))
+  if (len < 5 || memcmp(s, "site ", 5) || !site_take(a, s + 5, len - 5))
     return OUTBOX_LINE_SENSELESS;
-  a->destination_known = 1;
   return OUTBOX_LINE_OK;
 }
 
@@ -532,7 +578,7 @@ static void report_left(courier *a)
   outbox_job *job;
   for (job = a->jobs.first; job; job = job->next)
     report_rest(&a->out, job, JOB_DEFERRED, "4.4.2",
-                a->line.text[0] ? a->line.text : "ended before all was sent");
+                a->line.text[0] ? a->line.text : ENDED_EARLY);
 }
 
 static int run_from_commandline(courier *a, int argc, char *const *argv)
