@@ -48,7 +48,7 @@ testDefaults() {
   says 'relaydomains = 1 entry  (conf/relaydomains)'
   says 'flushdomains = (relaydomains)  (default)'
   says 'timeouts = connect 30, greeting 300, '
-  says ', quit 30, lookup 30, reach 120, '
+  says ', quit 30, tls 60, lookup 30, reach 120, '
   assertEquals 'a line for each setting' "$(ls conf | wc -l)" "$(out | wc -l)"
 }
 
@@ -88,6 +88,8 @@ testWrongValues() {
   wrong concurrency 'line 1: PERSITE is over TOTAL: 20 10' '20 10'
   wrong concurrencyincoming 'line 1: too small: 0' 0
   wrong concurrencyclient 'line 1: too large: 10001' 10001
+  wrong tlslevel 'line 1: not among none, may, encrypt, verify: much' much
+  wrong tlsca 'line 1: not a path from /: ca.pem' ca.pem
   wrong lifetime 'line 2: more than one value: 6d' 5d 6d
   wrong lifetime 'no value' '# 5d'
 }
@@ -132,14 +134,19 @@ testWarnings() {
   conf relayclients 0.0.0.0/0
   conf realydomains x.tld
   conf concurrency '1 4'
+  conf tlsca "$T/nowhere"
+  conf routes 'a.example - tls=verify'
   : >"$I/conf/recipients.cdb"
   check
   assertEquals "$(err)" 0 $?
   for warning in 'relaydomains: missing' 'postmaster: missing: mail for <postmaster> is held here, and nobody is told (queue-list -d postmaster.invalid)' 'me: a name without a dot' 'open relay' \
     'realydomains: no setting has this name' 'concurrency: so few in all' \
-    'recipients.cdb: not used: the list itself is missing'; do
+    'tlsca: cannot be read' 'recipients.cdb: not used: the list itself is missing'; do
     assertContains "$(err)" "$warning"
   done
+  conf routes 'a.example - tls=encrypt'
+  check
+  assertNotContains 'nothing is verified' "$(err)" tlsca
 }
 
 testUnreadable() {

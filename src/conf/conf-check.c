@@ -250,6 +250,30 @@ static int clients_everybody(checker *c, char const *name)
   return 0;
 }
 
+/* Is a certificate of any site to be verified? */
+static int verify_wanted(checker *c)
+{
+  conf_setting const *setting = conf_setting_find("routes");
+  conf_route_line route = CONF_ROUTE_LINE_ZERO;
+  conf_line line = { .number = 0 };
+  enum tls_level level = TLS_NONE;
+  size_t pos = 0;
+  int wanted = conf_tlslevel(c->conf, &level) && level == TLS_VERIFY;
+  if (conf_file_read(c->conf, setting, &c->text) <= 0) return wanted;
+  while (!wanted && conf_line_next(setting, &c->text, &pos, &line) > 0)
+    wanted = conf_route_scan(&route, line.s, line.len) && route.options.tls == TLS_VERIFY;
+  conf_route_line_free(&route);
+  return wanted;
+}
+
+static void check_tlsca(checker *c)
+{
+  stralloc path = STRALLOC_ZERO;
+  if (verify_wanted(c) && conf_tlsca(c->conf, &path) && access(path.s, R_OK) == -1)
+    warn("tlsca", "", "cannot be read: no site that is to be verified gets any mail");
+  stralloc_free(&path);
+}
+
 /* Without it qmgr keeps no connection for sites that accept mail. */
 #define CONCURRENCY_FEW 5
 
@@ -268,6 +292,7 @@ static void check_sense(checker *c)
   if (clients_everybody(c, "relayclients"))
     warn("relayclients", "", "anybody may send mail anywhere (an open relay)");
   if (clients_everybody(c, "flushclients")) warn("flushclients", "", "anybody may use ETRN");
+  check_tlsca(c);
   if (conf_concurrency_read(c->conf, &concurrency) && concurrency.total < CONCURRENCY_FEW)
     warn("concurrency", "", "so few in all that sites that hang can keep all others waiting");
   if (conf_me(c->conf, &me) && !memchr(me.s, '.', me.len))

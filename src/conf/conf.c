@@ -221,6 +221,17 @@ static int check_timeout(char const *s, size_t len)
   return timeout_scan(s, len, &which, &seconds);
 }
 
+static int check_tlslevel(char const *s, size_t len)
+{
+  enum tls_level level;
+  return conf_tlslevel_scan(&level, s, len);
+}
+
+static int check_file(char const *s, size_t len)
+{
+  return *s == '/' && !memchr(s, 0, len) ? 1 : conf_fail("not a path from /", s, len);
+}
+
 /* --- the table -------------------------------------------------------------------------------- */
 
 /* In the order of conf_settings. */
@@ -228,7 +239,7 @@ enum
 {
   ME, POSTMASTER, LISTEN, NAMESERVER, LOOPBACKDNS, DATABYTES, ETRNCOUNTS, FSYNCDIR, LENIENT,
   PERCENTHACK, LIFETIME, DELAYWARNING, BACKOFF, CONCURRENCY, CONCURRENCYINCOMING,
-  CONCURRENCYCLIENT, SUBDOMAINS, MINFREE, BOUNCEBYTES, TIMEOUTS
+  CONCURRENCYCLIENT, SUBDOMAINS, MINFREE, BOUNCEBYTES, TLSLEVEL, TLSCA, TIMEOUTS
 };
 
 conf_setting const conf_settings[] =
@@ -275,6 +286,10 @@ conf_setting const conf_settings[] =
   [BOUNCEBYTES] = { "bouncebytes", CONF_VALUE, "50000",
     "octets of a failed message that are returned to its sender; of a larger one its header",
     &check_octets, 0 },
+  [TLSLEVEL] = { "tlslevel", CONF_VALUE, "may",
+    "none, may, encrypt or verify: TLS of sites whose route says nothing of it", &check_tlslevel, 1 },
+  [TLSCA] = { "tlsca", CONF_VALUE, "/etc/ssl/certs/ca-certificates.crt",
+    "the file of certificates that those of sites are verified by", &check_file, 0 },
   [TIMEOUTS] = { "timeouts", CONF_LINES, "(RFC 5321's)",
     "NAME TIME for each step of an SMTP dialogue", &check_timeout, 1 },
   { "relaydomains", CONF_COMPILED, "(none)",
@@ -289,7 +304,8 @@ conf_setting const conf_settings[] =
     "local users that may ask for a flush", &conf_check_user, 0 },
   { "routes", CONF_COMPILED, "(none: MX)",
     "PATTERN NEXTHOP [park] [lifetime=TIME] [delaywarning=TIME] [concurrency=N]"
-    " [without=EXTENSION,...]", &conf_check_route, 1 },
+    " [without=EXTENSION,...] [tls=LEVEL] [tlsname=NAME] [tlsprint=SHA256,...] [tlswrap]",
+    &conf_check_route, 1 },
   { "queues", CONF_LIST, "(none)",
     "NAME DOMAIN... for ETRN #NAME", &conf_check_queue, 0 },
   { "recipients", CONF_COMPILED, "(any)",
@@ -527,6 +543,26 @@ int conf_lifetime(int conf, uint64_t *seconds)
 int conf_delaywarning(int conf, uint64_t *seconds)
 {
   return number_read(conf, DELAYWARNING, &time_or_never_scan, seconds);
+}
+
+int conf_tlslevel(int conf, enum tls_level *level)
+{
+  stralloc text = STRALLOC_ZERO;
+  conf_line line;
+  int r = value_read(conf, TLSLEVEL, &text, &line)
+    && conf_tlslevel_scan(level, line.s, line.len);
+  stralloc_free(&text);
+  return r;
+}
+
+int conf_tlsca(int conf, stralloc *path)
+{
+  stralloc text = STRALLOC_ZERO;
+  conf_line line;
+  int r = value_read(conf, TLSCA, &text, &line)
+    && (string_copy(path, line.s, line.len) || no_memory(TLSCA));
+  stralloc_free(&text);
+  return r;
 }
 
 int conf_backoff_read(int conf, conf_backoff *backoff)

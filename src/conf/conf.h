@@ -23,6 +23,7 @@
 #include <skalibs/stralloc.h>
 
 #include "smtp/timeout.h"
+#include "tls/ask.h"
 
 /* Why the last reader failed, a string: "conf/backoff: line 1: MIN is over MAX". */
 extern char const *conf_error(void);
@@ -100,6 +101,12 @@ extern int conf_lifetime(int conf, uint64_t *seconds);
 
 /* delaywarning: seconds a message waits before its sender is told; 0: never. */
 extern int conf_delaywarning(int conf, uint64_t *seconds);
+
+/* tlslevel: what TLS of sites must be worth whose route says nothing of it. */
+extern int conf_tlslevel(int conf, enum tls_level *level);
+
+/* tlsca: the file of certificates that those of sites are verified by.  A string. */
+extern int conf_tlsca(int conf, stralloc *path);
 
 /* backoff: MIN MAX in seconds. */
 typedef struct conf_backoff { uint64_t min; uint64_t max; } conf_backoff;
@@ -198,8 +205,9 @@ extern int conf_queue(int conf, char const *name, size_t len, stralloc *domains,
 
 /*
  * routes: lines "PATTERN NEXTHOP [park] [lifetime=TIME] [delaywarning=TIME] [concurrency=N]
- * [without=EXTENSION[,EXTENSION]...]", PATTERN a domain, ".domain" for all below it, or "*".  The
- * exact domain wins, then the longest ".domain", then "*".
+ * [without=EXTENSION[,EXTENSION]...] [tls=LEVEL] [tlsname=NAME] [tlsprint=SHA256[,SHA256]...] [tlswrap]",
+ * PATTERN a domain, ".domain" for all below it, or "*".  The exact domain wins, then the longest
+ * ".domain", then "*".
  * NEXTHOP is [HOST]:PORT, [HOST], DOMAIN, DOMAIN:PORT, or "-" for the MX of the domain itself.
  */
 typedef struct conf_route
@@ -212,8 +220,12 @@ typedef struct conf_route
   uint64_t delaywarning; /* seconds, 0: never */
   uint64_t concurrency; /* connections */
   unsigned int without; /* smtp_extension, or-ed: not used even where the site offers them */
+  /* a string: what must hold of TLS, and how the site is known, in the words of job/job.h */
+  stralloc tls;
 } conf_route;
-#define CONF_ROUTE_ZERO { .site = STRALLOC_ZERO }
+#define CONF_ROUTE_ZERO { .site = STRALLOC_ZERO, .tls = STRALLOC_ZERO }
+/* errno stays. */
+extern void conf_route_free(conf_route *route);
 /*
  * All routes, and the settings that are their defaults, as they were at one moment.  Private.
  * A compiled list stays open; a text is kept as a table that is looked up in a few steps.
@@ -226,6 +238,7 @@ typedef struct conf_routes
   uint64_t lifetime;
   uint64_t delaywarning;
   uint64_t concurrency;
+  enum tls_level tls;
 } conf_routes;
 #define CONF_ROUTES_ZERO \
   { .list = CONF_LIST_ZERO, .names = STRALLOC_ZERO, .entries = GENALLOC_ZERO }
