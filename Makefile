@@ -60,6 +60,8 @@ SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content
   smtp/reply smtp/header smtp/timeout)
 BASE := $(call object,base/close base/directory base/instance base/log base/text base/duration base/wallclock) $(SMTP)
 JOB := $(call object,job/job job/journal job/nexthop job/socket)
+# How tls-io is asked: of those who ask it, too.
+TLS_ASK := $(call object,tls/ask)
 SEND := $(call object,send/connection send/transaction send/exchange send/commands send/fit send/pipeline send/channel \
   send/report send/outbox send/commandline send/host send/dnstcp send/candidates send/retry send/destination \
   send/confine) $(JOB) $(BASE)
@@ -188,6 +190,7 @@ $(O)/tests/unit/fields: $(call object,bounce/fields)
 $(O)/tests/unit/quoted: $(call object,bounce/quoted)
 $(O)/tests/unit/log: $(LOGS)
 $(O)/tests/unit/filter: $(call object,list/filter)
+$(O)/tests/unit/tls-ask: $(TLS_ASK)
 $(O)/tests/unit/delay: $(call object,list/delay queue/sitefile) $(SCHED)
 
 # Those of qmgr's modules are qmgr-NAME.c, each with what it stands on alone.

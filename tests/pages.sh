@@ -237,7 +237,8 @@ arrows() {
     admin) echo "$queue flush check" ;;
     compat) echo "$queue flush act" ;;
     log) echo smtp base start queue ;;
-    send) echo smtp job base ;;
+    send) echo smtp job base tls ;;
+    tls) echo smtp job base ;;
     *) fail "src/$1: no arrow in tests/pages.sh and src/README" ;;
   esac
 }
