@@ -95,9 +95,9 @@ _sluice_offer() {
     state) printf '%s\n' incoming active deferred hold corrupt ;;
     list) printf '%s\n' relaydomains flushdomains routes recipients ;;
     setting)
-      printf '%s\n' me postmaster listen nameserver loopbackdns databytes lifetime delaywarning backoff concurrency \
+      printf '%s\n' me postmaster listen listentls tls nameserver loopbackdns databytes lifetime delaywarning backoff concurrency \
         concurrencyincoming concurrencyclient subdomains minfree bouncebytes etrncounts fsyncdir lenient percenthack \
-        timeouts relaydomains relayclients flushdomains flushclients flushusers recipients queues routes ;;
+        timeouts tlscert tlskey relaydomains relayclients flushdomains flushclients flushusers recipients queues routes ;;
     hint) printf '%s\n' new flush scan deleted held released requeued ;;
   esac
 }
