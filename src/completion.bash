@@ -41,7 +41,7 @@ declare -gA _sluice_arguments=(
   [sluice-init]='-l:word -U -u directory'
   [sluice-log]='-r -u -h:word -n:word -t:word file'
   [smtp-send]='-L -n:word -H:word -t:word -w:extension site word'
-  [smtpd-etrn]='-C:directory'
+  [smtpd-etrn]='-C:directory -t'
 )
 
 # --- what an instance has: these see the caller's variables instance and typed ---------------------
