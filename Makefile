@@ -97,7 +97,7 @@ PROGRAMS := $(SKALIBS_PROGRAMS) $(OWFAT_PROGRAMS) $(PLAIN_PROGRAMS)
 all: $(PROGRAMS:%=$(BIN)/%)
 
 $(BIN)/smtpd-etrn: $(call object,smtpd/smtpd-etrn smtpd/dialogue smtpd/verb smtpd/session smtpd/envelope \
-  smtpd/parameters smtpd/receive smtpd/etrn smtpd/policy smtpd/peer smtpd/clients base/wire) $(FLUSH)
+  smtpd/parameters smtpd/receive smtpd/etrn smtpd/starttls smtpd/policy smtpd/peer smtpd/clients base/wire) $(TLS_ASK) $(FLUSH)
 $(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/intake qmgr/orders qmgr/delivery qmgr/listed qmgr/arrivals qmgr/outcome \
   qmgr/expiry qmgr/requests qmgr/messages qmgr/lists qmgr/agents qmgr/hops qmgr/job qmgr/active qmgr/sender qmgr/notices \
   qmgr/totals qmgr/clock qmgr/core qmgr/settings qmgr/named queue/sitefile) $(SCHED) $(FLUSH)
@@ -337,7 +337,7 @@ install: all $(if $(DESTDIR),,$(if $(filter 0,$(shell id -u)),users))
 	ln -sf sendmail $(FACEDIR)/newaliases
 	for p in $(FACE_PAGES); do install -m 644 -D "$$p" $(SHAREDIR)/man/man"$${p##*.}"/"$${p##*/}" || exit; done
 	for r in $(RUNS); do install -D "$$r" $(SHAREDIR)/"$$r" || exit; done
-	for s in $(dir $(wildcard service/*/run)); do install -m 644 $${s}notification-fd $(SHAREDIR)/"$$s" || exit; done
+	for f in $(wildcard service/*/notification-fd service/*/down); do install -m 644 -D $$f $(SHAREDIR)/$$f || exit; done
 	install -m 644 $(wildcard conf/*) $(DOCDIR)/conf
 	for d in README INSTALL NEWS LICENSE; do [ ! -e $$d ] || install -m 644 $$d $(DOCDIR) || exit; done
 	for u in $(UNITS); do sed 's|/usr/local/|$(PREFIX)/|; s|/var/lib/sluice|$(SLUICE_DIR)|' "$$u" >$(UNITDIR)/"$${u##*/}" || exit; done
@@ -374,6 +374,8 @@ users:
 	getent passwd sluice-q >/dev/null || \
 	  useradd --system --no-create-home -d / -s /usr/sbin/nologin -g sluice-q -G sluice sluice-q
 	[ "$$(id -gn sluice-q)" = sluice-q ] || usermod -g sluice-q -a -G sluice sluice-q
+	getent passwd sluice-tls >/dev/null || \
+	  useradd --system --no-create-home -d / -s /usr/sbin/nologin -U -G sluice sluice-tls
 	for u in sluice-out sluice-log; do \
 	  getent passwd $$u >/dev/null || useradd --system --no-create-home -d / -s /usr/sbin/nologin -U $$u || exit; done
 

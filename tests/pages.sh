@@ -230,7 +230,8 @@ arrows() {
     conf) echo smtp job base start tls ;;
     queue) echo smtp job base start conf ;;
     flush) echo "$queue" ;;
-    smtpd | bounce | act) echo "$queue flush" ;;
+    smtpd) echo "$queue flush tls" ;;
+    bounce | act) echo "$queue flush" ;;
     qmgr) echo "$queue flush sched" ;;
     list) echo "$queue flush sched print" ;;
     check) echo "$queue flush print" ;;

@@ -186,6 +186,13 @@ void wire_taken(wire *w, size_t len)
   w->in_pos += len;
 }
 
+void wire_continue(wire *w, wire const *other)
+{
+  w->in_pos = 0;
+  w->in_len = other->in_len - other->in_pos;
+  memcpy(w->in, other->in + other->in_pos, w->in_len);
+}
+
 /* Take one more octet.  1 when it ends the line. */
 static int line_take(wire_line *line, int *cr, char c)
 {

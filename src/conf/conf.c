@@ -1,6 +1,7 @@
 #include "conf/conf-internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -83,6 +84,20 @@ static int concurrency_scan(char const *s, size_t len, conf_concurrency *concurr
   if (!number_within(total.s, total.len, 1, CONF_CONNECTIONS_MAX, &concurrency->total)) return 0;
   if (concurrency->site <= concurrency->total) return 1;
   return conf_fail("PERSITE is over TOTAL", all, alllen);
+}
+
+static char const *const tls_words[] =
+{
+  [CONF_TLS_NONE] = "none", [CONF_TLS_MAY] = "may", [CONF_TLS_ENCRYPT] = "encrypt"
+};
+#define TLS_WORDS (sizeof tls_words / sizeof *tls_words)
+
+static int tls_scan(char const *s, size_t len, enum conf_tls *tls)
+{
+  unsigned int i = 0;
+  while (i < TLS_WORDS && (len != strlen(tls_words[i]) || memcmp(s, tls_words[i], len))) i++;
+  *tls = (enum conf_tls)i;
+  return i < TLS_WORDS ? 1 : conf_fail("neither none, may nor encrypt", s, len);
 }
 
 /* The names in conf/timeouts of enum conf_timeout, behind those of enum smtp_timeout. */
@@ -215,6 +230,12 @@ static int check_connections_or_any(char const *s, size_t len)
   return number_within(s, len, 0, CONF_CONNECTIONS_MAX, &connections);
 }
 
+static int check_tls(char const *s, size_t len)
+{
+  enum conf_tls tls;
+  return tls_scan(s, len, &tls);
+}
+
 static int check_timeout(char const *s, size_t len)
 {
   unsigned int which, seconds;
@@ -227,19 +248,14 @@ static int check_tlslevel(char const *s, size_t len)
   return conf_tlslevel_scan(&level, s, len);
 }
 
-static int check_file(char const *s, size_t len)
-{
-  return *s == '/' && !memchr(s, 0, len) ? 1 : conf_fail("not a path from /", s, len);
-}
-
 /* --- the table -------------------------------------------------------------------------------- */
 
 /* In the order of conf_settings. */
 enum
 {
-  ME, POSTMASTER, LISTEN, NAMESERVER, LOOPBACKDNS, DATABYTES, ETRNCOUNTS, FSYNCDIR, LENIENT,
-  PERCENTHACK, LIFETIME, DELAYWARNING, BACKOFF, CONCURRENCY, CONCURRENCYINCOMING,
-  CONCURRENCYCLIENT, SUBDOMAINS, MINFREE, BOUNCEBYTES, TLSLEVEL, TLSCA, TIMEOUTS
+  ME, POSTMASTER, LISTEN, LISTENTLS, TLS, NAMESERVER, LOOPBACKDNS, DATABYTES, ETRNCOUNTS, FSYNCDIR,
+  LENIENT, PERCENTHACK, LIFETIME, DELAYWARNING, BACKOFF, CONCURRENCY, CONCURRENCYINCOMING,
+  CONCURRENCYCLIENT, SUBDOMAINS, MINFREE, BOUNCEBYTES, TLSLEVEL, TIMEOUTS
 };
 
 conf_setting const conf_settings[] =
@@ -250,6 +266,10 @@ conf_setting const conf_settings[] =
     "where mail for <postmaster> goes", &check_mailbox, 0 },
   [LISTEN] = { "listen", CONF_VALUE, "127.0.0.1:2525",
     "ADDRESS:PORT where mail is taken", &check_listen, 1 },
+  [LISTENTLS] = { "listentls", CONF_VALUE, "",
+    "ADDRESS:PORT where mail is taken over TLS from the first octet", &check_listen, 0 },
+  [TLS] = { "tls", CONF_VALUE, "(may where tlscert is, else none)",
+    "none, may, encrypt: is STARTTLS offered, or asked of every client?", &check_tls, 0 },
   [NAMESERVER] = { "nameserver", CONF_VALUE, "",
     "ADDRESS[:PORT] of the DNS server to ask, instead of resolv.conf's", &check_nameserver, 1 },
   [LOOPBACKDNS] = { "loopbackdns", CONF_VALUE, "(0, or a lab's nameserver)",
@@ -288,10 +308,14 @@ conf_setting const conf_settings[] =
     &check_octets, 0 },
   [TLSLEVEL] = { "tlslevel", CONF_VALUE, "may",
     "none, may, encrypt or verify: TLS of sites whose route says nothing of it", &check_tlslevel, 1 },
-  [TLSCA] = { "tlsca", CONF_VALUE, "/etc/ssl/certs/ca-certificates.crt",
-    "the file of certificates that those of sites are verified by", &check_file, 0 },
   [TIMEOUTS] = { "timeouts", CONF_LINES, "(RFC 5321's)",
     "NAME TIME for each step of an SMTP dialogue", &check_timeout, 1 },
+  { CONF_TLSCERT, CONF_PEM, "(none)",
+    "our certificate, and those between it and its root", 0, 0 },
+  { CONF_TLSKEY, CONF_PEM, "(none)",
+    "the key of our certificate", 0, 0 },
+  { CONF_TLSCA, CONF_PEM, "/etc/ssl/certs/ca-certificates.crt",
+    "the certificates that those of sites are verified by", 0, 0 },
   { "relaydomains", CONF_COMPILED, "(none)",
     "domains whose mail is taken from anyone", &conf_check_pattern, 0 },
   { "relayclients", CONF_LIST, "(none)",
@@ -447,6 +471,29 @@ int conf_listen(int conf, stralloc *listen)
   return endpoint_read(conf, LISTEN, listen, 1, LISTEN_PORT);
 }
 
+int conf_listentls(int conf, stralloc *listen)
+{
+  return endpoint_read(conf, LISTENTLS, listen, 1, LISTEN_PORT);
+}
+
+int conf_tls(int conf, enum conf_tls *tls)
+{
+  struct stat st;
+  stralloc text = STRALLOC_ZERO;
+  conf_line line;
+  int r = value_read(conf, TLS, &text, &line);
+  if (r && line.number) r = tls_scan(line.s, line.len, tls);
+  else if (r) *tls = fstatat(conf, CONF_TLSCERT, &st, AT_SYMLINK_NOFOLLOW) == 0
+    ? CONF_TLS_MAY : CONF_TLS_NONE;
+  stralloc_free(&text);
+  return r;
+}
+
+char const *conf_tls_name(enum conf_tls tls)
+{
+  return tls_words[tls];
+}
+
 int conf_nameserver(int conf, stralloc *nameserver)
 {
   return endpoint_read(conf, NAMESERVER, nameserver, 0, NAMESERVER_PORT);
@@ -551,16 +598,6 @@ int conf_tlslevel(int conf, enum tls_level *level)
   conf_line line;
   int r = value_read(conf, TLSLEVEL, &text, &line)
     && conf_tlslevel_scan(level, line.s, line.len);
-  stralloc_free(&text);
-  return r;
-}
-
-int conf_tlsca(int conf, stralloc *path)
-{
-  stralloc text = STRALLOC_ZERO;
-  conf_line line;
-  int r = value_read(conf, TLSCA, &text, &line)
-    && (string_copy(path, line.s, line.len) || no_memory(TLSCA));
   stralloc_free(&text);
   return r;
 }

@@ -68,6 +68,26 @@ extern int conf_postmaster_domain(int conf, stralloc *mailbox, stralloc *domain,
 /* listen: ADDRESS:PORT of our server, [::]:PORT for all; default 127.0.0.1:2525.  A string. */
 extern int conf_listen(int conf, stralloc *listen);
 
+/* listentls: the same, of our server that begins with a handshake of TLS; "": there is none. */
+extern int conf_listentls(int conf, stralloc *listen);
+
+/*
+ * tls: what our server makes of STARTTLS.  Without the file it is offered where there is a certificate:
+ * a file or link CONF_TLSCERT in conf/.
+ */
+enum conf_tls
+{
+  CONF_TLS_NONE,
+  CONF_TLS_MAY,      /* offered */
+  CONF_TLS_ENCRYPT   /* and nothing is taken without it */
+};
+#define CONF_TLSCERT "tlscert"
+#define CONF_TLSKEY "tlskey"
+/* The certificates that those of sites are verified by, for tls-io as well. */
+#define CONF_TLSCA "tlsca"
+extern int conf_tls(int conf, enum conf_tls *tls);
+extern char const *conf_tls_name(enum conf_tls tls);
+
 /* nameserver: ADDRESS:PORT, "" where resolv.conf rules.  A string. */
 extern int conf_nameserver(int conf, stralloc *nameserver);
 
@@ -104,9 +124,6 @@ extern int conf_delaywarning(int conf, uint64_t *seconds);
 
 /* tlslevel: what TLS of sites must be worth whose route says nothing of it. */
 extern int conf_tlslevel(int conf, enum tls_level *level);
-
-/* tlsca: the file of certificates that those of sites are verified by.  A string. */
-extern int conf_tlsca(int conf, stralloc *path);
 
 /* backoff: MIN MAX in seconds. */
 typedef struct conf_backoff { uint64_t min; uint64_t max; } conf_backoff;

@@ -151,9 +151,39 @@ static void check_endpoints(void)
     if (nameservers[i].folded) CHECK(nameservers[i].text, string_is(conf_nameserver(conf, &s), &s, nameservers[i].folded));
     else CHECK(nameservers[i].text, !conf_nameserver(conf, &s) && errno == EINVAL);
   }
+  CHECK("listentls: default", string_is(conf_listentls(conf, &s), &s, ""));
+  set("listentls", "0:465\n");
+  CHECK("listentls", string_is(conf_listentls(conf, &s), &s, "[::]:465"));
+  set("listentls", "465\n");
+  CHECK("listentls: a port is not enough", !conf_listentls(conf, &s) && errno == EINVAL);
   unset("listen");
+  unset("listentls");
   unset("nameserver");
   stralloc_free(&s);
+}
+
+static int tls_is(enum conf_tls wanted)
+{
+  enum conf_tls tls;
+  return conf_tls(conf, &tls) && tls == wanted;
+}
+
+static void check_tls(void)
+{
+  enum conf_tls tls;
+  CHECK("tls: default", tls_is(CONF_TLS_NONE));
+  set(CONF_TLSCERT, "");
+  CHECK("tls: with a certificate", tls_is(CONF_TLS_MAY));
+  set("tls", "none\n");
+  CHECK("tls: none, and a certificate", tls_is(CONF_TLS_NONE));
+  unset(CONF_TLSCERT);
+  set("tls", "encrypt # always\n");
+  CHECK("tls: encrypt, and no certificate", tls_is(CONF_TLS_ENCRYPT));
+  set("tls", "May\n");
+  CHECK("tls: a word", failed(conf_tls(conf, &tls), "conf/tls: line 1: neither none, may nor encrypt: May"));
+  set("tls", "ma\n");
+  CHECK("tls: a whole word", !conf_tls(conf, &tls) && errno == EINVAL);
+  unset("tls");
 }
 
 static void check_numbers(void)
@@ -588,7 +618,7 @@ static int without_is(char const *domain, unsigned int extensions)
   return route_find(domain, &route) && route.without == extensions;
 }
 
-static int tls_is(char const *domain, char const *words)
+static int route_tls_is(char const *domain, char const *words)
 {
   static conf_route route = CONF_ROUTE_ZERO;
   return route_find(domain, &route) && !strcmp(route.tls.s, words) && route.tls.len == strlen(words);
@@ -596,12 +626,12 @@ static int tls_is(char const *domain, char const *words)
 
 #define PRINT "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-static void check_tls_found(char const *form)
+static void check_route_tls_found(char const *form)
 {
-  CHECK(form, tls_is("none.tld", "tls=none") && tls_is("must.tld", "tls=encrypt"));
-  CHECK(form, tls_is("named.tld", "tls=verify tlsname=mx.customer.tld"));
-  CHECK(form, tls_is("below.tld", "tls=verify tlsname=.customer.tld"));
-  CHECK(form, tls_is("print.tld", "tls=fingerprint tlsprint=" PRINT "," PRINT));
+  CHECK(form, route_tls_is("none.tld", "tls=none") && route_tls_is("must.tld", "tls=encrypt"));
+  CHECK(form, route_tls_is("named.tld", "tls=verify tlsname=mx.customer.tld"));
+  CHECK(form, route_tls_is("below.tld", "tls=verify tlsname=.customer.tld"));
+  CHECK(form, route_tls_is("print.tld", "tls=fingerprint tlsprint=" PRINT "," PRINT));
 }
 
 static void check_without(char const *form)
@@ -640,7 +670,7 @@ static void route_bad(char const *line, char const *why)
 }
 
 /* What of TLS a route demands, and its default. */
-static void check_tls(void)
+static void check_route_tls(void)
 {
   static char const routes[] =
     "none.tld - tls=none\n"
@@ -651,16 +681,16 @@ static void check_tls(void)
     "wrap.tld [mx.tld]:465 tlswrap\n"
     "both.tld [mx.tld]:465 tlswrap tls=verify\n";
   enum tls_level level;
-  CHECK("tls: may", tls_is("a.tld", "tls=may") && conf_tlslevel(conf, &level) && level == TLS_MAY);
-  CHECK("tls: nothing of what is held", tls_is(CONF_HELD, ""));
+  CHECK("tls: may", route_tls_is("a.tld", "tls=may") && conf_tlslevel(conf, &level) && level == TLS_MAY);
+  CHECK("tls: nothing of what is held", route_tls_is(CONF_HELD, ""));
   set("routes", routes);
-  check_tls_found("tls, text");
-  CHECK("tls: from the first octet", tls_is("wrap.tld", "tls=encrypt tlswrap") && tls_is("both.tld", "tls=verify tlswrap"));
+  check_route_tls_found("tls, text");
+  CHECK("tls: from the first octet", route_tls_is("wrap.tld", "tls=encrypt tlswrap") && route_tls_is("both.tld", "tls=verify tlswrap"));
   CHECK("tls: routes compile", compiles("routes"));
-  check_tls_found("tls, compiled");
+  check_route_tls_found("tls, compiled");
   set("tlslevel", "verify\n");
-  CHECK("tls: what the route does not say", tls_is("a.tld", "tls=verify") && tls_is("wrap.tld", "tls=verify tlswrap"));
-  check_tls_found("tls, another default");
+  CHECK("tls: what the route does not say", route_tls_is("a.tld", "tls=verify") && route_tls_is("wrap.tld", "tls=verify tlswrap"));
+  check_route_tls_found("tls, another default");
   uncompile("routes");
   set("tlslevel", "fingerprint\n");
   CHECK("tls: no default", failed(conf_tlslevel(conf, &level), "conf/tlslevel: line 1: not among none, may, encrypt, verify: fingerprint"));
@@ -877,6 +907,7 @@ int main(void)
 
   check_me();
   check_endpoints();
+  check_tls();
   check_numbers();
   check_pairs();
   check_subdomains();
@@ -888,7 +919,7 @@ int main(void)
   check_recipients();
   check_queues();
   check_routes();
-  check_tls();
+  check_route_tls();
   check_files();
   check_fold();
 
