@@ -62,15 +62,15 @@ BASE := $(call object,base/close base/directory base/instance base/log base/text
 JOB := $(call object,job/job job/journal job/nexthop job/socket job/turn)
 # How tls-io is asked: of those who ask it, too.
 TLS_ASK := $(call object,tls/ask)
-SEND := $(call object,send/connection send/transaction send/exchange send/commands send/fit send/pipeline send/channel \
-  send/report send/outbox send/commandline send/host send/dnstcp send/candidates send/retry send/destination \
-  send/confine base/calls) $(JOB) $(BASE)
+SEND := $(call object,send/connection send/transaction send/secure send/exchange send/commands send/fit send/pipeline \
+  send/channel send/report send/outbox send/commandline send/host send/dnstcp send/candidates send/retry \
+  send/destination send/engine send/confine base/calls) $(TLS_ASK) $(JOB) $(BASE)
 SCHED := $(call object,sched/moment sched/backoff sched/health sched/array sched/row sched/timer sched/cuts sched/limit \
   sched/quota sched/known sched/state sched/site sched/connection sched/domain sched/attempt sched/pass sched/reversal sched/turn \
   sched/sched)
 START := $(call object,start/program start/options) $(BASE)
 CONF := $(call object,conf/error conf/file conf/fold conf/address conf/syntax conf/conf conf/list \
-  conf/route conf/check job/job job/nexthop) $(START)
+  conf/route conf/check job/job job/nexthop) $(TLS_ASK) $(START)
 QUEUE := $(call object,queue/id queue/queuedir queue/message queue/room queue/trace \
   queue/totals) $(JOB) $(CONF)
 FLUSH := $(call object,flush/flush flush/reserve flush/trigger) $(QUEUE)

@@ -40,7 +40,7 @@ declare -gA _sluice_arguments=(
   [site-list]='-C:directory -1 -j -w -t:word site'
   [sluice-init]='-l:word -U -u directory'
   [sluice-log]='-r -u -h:word -n:word -t:word file'
-  [smtp-send]='-L -n:word -H:word -t:word -w:extension site word'
+  [smtp-send]='-L -n:word -H:word -t:word -w:extension -o:tls site word'
   [smtpd-etrn]='-C:directory -t'
   [tls-io]='-s -c -C:directory -d:word -k:file -n:word'
 )
@@ -90,6 +90,7 @@ _sluice_offer() {
     place) printf '%s\n' new cur hold active ;;
     part) printf '%s\n' new cur hold incoming active deferred ;;
     body) printf '%s\n' 7BIT 8BITMIME ;;
+    tls) printf '%s\n' tls=none tls=may tls=encrypt tls=fingerprint tls=verify tlsname= tlsprint= tlswrap ;;
     extension) printf '%s\n' PIPELINING CHUNKING SIZE 8BITMIME DSN SMTPUTF8 ;;
     event) printf '%s\n' never success failure delay ;;
     returned) printf '%s\n' full hdrs ;;
@@ -98,7 +99,8 @@ _sluice_offer() {
     setting)
       printf '%s\n' me postmaster listen listentls tls nameserver loopbackdns databytes lifetime delaywarning backoff concurrency \
         concurrencyincoming concurrencyclient subdomains minfree bouncebytes etrncounts fsyncdir lenient percenthack \
-        timeouts tlscert tlskey relaydomains relayclients flushdomains flushclients flushusers recipients queues routes ;;
+        tlslevel timeouts tlsca tlscert tlskey relaydomains relayclients flushdomains flushclients flushusers recipients \
+        queues routes ;;
     hint) printf '%s\n' new flush scan deleted held released requeued ;;
   esac
 }

@@ -51,7 +51,7 @@ testDefaults() {
   says 'relaydomains = 1 entry  (conf/relaydomains)'
   says 'flushdomains = (relaydomains)  (default)'
   says 'timeouts = connect 30, greeting 300, '
-  says ', quit 30, lookup 30, reach 120, '
+  says ', quit 30, tls 60, lookup 30, reach 120, '
   assertEquals 'a line for each setting' "$(ls conf | wc -l)" "$(out | wc -l)"
 }
 
@@ -93,6 +93,7 @@ testWrongValues() {
   wrong concurrency 'line 1: PERSITE is over TOTAL: 20 10' '20 10'
   wrong concurrencyincoming 'line 1: too small: 0' 0
   wrong concurrencyclient 'line 1: too large: 10001' 10001
+  wrong tlslevel 'line 1: not among none, may, encrypt, verify: much' much
   wrong lifetime 'line 2: more than one value: 6d' 5d 6d
   wrong lifetime 'no value' '# 5d'
 }
@@ -196,6 +197,21 @@ testWarnings() {
     'recipients.cdb: not used: the list itself is missing'; do
     assertContains "$(err)" "$warning"
   done
+}
+
+testNothingToVerifyBy() {
+  ln -s "$T/nowhere" "$I/conf/tlsca"
+  for verify in 'tlslevel verify' 'routes a.example - tls=verify' 'routes a.example - tlsname=b.example'; do
+    conf "${verify%% *}" "${verify#* }"
+    check
+    assertEquals "$verify" 111 $?
+    assertContains "$verify" "$(err)" 'warning: conf/tlsca: cannot be read: no site that is to be verified gets any mail'
+    conf "${verify%% *}"
+  done
+  conf routes 'a.example - tls=encrypt'
+  check
+  assertNotContains 'nothing is verified' "$(err)" 'gets any mail'
+  rm "$I/conf/tlsca"
 }
 
 testUnreadable() {

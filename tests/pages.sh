@@ -227,7 +227,7 @@ arrows() {
     smtp | job | sched) ;;
     base | print) echo smtp ;;
     start) echo smtp base ;;
-    conf) echo smtp job base start ;;
+    conf) echo smtp job base start tls ;;
     queue) echo smtp job base start conf ;;
     flush) echo "$queue" ;;
     smtpd) echo "$queue flush tls" ;;

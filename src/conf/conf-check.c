@@ -260,7 +260,8 @@ static void check_pem(checker *c, conf_setting const *setting)
   else from_set(c, "default", "", "");
   *size = 0;
   if (there) stpcpy(size + uint64_fmt(size, (uint64_t)st.st_size), " octets");
-  put_setting(c, setting, size, strlen(size));
+  if (there || c->values) put_setting(c, setting, size, strlen(size));
+  else put_setting(c, setting, setting->fallback, strlen(setting->fallback));
 }
 
 static void check_setting(checker *c, conf_setting const *setting)
@@ -287,6 +288,29 @@ static int clients_everybody(checker *c, char const *name)
   while (conf_line_next(setting, &c->text, &pos, &line) > 0)
     if (line.len > 2 && !memcmp(line.s + line.len - 2, "/0", 2)) return 1;
   return 0;
+}
+
+/* Is a certificate of any site to be verified? */
+static int verify_wanted(checker *c)
+{
+  conf_setting const *setting = conf_setting_find("routes");
+  conf_route_line route = CONF_ROUTE_LINE_ZERO;
+  conf_line line = { .number = 0 };
+  enum tls_level level = TLS_NONE;
+  size_t pos = 0;
+  int wanted = conf_tlslevel(c->conf, &level) && level == TLS_VERIFY;
+  if (conf_file_read(c->conf, setting, &c->text) <= 0) return wanted;
+  while (!wanted && conf_line_next(setting, &c->text, &pos, &line) > 0)
+    wanted = conf_route_scan(&route, line.s, line.len) && route.options.tls == TLS_VERIFY;
+  conf_route_line_free(&route);
+  return wanted;
+}
+
+static void check_tlsca(checker *c)
+{
+  char const *path = is_set(c, CONF_TLSCA) ? CONF_TLSCA : conf_setting_find(CONF_TLSCA)->fallback;
+  if (verify_wanted(c) && faccessat(c->conf, path, R_OK, 0) == -1)
+    warn(CONF_TLSCA, "", "cannot be read: no site that is to be verified gets any mail");
 }
 
 /* May others read the key: anybody, or who may add to the queue, whose group conf/ has? */
@@ -339,6 +363,7 @@ static void check_sense(checker *c)
     warn("relayclients", "", "anybody may send mail anywhere (an open relay)");
   if (clients_everybody(c, "flushclients")) warn("flushclients", "", "anybody may use ETRN");
   check_tls_sense(c);
+  check_tlsca(c);
   if (conf_concurrency_read(c->conf, &concurrency) && concurrency.total < CONCURRENCY_FEW)
     warn("concurrency", "", "so few in all that sites that hang can keep all others waiting");
   if (conf_me(c->conf, &me) && !memchr(me.s, '.', me.len))

@@ -243,6 +243,12 @@ static int check_timeout(char const *s, size_t len)
   return timeout_scan(s, len, &which, &seconds);
 }
 
+static int check_tlslevel(char const *s, size_t len)
+{
+  enum tls_level level;
+  return conf_tlslevel_scan(&level, s, len);
+}
+
 /* --- the table -------------------------------------------------------------------------------- */
 
 /* In the order of conf_settings. */
@@ -250,7 +256,7 @@ enum
 {
   ME, POSTMASTER, LISTEN, LISTENTLS, TLS, NAMESERVER, LOOPBACKDNS, DATABYTES, ETRNCOUNTS, FSYNCDIR,
   LENIENT, PERCENTHACK, LIFETIME, DELAYWARNING, BACKOFF, CONCURRENCY, CONCURRENCYINCOMING,
-  CONCURRENCYCLIENT, SUBDOMAINS, MINFREE, BOUNCEBYTES, TIMEOUTS
+  CONCURRENCYCLIENT, SUBDOMAINS, MINFREE, BOUNCEBYTES, TLSLEVEL, TIMEOUTS
 };
 
 conf_setting const conf_settings[] =
@@ -301,12 +307,16 @@ conf_setting const conf_settings[] =
   [BOUNCEBYTES] = { "bouncebytes", CONF_VALUE, "50000",
     "octets of a failed message that are returned to its sender; of a larger one its header",
     &check_octets, 0 },
+  [TLSLEVEL] = { "tlslevel", CONF_VALUE, "may",
+    "none, may, encrypt or verify: TLS of sites whose route says nothing of it", &check_tlslevel, 1 },
   [TIMEOUTS] = { "timeouts", CONF_LINES, "(RFC 5321's)",
     "NAME TIME for each step of an SMTP dialogue", &check_timeout, 1 },
   { CONF_TLSCERT, CONF_PEM, "(none)",
     "our certificate, and those between it and its root", 0, 0 },
   { CONF_TLSKEY, CONF_PEM, "(none)",
     "the key of our certificate", 0, 0 },
+  { CONF_TLSCA, CONF_PEM, "/etc/ssl/certs/ca-certificates.crt",
+    "the certificates that those of sites are verified by", 0, 0 },
   { "relaydomains", CONF_COMPILED, "(none)",
     "domains whose mail is taken from anyone", &conf_check_pattern, 0 },
   { "relayclients", CONF_LIST, "(none)",
@@ -319,7 +329,8 @@ conf_setting const conf_settings[] =
     "local users that may ask for a flush", &conf_check_user, 0 },
   { "routes", CONF_COMPILED, "(none: MX)",
     "PATTERN NEXTHOP [park] [lifetime=TIME] [delaywarning=TIME] [concurrency=N]"
-    " [without=EXTENSION,...]", &conf_check_route, 1 },
+    " [without=EXTENSION,...] [tls=LEVEL] [tlsname=NAME] [tlsprint=SHA256,...] [tlswrap]",
+    &conf_check_route, 1 },
   { "queues", CONF_LIST, "(none)",
     "NAME DOMAIN... for ETRN #NAME", &conf_check_queue, 0 },
   { "recipients", CONF_COMPILED, "(any)",
@@ -580,6 +591,16 @@ int conf_lifetime(int conf, uint64_t *seconds)
 int conf_delaywarning(int conf, uint64_t *seconds)
 {
   return number_read(conf, DELAYWARNING, &time_or_never_scan, seconds);
+}
+
+int conf_tlslevel(int conf, enum tls_level *level)
+{
+  stralloc text = STRALLOC_ZERO;
+  conf_line line;
+  int r = value_read(conf, TLSLEVEL, &text, &line)
+    && conf_tlslevel_scan(level, line.s, line.len);
+  stralloc_free(&text);
+  return r;
 }
 
 int conf_backoff_read(int conf, conf_backoff *backoff)

@@ -23,6 +23,7 @@
 #include <skalibs/stralloc.h>
 
 #include "smtp/timeout.h"
+#include "tls/ask.h"
 
 /* Why the last reader failed, a string: "conf/backoff: line 1: MIN is over MAX". */
 extern char const *conf_error(void);
@@ -82,6 +83,8 @@ enum conf_tls
 };
 #define CONF_TLSCERT "tlscert"
 #define CONF_TLSKEY "tlskey"
+/* The certificates that those of sites are verified by, for tls-io as well. */
+#define CONF_TLSCA "tlsca"
 extern int conf_tls(int conf, enum conf_tls *tls);
 extern char const *conf_tls_name(enum conf_tls tls);
 
@@ -118,6 +121,9 @@ extern int conf_lifetime(int conf, uint64_t *seconds);
 
 /* delaywarning: seconds a message waits before its sender is told; 0: never. */
 extern int conf_delaywarning(int conf, uint64_t *seconds);
+
+/* tlslevel: what TLS of sites must be worth whose route says nothing of it. */
+extern int conf_tlslevel(int conf, enum tls_level *level);
 
 /* backoff: MIN MAX in seconds. */
 typedef struct conf_backoff { uint64_t min; uint64_t max; } conf_backoff;
@@ -217,8 +223,9 @@ extern int conf_queue(int conf, char const *name, size_t len, stralloc *domains,
 
 /*
  * routes: lines "PATTERN NEXTHOP [park] [lifetime=TIME] [delaywarning=TIME] [concurrency=N]
- * [without=EXTENSION[,EXTENSION]...]", PATTERN a domain, ".domain" for all below it, or "*".  The
- * exact domain wins, then the longest ".domain", then "*".
+ * [without=EXTENSION[,EXTENSION]...] [tls=LEVEL] [tlsname=NAME] [tlsprint=SHA256[,SHA256]...] [tlswrap]",
+ * PATTERN a domain, ".domain" for all below it, or "*".  The exact domain wins, then the longest
+ * ".domain", then "*".
  * NEXTHOP is [HOST]:PORT, [HOST], DOMAIN, DOMAIN:PORT, or "-" for the MX of the domain itself.
  */
 typedef struct conf_route
@@ -231,8 +238,12 @@ typedef struct conf_route
   uint64_t delaywarning; /* seconds, 0: never */
   uint64_t concurrency; /* connections */
   unsigned int without; /* smtp_extension, or-ed: not used even where the site offers them */
+  /* a string: what must hold of TLS, and how the site is known, in the words of job/job.h */
+  stralloc tls;
 } conf_route;
-#define CONF_ROUTE_ZERO { .site = STRALLOC_ZERO }
+#define CONF_ROUTE_ZERO { .site = STRALLOC_ZERO, .tls = STRALLOC_ZERO }
+/* errno stays. */
+extern void conf_route_free(conf_route *route);
 /*
  * All routes, and the settings that are their defaults, as they were at one moment.  Private.
  * A compiled list stays open; a text is kept as a table that is looked up in a few steps.
@@ -245,6 +256,7 @@ typedef struct conf_routes
   uint64_t lifetime;
   uint64_t delaywarning;
   uint64_t concurrency;
+  enum tls_level tls;
 } conf_routes;
 #define CONF_ROUTES_ZERO \
   { .list = CONF_LIST_ZERO, .names = STRALLOC_ZERO, .entries = GENALLOC_ZERO }

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <skalibs/stralloc.h>
 
+#include "tls/ask.h"
+
 /* Checks of one line, for the table: 1, or 0 with conf_fail(). */
 extern int conf_check_pattern(char const *s, size_t len);
 extern int conf_check_user(char const *s, size_t len);
@@ -35,6 +37,8 @@ typedef struct conf_route_options
   uint64_t delaywarning; /* CONF_ROUTE_UNSAID: not said; 0: never */
   uint64_t concurrency;  /* 0: not said */
   unsigned int without;  /* smtp_extension, or-ed; 0: not said */
+  enum tls_level tls;    /* TLS_LEVELS: not said */
+  int tlswrap;           /* TLS from the first octet */
 } conf_route_options;
 
 /* A line of routes. */
@@ -42,18 +46,24 @@ typedef struct conf_route_line
 {
   stralloc pattern;      /* folded: a domain, ".domain" or "*"; no string */
   stralloc site;         /* normal form; "-" for the domain's own MX; no string */
+  stralloc peer;         /* no string: " tlsname=NAME" or " tlsprint=SHA256,..." in normal form, or empty */
   conf_route_options options;
 } conf_route_line;
 #define CONF_ROUTE_UNSAID UINT64_MAX
+#define CONF_ROUTE_OPTIONS_UNSAID { .delaywarning = CONF_ROUTE_UNSAID, .tls = TLS_LEVELS }
 #define CONF_ROUTE_LINE_ZERO \
 { \
-  .pattern = STRALLOC_ZERO, .site = STRALLOC_ZERO, \
-  .options = { .delaywarning = CONF_ROUTE_UNSAID } \
+  .pattern = STRALLOC_ZERO, .site = STRALLOC_ZERO, .peer = STRALLOC_ZERO, \
+  .options = CONF_ROUTE_OPTIONS_UNSAID \
 }
 
 /* 1, or 0 with conf_fail(). */
 extern int conf_route_scan(conf_route_line *route, char const *s, size_t len);
 /* The same for the text behind the pattern: next hop and options. */
 extern int conf_target_scan(conf_route_line *route, char const *s, size_t len);
+extern void conf_route_line_free(conf_route_line *route);
+
+/* The level that a word names, for routes that say nothing of it.  1, or 0 with conf_fail(). */
+extern int conf_tlslevel_scan(enum tls_level *level, char const *s, size_t len);
 
 #endif

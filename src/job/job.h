@@ -29,6 +29,11 @@
  *                                    by default those of a lab are (send/host.h)
  *        reach=SECONDS               from the first connection to "up", all addresses together;
  *                                    default 120
+ *        tls=LEVEL                   what TLS must be worth (tls/ask.h); default none
+ *        tlsname=NAME                the name that the certificate must bear; default: HOST, or
+ *                                    the domain or a name below it
+ *        tlsprint=SHA256[,SHA256]... certificates, or their keys, that are the site's
+ *        tlswrap                     TLS from the first octet
  *   alone                            the next message is the first and only one of its connection
  *                                    (not with turned)
  *   mail ID ARRIVAL OFFSET LENGTH FLAGS <SENDER> [PARAMETER]...
@@ -38,6 +43,9 @@
  *        since 1970; FLAGS as in job_flag, "-" for none
  *   rcpt N <ADDRESS> [PARAMETER]...  N is the recipient's number in the message, from 0
  *   go                               the message's recipients are complete
+ *   tls                              a connection to tls-io, as its descriptor, which travels as a
+ *                                    message's does; for an agent that asked for one
+ *   tls REASON                       there is none
  *
  *   Jobs may be written together, their descriptors with the first octet of all of them, at most
  *   JOB_FDS_MAX at once; descriptors come in the order of the mail lines.
@@ -54,6 +62,7 @@
  *                                    done.  Until the next "up" the site has not answered.
  *   vain ID STATUS TEXT              the same, and the connection settled nothing; ID of the
  *                                    message whose turn it was, or "-"
+ *   tls                              the agent wants a connection to tls-io
  *   without EXTENSION                the site offers the extension, and does not know it
  *   down STATUS TEXT                 the site cannot be talked to: look-up, connect, greeting or
  *                                    EHLO failed, or the connection that was turned round is lost.

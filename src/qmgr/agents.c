@@ -81,6 +81,7 @@ static int greet(agents const *all, agent *a, hop const *h)
   return stralloc_cats(&a->out, h->turned ? "site - turned=" : "site ")
     && stralloc_cats(&a->out, h->name)
     && stralloc_cats(&a->out, all->core->settings.session.s)
+    && (!*h->tls || (stralloc_cats(&a->out, " ") && stralloc_cats(&a->out, h->tls)))
     && (!smtp_extensions_format(without, h->without | h->lied)
         || (stralloc_cats(&a->out, " without=") && stralloc_cats(&a->out, without)))
     && stralloc_cats(&a->out, "\n");
@@ -423,6 +424,36 @@ static int said_without(agent const *a, char const *s, size_t len)
   return 0;
 }
 
+/* A connection to tls-io for the agent, or -1 with errno. */
+static int tls_connect(agents *all, agent const *a)
+{
+  int fd;
+  if (a->out_fds_len == JOB_FDS_MAX) return (errno = EAGAIN, -1);
+  fd = core_connect(all->core, "tlsout");
+  return fd == -1 && agents_free_descriptors(all) ? core_connect(all->core, "tlsout") : fd;
+}
+
+/* It cannot make one: it gave up making any but to sites (send/confine.h). */
+static int said_tls(agents *all, agent *a)
+{
+  size_t before = a->out.len;
+  int fd = tls_connect(all, a);
+  char const *why = fd == -1 ? strerror(errno) : "";
+  if (stralloc_cats(&a->out, fd == -1 ? "tls " : "tls") && stralloc_cats(&a->out, why)
+   && stralloc_cats(&a->out, "\n"))
+  {
+    if (fd == -1) return 0;
+    a->out_fds[a->out_fds_len++] = fd;
+    all->out_fds++;
+  }
+  else
+  {
+    a->out.len = before;
+    if (fd != -1) fd_close(fd);
+  }
+  return 0;
+}
+
 /* 1 when the line is something that happened. */
 static int line_scan(agents *all, agent *a, agent_event *e, char const *s, size_t len)
 {
@@ -430,6 +461,7 @@ static int line_scan(agents *all, agent *a, agent_event *e, char const *s, size_
   if (!job_field_next(&s, &len, &word)) return 0;
   if (job_field_is(&word, "window")) return said_window(a, s, len);
   if (job_field_is(&word, "without")) return said_without(a, s, len);
+  if (job_field_is(&word, "tls")) return said_tls(all, a);
   if (job_field_is(&word, "up")) return said_up(e, s, len);
   if (job_field_is(&word, "down")) return said_down(e, s, len);
   if (job_field_is(&word, "lost")) return said_lost(e, s, len);

@@ -38,8 +38,8 @@ static hop *route_find(lists *all, char const *name, domain_route *says)
     core_complain(q, "find the route of ", name, conf_error());
     return 0;
   }
-  h = hops_get(all->hops, route.site.s);
-  stralloc_free(&route.site);
+  h = hops_get(all->hops, route.site.s, route.tls.s);
+  conf_route_free(&route);
   if (!h) return 0;
   h->without = route.without;
   *says = route_of(&route);

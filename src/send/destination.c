@@ -156,12 +156,25 @@ static int turned_scan(char out[JOB_TURN_PEER_MAX + 1], char const *s, size_t le
   return job_turn_peer_ok(s, len) && string_copy(out, JOB_TURN_PEER_MAX + 1, s, len);
 }
 
+static int tls_scan(enum tls_level *out, char const *s, size_t len)
+{
+  *out = tls_level_scan(s, len);
+  return *out < TLS_DANE;
+}
+
+static int tlsname_scan(destination *out, char const *s, size_t len)
+{
+  size_t const dot = *s == '.';
+  return smtp_domain_ok(s + dot, len - dot) && string_copy(out->tlsname, sizeof out->tlsname, s, len);
+}
+
 int destination_option_scan(destination *out, char const *s, size_t len)
 {
   char const *equals = memchr(s, '=', len);
   job_field key = { s, equals ? (size_t)(equals - s) : len };
   char const *value = equals ? equals + 1 : s + len;
   size_t valuelen = (size_t)(s + len - value);
+  if (job_field_is(&key, "tlswrap")) return out->tlswrap = 1;
   if (!valuelen) return 1; /* an empty setting counts as missing */
   if (job_field_is(&key, "me")) return string_copy(out->me, sizeof out->me, value, valuelen);
   if (job_field_is(&key, "listen")) return destination_address_scan(&out->listen, value, valuelen);
@@ -173,6 +186,9 @@ int destination_option_scan(destination *out, char const *s, size_t len)
   if (job_field_is(&key, "loopbackdns")) return switch_scan(&out->loopbackdns, value, valuelen);
   if (job_field_is(&key, "lookup")) return smtp_timeout_scan(&out->lookup_s, value, valuelen);
   if (job_field_is(&key, "reach")) return smtp_timeout_scan(&out->reach_s, value, valuelen);
+  if (job_field_is(&key, "tls")) return tls_scan(&out->tls, value, valuelen);
+  if (job_field_is(&key, "tlsname")) return tlsname_scan(out, value, valuelen);
+  if (job_field_is(&key, "tlsprint")) return tls_prints_scan(out->tlsprint, value, valuelen) != 0;
   return 1;
 }
 

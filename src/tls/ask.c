@@ -87,6 +87,35 @@ static int visible_ok(tls_field const *field)
   return field->len && i == field->len;
 }
 
+/* Read one to its end; colons stand between octets.  Its digits go to out, in lower case. */
+static int print_fold(char out[TLS_PRINT_LEN], char const *s, size_t len)
+{
+  size_t n = 0, i;
+  for (i = 0; i < len; i++)
+  {
+    if (s[i] == ':' && n && n % 2 == 0 && i && s[i - 1] != ':' && i + 1 < len) continue;
+    if (n == TLS_PRINT_LEN) return 0;
+    out[n++] = smtp_lower(s[i]);
+  }
+  return n == TLS_PRINT_LEN && hex_ok(out, n);
+}
+
+size_t tls_prints_scan(char out[TLS_PRINTS_TEXT_MAX], char const *s, size_t len)
+{
+  size_t n = 0;
+  for (;;)
+  {
+    char const *comma = len ? memchr(s, ',', len) : 0;
+    size_t const one = comma ? (size_t)(comma - s) : len;
+    if (n == TLS_PRINTS_TEXT_MAX || !print_fold(out + n, s, one)) return 0;
+    n += TLS_PRINT_LEN;
+    out[n++] = comma ? ',' : 0;
+    if (!comma) return n - 1;
+    s += one + 1;
+    len -= one + 1;
+  }
+}
+
 /* A domain in ASCII, as certificates have them. */
 static int name_ok(char const *s, size_t len)
 {

@@ -40,6 +40,14 @@ enum tls_level
 extern char const *tls_level_name(enum tls_level level);
 extern enum tls_level tls_level_scan(char const *s, size_t len);
 
+/*
+ * Read a list of SHA-256 as people write them, parted by commas: in any case, colons between their octets or not.
+ *   out  a string: the list in lower case, without colons
+ * Returns its length; 0 where s is no such list, or one of more than TLS_PRINTS_MAX.
+ */
+#define TLS_PRINTS_TEXT_MAX (TLS_PRINTS_MAX * (TLS_PRINT_LEN + 1))
+extern size_t tls_prints_scan(char out[TLS_PRINTS_TEXT_MAX], char const *s, size_t len);
+
 /* Some octets of a line. */
 typedef struct tls_field
 {

@@ -618,6 +618,22 @@ static int without_is(char const *domain, unsigned int extensions)
   return route_find(domain, &route) && route.without == extensions;
 }
 
+static int route_tls_is(char const *domain, char const *words)
+{
+  static conf_route route = CONF_ROUTE_ZERO;
+  return route_find(domain, &route) && !strcmp(route.tls.s, words) && route.tls.len == strlen(words);
+}
+
+#define PRINT "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void check_route_tls_found(char const *form)
+{
+  CHECK(form, route_tls_is("none.tld", "tls=none") && route_tls_is("must.tld", "tls=encrypt"));
+  CHECK(form, route_tls_is("named.tld", "tls=verify tlsname=mx.customer.tld"));
+  CHECK(form, route_tls_is("below.tld", "tls=verify tlsname=.customer.tld"));
+  CHECK(form, route_tls_is("print.tld", "tls=fingerprint tlsprint=" PRINT "," PRINT));
+}
+
 static void check_without(char const *form)
 {
   CHECK(form, without_is("deep.customer.tld", SMTP_EXT_PIPELINING | SMTP_EXT_DSN));
@@ -651,6 +667,48 @@ static void route_bad(char const *line, char const *why)
   snprintf(expected, sizeof expected, "conf/routes: line 2: %s", why);
   set("routes", text);
   CHECK(line, failed(route_is("a.tld", "a.tld", 0, 432000, 20), expected));
+}
+
+/* What of TLS a route demands, and its default. */
+static void check_route_tls(void)
+{
+  static char const routes[] =
+    "none.tld - tls=none\n"
+    "must.tld - tls=encrypt\n"
+    "named.tld - tlsname=MX.Customer.tld.\n"
+    "below.tld - tls=verify tlsname=.customer.tld\n"
+    "print.tld - tlsprint=" PRINT ",01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF\n"
+    "wrap.tld [mx.tld]:465 tlswrap\n"
+    "both.tld [mx.tld]:465 tlswrap tls=verify\n";
+  enum tls_level level;
+  CHECK("tls: may", route_tls_is("a.tld", "tls=may") && conf_tlslevel(conf, &level) && level == TLS_MAY);
+  CHECK("tls: nothing of what is held", route_tls_is(CONF_HELD, ""));
+  set("routes", routes);
+  check_route_tls_found("tls, text");
+  CHECK("tls: from the first octet", route_tls_is("wrap.tld", "tls=encrypt tlswrap") && route_tls_is("both.tld", "tls=verify tlswrap"));
+  CHECK("tls: routes compile", compiles("routes"));
+  check_route_tls_found("tls, compiled");
+  set("tlslevel", "verify\n");
+  CHECK("tls: what the route does not say", route_tls_is("a.tld", "tls=verify") && route_tls_is("wrap.tld", "tls=verify tlswrap"));
+  check_route_tls_found("tls, another default");
+  uncompile("routes");
+  set("tlslevel", "fingerprint\n");
+  CHECK("tls: no default", failed(conf_tlslevel(conf, &level), "conf/tlslevel: line 1: not among none, may, encrypt, verify: fingerprint"));
+  set("tlslevel", "dane\n");
+  CHECK("tls: not yet", failed(conf_tlslevel(conf, &level), "conf/tlslevel: line 1: not among none, may, encrypt, verify: dane"));
+  unset("tlslevel");
+  route_bad("a.tld b.tld tls=", "not among none, may, encrypt, fingerprint, verify: tls=");
+  route_bad("a.tld b.tld tls=dane-only", "not among none, may, encrypt, fingerprint, verify: tls=dane-only");
+  route_bad("a.tld b.tld tls=may tls=may", "said twice: tls=may");
+  route_bad("a.tld b.tld tlswrap tlswrap", "said twice: tlswrap");
+  route_bad("a.tld b.tld tls=may tlswrap", "tlswrap needs tls=encrypt or more");
+  route_bad("a.tld b.tld tls=encrypt tlsname=a.tld", "tlsname is for tls=verify");
+  route_bad("a.tld b.tld tls=verify tlsprint=" PRINT, "tlsprint is for tls=fingerprint");
+  route_bad("a.tld b.tld tls=fingerprint", "tls=fingerprint without tlsprint");
+  route_bad("a.tld b.tld tlsname=a.tld tlsname=b.tld", "one too many: tlsname=b.tld");
+  route_bad("a.tld b.tld tlsname=a..b", "not a domain name: a..b");
+  route_bad("a.tld b.tld tlsprint=01", "not SHA-256 in hexadecimal digits: tlsprint=01");
+  unset("routes");
 }
 
 static int kept_is(conf_routes const *routes, char const *domain, char const *site)
@@ -861,6 +919,7 @@ int main(void)
   check_recipients();
   check_queues();
   check_routes();
+  check_route_tls();
   check_files();
   check_fold();
 

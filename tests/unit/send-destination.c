@@ -9,6 +9,8 @@
 
 char const *PROG = "send-destination";
 
+#define PRINT "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 static destination s;
 
 static int scans(char const *line)
@@ -69,6 +71,14 @@ int main(void)
   CHECK("without extensions", scans("a.tld without=PIPELINING,chunking") && s.without == (SMTP_EXT_PIPELINING | SMTP_EXT_CHUNKING));
   CHECK("nothing to go without", scans("a.tld") && !s.without);
   CHECK("without what is none", !scans("a.tld without=PIPELINING,TELEPATHY"));
+
+  CHECK("no TLS unless said", scans("a.tld") && s.tls == TLS_NONE && !s.tlswrap && !*s.tlsname && !*s.tlsprint);
+  CHECK("TLS", scans("a.tld tls=verify tlsname=.a.tld tlswrap me=b.tld") && s.tls == TLS_VERIFY && s.tlswrap
+        && !strcmp(s.tlsname, ".a.tld") && !strcmp(s.me, "b.tld"));
+  CHECK("fingerprints", scans("a.tld tls=fingerprint tlsprint=" PRINT "," PRINT) && s.tls == TLS_FINGERPRINT
+        && !strcmp(s.tlsprint, PRINT "," PRINT));
+  CHECK("TLS that makes no sense", !scans("a.tld tls=dane") && !scans("a.tld tls=much") && !scans("a.tld tlsname=a..b")
+        && !scans("a.tld tlsname=.") && !scans("a.tld tlsprint=01"));
 
   CHECK("address IPv4", address_is("192.0.2.1:25", "192.0.2.1", 25));
   CHECK("address IPv6", address_is("[::1]:25", "::1", 25));

@@ -194,6 +194,38 @@ static char const *const no_answers[] =
   "tls p c b trusted issuer=a=b", "tls p c b trusted more", "220 host ESMTP"
 };
 
+#define OCTETS "01:23:45:67:89:AB:cd:ef:"
+#define PRINT_COLONS OCTETS OCTETS OCTETS "01:23:45:67:89:AB:cd:ef"
+
+static int prints_are(char const *s, char const *text)
+{
+  char out[TLS_PRINTS_TEXT_MAX];
+  size_t const len = tls_prints_scan(out, s, strlen(s));
+  return len == strlen(text) && (!len || !strcmp(out, text));
+}
+
+static void prints(void)
+{
+  char many[(TLS_PRINTS_MAX + 1) * (TLS_PRINT_LEN + 1) + 1] = "";
+  char out[TLS_PRINTS_TEXT_MAX];
+  size_t i;
+  CHECK("prints: one", prints_are(PRINT, PRINT));
+  CHECK("prints: capitals", prints_are(PRINT_UPPER, PRINT));
+  CHECK("prints: colons", prints_are(PRINT_COLONS, PRINT));
+  CHECK("prints: two", prints_are(PRINT_COLONS "," PRINT, PRINT "," PRINT));
+  CHECK("prints: none", prints_are("", "") && prints_are(",", "") && prints_are(PRINT ",", "")
+        && prints_are("," PRINT, ""));
+  CHECK("prints: colons where none are", prints_are(":" PRINT, "") && prints_are(PRINT ":", "")
+        && prints_are("0:1" OCTETS, "") && prints_are("01:" PRINT_COLONS, ""));
+  CHECK("prints: another digest", prints_are("0123456789abcdef", "") && prints_are(PRINT "01", "")
+        && prints_are("x" PRINT_UPPER, ""));
+  for (i = 0; i < TLS_PRINTS_MAX; i++) strcat(strcat(many, PRINT), ",");
+  CHECK("prints: as many as can be",
+        tls_prints_scan(out, many, strlen(many) - 1) == TLS_PRINTS_TEXT_MAX - 1);
+  strcat(many, PRINT);
+  CHECK("prints: one too many", !tls_prints_scan(out, many, strlen(many)));
+}
+
 int main(void)
 {
   static tls_asked asked;
@@ -203,6 +235,7 @@ int main(void)
   connects();
   names_refused();
   bounds();
+  prints();
   EACH(i, nonsense) CHECK(nonsense[i], !tls_request_scan(nonsense[i], strlen(nonsense[i]), &asked));
   levels();
   answers();
