@@ -57,7 +57,7 @@ FIRST := $(if $(filter check check-% demo bench,$(MAKECMDGOALS)),deps)
 object = $(patsubst %,$(O)/src/%.o,$(1))
 
 SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content smtp/parts \
-  smtp/reply smtp/header smtp/timeout)
+  smtp/reply smtp/header smtp/timeout smtp/base64)
 BASE := $(call object,base/close base/directory base/instance base/log base/text base/duration base/wallclock) $(SMTP)
 JOB := $(call object,job/job job/journal job/nexthop job/socket)
 SEND := $(call object,send/connection send/transaction send/exchange send/commands send/fit send/pipeline send/channel \
