@@ -6,7 +6,7 @@
 #include <skalibs/djbunix.h>
 #include <skalibs/strerr.h>
 
-char const *const service_names[SERVICES] = { "smtpd", "local", "qmgr", "send", "bounce" };
+char const *const service_names[SERVICES] = { "smtpd", "local", "qmgr", "send", "bounce", "auth" };
 
 /* --- where things are ---------------------------------------------------------------------- */
 

@@ -8,7 +8,7 @@
 
 #include "admin/maker.h"
 
-#define SERVICES 5
+#define SERVICES 6
 extern char const *const service_names[SERVICES];
 
 /* Logs name senders and recipients: the logger's own group may read them, and nobody else. */
