@@ -96,7 +96,7 @@ PROGRAMS := $(SKALIBS_PROGRAMS) $(OWFAT_PROGRAMS) $(PLAIN_PROGRAMS)
 all: $(PROGRAMS:%=$(BIN)/%)
 
 $(BIN)/smtpd-etrn: $(call object,smtpd/smtpd-etrn smtpd/dialogue smtpd/verb smtpd/session smtpd/envelope \
-  smtpd/parameters smtpd/receive smtpd/etrn smtpd/policy smtpd/peer smtpd/clients base/wire) $(FLUSH)
+  smtpd/parameters smtpd/receive smtpd/etrn smtpd/auth smtpd/policy smtpd/identity smtpd/peer smtpd/clients base/wire auth/ask) $(FLUSH)
 $(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/intake qmgr/orders qmgr/delivery qmgr/listed qmgr/arrivals qmgr/outcome \
   qmgr/expiry qmgr/requests qmgr/messages qmgr/lists qmgr/agents qmgr/hops qmgr/job qmgr/active qmgr/sender qmgr/notices \
   qmgr/totals qmgr/clock qmgr/core qmgr/settings qmgr/named queue/sitefile) $(SCHED) $(FLUSH)
@@ -185,7 +185,10 @@ $(filter-out $(UNIT_SEND) $(UNIT_SCHED),$(UNIT)): $(O)/%: $(O)/%.o $(FLUSH)
 
 $(O)/tests/unit/wire: $(call object,base/wire)
 $(O)/tests/unit/clients: $(call object,smtpd/clients smtpd/peer)
+$(O)/tests/unit/identity: $(call object,smtpd/identity)
 $(O)/tests/unit/auth: $(call object,auth/ask auth/hmac)
+$(O)/tests/unit/auth-verb: $(call object,smtpd/auth smtpd/session smtpd/policy smtpd/identity smtpd/peer smtpd/clients \
+  base/wire auth/ask)
 $(O)/tests/unit/auth: NAMES += $(DIGESTS)
 $(patsubst %,$(O)/tests/unit/%,backoff health timer cuts quota): $(SCHED)
 $(O)/tests/unit/quota: $(call object,qmgr/sender)

@@ -129,6 +129,17 @@ char const *session_protocol(session const *s)
   return s->smtputf8 ? "UTF8SMTP" : s->esmtp ? "ESMTP" : "SMTP";
 }
 
+char const *session_transport(session const *s)
+{
+  static char const *const names[2][2][2] = /* of UTF-8, inside TLS, of a user who is known */
+  {
+    { { "ESMTP", "ESMTPA" }, { "ESMTPS", "ESMTPSA" } },
+    { { "UTF8SMTP", "UTF8SMTPA" }, { "UTF8SMTPS", "UTF8SMTPSA" } }
+  };
+  if (!s->esmtp) return session_protocol(s);
+  return names[!!s->smtputf8][!!s->tls][s->identity.method != 0];
+}
+
 int session_databytes(session *s)
 {
   if (!s->databytes_known && !conf_databytes(s->conf, &s->databytes)) return session_broken(s);

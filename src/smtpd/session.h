@@ -20,6 +20,7 @@
 #include "smtp/content.h"
 #include "smtp/path.h"
 #include "smtpd/clients.h"
+#include "smtpd/identity.h"
 #include "smtpd/peer.h"
 #include "smtpd/policy.h"
 
@@ -67,7 +68,9 @@ typedef struct session
   wire_line line;             /* the present command, into which its arguments point */
   enum session_end end;
   peer client;
+  identity identity;          /* as AUTH has proved it */
   policy policy;
+  int tls;                    /* inside TLS */
   int instance;               /* four descriptors; queue and trigger are -1 until needed */
   int conf;
   int queue;
@@ -101,6 +104,8 @@ typedef struct session
   session_count counts[SMTP_UNKNOWN + 1]; /* by verb */
   char helo[SESSION_HELO_MAX];
   int esmtp;                  /* greeted with EHLO */
+  int auth_offered;           /* AUTH stood in the reply to it */
+  unsigned int auth_refused;  /* proofs that were none */
 
   /* the transaction */
   int mail;                   /* MAIL was accepted */
@@ -182,8 +187,11 @@ extern enum session_end session_end_of(int e);
  */
 extern int session_broken(session *s);
 
-/* "ESMTP" or another protocol type of RFC 3848 and RFC 6531 section 4.3. */
+/* "SMTP", "ESMTP" or "UTF8SMTP", which is said of a session in the log. */
 extern char const *session_protocol(session const *s);
+
+/* The protocol type for trace headers: that of RFC 3848 and RFC 6531 section 4.3. */
+extern char const *session_transport(session const *s);
 
 /* Read conf/databytes into s->databytes.  1; or 0: session_broken(). */
 extern int session_databytes(session *s);
