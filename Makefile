@@ -41,14 +41,15 @@ LINKED := $(PIE)
 LINK = $(CC) $(CFLAGS) -Wl,--gc-sections $(LDFLAGS) $(HARDEN_LINK) $(LINKED)
 
 # Debian 12: what building and running needs, what the demo and the tests need as well.
-PACKAGES := gcc libc6-dev skalibs-dev libowfat-dev libssl-dev ca-certificates libidn2-dev libunistring-dev s6 ucspi-tcp-ipv6
+PACKAGES := gcc libc6-dev skalibs-dev libowfat-dev libssl-dev ca-certificates libidn2-dev libunistring-dev libmd-dev \
+  s6 ucspi-tcp-ipv6
 PACKAGES_DEMO := postfix fetchmail python3 procps
 PACKAGES_BENCH := postfix python3 strace iproute2 util-linux mount e2fsprogs
 PACKAGES_CHECK := $(PACKAGES_DEMO) openssl shunit2 clang libclang-rt-14-dev mandoc shellcheck strace valgrind \
   daemontools runit openbsd-inetd systemd msmtp swaks curl nsd unbound perl socat jq tinycdb iproute2 \
   libdb5.3 libgnutls-dane0 libidn12 libnsl2 libpcre2-8-0 pflogsumm logwatch systemd-journal-remote \
   libmail-deliverystatus-bounceparser-perl libsisimai-perl python3-flufl.bounce python3-prometheus-client \
-  mutt bsd-mailx git-email libfaketime
+  mutt bsd-mailx git-email libfaketime cvm libdigest-hmac-perl fail2ban
 # Nothing is compiled before its packages are there, where they are asked for at all.
 FIRST := $(if $(filter check check-% demo bench,$(MAKECMDGOALS)),deps)
 
@@ -57,7 +58,7 @@ FIRST := $(if $(filter check check-% demo bench,$(MAKECMDGOALS)),deps)
 object = $(patsubst %,$(O)/src/%.o,$(1))
 
 SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content smtp/parts \
-  smtp/reply smtp/header smtp/timeout)
+  smtp/reply smtp/header smtp/timeout smtp/base64)
 BASE := $(call object,base/close base/directory base/instance base/log base/text base/duration base/wallclock) $(SMTP)
 JOB := $(call object,job/job job/journal job/nexthop job/socket job/turn)
 # How tls-io is asked: of those who ask it, too.
@@ -69,7 +70,7 @@ SCHED := $(call object,sched/moment sched/backoff sched/health sched/array sched
   sched/quota sched/known sched/state sched/site sched/connection sched/domain sched/attempt sched/pass sched/reversal sched/turn \
   sched/sched)
 START := $(call object,start/program start/options) $(BASE)
-CONF := $(call object,conf/error conf/file conf/fold conf/address conf/syntax conf/conf conf/list \
+CONF := $(call object,conf/error conf/file conf/fold conf/address conf/syntax conf/conf conf/list conf/user \
   conf/route conf/check job/job job/nexthop) $(TLS_ASK) $(START)
 QUEUE := $(call object,queue/id queue/queuedir queue/message queue/room queue/trace \
   queue/totals) $(JOB) $(CONF)
@@ -82,15 +83,16 @@ LOGS := $(call object,log/logsource log/logentry log/logstamp log/logjson log/lo
 
 SKALIBS := -l:libskarnet.a
 NAMES := -lidn2 -lunistring
+DIGESTS := -lmd
 OWFAT := -l:libowfat.a -lresolv
 TLS := -lssl -lcrypto
 
 # Those that go by the names of another mail system's.
 FACES := sendmail mailq postqueue postcat postsuper
-SPAWNED := smtpd-etrn smtp-send bounce-put
+SPAWNED := smtpd-etrn smtp-send bounce-put auth-check
 SKALIBS_PROGRAMS := smtpd-etrn qmgr bounce-put qmgr-trigger flush-record flush-run flush-rebuild \
   queue-put queue-list queue-cat queue-del queue-hold queue-release queue-requeue queue-shape site-list queue-check \
-  conf-check conf-cdb sluice-init sluice-log $(FACES)
+  conf-check conf-cdb sluice-init sluice-log auth-check $(FACES)
 OWFAT_PROGRAMS := smtp-send
 PLAIN_PROGRAMS := etrn
 TLS_PROGRAMS := tls-io
@@ -99,7 +101,8 @@ PROGRAMS := $(SKALIBS_PROGRAMS) $(OWFAT_PROGRAMS) $(PLAIN_PROGRAMS) $(TLS_PROGRA
 all: $(PROGRAMS:%=$(BIN)/%)
 
 $(BIN)/smtpd-etrn: $(call object,smtpd/smtpd-etrn smtpd/dialogue smtpd/verb smtpd/session smtpd/envelope \
-  smtpd/parameters smtpd/receive smtpd/etrn smtpd/starttls smtpd/policy smtpd/peer smtpd/clients base/wire) $(TLS_ASK) $(FLUSH)
+  smtpd/parameters smtpd/receive smtpd/etrn smtpd/starttls smtpd/auth smtpd/policy smtpd/identity smtpd/peer \
+  smtpd/clients base/wire auth/ask) $(TLS_ASK) $(FLUSH)
 $(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/intake qmgr/orders qmgr/delivery qmgr/listed qmgr/arrivals qmgr/outcome \
   qmgr/expiry qmgr/requests qmgr/messages qmgr/lists qmgr/agents qmgr/hops qmgr/job qmgr/active qmgr/sender qmgr/notices \
   qmgr/totals qmgr/reversals qmgr/clock qmgr/core qmgr/settings qmgr/named queue/sitefile) $(SCHED) $(FLUSH)
@@ -135,6 +138,7 @@ $(BIN)/conf-cdb: $(call object,conf/conf-cdb) $(CONF)
 $(BIN)/sluice-init: $(call object,admin/sluice-init admin/maker admin/service admin/users \
   admin/renew check/findings check/check-layout check/layout print/out) $(FLUSH)
 $(BIN)/sluice-log: $(call object,log/sluice-log) $(LOGS) $(START)
+$(BIN)/auth-check: $(call object,auth/auth-check auth/checkpassword auth/hmac auth/ask) $(CONF)
 $(BIN)/smtp-send: $(call object,send/smtp-send) $(SEND)
 $(BIN)/tls-io: $(call object,tls/tls-io tls/session tls/pump tls/handshake tls/context tls/verify tls/certificate \
   tls/reason tls/confine base/calls job/socket) $(TLS_ASK) $(BASE)
@@ -147,6 +151,7 @@ $(SKALIBS_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(SKALIBS) $(NAMES)
 $(OWFAT_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(OWFAT)
 $(PLAIN_PROGRAMS:%=$(BIN)/%): LIBRARIES :=
 $(TLS_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(TLS)
+$(BIN)/auth-check: LIBRARIES += $(DIGESTS)
 
 $(PROGRAMS:%=$(BIN)/%):
 	@mkdir -p $(@D)
@@ -189,6 +194,11 @@ $(filter-out $(UNIT_SEND) $(UNIT_SCHED),$(UNIT)): $(O)/%: $(O)/%.o $(FLUSH)
 
 $(O)/tests/unit/wire: $(call object,base/wire)
 $(O)/tests/unit/clients: $(call object,smtpd/clients smtpd/peer)
+$(O)/tests/unit/identity: $(call object,smtpd/identity)
+$(O)/tests/unit/auth: $(call object,auth/ask auth/hmac)
+$(O)/tests/unit/auth-verb: $(call object,smtpd/auth smtpd/session smtpd/policy smtpd/identity smtpd/peer smtpd/clients \
+  base/wire auth/ask)
+$(O)/tests/unit/auth: NAMES += $(DIGESTS)
 $(patsubst %,$(O)/tests/unit/%,backoff health timer cuts quota): $(SCHED)
 $(O)/tests/unit/quota: $(call object,qmgr/sender)
 $(O)/tests/unit/fields: $(call object,bounce/fields)
@@ -384,7 +394,7 @@ users:
 	[ "$$(id -gn sluice-q)" = sluice-q ] || usermod -g sluice-q -a -G sluice sluice-q
 	getent passwd sluice-tls >/dev/null || \
 	  useradd --system --no-create-home -d / -s /usr/sbin/nologin -U -G sluice sluice-tls
-	for u in sluice-out sluice-log; do \
+	for u in sluice-out sluice-auth sluice-log; do \
 	  getent passwd $$u >/dev/null || useradd --system --no-create-home -d / -s /usr/sbin/nologin -U $$u || exit; done
 
 SHELLS = $(RUNS) $(wildcard tests/*.sh tests/run tests/demo tests/packages) \

@@ -12,6 +12,7 @@ _sluice_most=300
 # part of the same word; then the KINDs of its other arguments in their order, the last one for all that
 # follow.  -g: whoever loads this file may do so in a function.
 declare -gA _sluice_arguments=(
+  [auth-check]='-C:directory'
   [bounce-put]='-C:directory id'
   [conf-cdb]='-C:directory list'
   [conf-check]='-C:directory -v setting'
@@ -99,8 +100,8 @@ _sluice_offer() {
     setting)
       printf '%s\n' me postmaster listen listentls tls nameserver loopbackdns databytes lifetime delaywarning backoff concurrency \
         concurrencyincoming concurrencyclient subdomains minfree bouncebytes etrncounts fsyncdir lenient percenthack \
-        tlslevel timeouts tlsca tlscert tlskey relaydomains relayclients flushdomains flushclients flushusers recipients \
-        queues routes ;;
+        tlslevel authclear checkpassword timeouts tlsca tlscert tlskey relaydomains relayclients flushdomains flushclients \
+        flushusers users authsecrets recipients queues routes ;;
     hint) printf '%s\n' new flush scan deleted held released requeued ;;
   esac
 }

@@ -45,7 +45,8 @@ testUsers() {
   assertEquals sluice-in "$(user_of local)"
   assertEquals sluice-out "$(user_of send)"
   assertEquals sluice-q "$(user_of bounce)"
-  for service in qmgr smtpd local send bounce; do assertEquals "$service/log" sluice-log "$(user_of $service/log)"; done
+  assertEquals sluice-auth "$(user_of auth)"
+  for service in qmgr smtpd local send bounce auth; do assertEquals "$service/log" sluice-log "$(user_of $service/log)"; done
   conf routes '* - park'
   s6-svc -h "$I/service/qmgr"
   submit -t x@users.example >"$T/submit"
@@ -58,6 +59,7 @@ testUsers() {
   for socket in bounce send; do
     assertEquals "$socket is qmgr's alone" '600 sluice-q' "$(stat -c '%a %U' "$I/run/$socket")"
   done
+  assertEquals 'for smtpd-etrn to ask' '660 sluice-auth sluice' "$(stat -c '%a %U %G' "$I/run/auth")"
   stop
 }
 
@@ -234,7 +236,8 @@ left_in_cur() { [ "$(find "$I/queue/cur" -type f | wc -l)" = "$1" ]; }
 
 testLogRunsAreOne() {
   cmp service/smtpd/log/run service/qmgr/log/run && cmp service/smtpd/log/run service/send/log/run &&
-    cmp service/smtpd/log/run service/local/log/run && cmp service/smtpd/log/run service/bounce/log/run
+    cmp service/smtpd/log/run service/local/log/run && cmp service/smtpd/log/run service/bounce/log/run &&
+    cmp service/smtpd/log/run service/auth/log/run
   assertTrue 'alike' $?
 }
 

@@ -412,7 +412,7 @@ testNothingToGain() {
   for_users || return
   fresh gain
   start
-  for service in smtpd local qmgr send bounce; do
+  for service in smtpd local qmgr send bounce auth; do
     stripped $service
     stripped $service/log
   done

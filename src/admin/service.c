@@ -8,8 +8,8 @@
 
 service_kind const service_kinds[SERVICES] =
 {
-  { "smtpd", 0 }, { "local", 0 }, { "qmgr", 0 }, { "send", 0 }, { "bounce", 0 }, { "tls", 0 },
-  { "smtps", 1 }
+  { "smtpd", 0 }, { "local", 0 }, { "qmgr", 0 }, { "send", 0 }, { "bounce", 0 }, { "auth", 0 },
+  { "tls", 0 }, { "smtps", 1 }
 };
 
 /* --- where things are ---------------------------------------------------------------------- */

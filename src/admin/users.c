@@ -43,6 +43,7 @@ static void members_check(maker const *m)
                 "\"make users\"");
   keep_out(m, LAYOUT_IN, LAYOUT_GROUP_KEEPERS, LAYOUT_KEEPERS);
   keep_out(m, LAYOUT_OUT, LAYOUT_GROUP_KEEPERS, LAYOUT_KEEPERS);
+  keep_out(m, LAYOUT_AUTH, LAYOUT_GROUP_KEEPERS, LAYOUT_KEEPERS);
   keep_out(m, LAYOUT_LOG, LAYOUT_GROUP_KEEPERS, LAYOUT_KEEPERS);
   keep_out(m, LAYOUT_TLS, LAYOUT_GROUP_KEEPERS, LAYOUT_KEEPERS);
   keep_out(m, LAYOUT_OUT, LAYOUT_GROUP_WRITERS, LAYOUT_WRITERS);

@@ -3,11 +3,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <skalibs/buffer.h>
+#include <skalibs/genalloc.h>
 #include <skalibs/stralloc.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
@@ -161,14 +163,16 @@ static void put_timeouts(checker *c, conf_setting const *setting)
   stralloc_free(&all);
 }
 
-/* -v: print the entries of a list. */
+/* -v: print the entries of a list; of secrets, whose they are. */
 static void put_entries(conf_setting const *setting, stralloc const *text)
 {
   conf_line line = { .number = 0 };
+  conf_word word;
   size_t pos = 0;
   while (conf_line_next(setting, text, &pos, &line) > 0)
   {
-    put(line.s, line.len);
+    if (setting->kind != CONF_SECRETS) put(line.s, line.len);
+    else if (conf_word_next(&line.s, &line.len, &word)) put(word.s, word.len);
     put_string("\n");
   }
 }
@@ -208,10 +212,28 @@ static int compiled_used(checker *c, conf_setting const *setting, int there)
 /* The entries of a list that make a look-up take most of a millisecond. */
 #define LONG_LIST 2000
 
+/* Secrets are for one user to read; that nobody else can is no fault. */
+static int kept_from_us(conf_setting const *setting)
+{
+  return setting->kind == CONF_SECRETS && errno == EACCES;
+}
+
+static void put_kept(checker *c, conf_setting const *setting)
+{
+  static char const words[] = "(not for this user to read)";
+  from_set(c, "conf/", setting->name, "");
+  if (!c->values) put_setting(c, setting, words, strlen(words));
+}
+
 static void check_lines(checker *c, conf_setting const *setting)
 {
   size_t entries = 0;
   int there = conf_file_read(c->conf, setting, &c->text), compiled = 0;
+  if (there < 0 && kept_from_us(setting))
+  {
+    put_kept(c, setting);
+    return;
+  }
   if (there < 0)
   {
     complain(c);
@@ -344,6 +366,94 @@ static void check_tls_sense(checker const *c)
     warn("tls", "", "at port 25 other servers have to be served in clear text too");
 }
 
+/* --- users and their secrets -------------------------------------------------------------- */
+
+static int word_compare(void const *a, void const *b)
+{
+  conf_word const *x = a, *y = b;
+  int r = memcmp(x->s, y->s, x->len < y->len ? x->len : y->len);
+  return r ? r : (x->len > y->len) - (x->len < y->len);
+}
+
+/*
+ * The first words of all lines of a list, sorted; they point into *text.  0: it is missing or cannot
+ * be read, which was told already.
+ */
+static int first_words(checker *c, char const *name, stralloc *text, genalloc *words)
+{
+  conf_setting const *setting = conf_setting_find(name);
+  conf_line line = { .number = 0 };
+  conf_word word;
+  size_t pos = 0;
+  if (conf_file_read(c->conf, setting, text) <= 0) return 0;
+  while (conf_line_next(setting, text, &pos, &line) > 0)
+    if (conf_word_next(&line.s, &line.len, &word) && !genalloc_append(conf_word, words, &word))
+      die_memory();
+  qsort(genalloc_s(conf_word, words), genalloc_len(conf_word, words), sizeof word, &word_compare);
+  return 1;
+}
+
+/* The user's name, for a line about it. */
+static char const *name_shown(char out[CONF_ACCOUNT_MAX + 1], conf_word const *user)
+{
+  return log_clean(out, CONF_ACCOUNT_MAX + 1, user->s, user->len);
+}
+
+static void secrets_twice(checker *c, genalloc const *secrets)
+{
+  conf_word const *all = genalloc_s(conf_word, secrets);
+  char name[CONF_ACCOUNT_MAX + 1];
+  size_t i = 1;
+  for (; i < genalloc_len(conf_word, secrets); i++)
+    if (!word_compare(all + i - 1, all + i))
+    {
+      c->wrong = 1;
+      log_line("conf/authsecrets: a second secret: ", name_shown(name, all + i));
+    }
+}
+
+static void users_without(checker *c, genalloc const *secrets)
+{
+  stralloc text = STRALLOC_ZERO;
+  genalloc users = GENALLOC_ZERO;
+  char name[CONF_ACCOUNT_MAX + 1];
+  size_t i = 0;
+  if (first_words(c, "users", &text, &users))
+    for (; i < genalloc_len(conf_word, &users); i++)
+    {
+      conf_word const *user = genalloc_s(conf_word, &users) + i;
+      if (!bsearch(user, genalloc_s(conf_word, secrets), genalloc_len(conf_word, secrets),
+                   sizeof *user, &word_compare))
+        log_line("warning: conf/users: no secret in conf/authsecrets: ", name_shown(name, user));
+    }
+  genalloc_free(conf_word, &users);
+  stralloc_free(&text);
+}
+
+static void check_secrets(checker *c)
+{
+  stralloc text = STRALLOC_ZERO;
+  genalloc secrets = GENALLOC_ZERO;
+  struct stat st;
+  if (is_set(c, "authsecrets") && is_set(c, "checkpassword"))
+  {
+    c->wrong = 1;
+    log_line("conf/checkpassword: not beside conf/authsecrets, which alone is asked");
+  }
+  if (!fstatat(c->conf, "authsecrets", &st, 0) && st.st_mode & 077)
+    warn("authsecrets", "", "others than its owner may read it: chmod 600");
+  if (first_words(c, "authsecrets", &text, &secrets))
+  {
+    secrets_twice(c, &secrets);
+    users_without(c, &secrets);
+  }
+  genalloc_free(conf_word, &secrets);
+  if (text.s) explicit_bzero(text.s, text.a);
+  stralloc_free(&text);
+}
+
+/* --- the rest of it ------------------------------------------------------------------------- */
+
 /* Without it qmgr keeps no connection for sites that accept mail. */
 #define CONCURRENCY_FEW 5
 
@@ -432,6 +542,7 @@ int main(int argc, char const *const *argv)
   {
     for (; i < conf_settings_count; i++) check_setting(&c, conf_settings + i);
     check_sense(&c);
+    check_secrets(&c);
     check_names(&c);
   }
   if (!buffer_flush(buffer_1)) strerr_diefusys(111, "write to standard output");

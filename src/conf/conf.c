@@ -108,7 +108,7 @@ static smtp_timeout_kind const own_timeouts[CONF_TIMEOUTS - SMTP_TIMEOUTS] =
   [CONF_TIMEOUT_COMMAND - SMTP_TIMEOUTS] = { "command", 300 },
   [CONF_TIMEOUT_RECEIVE - SMTP_TIMEOUTS] = { "receive", 300 },
   [CONF_TIMEOUT_MESSAGE - SMTP_TIMEOUTS] = { "message", 86400 },
-  [CONF_TIMEOUT_TLS - SMTP_TIMEOUTS] = { "tls", 60 }
+  [CONF_TIMEOUT_AUTH - SMTP_TIMEOUTS] = { "auth", 30 }
 };
 #define TIMEOUT_MAX_S 86400
 
@@ -195,6 +195,12 @@ static int check_switch(char const *s, size_t len)
   return number_scan(s, len, &on) && on <= 1 ? 1 : conf_fail("neither 1 nor 0", s, len);
 }
 
+/* A line of the shell's: what it means, only the shell can tell. */
+static int check_command(char const *s, size_t len)
+{
+  return !memchr(s, 0, len) || conf_fail("not a command", s, len);
+}
+
 static int check_time_or_never(char const *s, size_t len)
 {
   uint64_t seconds;
@@ -255,8 +261,8 @@ static int check_tlslevel(char const *s, size_t len)
 enum
 {
   ME, POSTMASTER, LISTEN, LISTENTLS, TLS, NAMESERVER, LOOPBACKDNS, DATABYTES, ETRNCOUNTS, FSYNCDIR,
-  LENIENT, PERCENTHACK, LIFETIME, DELAYWARNING, BACKOFF, CONCURRENCY, CONCURRENCYINCOMING,
-  CONCURRENCYCLIENT, SUBDOMAINS, MINFREE, BOUNCEBYTES, TLSLEVEL, TIMEOUTS
+  LENIENT, PERCENTHACK, AUTHCLEAR, CHECKPASSWORD, LIFETIME, DELAYWARNING, BACKOFF, CONCURRENCY,
+  CONCURRENCYINCOMING, CONCURRENCYCLIENT, SUBDOMAINS, MINFREE, BOUNCEBYTES, TLSLEVEL, TIMEOUTS
 };
 
 conf_setting const conf_settings[] =
@@ -285,6 +291,11 @@ conf_setting const conf_settings[] =
     "1: take addresses without brackets, and with dots anywhere before the @", &check_switch, 0 },
   [PERCENTHACK] = { "percenthack", CONF_VALUE, "0",
     "1: take user%else@customer and its like from strangers too", &check_switch, 0 },
+  [AUTHCLEAR] = { "authclear", CONF_VALUE, "0",
+    "1: offer AUTH without TLS too, CRAM-MD5 alone", &check_switch, 0 },
+  [CHECKPASSWORD] = { "checkpassword", CONF_VALUE, "",
+    "command that checks the passwords of AUTH, where there is no authsecrets",
+    &check_command, 0 },
   [LIFETIME] = { "lifetime", CONF_VALUE, "5d",
     "how long a message may wait", &check_time, 1 },
   [DELAYWARNING] = { "delaywarning", CONF_VALUE, "4h",
@@ -327,6 +338,10 @@ conf_setting const conf_settings[] =
     "clients that may use ETRN", &conf_check_client, 0 },
   { "flushusers", CONF_LIST, "(none)",
     "local users that may ask for a flush", &conf_check_user, 0 },
+  { "users", CONF_LIST, "(none)",
+    "NAME [norelay] [DOMAIN]...: what users of AUTH may do", &conf_check_account, 0 },
+  { "authsecrets", CONF_SECRETS, "(none)",
+    "USER SECRET for AUTH", &conf_check_secret, 0 },
   { "routes", CONF_COMPILED, "(none: MX)",
     "PATTERN NEXTHOP [park] [lifetime=TIME] [delaywarning=TIME] [concurrency=N]"
     " [without=EXTENSION,...] [tls=LEVEL] [tlsname=NAME] [tlsprint=SHA256,...] [tlswrap]",
@@ -580,6 +595,22 @@ int conf_switch(int conf, char const *name, int *on)
   }
   r = number_read(conf, (unsigned int)(setting - conf_settings), &number_scan, &number);
   *on = !!number;
+  return r;
+}
+
+int conf_exists(int conf, char const *name)
+{
+  struct stat st;
+  return fstatat(conf, name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
+int conf_checkpassword(int conf, stralloc *command)
+{
+  stralloc text = STRALLOC_ZERO;
+  conf_line line;
+  int r = value_read(conf, CHECKPASSWORD, &text, &line)
+    && (string_copy(command, line.s, line.len) || no_memory(CHECKPASSWORD));
+  stralloc_free(&text);
   return r;
 }
 

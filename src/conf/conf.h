@@ -105,10 +105,16 @@ extern int conf_bouncebytes(int conf, uint64_t *octets);
 extern int conf_minfree(int conf, uint64_t *octets, int *said);
 
 /*
- * etrncounts, fsyncdir, lenient, percenthack: on (1) when the file holds 1, off when it holds 0 or
- * is missing.
+ * authclear, etrncounts, fsyncdir, lenient, percenthack: on (1) when the file holds 1, off when it
+ * holds 0 or is missing.
  */
 extern int conf_switch(int conf, char const *name, int *on);
+
+/* Is there a file of this name, whoever may read it?  A link to nowhere counts. */
+extern int conf_exists(int conf, char const *name);
+
+/* checkpassword: the command that checks passwords, "" where there is none.  A string. */
+extern int conf_checkpassword(int conf, stralloc *command);
 
 /*
  * loopbackdns: the same; *said 0: the file is missing, and the default depends on conf/nameserver
@@ -159,7 +165,7 @@ enum conf_timeout
   CONF_TIMEOUT_COMMAND,  /* our own server: the wait for a command */
   CONF_TIMEOUT_RECEIVE,  /* our own server: the wait for 64 KiB of content */
   CONF_TIMEOUT_MESSAGE,  /* our own server: all the content of a message */
-  CONF_TIMEOUT_TLS,      /* a handshake of TLS */
+  CONF_TIMEOUT_AUTH,     /* our own server: auth-check's answer */
   CONF_TIMEOUTS
 };
 extern int conf_timeouts(int conf, unsigned int seconds[CONF_TIMEOUTS]);
@@ -220,6 +226,30 @@ extern int conf_recipient(int conf, conf_list *kept, char const *mailbox, size_t
  * a zero octet that len counts; *found is 0 when there is no such queue.
  */
 extern int conf_queue(int conf, char const *name, size_t len, stralloc *domains, int *found);
+
+/*
+ * authsecrets: lines "USER SECRET", for passwords and CRAM-MD5.  Secrets are for auth-check alone.
+ *   secret  a string, "" where the user has none; for the caller to wipe
+ * Names and secrets are compared octet by octet.  A user with two secrets is an error.
+ */
+#define CONF_ACCOUNT_MAX 255
+#define CONF_SECRET_MAX 255
+extern int conf_secret(int conf, char const *user, size_t len, char secret[CONF_SECRET_MAX + 1],
+                       int *found);
+
+/*
+ * users: lines "NAME [norelay] [DOMAIN]...": what a client may do that has proved to be that user.
+ * A user who is on no line may relay, and has no domains; one who is on several has what all say.
+ */
+typedef struct conf_account
+{
+  int norelay;
+  stralloc domains;      /* folded, as in relaydomains, each a string, one after the other */
+} conf_account;
+#define CONF_ACCOUNT_ZERO { .domains = STRALLOC_ZERO }
+/* Sets *account, which is all zero or was set before. */
+extern int conf_account_read(int conf, conf_list *kept, char const *name, size_t len,
+                             conf_account *account);
 
 /*
  * routes: lines "PATTERN NEXTHOP [park] [lifetime=TIME] [delaywarning=TIME] [concurrency=N]

@@ -12,7 +12,8 @@ enum conf_kind
   CONF_LINES,    /* several lines that belong together */
   CONF_LIST,     /* one entry a line, any number */
   CONF_COMPILED, /* a CONF_LIST that may be compiled into NAME.cdb */
-  CONF_PEM       /* certificates or a key, for programs that know TLS; has no lines of ours */
+  CONF_PEM,      /* certificates or a key, for programs that know TLS; has no lines of ours */
+  CONF_SECRETS   /* a CONF_LIST: nobody is shown more of a line than its first word */
 };
 
 /* A piece of a line.  Not a string. */

@@ -102,6 +102,60 @@ int conf_check_user(char const *s, size_t len)
   return len <= USER_MAX ? 1 : conf_fail("not a user", s, len);
 }
 
+/* --- those who prove who they are --- */
+
+int conf_secret_scan(char const *s, size_t len, conf_word *user, conf_word *secret)
+{
+  if (!conf_word_next(&s, &len, user) || !conf_word_next(&s, &len, secret) || len)
+    return conf_fail("not USER SECRET", 0, 0);
+  return (user->len <= CONF_ACCOUNT_MAX && secret->len <= CONF_SECRET_MAX)
+    || conf_fail("user or secret too long", 0, 0);
+}
+
+int conf_check_secret(char const *s, size_t len)
+{
+  conf_word user, secret;
+  return conf_secret_scan(s, len, &user, &secret);
+}
+
+static int word_same(conf_word const *word, char const *s, size_t len)
+{
+  return word->len == len && !memcmp(word->s, s, len);
+}
+
+static int word_is(conf_word const *word, char const *s)
+{
+  return word_same(word, s, strlen(s));
+}
+
+int conf_account_match(void *data, char const *s, size_t len)
+{
+  conf_account_question *q = data;
+  conf_word name, word;
+  int ours, first = 1;
+  conf_word_next(&s, &len, &name);
+  if (name.len > CONF_ACCOUNT_MAX) return conf_fail("name too long", name.s, name.len);
+  ours = q->name && word_same(&name, q->name, q->len);
+  for (; conf_word_next(&s, &len, &word); first = 0)
+  {
+    int const norelay = first && word_is(&word, "norelay");
+    if (ours && norelay) q->account->norelay = 1;
+    if (norelay) continue;
+    if (!conf_pattern_fold(&q->folded, word.s, word.len)) return 0;
+    if (ours && (!stralloc_catb(&q->account->domains, q->folded.s, q->folded.len)
+     || !stralloc_0(&q->account->domains))) return 0;
+  }
+  return 1;
+}
+
+int conf_check_account(char const *s, size_t len)
+{
+  conf_account_question q = { .folded = STRALLOC_ZERO };
+  int r = conf_account_match(&q, s, len);
+  stralloc_free(&q.folded);
+  return r;
+}
+
 /* --- routes ----------------------------------------------------------------------------- */
 
 /* The VALUE of a word "KEY=VALUE", or NULL; key includes the '='. */
@@ -128,11 +182,6 @@ static int option_number(char const *s, size_t len, uint64_t *number)
 static int said_twice(conf_word const *word)
 {
   return conf_fail("said twice", word->s, word->len);
-}
-
-static int word_is(conf_word const *word, char const *s)
-{
-  return word->len == strlen(s) && !memcmp(word->s, s, word->len);
 }
 
 /* A word without a value, which was said or was not. */

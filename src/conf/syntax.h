@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <skalibs/stralloc.h>
 
+#include "conf/conf.h"
+#include "conf/file.h"
 #include "tls/ask.h"
 
 /* Checks of one line, for the table: 1, or 0 with conf_fail(). */
@@ -15,6 +17,8 @@ extern int conf_check_user(char const *s, size_t len);
 extern int conf_check_queue(char const *s, size_t len);
 extern int conf_check_recipient(char const *s, size_t len);
 extern int conf_check_route(char const *s, size_t len);
+extern int conf_check_secret(char const *s, size_t len);
+extern int conf_check_account(char const *s, size_t len);
 
 /* A queue to be found among the lines of conf/queues. */
 typedef struct conf_queue_question
@@ -28,6 +32,21 @@ typedef struct conf_queue_question
 
 /* Look at one line.  1, or 0 with conf_fail(), or with errno when memory is short. */
 extern int conf_queue_match(void *question, char const *s, size_t len);
+
+/* A line of authsecrets.  1, or 0 with conf_fail(), which says nothing of what the line holds. */
+extern int conf_secret_scan(char const *s, size_t len, conf_word *user, conf_word *secret);
+
+/* A user to be found among the lines of conf/users. */
+typedef struct conf_account_question
+{
+  char const *name;      /* NULL: lines are only checked */
+  size_t len;
+  conf_account *account;
+  stralloc folded;       /* memory for a domain of a line */
+} conf_account_question;
+
+/* Look at one line.  1, or 0 with conf_fail(), or with errno when memory is short. */
+extern int conf_account_match(void *question, char const *s, size_t len);
 
 /* The options of a line of routes. */
 typedef struct conf_route_options

@@ -50,10 +50,19 @@ static int line_clean(wire_line const *line)
   return i == line->len;
 }
 
+/* A line that is too long has a code of its own in AUTH (RFC 4954 section 4). */
+static char const *long_refusal(wire_line const *line)
+{
+  smtp_command command;
+  smtp_command_scan(line->s, line->len, &command);
+  return command.verb == SMTP_AUTH ? "500 5.5.6 Error: line too long"
+    : "500 5.5.2 Error: line too long";
+}
+
 /* The refusal of a line that is malformed whatever it says; NULL: it is well-formed. */
 static char const *line_refusal(wire_line const *line)
 {
-  if (line->faults & WIRE_LONG) return "500 5.5.2 Error: line too long";
+  if (line->faults & WIRE_LONG) return long_refusal(line);
   if (line->faults & WIRE_BARE) return "500 5.5.2 Error: bare <CR> or <LF> received";
   return line_clean(line) ? 0 : "500 5.5.2 Error: control character in command";
 }
@@ -220,7 +229,7 @@ static int session_begin(session *s, char const *instance)
   if (s->conf == -1 || !conf_me(s->conf, &s->me) || !conf_timeouts(s->conf, s->timeout))
     return session_broken(s);
   s->policy = (policy){ .conf = s->conf, .socket = s->wire.in_fd, .client = &s->client,
-                         .owner = st.st_uid, .me = s->me.s };
+                         .identity = &s->identity, .owner = st.st_uid, .me = s->me.s };
   return 1;
 }
 

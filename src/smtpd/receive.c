@@ -223,6 +223,9 @@ static void content_log(session const *s)
   char uid[UINT64_FMT];
   uid[uint64_fmt(uid, s->client.uid)] = 0;
   if (s->client.local) log_later(s->writer.id, ": uid=", uid, " from=<", s->sender.s, ">");
+  else if (s->identity.method)
+    log_later(s->writer.id, ": client=", s->who, ", sasl_method=", s->identity.method,
+              ", sasl_username=", s->identity.name);
   else log_later(s->writer.id, ": client=", s->who);
   log_line(s->writer.id, ": message-id=", id);
 }

@@ -131,8 +131,13 @@ char const *session_protocol(session const *s)
 
 char const *session_transport(session const *s)
 {
-  if (!*s->secured || !s->esmtp) return session_protocol(s);
-  return s->smtputf8 ? "UTF8SMTPS" : "ESMTPS";
+  static char const *const names[2][2][2] = /* of UTF-8, inside TLS, of a user who is known */
+  {
+    { { "ESMTP", "ESMTPA" }, { "ESMTPS", "ESMTPSA" } },
+    { { "UTF8SMTP", "UTF8SMTPA" }, { "UTF8SMTPS", "UTF8SMTPSA" } }
+  };
+  if (!s->esmtp) return session_protocol(s);
+  return names[!!s->smtputf8][!!*s->secured][s->identity.method != 0];
 }
 
 int session_tls(session *s)

@@ -20,6 +20,7 @@
 #include "smtp/content.h"
 #include "smtp/path.h"
 #include "smtpd/clients.h"
+#include "smtpd/identity.h"
 #include "smtpd/peer.h"
 #include "smtpd/policy.h"
 
@@ -72,6 +73,7 @@ typedef struct session
   wire_line line;             /* the present command, into which its arguments point */
   enum session_end end;
   peer client;
+  identity identity;          /* as AUTH has proved it */
   policy policy;
   int instance;               /* four descriptors; queue and trigger are -1 until needed */
   int conf;
@@ -110,6 +112,8 @@ typedef struct session
   session_count counts[SMTP_UNKNOWN + 1]; /* by verb */
   char helo[SESSION_HELO_MAX];
   int esmtp;                  /* greeted with EHLO */
+  int auth_offered;           /* AUTH stood in the reply to it */
+  unsigned int auth_refused;  /* proofs that were none */
 
   /* the transaction */
   int mail;                   /* MAIL was accepted */

@@ -82,7 +82,7 @@ static int one_socket(void)
 static int engine_ask(engine *e, session const *s, int fd)
 {
   tls_request request;
-  tls_request_accept(&request, s->timeout[CONF_TIMEOUT_TLS], 0, 0);
+  tls_request_accept(&request, s->timeout[SMTP_TIMEOUT_TLS], 0, 0);
   tls_request_end(&request);
   if (!wire_init(&e->wire, fd, fd, s->stop)) return 0;
   wire_step(&e->wire, READY_S);
@@ -114,7 +114,7 @@ static int engine_shake(engine *e, session *s)
   int const client = 0;
   s->tenth = 0;
   wire_hurry(&e->wire, s->wire.hurried, s->wire.data);
-  wire_step(&e->wire, s->timeout[CONF_TIMEOUT_TLS] + HANDSHAKE_MORE_S);
+  wire_step(&e->wire, s->timeout[SMTP_TIMEOUT_TLS] + HANDSHAKE_MORE_S);
   if (job_send(e->wire.out_fd, TLS_GO, sizeof TLS_GO - 1, &client, 1) == sizeof TLS_GO - 1)
     return engine_answers(e, TLS_DONE);
   e->answer.reason = field_of(strerror(errno));
@@ -147,6 +147,8 @@ static void secured_set(session *s, tls_answer const *answer)
 static void forget(session *s)
 {
   session_reset(s);
+  identity_forget(&s->identity);
+  s->auth_offered = 0;
   *s->helo = 0;
   s->esmtp = 0;
 }

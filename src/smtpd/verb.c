@@ -4,6 +4,7 @@
 #include <skalibs/types.h>
 
 #include "smtp/chars.h"
+#include "smtpd/auth.h"
 #include "smtpd/envelope.h"
 #include "smtpd/etrn.h"
 #include "smtpd/receive.h"
@@ -35,7 +36,7 @@ static int ehlo_reply(session *s)
   static char const *const extensions[] =
   {
     "250-PIPELINING", "250-ETRN", "250-ENHANCEDSTATUSCODES", "250-8BITMIME", "250-DSN",
-    "250-SMTPUTF8", "250-CHUNKING", "250 HELP"
+    "250-SMTPUTF8", "250-CHUNKING"
   };
   char size[UINT64_FMT];
   unsigned int i;
@@ -46,7 +47,7 @@ static int ehlo_reply(session *s)
   if (starttls && !session_reply(s, "250-STARTTLS")) return 0;
   for (i = 0; i < sizeof extensions / sizeof *extensions; i++)
     if (!session_reply(s, extensions[i])) return 0;
-  return 1;
+  return auth_announce(s) && session_reply(s, "250 HELP");
 }
 
 static int helo(session *s, smtp_command const *command)
@@ -58,6 +59,7 @@ static int helo(session *s, smtp_command const *command)
   memcpy(s->helo, command->argument, command->argumentlen);
   s->helo[command->argumentlen] = 0;
   s->esmtp = esmtp;
+  s->auth_offered = 0;
   return esmtp ? ehlo_reply(s) : session_reply(s, "250 ", s->me.s);
 }
 
@@ -99,7 +101,7 @@ static int help(session *s, smtp_command const *command)
   (void)command;
   return session_reply(s,
     "214 2.0.0 Commands: HELO EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP ETRN STARTTLS"
-    " QUIT");
+    " AUTH QUIT");
 }
 
 static int quit(session *s, smtp_command const *command)
@@ -135,5 +137,6 @@ verb const verb_of[SMTP_UNKNOWN + 1] =
   [SMTP_QUIT] = { "QUIT", "quit", 0, 1, &quit },
   [SMTP_ETRN] = { "ETRN", "etrn", 0, 0, &etrn_verb },
   [SMTP_STARTTLS] = { "STARTTLS", "starttls", 1, 1, &starttls_verb },
+  [SMTP_AUTH] = { "AUTH", "auth", 0, 0, &auth_verb },
   [SMTP_UNKNOWN] = { "UNKNOWN", "unknown", 0, 0, &unknown }
 };

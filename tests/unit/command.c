@@ -37,6 +37,7 @@ static struct line_case
   { "quit", SMTP_QUIT, "" },
   { "ETRN @customer.tld", SMTP_ETRN, "@customer.tld" },
   { "ETRN", SMTP_ETRN, "" },
+  { "AUTH PLAIN AGEAYg==", SMTP_AUTH, "PLAIN AGEAYg==" },
   { "", SMTP_UNKNOWN, "" },
   { " ", SMTP_UNKNOWN, "" },
   { " QUIT", SMTP_UNKNOWN, "QUIT" },

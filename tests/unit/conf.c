@@ -299,6 +299,7 @@ static void check_timeouts(void)
     && t[CONF_TIMEOUT_COMMAND] == 120 && t[SMTP_TIMEOUT_MAIL] == 300);
   CHECK("timeouts: to find a host", t[CONF_TIMEOUT_LOOKUP] == 30);
   CHECK("timeouts: of a message", t[CONF_TIMEOUT_MESSAGE] == 86400);
+  CHECK("timeouts: of a password", t[CONF_TIMEOUT_AUTH] == 30);
   set("timeouts", "lookup 1m\n");
   CHECK("timeouts: reach", conf_timeouts(conf, t) && t[CONF_TIMEOUT_REACH] == 120);
   CHECK("timeouts: lookup", conf_timeouts(conf, t) && t[CONF_TIMEOUT_LOOKUP] == 60
@@ -894,6 +895,67 @@ static void check_fold(void)
   CHECK("fold: literal", folds("[192.0.2.1]", 0) && folds("192.0.2.1", 0));
 }
 
+/* --- those who prove who they are ---------------------------------------------------------------- */
+
+static char secret[CONF_SECRET_MAX + 1];
+
+/* The user's secret; "-": there is none, "!": the file makes no sense. */
+static char const *secret_of(char const *user)
+{
+  int found;
+  if (!conf_secret(conf, user, strlen(user), secret, &found)) return "!";
+  return found ? secret : *secret ? "?" : "-";
+}
+
+static void check_secrets(void)
+{
+  char line[CONF_ACCOUNT_MAX + CONF_SECRET_MAX + 4];
+  CHECK("authsecrets: missing", !conf_exists(conf, "authsecrets") && !strcmp(secret_of("joe"), "-"));
+  set("authsecrets", "# all of them\njoe   S3cret#1  # his\n\n\303\244nn\tx\njoey y\n");
+  CHECK("authsecrets: there", conf_exists(conf, "authsecrets"));
+  CHECK("authsecrets: a secret", !strcmp(secret_of("joe"), "S3cret#1"));
+  CHECK("authsecrets: beyond ASCII", !strcmp(secret_of("\303\244nn"), "x"));
+  CHECK("authsecrets: not a part", !strcmp(secret_of("jo"), "-") && !strcmp(secret_of("joey"), "y"));
+  CHECK("authsecrets: case counts", !strcmp(secret_of("Joe"), "-") && !strcmp(secret_of(""), "-"));
+  set("authsecrets", "joe s3cret\nann\n");
+  CHECK("authsecrets: whole lines", !strcmp(secret_of("joe"), "!")
+    && failed(0, "conf/authsecrets: line 2: not USER SECRET"));
+  set("authsecrets", "joe s3cret more\n");
+  CHECK("authsecrets: one word", !strcmp(secret_of("ann"), "!") && failed(0, "conf/authsecrets: line 1: not USER SECRET"));
+  set("authsecrets", "joe s3\001cret\n");
+  CHECK("authsecrets: none is shown", !strcmp(secret_of("joe"), "!")
+    && failed(0, "conf/authsecrets: line 1: control character"));
+  set("authsecrets", "joe a\nann b\njoe c\n");
+  CHECK("authsecrets: two of them", !strcmp(secret_of("joe"), "!")
+    && failed(0, "conf/authsecrets: line 3: a second secret: joe"));
+  CHECK("authsecrets: of another", !strcmp(secret_of("ann"), "b"));
+  memset(line, 'x', sizeof line);
+  line[CONF_ACCOUNT_MAX] = ' ';
+  line[sizeof line - 3] = '\n';
+  line[sizeof line - 2] = 0;
+  set("authsecrets", line);
+  line[CONF_ACCOUNT_MAX] = 0;
+  CHECK("authsecrets: the longest", strlen(secret_of(line)) == CONF_SECRET_MAX);
+  line[CONF_ACCOUNT_MAX] = ' ';
+  line[sizeof line - 3] = 'x';
+  line[sizeof line - 2] = '\n';
+  line[sizeof line - 1] = 0;
+  set("authsecrets", line);
+  CHECK("authsecrets: too long", !strcmp(secret_of("joe"), "!")
+    && failed(0, "conf/authsecrets: line 1: user or secret too long"));
+  unset("authsecrets");
+}
+
+static void check_command(void)
+{
+  stralloc s = STRALLOC_ZERO;
+  CHECK("checkpassword: none", string_is(conf_checkpassword(conf, &s), &s, ""));
+  set("checkpassword", "env A='b c' cvm-checkpassword /x  # ours\n");
+  CHECK("checkpassword", string_is(conf_checkpassword(conf, &s), &s, "env A='b c' cvm-checkpassword /x"));
+  unset("checkpassword");
+  stralloc_free(&s);
+}
+
 int main(void)
 {
   char below[64];
@@ -916,6 +978,8 @@ int main(void)
   check_kept();
   check_clients();
   check_users();
+  check_secrets();
+  check_command();
   check_recipients();
   check_queues();
   check_routes();

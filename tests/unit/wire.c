@@ -98,6 +98,18 @@ static void check_replies(void)
   end();
 }
 
+static void check_wipe(void)
+{
+  static char const zeros[sizeof "secret\r\n" - 1];
+  begin();
+  said("secret\r\nnext\r\n");
+  CHECK("a line", line_is("secret"));
+  wire_wipe(&w);
+  CHECK("is gone", !memcmp(w.in, zeros, sizeof zeros));
+  CHECK("and the next one is not", line_is("next"));
+  end();
+}
+
 static void check_last_words(void)
 {
   begin();
@@ -176,6 +188,11 @@ static void check_hurry(void)
   wire_step(&w, 10);
   CHECK("asked after each tenth", !wire_fill(&w) && w.state == WIRE_TIMEOUT && asked == 2);
   end();
+  begin();
+  asked = most = 0;
+  wire_hurry(&w, &hurried, &most);
+  CHECK("not in a pause", wire_pause(&w, 2) && w.state == WIRE_OPEN && !asked);
+  end();
 }
 
 int main(void)
@@ -185,6 +202,7 @@ int main(void)
   check_long_line();
   check_replies();
   check_last_words();
+  check_wipe();
   check_output();
   check_waits();
   check_continue();
