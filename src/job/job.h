@@ -255,6 +255,14 @@ extern int job_notice_scan(char const *s, size_t len, uint64_t *time_us, job_not
 extern char const *job_event_name(enum job_event event);
 
 /*
+ * Connect to a UNIX socket by its path below a directory, which may have a path of any length.
+ *   path  short: some ten octets
+ *   type  of socket(2): SOCK_STREAM or SOCK_DGRAM
+ * Returns a close-on-exec descriptor that does not block, or -1 with errno.
+ */
+extern int job_connect(int directory, char const *path, int type);
+
+/*
  * Write octets to a job socket, n descriptors (at most JOB_FDS_MAX) with the first of them.
  * Returns as write(2); with a result over 0 all descriptors were sent.  No SIGPIPE.
  */

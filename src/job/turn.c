@@ -46,3 +46,13 @@ int job_turn_scan(job_turn *turn, char const *s, size_t len)
   turn->domains = (job_field){ s, len };
   return len != 0;
 }
+
+size_t job_turn_begin(char *out, char const *user, char const *peer, int tls)
+{
+  char *end = stpcpy(out, "turn ");
+  size_t i;
+  for (i = 0; user[i] && i < JOB_TURN_USER_MAX; i++)
+    *end++ = (unsigned char)user[i] > ' ' && user[i] != 127 ? user[i] : '_';
+  end = stpcpy(stpcpy(stpcpy(end, " "), peer), tls ? " tls" : " clear");
+  return (size_t)(end - out);
+}

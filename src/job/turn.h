@@ -31,6 +31,16 @@ typedef struct job_turn
   job_field domains;     /* the rest, at least one; nothing is known of them yet */
 } job_turn;
 
+/*
+ * Write the beginning of one, up to the word in front of the domains, which the caller adds, each
+ * behind a space.  What no field may hold becomes "_".
+ *   out   of JOB_TURN_HEAD_MAX
+ *   peer  for which job_turn_peer_ok() says yes
+ * Returns its length; a string.
+ */
+#define JOB_TURN_HEAD_MAX (JOB_TURN_USER_MAX + JOB_TURN_PEER_MAX + 16)
+extern size_t job_turn_begin(char *out, char const *user, char const *peer, int tls);
+
 /* Read it; the fields point into the text.  1 or 0. */
 extern int job_turn_scan(job_turn *turn, char const *s, size_t len);
 

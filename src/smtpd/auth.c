@@ -178,6 +178,11 @@ static unsigned int answered_for(session const *s)
   return conf_exists(s->conf, "checkpassword") ? MECHANISM_PLAIN | MECHANISM_LOGIN : 0;
 }
 
+int auth_known(session const *s)
+{
+  return answered_for(s) != 0;
+}
+
 /* Those of them that the client may use here.  1, or 0: session_broken(). */
 static int offered(session *s, unsigned int all, unsigned int *these)
 {

@@ -15,6 +15,9 @@
  */
 extern int auth_announce(session *s);
 
+/* Can a client of this session make itself known at all? */
+extern int auth_known(session const *s);
+
 extern int auth_verb(session *s, smtp_command const *command);
 
 #endif

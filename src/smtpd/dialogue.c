@@ -327,6 +327,7 @@ static session_farewell const farewells[] =
   [SESSION_NON_SMTP] = { "421 4.7.0 ", " Error: this is SMTP", "other protocol" },
   [SESSION_NO_TLS] = { 0, 0, 0 },
   [SESSION_HANDSHAKE] = { 0, 0, "lost connection" },
+  [SESSION_REVERSED] = { 0, 0, 0 },
   [SESSION_SHORT] = { "421 4.3.0 ", " Error: temporary lack of resources", 0 },
   [SESSION_BROKEN] = { "421 4.3.5 ", " Error: server configuration error", 0 }
 };
@@ -370,7 +371,8 @@ static void session_close(session *s)
     session_reply(s, farewell->code, *s->me.s ? s->me.s : "localhost", farewell->text);
   if (farewell->why) log_line(farewell->why, " after ", s->verb, " from ", s->who);
   /* nobody waits for a client that has too many connections to close this one */
-  if (s->end == SESSION_CROWDED || s->end == SESSION_CROWDED_UNLOGGED) wire_drop(&s->wire);
+  if (s->end == SESSION_CROWDED || s->end == SESSION_CROWDED_UNLOGGED || s->end == SESSION_REVERSED)
+    wire_drop(&s->wire);
   else wire_close(&s->wire);
   if (s->end == SESSION_CROWDED_UNLOGGED) return;
   unlogged_log(s);

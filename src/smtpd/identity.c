@@ -47,6 +47,12 @@ static int listed(conf_account const *account, char const *domain, int below)
   return yes;
 }
 
+int identity_domains(identity *id, int conf, stralloc const **patterns)
+{
+  *patterns = &id->account.domains;
+  return account_read(id, conf);
+}
+
 int identity_owns(identity *id, int conf, stralloc const *domains, int below, int *yes)
 {
   size_t i;

@@ -32,6 +32,12 @@ extern void identity_forget(identity *id);
 extern int identity_relays(identity *id, int conf, int *yes);
 
 /*
+ * The user's patterns, as conf/users has them: domains, and ".parent" for all below; each a string,
+ * one after the other.  They stay until the next call with this identity.
+ */
+extern int identity_domains(identity *id, int conf, stralloc const **patterns);
+
+/*
  * Are these domains the user's, all of them?
  *   domains  folded, each a string, one after the other
  *   below    each with every domain below it

@@ -47,6 +47,7 @@ enum session_end
   SESSION_NON_SMTP,          /* the client speaks another protocol */
   SESSION_NO_TLS,            /* TLS was to come first, and there is none: the log says why */
   SESSION_HANDSHAKE,         /* the handshake of TLS failed: nobody can say a word any more */
+  SESSION_REVERSED,          /* the connection is somebody else's from now on */
   SESSION_SHORT,             /* memory or descriptors are short: stderr says so already */
   SESSION_BROKEN             /* a setting cannot be used: stderr says so already */
 };

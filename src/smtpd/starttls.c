@@ -4,9 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <skalibs/djbunix.h>
-#include <skalibs/types.h>
 
 #include "base/log.h"
 #include "job/job.h"
@@ -33,20 +31,6 @@ static tls_field field_of(char const *text)
 }
 
 /* --- asking tls-io ------------------------------------------------------------------------ */
-
-/* By way of /proc, since the path of the socket may be longer than an address can be. */
-static int engine_connect(session const *s)
-{
-  struct sockaddr_un address = { .sun_family = AF_UNIX };
-  char number[INT_FMT];
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd == -1) return -1;
-  number[int_fmt(number, s->instance)] = 0;
-  stpcpy(stpcpy(stpcpy(address.sun_path, "/proc/self/fd/"), number), "/run/tls");
-  if (connect(fd, (struct sockaddr const *)&address, sizeof address) == 0) return fd;
-  fd_close(fd);
-  return -1;
-}
 
 /* Why a wait for tls-io came to nothing. */
 static char const *const wire_reasons[] =
@@ -93,7 +77,7 @@ static int engine_ask(engine *e, session const *s, int fd)
 static int engine_ready(engine *e, session *s)
 {
   char reason[TLS_ANSWER_MAX];
-  int fd = one_socket() ? engine_connect(s) : (errno = ENOTSOCK, -1);
+  int fd = one_socket() ? job_connect(s->instance, "run/tls", SOCK_STREAM) : (errno = ENOTSOCK, -1);
   if (fd != -1 && engine_ask(e, s, fd)) return 1;
   if (fd == -1) e->answer.reason = field_of(strerror(errno));
   else fd_close(fd);

@@ -4,6 +4,7 @@
 #include <skalibs/types.h>
 
 #include "smtp/chars.h"
+#include "smtpd/atrn.h"
 #include "smtpd/auth.h"
 #include "smtpd/envelope.h"
 #include "smtpd/etrn.h"
@@ -47,7 +48,8 @@ static int ehlo_reply(session *s)
   if (starttls && !session_reply(s, "250-STARTTLS")) return 0;
   for (i = 0; i < sizeof extensions / sizeof *extensions; i++)
     if (!session_reply(s, extensions[i])) return 0;
-  return auth_announce(s) && session_reply(s, "250 HELP");
+  if (!auth_announce(s) || (atrn_offered(s) && !session_reply(s, "250-ATRN"))) return 0;
+  return session_reply(s, "250 HELP");
 }
 
 static int helo(session *s, smtp_command const *command)
@@ -101,7 +103,7 @@ static int help(session *s, smtp_command const *command)
   (void)command;
   return session_reply(s,
     "214 2.0.0 Commands: HELO EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP ETRN STARTTLS"
-    " AUTH QUIT");
+    " AUTH ATRN QUIT");
 }
 
 static int quit(session *s, smtp_command const *command)
@@ -138,5 +140,6 @@ verb const verb_of[SMTP_UNKNOWN + 1] =
   [SMTP_ETRN] = { "ETRN", "etrn", 0, 0, &etrn_verb },
   [SMTP_STARTTLS] = { "STARTTLS", "starttls", 1, 1, &starttls_verb },
   [SMTP_AUTH] = { "AUTH", "auth", 0, 0, &auth_verb },
+  [SMTP_ATRN] = { "ATRN", "atrn", 0, 0, &atrn_verb },
   [SMTP_UNKNOWN] = { "UNKNOWN", "unknown", 0, 0, &unknown }
 };
