@@ -58,6 +58,7 @@ testUsers() {
   for socket in bounce send; do
     assertEquals "$socket is qmgr's alone" '600 sluice-q' "$(stat -c '%a %U' "$I/run/$socket")"
   done
+  assertEquals 'writers hand connections over' '660 sluice-q sluice' "$(stat -c '%a %U %G' "$I/run/turn")"
   stop
 }
 
