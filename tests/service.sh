@@ -60,6 +60,7 @@ testUsers() {
     assertEquals "$socket is qmgr's alone" '600 sluice-q' "$(stat -c '%a %U' "$I/run/$socket")"
   done
   assertEquals 'for smtpd-etrn to ask' '660 sluice-auth sluice' "$(stat -c '%a %U %G' "$I/run/auth")"
+  assertEquals 'writers hand connections over' '660 sluice-q sluice' "$(stat -c '%a %U %G' "$I/run/turn")"
   stop
 }
 

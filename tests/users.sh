@@ -119,6 +119,12 @@ testSockets() {
       cannot "$who" /usr/bin/python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])' "$I/run/$socket"
     done
   done
+  connect='import socket, sys; socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).connect(sys.argv[1])'
+  assertEquals '660 sluice-q sluice' "$(stat -c '%a %U %G' "$I/run/turn")"
+  can "$writer" /usr/bin/python3 -c "$connect" "$I/run/turn"
+  for who in "$stranger" 'setpriv --reuid sluice-out --regid sluice-out --clear-groups'; do
+    cannot "$who" /usr/bin/python3 -c "$connect" "$I/run/turn"
+  done
   stop
   for file in lock totals clock reserve boot clean; do
     [ -e "$I/queue/$file" ] || continue

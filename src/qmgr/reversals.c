@@ -97,10 +97,14 @@ static void reversal_free(reversals *all, reversal *r)
   alloc_free(r);
 }
 
-/* One is always served for as long as there are any: the customer was told that he would be. */
-static int room(core const *q)
+/*
+ * They wait for nobody, since the customer was told that he would be served now; and have no more
+ * than half of all connections, for whoever may ask for one may do so all the time.
+ */
+static int room(reversals const *all)
 {
-  return q->sched.quota.all < q->sched.quota.total;
+  quota const *q = &core_of(all)->sched.quota;
+  return 2 * all->all.count < q->total && quota_room(q, &q->sure, 0);
 }
 
 static void hang_up(reversals *all, char const *why)
@@ -142,7 +146,7 @@ static unsigned int first_without(reversals *all)
 static int agent_begin(reversals *all)
 {
   reversal *r;
-  if (!room(core_of(all))) return (hang_up(all, "there are too many connections"), 0);
+  if (!room(all)) return (hang_up(all, "there are too many connections"), 0);
   r = reversal_new(all);
   if (!r) return (hang_up(all, strerror(ENOMEM)), 0);
   r->hop.without = first_without(all);

@@ -226,9 +226,10 @@ static void check_pieces(void)
 static void check_short(void)
 {
   begin("short");
-  q.sched.quota.total = 0;
+  q.sched.quota.total = 4;
+  q.sched.quota.all = 4;
   refused("no connection is left", GOOD, strlen(GOOD), SOCK_STREAM, 1);
-  q.sched.quota.total = 10;
+  q.sched.quota.all = 0;
   q.sched.connecting = CONNECTING_BACKLOG;
   hand_over(GOOD, strlen(GOOD), SOCK_STREAM, 1);
   loop();
@@ -237,6 +238,10 @@ static void check_short(void)
   sched_resume(&q.sched);
   loop();
   CHECK("but then", close(agent_end_of()) == 0 && leads("parked.tld", "unknown[192.0.2.7]:1234", 1));
+  hand_over(GOOD, strlen(GOOD), SOCK_STREAM, 1);
+  loop();
+  CHECK("a second one", close(agent_end_of()) == 0 && all.all.count == 2);
+  refused("and half of all are taken", GOOD, strlen(GOOD), SOCK_STREAM, 1);
 }
 
 int main(void)

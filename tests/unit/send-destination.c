@@ -55,6 +55,14 @@ int main(void)
   CHECK("port 0 and beyond", !scans("a.tld:0") && !scans("a.tld:65536") && scans("a.tld:65535"));
   CHECK("an address has no MX", !scans("192.0.2.1"));
   CHECK("not a domain", !scans("a..b") && !scans("[-a]"));
+  CHECK("turned round", scans("- turned=unknown[192.0.2.7]:1234 me=a.tld")
+        && !strcmp(s.turned, "unknown[192.0.2.7]:1234"));
+  CHECK("of IPv6", scans("- turned=unknown[2001:db8::7]:1234"));
+  CHECK("no next hop, and not that", !scans("-") && !scans("- me=a.tld") && !scans("- turned="));
+  CHECK("both", !scans("a.tld turned=unknown[192.0.2.7]:1234"));
+  CHECK("turned round by nobody", !scans("- turned=unknown") && !scans("- turned=[192.0.2.7]:1")
+        && !scans("- turned=unknown[192.0.2.7]") && !scans("- turned=unknown[192.0.2.7]:0")
+        && !scans("- turned=unknown[192.0.2.7]x:1"));
 
   CHECK("me", scans("a.tld me=relay.example tls=may") && !strcmp(s.me, "relay.example"));
   CHECK("nothing set", scans("a.tld listen= nameserver=") && !s.listen.size && !s.nameserver.size);
