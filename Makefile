@@ -41,10 +41,11 @@ LINKED := $(PIE)
 LINK = $(CC) $(CFLAGS) -Wl,--gc-sections $(LDFLAGS) $(HARDEN_LINK) $(LINKED)
 
 # Debian 12: what building and running needs, what the demo and the tests need as well.
-PACKAGES := gcc libc6-dev skalibs-dev libowfat-dev libidn2-dev libunistring-dev libmd-dev s6 ucspi-tcp-ipv6
+PACKAGES := gcc libc6-dev skalibs-dev libowfat-dev libssl-dev ca-certificates libidn2-dev libunistring-dev libmd-dev s6 \
+  ucspi-tcp-ipv6
 PACKAGES_DEMO := postfix fetchmail python3 procps
 PACKAGES_BENCH := postfix python3 strace iproute2 util-linux mount e2fsprogs
-PACKAGES_CHECK := $(PACKAGES_DEMO) shunit2 clang libclang-rt-14-dev mandoc shellcheck strace valgrind \
+PACKAGES_CHECK := $(PACKAGES_DEMO) openssl shunit2 clang libclang-rt-14-dev mandoc shellcheck strace valgrind \
   daemontools runit openbsd-inetd systemd msmtp swaks curl nsd unbound perl socat jq tinycdb iproute2 \
   libdb5.3 libgnutls-dane0 libidn12 libnsl2 libpcre2-8-0 pflogsumm logwatch systemd-journal-remote \
   libmail-deliverystatus-bounceparser-perl libsisimai-perl python3-flufl.bounce python3-prometheus-client \
@@ -60,9 +61,11 @@ SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content
   smtp/reply smtp/header smtp/timeout smtp/base64)
 BASE := $(call object,base/close base/directory base/instance base/log base/text base/duration base/wallclock) $(SMTP)
 JOB := $(call object,job/job job/journal job/nexthop job/socket)
+# How tls-io is asked: of those who ask it, too.
+TLS_ASK := $(call object,tls/ask)
 SEND := $(call object,send/connection send/transaction send/exchange send/commands send/fit send/pipeline send/channel \
   send/report send/outbox send/commandline send/host send/dnstcp send/candidates send/retry send/destination \
-  send/confine) $(JOB) $(BASE)
+  send/confine base/calls) $(JOB) $(BASE)
 SCHED := $(call object,sched/moment sched/backoff sched/health sched/array sched/row sched/timer sched/cuts sched/limit \
   sched/quota sched/known sched/state sched/site sched/connection sched/domain sched/attempt sched/pass sched/turn \
   sched/sched)
@@ -82,6 +85,7 @@ SKALIBS := -l:libskarnet.a
 NAMES := -lidn2 -lunistring
 DIGESTS := -lmd
 OWFAT := -l:libowfat.a -lresolv
+TLS := -lssl -lcrypto
 
 # Those that go by the names of another mail system's.
 FACES := sendmail mailq postqueue postcat postsuper
@@ -91,12 +95,14 @@ SKALIBS_PROGRAMS := smtpd-etrn qmgr bounce-put qmgr-trigger flush-record flush-r
   conf-check conf-cdb sluice-init sluice-log auth-check $(FACES)
 OWFAT_PROGRAMS := smtp-send
 PLAIN_PROGRAMS := etrn
-PROGRAMS := $(SKALIBS_PROGRAMS) $(OWFAT_PROGRAMS) $(PLAIN_PROGRAMS)
+TLS_PROGRAMS := tls-io
+PROGRAMS := $(SKALIBS_PROGRAMS) $(OWFAT_PROGRAMS) $(PLAIN_PROGRAMS) $(TLS_PROGRAMS)
 
 all: $(PROGRAMS:%=$(BIN)/%)
 
 $(BIN)/smtpd-etrn: $(call object,smtpd/smtpd-etrn smtpd/dialogue smtpd/verb smtpd/session smtpd/envelope \
-  smtpd/parameters smtpd/receive smtpd/etrn smtpd/auth smtpd/policy smtpd/identity smtpd/peer smtpd/clients base/wire auth/ask) $(FLUSH)
+  smtpd/parameters smtpd/receive smtpd/etrn smtpd/auth smtpd/starttls smtpd/policy smtpd/identity smtpd/peer \
+  smtpd/clients base/wire auth/ask) $(TLS_ASK) $(FLUSH)
 $(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/intake qmgr/orders qmgr/delivery qmgr/listed qmgr/arrivals qmgr/outcome \
   qmgr/expiry qmgr/requests qmgr/messages qmgr/lists qmgr/agents qmgr/hops qmgr/job qmgr/active qmgr/sender qmgr/notices \
   qmgr/totals qmgr/clock qmgr/core qmgr/settings qmgr/named queue/sitefile) $(SCHED) $(FLUSH)
@@ -134,6 +140,8 @@ $(BIN)/sluice-init: $(call object,admin/sluice-init admin/maker admin/service ad
 $(BIN)/sluice-log: $(call object,log/sluice-log) $(LOGS) $(START)
 $(BIN)/auth-check: $(call object,auth/auth-check auth/checkpassword auth/hmac auth/ask) $(CONF)
 $(BIN)/smtp-send: $(call object,send/smtp-send) $(SEND)
+$(BIN)/tls-io: $(call object,tls/tls-io tls/session tls/pump tls/handshake tls/context tls/verify tls/certificate \
+  tls/reason tls/confine base/calls job/socket) $(TLS_ASK) $(BASE)
 $(BIN)/etrn: $(call object,send/etrn job/job job/nexthop base/wire) $(BASE)
 
 # -----------------------------------------------------------------------------------
@@ -143,6 +151,7 @@ $(SKALIBS_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(SKALIBS) $(NAMES)
 $(OWFAT_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(OWFAT)
 $(PLAIN_PROGRAMS:%=$(BIN)/%): LIBRARIES :=
 $(BIN)/auth-check: LIBRARIES += $(DIGESTS)
+$(TLS_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(TLS)
 
 $(PROGRAMS:%=$(BIN)/%):
 	@mkdir -p $(@D)
@@ -196,6 +205,7 @@ $(O)/tests/unit/fields: $(call object,bounce/fields)
 $(O)/tests/unit/quoted: $(call object,bounce/quoted)
 $(O)/tests/unit/log: $(LOGS)
 $(O)/tests/unit/filter: $(call object,list/filter)
+$(O)/tests/unit/tls-ask: $(TLS_ASK)
 $(O)/tests/unit/delay: $(call object,list/delay queue/sitefile) $(SCHED)
 
 # Those of qmgr's modules are qmgr-NAME.c, each with what it stands on alone.
@@ -278,7 +288,7 @@ check-asan:
 	@$(MAKE) --no-print-directory SANITIZE=address,undefined check
 
 # The programs that do one thing and end, each run of theirs under valgrind.
-VALGRIND := $(filter-out qmgr $(SPAWNED) $(filter-out postsuper,$(FACES)),$(PROGRAMS))
+VALGRIND := $(filter-out qmgr tls-io $(SPAWNED) $(filter-out postsuper,$(FACES)),$(PROGRAMS))
 check-valgrind: deps-check all
 	@VALGRIND="$(VALGRIND)" BIN=$(BIN) tests/run $(wildcard $(VALGRIND:%=tests/%.sh)) tests/etrn-client.sh
 
@@ -342,7 +352,7 @@ install: all $(if $(DESTDIR),,$(if $(filter 0,$(shell id -u)),users))
 	ln -sf sendmail $(FACEDIR)/newaliases
 	for p in $(FACE_PAGES); do install -m 644 -D "$$p" $(SHAREDIR)/man/man"$${p##*.}"/"$${p##*/}" || exit; done
 	for r in $(RUNS); do install -D "$$r" $(SHAREDIR)/"$$r" || exit; done
-	for s in $(dir $(wildcard service/*/run)); do install -m 644 $${s}notification-fd $(SHAREDIR)/"$$s" || exit; done
+	for f in $(wildcard service/*/notification-fd service/*/down); do install -m 644 -D $$f $(SHAREDIR)/$$f || exit; done
 	install -m 644 $(wildcard conf/*) $(DOCDIR)/conf
 	for d in README INSTALL NEWS LICENSE; do [ ! -e $$d ] || install -m 644 $$d $(DOCDIR) || exit; done
 	for u in $(UNITS); do sed 's|/usr/local/|$(PREFIX)/|; s|/var/lib/sluice|$(SLUICE_DIR)|' "$$u" >$(UNITDIR)/"$${u##*/}" || exit; done
@@ -379,6 +389,8 @@ users:
 	getent passwd sluice-q >/dev/null || \
 	  useradd --system --no-create-home -d / -s /usr/sbin/nologin -g sluice-q -G sluice sluice-q
 	[ "$$(id -gn sluice-q)" = sluice-q ] || usermod -g sluice-q -a -G sluice sluice-q
+	getent passwd sluice-tls >/dev/null || \
+	  useradd --system --no-create-home -d / -s /usr/sbin/nologin -U -G sluice sluice-tls
 	for u in sluice-out sluice-auth sluice-log; do \
 	  getent passwd $$u >/dev/null || useradd --system --no-create-home -d / -s /usr/sbin/nologin -U $$u || exit; done
 

@@ -42,7 +42,8 @@ declare -gA _sluice_arguments=(
   [sluice-init]='-l:word -U -u directory'
   [sluice-log]='-r -u -h:word -n:word -t:word file'
   [smtp-send]='-L -n:word -H:word -t:word -w:extension site word'
-  [smtpd-etrn]='-C:directory'
+  [smtpd-etrn]='-C:directory -t'
+  [tls-io]='-s -c -C:directory -d:word -k:file -n:word'
 )
 
 # --- what an instance has: these see the caller's variables instance and typed ---------------------
@@ -96,10 +97,10 @@ _sluice_offer() {
     state) printf '%s\n' incoming active deferred hold corrupt ;;
     list) printf '%s\n' relaydomains flushdomains routes recipients ;;
     setting)
-      printf '%s\n' me postmaster listen nameserver loopbackdns databytes lifetime delaywarning backoff concurrency \
+      printf '%s\n' me postmaster listen listentls tls nameserver loopbackdns databytes lifetime delaywarning backoff concurrency \
         concurrencyincoming concurrencyclient subdomains minfree bouncebytes etrncounts fsyncdir lenient percenthack \
-        authclear checkpassword timeouts relaydomains relayclients flushdomains flushclients flushusers users authsecrets \
-        recipients queues routes ;;
+        authclear checkpassword timeouts tlscert tlskey relaydomains relayclients flushdomains flushclients flushusers users \
+        authsecrets recipients queues routes ;;
     hint) printf '%s\n' new flush scan deleted held released requeued ;;
   esac
 }

@@ -36,6 +36,9 @@ testDefaults() {
   assertNull "$(err)" "$(err)"
   says 'me = mail.example  (conf/me)'
   says 'listen = 127.0.0.1:2525  (default)'
+  says 'listentls = (none)  (default)'
+  says 'tls = none  (default)'
+  says 'tlscert = (none)  (default)'
   says 'databytes = 104857600  (default)'
   says 'lifetime = 5d  (default)'
   says 'delaywarning = 4h  (default)'
@@ -74,6 +77,8 @@ testWrongValues() {
   wrong postmaster 'line 1: not a mailbox: root' root
   wrong postmaster 'line 1: not at a domain: root@[192.0.2.1]' 'root@[192.0.2.1]'
   wrong listen 'line 1: no port: 127.0.0.1' 127.0.0.1
+  wrong listentls 'line 1: no port: 465' 465
+  wrong tls 'line 1: neither none, may nor encrypt: yes' yes
   wrong nameserver 'line 1: not an IP address: dns.example' dns.example
   wrong databytes 'line 1: not a number: 10M' 10M
   wrong minfree 'line 1: not a number: 1%' 1%
@@ -114,6 +119,57 @@ testAllOfThemAreReported() {
   check
   assertEquals 'exit code' 100 $?
   assertEquals "$(err)" 5 "$(grep -c -v 'warning:' "$T/err")"
+}
+
+# What it says of a certificate and a key, by links as Let's Encrypt has them.
+testCertificate() {
+  mkdir "$I/live"
+  printf 1234 >"$I/live/fullchain.pem"
+  (umask 077 && printf 123 >"$I/live/privkey.pem")
+  ln -s ../live/fullchain.pem "$I/conf/tlscert"
+  ln -s ../live/privkey.pem "$I/conf/tlskey"
+  check
+  assertEquals "$(err)" 0 $?
+  assertNull "$(err)" "$(err)"
+  says 'tls = may  (default)'
+  says 'tlscert = 4 octets  (conf/tlscert)'
+  says 'tlskey = 3 octets  (conf/tlskey)'
+  conf tls none
+  check -v tls
+  assertEquals none "$(out)"
+  chmod 644 "$I/live/privkey.pem"
+  check
+  assertEquals 'conf-check: warning: conf/tlskey: others may read it' "$(err)"
+  chmod 640 "$I/live/privkey.pem"
+  chgrp "$(stat -c %g "$I/conf")" "$I/live/privkey.pem"
+  check
+  assertEquals 'the group that reads the settings' 'conf-check: warning: conf/tlskey: others may read it' "$(err)"
+  rm "$I/live/privkey.pem"
+  check
+  assertEquals 'a link to nowhere' 111 $?
+  assertEquals 'conf-check: conf/tlskey: No such file or directory' "$(err)"
+  rm "$I/conf/tlskey"
+  check
+  assertEquals 'conf-check: warning: conf/tlskey: missing: no client can begin TLS' "$(err)"
+  mkdir "$I/conf/tlskey"
+  check
+  assertEquals 'a directory' 100 $?
+  assertContains "$(err)" 'conf-check: conf/tlskey: not a regular file'
+}
+
+testTlsWithoutCertificate() {
+  for setting in 'tls encrypt' 'tls may' 'listentls 127.0.0.1:465'; do
+    # shellcheck disable=SC2086 # name and value
+    conf $setting
+    check
+    assertEquals 'exit code' 0 $?
+    assertEquals "$setting" 'conf-check: warning: conf/tlscert: missing: no client can begin TLS' "$(err)"
+    conf "${setting%% *}"
+  done
+  conf listen 0:25
+  conf tls encrypt
+  check
+  assertContains "$(err)" 'warning: conf/tls: at port 25 other servers have to be served in clear text too'
 }
 
 testUsersAndQueues() {

@@ -191,6 +191,13 @@ void wire_wipe(wire *w)
   explicit_bzero(w->in, w->in_pos);
 }
 
+void wire_continue(wire *w, wire const *other)
+{
+  w->in_pos = 0;
+  w->in_len = other->in_len - other->in_pos;
+  memcpy(w->in, other->in + other->in_pos, w->in_len);
+}
+
 /* Take one more octet.  1 when it ends the line. */
 static int line_take(wire_line *line, int *cr, char c)
 {

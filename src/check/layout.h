@@ -8,7 +8,7 @@
 
 enum layout_owner
 {
-  LAYOUT_ROOT, LAYOUT_IN, LAYOUT_Q, LAYOUT_OUT, LAYOUT_AUTH, LAYOUT_LOG, LAYOUT_OWNERS
+  LAYOUT_ROOT, LAYOUT_IN, LAYOUT_Q, LAYOUT_OUT, LAYOUT_AUTH, LAYOUT_LOG, LAYOUT_TLS, LAYOUT_OWNERS
 };
 /* "root", "sluice-in"... */
 extern char const *const layout_owner_names[LAYOUT_OWNERS];

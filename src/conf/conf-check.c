@@ -98,13 +98,20 @@ static void from_set(checker *c, char const *directory, char const *name, char c
 
 typedef int reader(int conf, stralloc *out);
 
+static int tls_read(int conf, stralloc *out)
+{
+  enum conf_tls tls;
+  return conf_tls(conf, &tls) && (stralloc_cats(out, conf_tls_name(tls)) || (errno = ENOMEM, 0));
+}
+
 /* The mark of a value that is not the file's line as it stands; NULL where it is. */
 static reader *reader_find(char const *name)
 {
   static struct { char const *name; reader *read; } const readers[] =
   {
     { "me", &conf_me }, { "postmaster", &conf_postmaster },
-    { "listen", &conf_listen }, { "nameserver", &conf_nameserver }
+    { "listen", &conf_listen }, { "listentls", &conf_listentls }, { "tls", &tls_read },
+    { "nameserver", &conf_nameserver }
   };
   size_t i = 0;
   for (; i < sizeof readers / sizeof *readers; i++)
@@ -248,9 +255,40 @@ static void check_lines(checker *c, conf_setting const *setting)
   else put_setting(c, setting, setting->fallback, strlen(setting->fallback));
 }
 
+/* --- a file of another format --------------------------------------------------------------- */
+
+/* Where the file is, by a link maybe.  1; 0 when there is none; -1 after a complaint. */
+static int pem_look(checker *c, conf_setting const *setting, struct stat *st)
+{
+  if (fstatat(c->conf, setting->name, st, AT_SYMLINK_NOFOLLOW) == -1 && errno == ENOENT) return 0;
+  if (fstatat(c->conf, setting->name, st, 0) == -1) conf_fail_system(setting->name);
+  else if (S_ISREG(st->st_mode)) return 1;
+  else
+  {
+    conf_fail("not a regular file", 0, 0);
+    conf_fail_where(setting->name, 0);
+  }
+  complain(c);
+  return -1;
+}
+
+static void check_pem(checker *c, conf_setting const *setting)
+{
+  struct stat st;
+  char size[UINT64_FMT + sizeof " octets"];
+  int there = pem_look(c, setting, &st);
+  if (there < 0) return;
+  if (there) from_set(c, "conf/", setting->name, "");
+  else from_set(c, "default", "", "");
+  *size = 0;
+  if (there) stpcpy(size + uint64_fmt(size, (uint64_t)st.st_size), " octets");
+  put_setting(c, setting, size, strlen(size));
+}
+
 static void check_setting(checker *c, conf_setting const *setting)
 {
   if (setting->kind == CONF_VALUE) check_value(c, setting);
+  else if (setting->kind == CONF_PEM) check_pem(c, setting);
   else check_lines(c, setting);
 }
 
@@ -360,6 +398,39 @@ static void check_secrets(checker *c)
   stralloc_free(&text);
 }
 
+/* --- TLS ---------------------------------------------------------------------------------- */
+
+/* May others read the key: anybody, or who may add to the queue, whose group conf/ has? */
+static int key_shown(checker const *c)
+{
+  struct stat key, conf;
+  if (fstatat(c->conf, CONF_TLSKEY, &key, 0) == -1 || fstat(c->conf, &conf) == -1) return 0;
+  return key.st_mode & S_IRWXO || (key.st_mode & S_IRWXG && key.st_gid == conf.st_gid);
+}
+
+/* Other servers need not know TLS (RFC 3207 section 4). */
+static int listens_for_all(checker const *c)
+{
+  stralloc listen = STRALLOC_ZERO;
+  int r = conf_listen(c->conf, &listen) && listen.len > 3
+    && !strcmp(listen.s + listen.len - 3, ":25");
+  stralloc_free(&listen);
+  return r;
+}
+
+static void check_tls_sense(checker const *c)
+{
+  enum conf_tls tls = CONF_TLS_NONE;
+  int wanted = is_set(c, "listentls") || (conf_tls(c->conf, &tls) && tls != CONF_TLS_NONE);
+  if (wanted && !is_set(c, CONF_TLSCERT))
+    warn(CONF_TLSCERT, "", "missing: no client can begin TLS");
+  if (is_set(c, CONF_TLSCERT) && !is_set(c, CONF_TLSKEY))
+    warn(CONF_TLSKEY, "", "missing: no client can begin TLS");
+  if (key_shown(c)) warn(CONF_TLSKEY, "", "others may read it");
+  if (tls == CONF_TLS_ENCRYPT && listens_for_all(c))
+    warn("tls", "", "at port 25 other servers have to be served in clear text too");
+}
+
 /* --- the rest of it ------------------------------------------------------------------------- */
 
 /* Without it qmgr keeps no connection for sites that accept mail. */
@@ -380,6 +451,7 @@ static void check_sense(checker *c)
   if (clients_everybody(c, "relayclients"))
     warn("relayclients", "", "anybody may send mail anywhere (an open relay)");
   if (clients_everybody(c, "flushclients")) warn("flushclients", "", "anybody may use ETRN");
+  check_tls_sense(c);
   if (conf_concurrency_read(c->conf, &concurrency) && concurrency.total < CONCURRENCY_FEW)
     warn("concurrency", "", "so few in all that sites that hang can keep all others waiting");
   if (conf_me(c->conf, &me) && !memchr(me.s, '.', me.len))

@@ -86,6 +86,20 @@ static int concurrency_scan(char const *s, size_t len, conf_concurrency *concurr
   return conf_fail("PERSITE is over TOTAL", all, alllen);
 }
 
+static char const *const tls_words[] =
+{
+  [CONF_TLS_NONE] = "none", [CONF_TLS_MAY] = "may", [CONF_TLS_ENCRYPT] = "encrypt"
+};
+#define TLS_WORDS (sizeof tls_words / sizeof *tls_words)
+
+static int tls_scan(char const *s, size_t len, enum conf_tls *tls)
+{
+  unsigned int i = 0;
+  while (i < TLS_WORDS && (len != strlen(tls_words[i]) || memcmp(s, tls_words[i], len))) i++;
+  *tls = (enum conf_tls)i;
+  return i < TLS_WORDS ? 1 : conf_fail("neither none, may nor encrypt", s, len);
+}
+
 /* The names in conf/timeouts of enum conf_timeout, behind those of enum smtp_timeout. */
 static smtp_timeout_kind const own_timeouts[CONF_TIMEOUTS - SMTP_TIMEOUTS] =
 {
@@ -94,6 +108,7 @@ static smtp_timeout_kind const own_timeouts[CONF_TIMEOUTS - SMTP_TIMEOUTS] =
   [CONF_TIMEOUT_COMMAND - SMTP_TIMEOUTS] = { "command", 300 },
   [CONF_TIMEOUT_RECEIVE - SMTP_TIMEOUTS] = { "receive", 300 },
   [CONF_TIMEOUT_MESSAGE - SMTP_TIMEOUTS] = { "message", 86400 },
+  [CONF_TIMEOUT_TLS - SMTP_TIMEOUTS] = { "tls", 60 },
   [CONF_TIMEOUT_AUTH - SMTP_TIMEOUTS] = { "auth", 30 }
 };
 #define TIMEOUT_MAX_S 86400
@@ -223,6 +238,12 @@ static int check_connections_or_any(char const *s, size_t len)
   return number_within(s, len, 0, CONF_CONNECTIONS_MAX, &connections);
 }
 
+static int check_tls(char const *s, size_t len)
+{
+  enum conf_tls tls;
+  return tls_scan(s, len, &tls);
+}
+
 static int check_timeout(char const *s, size_t len)
 {
   unsigned int which, seconds;
@@ -234,8 +255,8 @@ static int check_timeout(char const *s, size_t len)
 /* In the order of conf_settings. */
 enum
 {
-  ME, POSTMASTER, LISTEN, NAMESERVER, LOOPBACKDNS, DATABYTES, ETRNCOUNTS, FSYNCDIR, LENIENT,
-  PERCENTHACK, AUTHCLEAR, CHECKPASSWORD, LIFETIME, DELAYWARNING, BACKOFF, CONCURRENCY,
+  ME, POSTMASTER, LISTEN, LISTENTLS, TLS, NAMESERVER, LOOPBACKDNS, DATABYTES, ETRNCOUNTS, FSYNCDIR,
+  LENIENT, PERCENTHACK, AUTHCLEAR, CHECKPASSWORD, LIFETIME, DELAYWARNING, BACKOFF, CONCURRENCY,
   CONCURRENCYINCOMING, CONCURRENCYCLIENT, SUBDOMAINS, MINFREE, BOUNCEBYTES, TIMEOUTS
 };
 
@@ -247,6 +268,10 @@ conf_setting const conf_settings[] =
     "where mail for <postmaster> goes", &check_mailbox, 0 },
   [LISTEN] = { "listen", CONF_VALUE, "127.0.0.1:2525",
     "ADDRESS:PORT where mail is taken", &check_listen, 1 },
+  [LISTENTLS] = { "listentls", CONF_VALUE, "",
+    "ADDRESS:PORT where mail is taken over TLS from the first octet", &check_listen, 0 },
+  [TLS] = { "tls", CONF_VALUE, "(may where tlscert is, else none)",
+    "none, may, encrypt: is STARTTLS offered, or asked of every client?", &check_tls, 0 },
   [NAMESERVER] = { "nameserver", CONF_VALUE, "",
     "ADDRESS[:PORT] of the DNS server to ask, instead of resolv.conf's", &check_nameserver, 1 },
   [LOOPBACKDNS] = { "loopbackdns", CONF_VALUE, "(0, or a lab's nameserver)",
@@ -290,6 +315,10 @@ conf_setting const conf_settings[] =
     &check_octets, 0 },
   [TIMEOUTS] = { "timeouts", CONF_LINES, "(RFC 5321's)",
     "NAME TIME for each step of an SMTP dialogue", &check_timeout, 1 },
+  { CONF_TLSCERT, CONF_PEM, "(none)",
+    "our certificate, and those between it and its root", 0, 0 },
+  { CONF_TLSKEY, CONF_PEM, "(none)",
+    "the key of our certificate", 0, 0 },
   { "relaydomains", CONF_COMPILED, "(none)",
     "domains whose mail is taken from anyone", &conf_check_pattern, 0 },
   { "relayclients", CONF_LIST, "(none)",
@@ -446,6 +475,29 @@ static int endpoint_read(int conf, unsigned int which, stralloc *out, int any, u
 int conf_listen(int conf, stralloc *listen)
 {
   return endpoint_read(conf, LISTEN, listen, 1, LISTEN_PORT);
+}
+
+int conf_listentls(int conf, stralloc *listen)
+{
+  return endpoint_read(conf, LISTENTLS, listen, 1, LISTEN_PORT);
+}
+
+int conf_tls(int conf, enum conf_tls *tls)
+{
+  struct stat st;
+  stralloc text = STRALLOC_ZERO;
+  conf_line line;
+  int r = value_read(conf, TLS, &text, &line);
+  if (r && line.number) r = tls_scan(line.s, line.len, tls);
+  else if (r) *tls = fstatat(conf, CONF_TLSCERT, &st, AT_SYMLINK_NOFOLLOW) == 0
+    ? CONF_TLS_MAY : CONF_TLS_NONE;
+  stralloc_free(&text);
+  return r;
+}
+
+char const *conf_tls_name(enum conf_tls tls)
+{
+  return tls_words[tls];
 }
 
 int conf_nameserver(int conf, stralloc *nameserver)

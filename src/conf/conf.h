@@ -67,6 +67,24 @@ extern int conf_postmaster_domain(int conf, stralloc *mailbox, stralloc *domain,
 /* listen: ADDRESS:PORT of our server, [::]:PORT for all; default 127.0.0.1:2525.  A string. */
 extern int conf_listen(int conf, stralloc *listen);
 
+/* listentls: the same, of our server that begins with a handshake of TLS; "": there is none. */
+extern int conf_listentls(int conf, stralloc *listen);
+
+/*
+ * tls: what our server makes of STARTTLS.  Without the file it is offered where there is a certificate:
+ * a file or link CONF_TLSCERT in conf/.
+ */
+enum conf_tls
+{
+  CONF_TLS_NONE,
+  CONF_TLS_MAY,      /* offered */
+  CONF_TLS_ENCRYPT   /* and nothing is taken without it */
+};
+#define CONF_TLSCERT "tlscert"
+#define CONF_TLSKEY "tlskey"
+extern int conf_tls(int conf, enum conf_tls *tls);
+extern char const *conf_tls_name(enum conf_tls tls);
+
 /* nameserver: ADDRESS:PORT, "" where resolv.conf rules.  A string. */
 extern int conf_nameserver(int conf, stralloc *nameserver);
 
@@ -141,6 +159,7 @@ enum conf_timeout
   CONF_TIMEOUT_COMMAND,  /* our own server: the wait for a command */
   CONF_TIMEOUT_RECEIVE,  /* our own server: the wait for 64 KiB of content */
   CONF_TIMEOUT_MESSAGE,  /* our own server: all the content of a message */
+  CONF_TIMEOUT_TLS,      /* a handshake of TLS */
   CONF_TIMEOUT_AUTH,     /* our own server: auth-check's answer */
   CONF_TIMEOUTS
 };

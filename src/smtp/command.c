@@ -10,7 +10,7 @@ static char const *const verbs[SMTP_UNKNOWN] =
   [SMTP_HELO] = "HELO", [SMTP_EHLO] = "EHLO", [SMTP_MAIL] = "MAIL", [SMTP_RCPT] = "RCPT",
   [SMTP_DATA] = "DATA", [SMTP_BDAT] = "BDAT", [SMTP_RSET] = "RSET", [SMTP_NOOP] = "NOOP",
   [SMTP_VRFY] = "VRFY", [SMTP_EXPN] = "EXPN", [SMTP_HELP] = "HELP", [SMTP_QUIT] = "QUIT",
-  [SMTP_ETRN] = "ETRN", [SMTP_AUTH] = "AUTH"
+  [SMTP_ETRN] = "ETRN", [SMTP_STARTTLS] = "STARTTLS", [SMTP_AUTH] = "AUTH"
 };
 
 static int space(char c)

@@ -183,7 +183,7 @@ static int offered(session *s, unsigned int all, unsigned int *these)
 {
   int clear = 0;
   *these = all;
-  if (!all || s->tls) return 1;
+  if (!all || *s->secured) return 1;
   if (!conf_switch(s->conf, "authclear", &clear)) return session_broken(s);
   *these &= clear ? MECHANISM_CRAM_MD5 : 0u;
   return 1;
@@ -240,19 +240,19 @@ static int put_off(exchange const *x, struct mechanism const *mechanism, char co
 }
 
 /* The ends of the connection, for a checkpassword. */
-static void addresses_tell(exchange *x, peer *own)
+static void addresses_tell(exchange *x)
 {
-  if (!peer_own(own, x->s->policy.socket)) return;
-  x->claim.client = field(x->s->client.ip, strlen(x->s->client.ip));
-  x->claim.own = field(own->ip, strlen(own->ip));
+  session *s = x->s;
+  policy_own(&s->policy);
+  x->claim.client = field(s->client.ip, strlen(s->client.ip));
+  x->claim.own = field(s->policy.own.ip, strlen(s->policy.own.ip));
 }
 
 static enum auth_verdict ask(exchange *x, char reason[AUTH_ANSWER_MAX])
 {
   session *s = x->s;
-  peer own;
   if (x->foreign || x->claim.user.len > CONF_ACCOUNT_MAX) return AUTH_NO;
-  addresses_tell(x, &own);
+  addresses_tell(x);
   return auth_ask(s->instance, &x->claim, s->timeout[CONF_TIMEOUT_AUTH], s->stop, reason);
 }
 

@@ -26,13 +26,21 @@ static int address_put(stralloc *address, smtp_path const *path, char const *dom
   return 0;
 }
 
-/* Is the path at this host: with no domain, our name, or our address? */
-static int at_this_host(policy const *p, smtp_path const *path, stralloc const *domain)
+void policy_own(policy *p)
 {
-  peer own;
+  static peer const nobody = { .ip = "" };
+  if (p->socket == -1) return;
+  if (!peer_own(&p->own, p->socket)) p->own = nobody;
+  p->socket = -1;
+}
+
+/* Is the path at this host: with no domain, our name, or our address? */
+static int at_this_host(policy *p, smtp_path const *path, stralloc const *domain)
+{
   if (!path->domainlen) return 1;
   if (*path->domain != '[') return !strcmp(domain->s, p->me);
-  return peer_own(&own, p->socket) && peer_is(&own, path->domain, path->domainlen);
+  policy_own(p);
+  return peer_is(&p->own, path->domain, path->domainlen);
 }
 
 int policy_trusted(policy *p, int *ours)

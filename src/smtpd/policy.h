@@ -20,7 +20,8 @@
 typedef struct policy
 {
   int conf;
-  int socket;          /* to learn our own address from, see peer_own() */
+  int socket;          /* the client's, or -1: own is known, or cannot be */
+  peer own;            /* our end of the connection, see policy_own() */
   peer const *client;
   identity *identity;
   uid_t owner;         /* of the instance */
@@ -30,6 +31,12 @@ typedef struct policy
   conf_list recipients;
   int subdomain;       /* the last recipient's domain is below one of ours: perhaps made up */
 } policy;
+
+/*
+ * Learn our own address, which nobody needs in most sessions: before it is asked for, or the socket
+ * becomes another one.  Once it is known, or cannot be, that is all.
+ */
+extern void policy_own(policy *p);
 
 enum policy_verdict
 {

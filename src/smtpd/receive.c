@@ -113,8 +113,9 @@ static int trace_write(session *s)
   if (s->client.local) return trace_put(&s->writer, s->me.s, s->client.uid, "");
   peer_literal(&s->client, ip);
   wallclock_date(date, s->writer.arrival_us);
-  return put_pieces(s, pieces("Received: from ", s->helo, " (", ip, ")\r\n\tby ", s->me.s, " with ",
-                              session_transport(s), " id ", s->writer.id))
+  return put_pieces(s, pieces("Received: from ", s->helo, " (", ip, ")\r\n\t"))
+    && (!*s->secured || put_pieces(s, pieces("(using ", s->secured, ")\r\n\t")))
+    && put_pieces(s, pieces("by ", s->me.s, " with ", session_transport(s), " id ", s->writer.id))
     && (rcpt ? put_pieces(s, pieces("\r\n\tfor <", rcpt, ">; ", date, "\r\n"))
              : put_pieces(s, pieces(";\r\n\t", date, "\r\n")));
 }

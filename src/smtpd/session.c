@@ -137,7 +137,15 @@ char const *session_transport(session const *s)
     { { "UTF8SMTP", "UTF8SMTPA" }, { "UTF8SMTPS", "UTF8SMTPSA" } }
   };
   if (!s->esmtp) return session_protocol(s);
-  return names[!!s->smtputf8][!!s->tls][s->identity.method != 0];
+  return names[!!s->smtputf8][*s->secured != 0][s->identity.method != 0];
+}
+
+int session_tls(session *s)
+{
+  s->tls_known = s->tls_known || s->client.local;
+  if (!s->tls_known && !conf_tls(s->conf, &s->tls)) return session_broken(s);
+  s->tls_known = 1;
+  return 1;
 }
 
 int session_databytes(session *s)

@@ -2,11 +2,12 @@
 #define TLS_ASK_H
 
 /*
- * What a program that speaks SMTP asks of tls-io, over a UNIX stream socket, and what it is answered: lines that end with
- * CRLF.
+ * What a program that speaks SMTP asks of tls-io, over a UNIX stream socket, and what it is
+ * answered: lines that end with CRLF.
  *
  *   -> accept [ccert] [lines] timeout=SECONDS
- *   -> connect name=SNI timeout=SECONDS level=LEVEL [match=NAME]... [print=SHA256]... [tlsa=U,S,M,HEX]...
+ *   -> connect name=SNI timeout=SECONDS level=LEVEL [match=NAME]... [print=SHA256]...
+ *              [tlsa=U,S,M,HEX]...
  *   <- ready                                  or  no REASON
  *   -> go                                     with the TCP descriptor
  *   <- tls PROTOCOL CIPHER USED/OF TRUST [cert=SHA256 key=SHA256] [cn=XTEXT] [issuer=XTEXT]
@@ -23,7 +24,7 @@
 #define TLS_ANSWER_MAX 2048
 /* A SHA-256 in hexadecimal digits. */
 #define TLS_PRINT_LEN 64
-/* So many names, fingerprints or TLSA records at most. */
+/* So many names, fingerprints and TLSA records at most. */
 #define TLS_NAMES_MAX 32
 #define TLS_PRINTS_MAX 32
 #define TLS_TLSA_MAX 32
@@ -46,10 +47,13 @@ typedef struct tls_field
   size_t len;
 } tls_field;
 
-/* --- requests, as they are made ----------------------------------------------------------------- */
+/* --- requests, as they are made ----------------------------------------------------------- */
 
 typedef struct tls_request
 {
+  unsigned int names;          /* so many of each are in it */
+  unsigned int prints;
+  unsigned int records;
   size_t len;
   char s[TLS_REQUEST_MAX];
 } tls_request;
@@ -63,11 +67,15 @@ extern void tls_request_accept(tls_request *r, unsigned int timeout_s, int certi
 
 /*
  * Ask to be the client.  The level is what the certificate is judged by.
- *   name   for SNI, a string without white space; "": none is sent
+ *   name   for SNI, a domain; "": none is sent, nor one that is no domain
  */
 extern void tls_request_connect(tls_request *r, char const *name, unsigned int timeout_s,
                                 enum tls_level level);
-/* A name that the certificate may bear; ".name" is for one label or more below it.  1; 0: it does not fit. */
+/*
+ * A name that the certificate may bear: a domain, ".domain" for one label or more below it, or an
+ * IP address.
+ * Returns 1; 0 where it does not fit, or is no name.  So do the next two.
+ */
 extern int tls_request_match(tls_request *r, char const *name);
 /* A SHA-256, of a certificate or its key, in hexadecimal digits. */
 extern int tls_request_print(tls_request *r, char const *print);
@@ -80,14 +88,14 @@ extern void tls_request_end(tls_request *r);
 /* The second line, which takes the descriptor with its first octet. */
 #define TLS_GO "go\r\n"
 
-/* --- requests, as they are read ----------------------------------------------------------------- */
+/* --- requests, as they are read ----------------------------------------------------------- */
 
 typedef struct tls_tlsa
 {
   unsigned int usage;
   unsigned int selector;
   unsigned int matching;
-  tls_field hex;               /* an even number of hexadecimal digits */
+  tls_field hex;               /* an even number of hexadecimal digits, lower case */
 } tls_tlsa;
 
 typedef struct tls_asked
@@ -109,7 +117,7 @@ typedef struct tls_asked
 /* Read a request, without its line end.  1; 0 where it makes no sense.  The fields point into s. */
 extern int tls_request_scan(char const *s, size_t len, tls_asked *asked);
 
-/* --- answers ------------------------------------------------------------------------------------ */
+/* --- answers ------------------------------------------------------------------------------ */
 
 enum tls_answer_kind { TLS_READY, TLS_NO, TLS_DONE, TLS_FAILED };
 

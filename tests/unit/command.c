@@ -44,7 +44,9 @@ static struct line_case
   { "QUI", SMTP_UNKNOWN, "" },
   { "QUITS", SMTP_UNKNOWN, "" },
   { "MAIL\rFROM", SMTP_UNKNOWN, "" },
-  { "STARTTLS x", SMTP_UNKNOWN, "x" },
+  { "starttls", SMTP_STARTTLS, "" },
+  { "STARTTLS x", SMTP_STARTTLS, "x" },
+  { "STARTLS x", SMTP_UNKNOWN, "x" },
   { "\303\204TRN a", SMTP_UNKNOWN, "a" }
 };
 

@@ -151,9 +151,39 @@ static void check_endpoints(void)
     if (nameservers[i].folded) CHECK(nameservers[i].text, string_is(conf_nameserver(conf, &s), &s, nameservers[i].folded));
     else CHECK(nameservers[i].text, !conf_nameserver(conf, &s) && errno == EINVAL);
   }
+  CHECK("listentls: default", string_is(conf_listentls(conf, &s), &s, ""));
+  set("listentls", "0:465\n");
+  CHECK("listentls", string_is(conf_listentls(conf, &s), &s, "[::]:465"));
+  set("listentls", "465\n");
+  CHECK("listentls: a port is not enough", !conf_listentls(conf, &s) && errno == EINVAL);
   unset("listen");
+  unset("listentls");
   unset("nameserver");
   stralloc_free(&s);
+}
+
+static int tls_is(enum conf_tls wanted)
+{
+  enum conf_tls tls;
+  return conf_tls(conf, &tls) && tls == wanted;
+}
+
+static void check_tls(void)
+{
+  enum conf_tls tls;
+  CHECK("tls: default", tls_is(CONF_TLS_NONE));
+  set(CONF_TLSCERT, "");
+  CHECK("tls: with a certificate", tls_is(CONF_TLS_MAY));
+  set("tls", "none\n");
+  CHECK("tls: none, and a certificate", tls_is(CONF_TLS_NONE));
+  unset(CONF_TLSCERT);
+  set("tls", "encrypt # always\n");
+  CHECK("tls: encrypt, and no certificate", tls_is(CONF_TLS_ENCRYPT));
+  set("tls", "May\n");
+  CHECK("tls: a word", failed(conf_tls(conf, &tls), "conf/tls: line 1: neither none, may nor encrypt: May"));
+  set("tls", "ma\n");
+  CHECK("tls: a whole word", !conf_tls(conf, &tls) && errno == EINVAL);
+  unset("tls");
 }
 
 static void check_numbers(void)
@@ -881,6 +911,7 @@ int main(void)
 
   check_me();
   check_endpoints();
+  check_tls();
   check_numbers();
   check_pairs();
   check_subdomains();

@@ -151,6 +151,29 @@ static void check_waits(void)
   end();
 }
 
+/* What another wire has read, and not taken, comes before what is read here from then on. */
+static void check_continue(void)
+{
+  static wire other;
+  size_t len;
+  begin();
+  said("early\r\n");
+  wire_step(&w, 1);
+  wire_fill(&w);
+  other.in_len = 12;
+  other.in_pos = 5;
+  memcpy(other.in, "tls\r\nlate\r\nx", 12);
+  wire_continue(&w, &other);
+  CHECK("what was here is gone", line_is("late"));
+  CHECK("the rest is there", wire_fill(&w) && *wire_peek(&w, &len) == 'x' && len == 1);
+  said("y\r\n");
+  CHECK("and goes on", line_is("xy"));
+  other.in_pos = other.in_len;
+  wire_continue(&w, &other);
+  CHECK("nothing is left over", !wire_fill(&w) && w.state == WIRE_TIMEOUT);
+  end();
+}
+
 static int asked;
 static int hurried(void *data)
 {
@@ -182,6 +205,7 @@ int main(void)
   check_wipe();
   check_output();
   check_waits();
+  check_continue();
   check_hurry();
   return CHECK_END();
 }
