@@ -214,6 +214,66 @@ testNothingToVerifyBy() {
   rm "$I/conf/tlsca"
 }
 
+# Whose secrets there are is shown, and nothing of the secrets, whatever is wrong with them.
+testSecrets() {
+  conf users 'joe norelay customer.tld .customer.tld' 'ann'
+  conf authsecrets 'joe one-of-them' 'ann another'
+  chmod 600 "$I/conf/authsecrets"
+  check
+  assertEquals "$(err)" 0 $?
+  assertNull "$(err)" "$(err)"
+  says 'authsecrets = 2 entries  (conf/authsecrets)'
+  says 'users = 2 entries  (conf/users)'
+  check -v authsecrets
+  assertEquals "$(printf '%s\n' joe ann)" "$(out)"
+  conf authsecrets 'joe one-of-them' 'ann another word' "bob hid$(printf '\001')den" "$(printf '%0300d' 7) x"
+  check
+  assertEquals 'exit code' 100 $?
+  assertEquals 'conf-check: conf/authsecrets: line 2: not USER SECRET
+conf-check: conf/authsecrets: line 3: control character
+conf-check: conf/authsecrets: line 4: user or secret too long' "$(grep -v warning: "$T/err")"
+  conf authsecrets
+  wrong users 'line 1: not a domain name: no..domain' 'joe no..domain'
+}
+
+testSecretsSense() {
+  conf users joe bob 'joe customer.tld' ann
+  conf authsecrets 'joe x' 'ann y' 'joe z'
+  check
+  assertEquals 'exit code' 100 $?
+  assertEquals 'conf-check: warning: conf/authsecrets: others than its owner may read it: chmod 600
+conf-check: conf/authsecrets: a second secret: joe
+conf-check: warning: conf/users: no secret in conf/authsecrets: bob' "$(err)"
+  conf authsecrets 'joe x' 'ann y' 'bob z'
+  chmod 640 "$I/conf/authsecrets"
+  check
+  assertEquals 'exit code' 0 $?
+  assertEquals 'conf-check: warning: conf/authsecrets: others than its owner may read it: chmod 600' "$(err)"
+  chmod 600 "$I/conf/authsecrets"
+  conf checkpassword 'cvm-checkpassword cvm-pwfile'
+  check
+  assertEquals 'exit code' 100 $?
+  assertEquals 'conf-check: conf/checkpassword: not beside conf/authsecrets, which alone is asked' "$(err)"
+  conf authsecrets
+  check
+  assertEquals "$(err)" 0 $?
+  says 'checkpassword = cvm-checkpassword cvm-pwfile  (conf/checkpassword)'
+}
+
+# Who may not read them is told so, and all else is judged.
+testSecretsOfAnother() {
+  [ "$(id -u)" = 0 ] || { skip 'for root'; return; }
+  setpriv --reuid nobody --clear-groups test -x "$BIN/conf-check" || { skip 'programs are where others cannot run them'; return; }
+  conf users joe
+  conf authsecrets 'joe x'
+  chmod 600 "$I/conf/authsecrets"
+  chmod 755 "$I" "$I/conf"
+  setpriv --reuid nobody --clear-groups "$BIN/conf-check" -C "$I" >"$T/out" 2>"$T/err"
+  assertEquals "$(err)" 0 $?
+  assertNull "$(err)" "$(err)"
+  says 'authsecrets = (not for this user to read)  (conf/authsecrets)'
+}
+
 testUnreadable() {
   "$BIN/conf-check" -C "$T/nowhere" 2>"$T/err"
   assertEquals 'no instance' 111 $?

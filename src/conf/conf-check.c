@@ -377,7 +377,7 @@ static int word_compare(void const *a, void const *b)
 
 /*
  * The first words of all lines of a list, sorted; they point into *text.  0: it is missing or cannot
- * be read, which was told already.
+ * be read to its end, which was told already.
  */
 static int first_words(checker *c, char const *name, stralloc *text, genalloc *words)
 {
@@ -385,12 +385,13 @@ static int first_words(checker *c, char const *name, stralloc *text, genalloc *w
   conf_line line = { .number = 0 };
   conf_word word;
   size_t pos = 0;
+  int r;
   if (conf_file_read(c->conf, setting, text) <= 0) return 0;
-  while (conf_line_next(setting, text, &pos, &line) > 0)
+  while ((r = conf_line_next(setting, text, &pos, &line)) > 0)
     if (conf_word_next(&line.s, &line.len, &word) && !genalloc_append(conf_word, words, &word))
       die_memory();
   qsort(genalloc_s(conf_word, words), genalloc_len(conf_word, words), sizeof word, &word_compare);
-  return 1;
+  return !r;
 }
 
 /* The user's name, for a line about it. */

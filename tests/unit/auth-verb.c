@@ -76,7 +76,8 @@ static void begin(void)
   s.queue = s.trigger = -1;
   s.writer.fd = -1;
   s.timeout[CONF_TIMEOUT_COMMAND] = s.timeout[CONF_TIMEOUT_AUTH] = 60;
-  s.tls = s.esmtp = 1;
+  s.esmtp = 1;
+  strcpy(s.secured, "TLSv1.3");
   s.policy = (policy){ .conf = conf, .socket = ends[0], .client = &s.client, .identity = &s.identity };
   strcpy(s.client.ip, "192.0.2.7");
   strcpy(s.who, "unknown[192.0.2.7]");
@@ -241,7 +242,7 @@ static void check_cram(void)
 static void check_offers(void)
 {
   begin();
-  s.tls = 0;
+  *s.secured = 0;
   CHECK("in clear", !strcmp(said("AUTH PLAIN " JOE "\r\n"),
     "538 5.7.11 Error: encryption required for this mechanism\r\n"));
   begin();
