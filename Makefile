@@ -41,10 +41,10 @@ LINKED := $(PIE)
 LINK = $(CC) $(CFLAGS) -Wl,--gc-sections $(LDFLAGS) $(HARDEN_LINK) $(LINKED)
 
 # Debian 12: what building and running needs, what the demo and the tests need as well.
-PACKAGES := gcc libc6-dev skalibs-dev libowfat-dev libidn2-dev libunistring-dev s6 ucspi-tcp-ipv6
+PACKAGES := gcc libc6-dev skalibs-dev libowfat-dev libssl-dev ca-certificates libidn2-dev libunistring-dev s6 ucspi-tcp-ipv6
 PACKAGES_DEMO := postfix fetchmail python3 procps
 PACKAGES_BENCH := postfix python3 strace iproute2 util-linux mount e2fsprogs
-PACKAGES_CHECK := $(PACKAGES_DEMO) shunit2 clang libclang-rt-14-dev mandoc shellcheck strace valgrind \
+PACKAGES_CHECK := $(PACKAGES_DEMO) openssl shunit2 clang libclang-rt-14-dev mandoc shellcheck strace valgrind \
   daemontools runit openbsd-inetd systemd msmtp swaks curl nsd unbound perl socat jq tinycdb iproute2 \
   libdb5.3 libgnutls-dane0 libidn12 libnsl2 libpcre2-8-0 pflogsumm logwatch systemd-journal-remote \
   libmail-deliverystatus-bounceparser-perl libsisimai-perl python3-flufl.bounce python3-prometheus-client \
@@ -64,7 +64,7 @@ JOB := $(call object,job/job job/journal job/nexthop job/socket)
 TLS_ASK := $(call object,tls/ask)
 SEND := $(call object,send/connection send/transaction send/secure send/exchange send/commands send/fit send/pipeline send/channel \
   send/report send/outbox send/commandline send/host send/dnstcp send/candidates send/retry send/destination \
-  send/engine send/confine) $(TLS_ASK) $(JOB) $(BASE)
+  send/engine send/confine base/calls) $(TLS_ASK) $(JOB) $(BASE)
 SCHED := $(call object,sched/moment sched/backoff sched/health sched/array sched/row sched/timer sched/cuts sched/limit \
   sched/quota sched/known sched/state sched/site sched/connection sched/domain sched/attempt sched/pass sched/turn \
   sched/sched)
@@ -83,6 +83,7 @@ LOGS := $(call object,log/logsource log/logentry log/logstamp log/logjson log/lo
 SKALIBS := -l:libskarnet.a
 NAMES := -lidn2 -lunistring
 OWFAT := -l:libowfat.a -lresolv
+TLS := -lssl -lcrypto
 
 # Those that go by the names of another mail system's.
 FACES := sendmail mailq postqueue postcat postsuper
@@ -92,7 +93,8 @@ SKALIBS_PROGRAMS := smtpd-etrn qmgr bounce-put qmgr-trigger flush-record flush-r
   conf-check conf-cdb sluice-init sluice-log $(FACES)
 OWFAT_PROGRAMS := smtp-send
 PLAIN_PROGRAMS := etrn
-PROGRAMS := $(SKALIBS_PROGRAMS) $(OWFAT_PROGRAMS) $(PLAIN_PROGRAMS)
+TLS_PROGRAMS := tls-io
+PROGRAMS := $(SKALIBS_PROGRAMS) $(OWFAT_PROGRAMS) $(PLAIN_PROGRAMS) $(TLS_PROGRAMS)
 
 all: $(PROGRAMS:%=$(BIN)/%)
 
@@ -134,6 +136,8 @@ $(BIN)/sluice-init: $(call object,admin/sluice-init admin/maker admin/service ad
   admin/renew check/findings check/check-layout check/layout print/out) $(FLUSH)
 $(BIN)/sluice-log: $(call object,log/sluice-log) $(LOGS) $(START)
 $(BIN)/smtp-send: $(call object,send/smtp-send) $(SEND)
+$(BIN)/tls-io: $(call object,tls/tls-io tls/session tls/pump tls/handshake tls/context tls/verify tls/certificate \
+  tls/reason tls/confine base/calls job/socket) $(TLS_ASK) $(BASE)
 $(BIN)/etrn: $(call object,send/etrn job/job job/nexthop base/wire) $(BASE)
 
 # -----------------------------------------------------------------------------------
@@ -142,6 +146,7 @@ $(SPAWNED:%=$(BIN)/%): LINKED := $(or $(STATIC),$(PIE))
 $(SKALIBS_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(SKALIBS) $(NAMES)
 $(OWFAT_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(OWFAT)
 $(PLAIN_PROGRAMS:%=$(BIN)/%): LIBRARIES :=
+$(TLS_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(TLS)
 
 $(PROGRAMS:%=$(BIN)/%):
 	@mkdir -p $(@D)
@@ -273,7 +278,7 @@ check-asan:
 	@$(MAKE) --no-print-directory SANITIZE=address,undefined check
 
 # The programs that do one thing and end, each run of theirs under valgrind.
-VALGRIND := $(filter-out qmgr $(SPAWNED) $(filter-out postsuper,$(FACES)),$(PROGRAMS))
+VALGRIND := $(filter-out qmgr tls-io $(SPAWNED) $(filter-out postsuper,$(FACES)),$(PROGRAMS))
 check-valgrind: deps-check all
 	@VALGRIND="$(VALGRIND)" BIN=$(BIN) tests/run $(wildcard $(VALGRIND:%=tests/%.sh)) tests/etrn-client.sh
 

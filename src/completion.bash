@@ -42,6 +42,7 @@ declare -gA _sluice_arguments=(
   [sluice-log]='-r -u -h:word -n:word -t:word file'
   [smtp-send]='-L -n:word -H:word -t:word -w:extension -o:tls site word'
   [smtpd-etrn]='-C:directory -t'
+  [tls-io]='-s -c -C:directory -d:word -k:file -n:word'
 )
 
 # --- what an instance has: these see the caller's variables instance and typed ---------------------

@@ -166,7 +166,7 @@ static int value_of(tls_field const *field, char const *key, tls_field *value)
 
 static char const *number_text(char out[NUMBER_MAX], unsigned int number)
 {
-  char *s = out + NUMBER_MAX - 1;
+  char *s = out + (NUMBER_MAX - 1);
   *s = 0;
   do *--s = (char)('0' + number % 10);
   while (number /= 10);
