@@ -56,7 +56,7 @@ testUsers() {
   assertEquals 'nothing for others' '' "$(find "$I/queue" "$I/conf" -maxdepth 0 -perm /007)"
   assertEquals 'but one socket' 'run/local' "$(cd "$I" && find run -mindepth 1 -perm /007)"
   assertEquals 'that they reach' '2751 root sluice-q' "$(stat -c '%a %U %G' "$I/run")"
-  for socket in bounce send; do
+  for socket in bounce send tlsout; do
     assertEquals "$socket is qmgr's alone" '600 sluice-q' "$(stat -c '%a %U' "$I/run/$socket")"
   done
   assertEquals 'for smtpd-etrn to ask' '660 sluice-auth sluice' "$(stat -c '%a %U %G' "$I/run/auth")"

@@ -25,7 +25,7 @@ tmp' "$(find "$T/a/queue" -mindepth 1 -type d -printf '%f\n' | sort)"
   assertTrue 'trigger' "[ -p $T/a/queue/trigger ]"
   assertEquals 127.0.0.1:2600 "$(cat "$T/a/conf/listen")"
   assertEquals "$(uname -n)" "$(cat "$T/a/conf/me")"
-  for service in smtpd local qmgr send bounce auth; do
+  for service in smtpd local qmgr send bounce auth tlsout; do
     for program in run log/run; do
       assertTrue "$service/$program" "[ -x $T/a/service/$service/$program ]"
       cmp "service/$service/$program" "$T/a/service/$service/$program" || fail "$service/$program is another"

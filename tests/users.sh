@@ -113,7 +113,7 @@ testSockets() {
   for_users || return
   fresh sockets
   start
-  for socket in send bounce; do
+  for socket in send bounce tlsout; do
     assertEquals "600 sluice-q" "$(stat -c '%a %U' "$I/run/$socket")"
     for who in "$writer" "$operator" "$stranger" 'setpriv --reuid sluice-out --regid sluice-out --clear-groups'; do
       cannot "$who" /usr/bin/python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])' "$I/run/$socket"
@@ -418,7 +418,7 @@ testNothingToGain() {
   for_users || return
   fresh gain
   start
-  for service in smtpd local qmgr send bounce auth; do
+  for service in smtpd local qmgr send bounce auth tlsout; do
     stripped $service
     stripped $service/log
   done

@@ -14,7 +14,7 @@ typedef struct service_kind
   int down;   /* it has a file "down", which keeps supervisors from starting it: it is for who wants it */
 } service_kind;
 
-#define SERVICES 8
+#define SERVICES 9
 extern service_kind const service_kinds[SERVICES];
 
 /* Logs name senders and recipients: the logger's own group may read them, and nobody else. */

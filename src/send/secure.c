@@ -16,7 +16,6 @@
 
 #define NO_ENGINE "TLS is required, but our TLS engine is unavailable"
 #define NO_HANDSHAKE "Cannot start TLS: handshake failure"
-#define NOT_VERIFIED "Server certificate not verified"
 
 int secure_wanted(smtp_connection const *s)
 {
@@ -43,9 +42,10 @@ void secure_not_offered(smtp_connection *s)
 
 void secure_failed(smtp_connection *s, char const *why)
 {
+  int verified = strncmp(why, TLS_NOT_VERIFIED, sizeof TLS_NOT_VERIFIED - 1) != 0;
   log_line("SSL_connect error to ", s->out->relay, ": ", why);
-  if (!secure_dispensable(s)) demand_fails(s, "4.7.5", NO_HANDSHAKE, "");
-  else exchange_end(s, CONNECTION_END_PLAIN);
+  if (secure_dispensable(s)) exchange_end(s, CONNECTION_END_PLAIN);
+  else demand_fails(s, "4.7.5", verified ? NO_HANDSHAKE : why, "");
 }
 
 /* tls-io cannot be had, or cannot do it. */
@@ -254,7 +254,7 @@ enum secure_outcome secure_answer(smtp_connection *s, char const *line, size_t l
   established_log(s, &answer);
   if (s->where->tls >= TLS_FINGERPRINT && answer.trust != TLS_VERIFIED)
   {
-    demand_fails(s, "4.7.5", NOT_VERIFIED, "");
+    secure_failed(s, TLS_NOT_VERIFIED);
     return SECURE_ON;
   }
   s->secure.step = SECURE_DONE;

@@ -129,6 +129,9 @@ extern int tls_request_scan(char const *s, size_t len, tls_asked *asked);
 
 enum tls_answer_kind { TLS_READY, TLS_NO, TLS_DONE, TLS_FAILED };
 
+/* How the reason of TLS_FAILED begins where the certificate is not what the level wants. */
+#define TLS_NOT_VERIFIED "Server certificate not verified"
+
 /* What is known of the peer's certificate. */
 enum tls_trust
 {

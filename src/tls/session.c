@@ -189,7 +189,7 @@ static int handshake_failed(session *s, char const *why)
 {
   char reason[REASON_MAX];
   if (s->judged.why)
-    text_join(reason, sizeof reason, "Server certificate not verified: ", s->judged.why);
+    text_join(reason, sizeof reason, TLS_NOT_VERIFIED ": ", s->judged.why);
   else text_join(reason, sizeof reason, why);
   shutdown(s->tcp, SHUT_WR);
   return answer_reason(s, TLS_FAILED, reason);
