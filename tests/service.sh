@@ -46,7 +46,8 @@ testUsers() {
   assertEquals sluice-out "$(user_of send)"
   assertEquals sluice-q "$(user_of bounce)"
   assertEquals sluice-auth "$(user_of auth)"
-  for service in qmgr smtpd local send bounce auth; do assertEquals "$service/log" sluice-log "$(user_of $service/log)"; done
+  assertEquals sluice-tls "$(user_of tls)"
+  for service in qmgr smtpd local send bounce auth tls tlsout smtps; do assertEquals "$service/log" sluice-log "$(user_of $service/log)"; done
   conf routes '* - park'
   s6-svc -h "$I/service/qmgr"
   submit -t x@users.example >"$T/submit"
@@ -61,6 +62,7 @@ testUsers() {
   done
   assertEquals 'for smtpd-etrn to ask' '660 sluice-auth sluice' "$(stat -c '%a %U %G' "$I/run/auth")"
   assertEquals 'writers hand connections over' '660 sluice-q sluice' "$(stat -c '%a %U %G' "$I/run/turn")"
+  assertEquals "that of TLS is smtpd-etrn's" '660 sluice-tls sluice' "$(stat -c '%a %U %G' "$I/run/tls")"
   stop
 }
 

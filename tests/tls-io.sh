@@ -498,6 +498,20 @@ testVerify() {
   refused 'level=verify match=stale' 'self-signed certificate'
 }
 
+# A name is one word of the answer, whatever is in it.
+testNamesOfAllKinds() {
+  client
+  made odd ca "/CN=a\\+b = $(printf 'c\001d') one more=x 220 ok"
+  peer odd odd
+  assertContains "$(asks 'connect timeout=20 level=may') " ' cn=a+2Bb+20+3D+20c?d+20one+20more+3Dx+20220+20ok issuer=ca '
+  made unnamed ca '/O=Only an organization'
+  peer unnamed unnamed
+  assertContains "$(asks 'connect timeout=20 level=may') " ' cn=Only+20an+20organization issuer=ca '
+  made endless ca "/OU=$(printf '%60s' x)"
+  peer endless endless
+  assertContains "$(asks 'connect timeout=20 level=may') " "key=$(key_print_of endless) issuer=ca "
+}
+
 # What conf/tlsca holds now counts, without a restart.
 testAuthoritiesThatChange() {
   client

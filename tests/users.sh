@@ -417,8 +417,12 @@ stripped() {
 testNothingToGain() {
   for_users || return
   fresh gain
+  free_port TLSPORT
+  conf listentls "127.0.0.1:$TLSPORT"
+  rm "$I/service/smtps/down"
   start
-  for service in smtpd local qmgr send bounce auth tlsout; do
+  wait_for 20 s6-svwait -U -t 1000 "$I/service/smtps" || fail "$(log smtps)"
+  for service in smtpd local qmgr send bounce auth tls tlsout smtps; do
     stripped $service
     stripped $service/log
   done

@@ -11,7 +11,7 @@
 typedef struct service_kind
 {
   char const *name;
-  int down;   /* it has a file "down", which keeps supervisors from starting it: it is for who wants it */
+  int down;   /* for who wants it: its file "down" keeps supervisors from starting it */
 } service_kind;
 
 #define SERVICES 9

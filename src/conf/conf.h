@@ -72,8 +72,8 @@ extern int conf_listen(int conf, stralloc *listen);
 extern int conf_listentls(int conf, stralloc *listen);
 
 /*
- * tls: what our server makes of STARTTLS.  Without the file it is offered where there is a certificate:
- * a file or link CONF_TLSCERT in conf/.
+ * tls: what our server makes of STARTTLS.  Without the file it is offered where there is a
+ * certificate: a file or link CONF_TLSCERT in conf/.
  */
 enum conf_tls
 {

@@ -125,8 +125,8 @@ static void secured_set(session *s, tls_answer const *answer)
 }
 
 /*
- * The client knows nothing of us any more, nor we of it (RFC 3207 section 4.2): only what limits it is
- * kept.
+ * The client knows nothing of us any more, nor we of it (RFC 3207 section 4.2): only what limits it
+ * is kept.
  */
 static void forget(session *s)
 {

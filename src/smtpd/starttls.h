@@ -16,8 +16,8 @@ extern int starttls_offered(session *s);
 extern int starttls_verb(session *s, smtp_command const *command);
 
 /*
- * Begin with TLS, before a word is said.  1; 0: there is none, and the session is over: session.end says
- * why.
+ * Begin with TLS, before a word is said.  1; 0: there is none, and the session is over: session.end
+ * says why.
  */
 extern int starttls_first(session *s);
 

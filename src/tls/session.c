@@ -22,6 +22,8 @@
 /* Programs write a request at once. */
 #define REQUEST_MS 30000
 #define REASON_MAX 300
+/* Octets that the kernel holds for the peer before more is taken; those on their way do not count. */
+#define UNSENT_MAX 65536
 
 typedef struct session
 {
@@ -151,11 +153,13 @@ static int nonblocking(int fd)
 
 static int connection_prepare(session *s)
 {
-  int const on = 1;
+  int const on = 1, unsent = UNSENT_MAX;
   if (!connection_ok(s->tcp) || !nonblocking(s->tcp) || SSL_set_fd(s->ssl, s->tcp) != 1)
     return answer_reason(s, TLS_FAILED, "this is no connection");
   /* whole records are written: there is nothing to wait for */
   setsockopt(s->tcp, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  /* the program at the clear side cannot see how much has still to be sent */
+  setsockopt(s->tcp, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
   return 1;
 }
 
