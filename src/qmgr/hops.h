@@ -9,7 +9,7 @@
 typedef struct hop
 {
   char *name;
-  int turned;                /* no next hop, but a connection that came from there: it has no file */
+  int turned;                /* a connection that came from there, no next hop: it has no file */
   site site;
   unsigned int without;      /* extensions it offers in vain, as its route says (smtp_extension) */
   unsigned int lied;         /* and as was found out */
