@@ -13,11 +13,12 @@
  *        NEXTHOP  [HOST] or [HOST]:PORT   that host, no MX look-up; HOST a name or an IP address
  *                 DOMAIN or DOMAIN:PORT   the MX of the domain
  *                 -                       none, see turned
- *        turned=NAME[ADDRESS]:PORT   and only then NEXTHOP is "-": a connection that came from there
- *                                    travels as a descriptor with this line's first octet, and was
- *                                    turned round (ATRN, RFC 2645).  Nothing is looked up, no other
- *                                    connection is made, and TLS is not begun.  The agent waits
- *                                    for the greeting at once, and after the end of file as well.
+ *        turned=NAME[ADDRESS]:PORT   and only then NEXTHOP is "-": a connection that came from
+ *                                    there travels as a descriptor with this line's first octet,
+ *                                    and was turned round (ATRN, RFC 2645).  Nothing is looked
+ *                                    up, no other connection is made, and TLS is not begun.  The
+ *                                    agent waits for the greeting at once, and after the end of
+ *                                    file as well.
  *        me=NAME                     for EHLO, and to know ourselves among the MX
  *        listen=ADDRESS:PORT         where our own server listens: never send there
  *        nameserver=ADDRESS:PORT     ask this DNS server, not those of resolv.conf

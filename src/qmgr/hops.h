@@ -13,7 +13,7 @@
 typedef struct hop
 {
   char *name;
-  int turned;                /* no next hop, but a connection that came from there: it has no file */
+  int turned;                /* a connection that came from there, no next hop: it has no file */
   char const *tls;           /* what must hold of TLS, in the words of job/job.h; may be empty */
   struct hop *other;         /* of the same name, or NULL; the first one is in the tree */
   site site;

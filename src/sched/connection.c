@@ -215,7 +215,8 @@ static unsigned int earned(site const *x)
 static enum choice another(sched const *s, site const *x, wish const *w, int *wanting)
 {
   size_t n = x->connections.count;
-  if (x->reversal || n >= earned(x) || n >= x->most || !limit_allows_more(w->loads, w->most)) return CHOICE_NONE;
+  if (x->reversal || n >= earned(x) || n >= x->most) return CHOICE_NONE;
+  if (!limit_allows_more(w->loads, w->most)) return CHOICE_NONE;
   if (s->connecting == CONNECTING_GOES && quota_room(&s->quota, w->account, w->urgent))
     return CHOICE_CONNECT;
   if (!n) *wanting = 1;

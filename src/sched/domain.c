@@ -168,8 +168,9 @@ static int nothing_requested(domain const *d)
 
 int domain_idle(sched const *s, domain const *d)
 {
-  return !d->home && !d->waiting && !d->untried && !d->ready.row && !d->pass && !d->jobs && !d->warning.row
-    && nothing_requested(d) && !d->orders && d->known.used_us + keep_us(s) <= s->now_us;
+  return !d->home && !d->waiting && !d->untried && !d->ready.row && !d->pass && !d->jobs
+    && !d->warning.row && nothing_requested(d) && !d->orders
+    && d->known.used_us + keep_us(s) <= s->now_us;
 }
 
 void domain_leave(sched *s, domain *d)

@@ -87,7 +87,8 @@ static void loop(void)
 /* --- what is refused ------------------------------------------------------------------------- */
 
 static char const *const senseless[] = {
-  "", "turn", "turn ann", "turn ann unknown[192.0.2.7]:1234", HEAD, "turn ann unknown[192.0.2.7]:1234 tls",
+  "", "turn", "turn ann", "turn ann unknown[192.0.2.7]:1234", HEAD,
+  "turn ann unknown[192.0.2.7]:1234 tls",
   "tern ann unknown[192.0.2.7]:1234 tls a.tld", "turn  unknown[192.0.2.7]:1234 tls a.tld",
   "turn ann unknown[192.0.2.7] tls a.tld", "turn ann unknown[192.0.2.7]:0 tls a.tld",
   "turn ann [192.0.2.7]:1234 tls a.tld", "turn ann 192.0.2.7:1234 tls a.tld",
@@ -196,7 +197,8 @@ static void check_reread(void)
   conf_put("routes", "* [192.0.2.9]\n");
   core_settings(&q);
   lists_refresh(&all_lists);
-  CHECK("routes that are read anew change nothing", leads("parked.tld", "unknown[192.0.2.7]:1234", 1));
+  CHECK("routes that are read anew change nothing",
+        leads("parked.tld", "unknown[192.0.2.7]:1234", 1));
   CHECK("nor asking for it", get("parked.tld")->domain.home != 0);
   close(theirs);
   close(peer);
@@ -237,7 +239,8 @@ static void check_short(void)
   CHECK("none is read meanwhile", reversals_wanted(&all) == -1);
   sched_resume(&q.sched);
   loop();
-  CHECK("but then", close(agent_end_of()) == 0 && leads("parked.tld", "unknown[192.0.2.7]:1234", 1));
+  CHECK("but then", close(agent_end_of()) == 0
+        && leads("parked.tld", "unknown[192.0.2.7]:1234", 1));
   hand_over(GOOD, strlen(GOOD), SOCK_STREAM, 1);
   loop();
   CHECK("a second one", close(agent_end_of()) == 0 && all.all.count == 2);
