@@ -92,7 +92,8 @@ static hop *hop_new(hops *all, char const *name, char const *tls)
     return 0;
   }
   site_add(&all->core->sched, &h->site, h);
-  file_read(all, h);
+  /* else the file may speak of another demand that the site does not meet */
+  if (named_find(&all->tree, name) == h) file_read(all, h);
   return h;
 }
 

@@ -61,11 +61,14 @@ static void test_demands(void)
 {
   hop *one, *two, *three;
   begin("demands");
+  file_put(ONE, "down", -100, 50, -100);
   one = hops_get(&all, ONE, "tls=may");
   two = hops_get(&all, ONE, "tls=verify");
   three = hops_get(&all, ONE, "tls=encrypt");
   CHECK("demands: a hop each", one && two && three && one != two && two != three && one != three
         && q.sched.sites.row.count == 3);
+  CHECK("demands: the file is the first one's", one->site.health.state == HEALTH_DOWN
+        && two->site.health.state == HEALTH_UNKNOWN);
   CHECK("demands: of one name", !strcmp(two->name, ONE) && !strcmp(two->tls, "tls=verify"));
   CHECK("demands: again", hops_get(&all, ONE, "tls=may") == one
         && hops_get(&all, ONE, "tls=verify") == two && hops_get(&all, ONE, "tls=encrypt") == three);
