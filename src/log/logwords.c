@@ -126,7 +126,12 @@ static struct
   { "smtpd-etrn", "Untrusted TLS connection established from " },
   { "smtpd-etrn", "Trusted TLS connection established from " },
   { "smtpd-etrn", "too many errors after " },
-  { "smtp-send", "connect to " }
+  { "smtp-send", "connect to " },
+  { "smtp-send", "SSL_connect error to " },
+  { "smtp-send", "Anonymous TLS connection established to " },
+  { "smtp-send", "Untrusted TLS connection established to " },
+  { "smtp-send", "Trusted TLS connection established to " },
+  { "smtp-send", "Verified TLS connection established to " }
 };
 
 static int other(char const *program, char const *text, size_t len)

@@ -235,6 +235,8 @@ static struct words_case
   { "smtp-send", ID ": to=<b>, relay=a[192.0.2.7]:25, delay=1, dsn=2.0.0, status=sent (250 , status=expired (x)", "smtp", LOGWORDS_BETWEEN,
     ID_UPPER ": to=<b>, relay=a[192.0.2.7]:25, delay=1, dsn=2.0.0, status=sent (250 , status=expired (x)" },
   { "smtp-send", "connect to a[192.0.2.7]:25: Connection refused", "smtp", LOGWORDS_BETWEEN, 0 },
+  { "smtp-send", "SSL_connect error to a[192.0.2.7]:25: x", "smtp", LOGWORDS_BETWEEN, 0 },
+  { "smtp-send", "Verified TLS connection established to a[192.0.2.7]:25: x", "smtp", LOGWORDS_BETWEEN, 0 },
   { "smtp-send", ID ": to=<b>, relay", "smtp", LOGWORDS_BETWEEN, ID_UPPER ": to=<b>, relay" },
   { "smtp-send", ID ": ", 0, LOGWORDS_BETWEEN, 0 },
   { "smtp-send", ID, 0, LOGWORDS_BETWEEN, 0 },
