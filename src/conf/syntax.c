@@ -225,8 +225,10 @@ static int tls_option_scan(conf_route_line *route, conf_word const *word)
   char const *value;
   size_t len;
   if (word_is(word, "tlswrap")) return flag_scan(&options->tlswrap, word);
-  if ((value = option_value(word, "tlsname=", &len))) return tlsname_scan(route, word, value, len);
-  if ((value = option_value(word, "tlsprint=", &len))) return tlsprint_scan(route, word, value, len);
+  if ((value = option_value(word, "tlsname=", &len)))
+    return tlsname_scan(route, word, value, len);
+  if ((value = option_value(word, "tlsprint=", &len)))
+    return tlsprint_scan(route, word, value, len);
   if (!(value = option_value(word, "tls=", &len)))
     return conf_fail("unknown option", word->s, word->len);
   if (options->tls != TLS_LEVELS) return said_twice(word);

@@ -65,7 +65,7 @@ typedef struct conf_route_line
 {
   stralloc pattern;      /* folded: a domain, ".domain" or "*"; no string */
   stralloc site;         /* normal form; "-" for the domain's own MX; no string */
-  stralloc peer;         /* no string: " tlsname=NAME" or " tlsprint=SHA256,..." in normal form, or empty */
+  stralloc peer;         /* " tlsname=NAME" or " tlsprint=SHA256,...", or empty; no string */
   conf_route_options options;
 } conf_route_line;
 #define CONF_ROUTE_UNSAID UINT64_MAX

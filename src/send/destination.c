@@ -165,7 +165,8 @@ static int tls_scan(enum tls_level *out, char const *s, size_t len)
 static int tlsname_scan(destination *out, char const *s, size_t len)
 {
   size_t const dot = *s == '.';
-  return smtp_domain_ok(s + dot, len - dot) && string_copy(out->tlsname, sizeof out->tlsname, s, len);
+  return smtp_domain_ok(s + dot, len - dot)
+    && string_copy(out->tlsname, sizeof out->tlsname, s, len);
 }
 
 int destination_option_scan(destination *out, char const *s, size_t len)

@@ -25,7 +25,8 @@ static void tls_io_run(int fd)
   sigprocmask(SIG_SETMASK, &none, 0);
   signal(SIGCHLD, SIG_DFL);
   signal(SIGPIPE, SIG_DFL);
-  if (dup2(fd, 0) == -1) _exit(111);
+  /* whoever reads our standard output need not wait for it to end */
+  if (dup2(fd, 0) == -1 || dup2(2, 1) == -1) _exit(111);
   if (name)
   {
     strcpy(name + 1, TLS_IO);
