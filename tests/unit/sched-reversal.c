@@ -233,6 +233,23 @@ static void check_taken_over(void)
   CHECK("home after the second", d.site == &x && e.site == &x && !x.away);
 }
 
+/* What is on its way at home counts there when the domain is back. */
+static void check_limit(void)
+{
+  load *l;
+  begin();
+  up(c, &x);
+  l = domain_job_out(&d, c);
+  reverse(&r, c + 1);
+  takes(&r, &d);
+  CHECK("no limit holds at a reversal", domain_concurrency(&d) > d.route.concurrency);
+  ends(&r, c + 1);
+  CHECK("the limit of its route is as before", domain_concurrency(&d) == d.route.concurrency
+        && d.loads.count == 1);
+  domain_job_in(&d, l);
+  CHECK("until that is back", !d.loads.count);
+}
+
 static void check_fails(void)
 {
   begin();
@@ -269,6 +286,7 @@ int main(void)
   check_busy();
   check_requests();
   check_taken_over();
+  check_limit();
   check_fails();
   check_remembered();
   return CHECK_END();
