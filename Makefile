@@ -101,7 +101,7 @@ PROGRAMS := $(SKALIBS_PROGRAMS) $(OWFAT_PROGRAMS) $(PLAIN_PROGRAMS) $(TLS_PROGRA
 all: $(PROGRAMS:%=$(BIN)/%)
 
 $(BIN)/smtpd-etrn: $(call object,smtpd/smtpd-etrn smtpd/dialogue smtpd/verb smtpd/session smtpd/envelope \
-  smtpd/parameters smtpd/receive smtpd/etrn smtpd/starttls smtpd/auth smtpd/atrn smtpd/policy smtpd/identity smtpd/peer \
+  smtpd/parameters smtpd/receive smtpd/etrn smtpd/starttls smtpd/auth smtpd/atrn flush/names smtpd/policy smtpd/identity smtpd/peer \
   smtpd/clients base/wire auth/ask) $(TLS_ASK) $(FLUSH)
 $(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/intake qmgr/orders qmgr/delivery qmgr/listed qmgr/arrivals qmgr/outcome \
   qmgr/expiry qmgr/requests qmgr/messages qmgr/lists qmgr/agents qmgr/hops qmgr/job qmgr/active qmgr/sender qmgr/notices \

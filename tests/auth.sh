@@ -146,7 +146,7 @@ testUsersChange() {
   echo 'MAIL FROM:<a@b.example>' >&7
   echo 'RCPT TO:<x@far.example>' >&7
   assertTrue 'may' 'wait_for 30 grep -q "^250 2.1.5" "$T/out"'
-  cp "$I/conf/users" "$T/users"
+  cp "$I/conf/users" "$T/users.kept"
   conf users 'joe norelay'
   echo 'RCPT TO:<y@far.example>' >&7
   assertTrue "may not: $(cat "$T/out")" 'wait_for 30 grep -q "^554 5.7.1 <y@far.example>" "$T/out"'
@@ -155,7 +155,7 @@ testUsersChange() {
   assertTrue "cannot be told: $(cat "$T/out")" 'wait_for 30 grep -q "^421 4.3.5" "$T/out"'
   exec 7>&-
   wait $!
-  cp "$T/users" "$I/conf/users"
+  cp "$T/users.kept" "$I/conf/users"
 }
 
 # It is known up to the end, whatever comes; a next session knows nothing of it.

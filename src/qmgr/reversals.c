@@ -84,6 +84,7 @@ static reversal *reversal_new(reversals *all)
   memset(r, 0, sizeof *r);
   memcpy(r->name, all->turn.peer.s, all->turn.peer.len);
   r->hop.name = r->name;
+  r->hop.tls = "";           /* what must hold of it was seen to before it came */
   r->hop.turned = 1;
   r->place.owner = r;
   reversal_begin(&core_of(all)->sched, &r->hop.site, &r->hop);

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "flush/flush.h"
+#include "flush/names.h"
 #include "job/job.h"
 #include "job/turn.h"
 #include "smtp/chars.h"
@@ -23,7 +24,7 @@
 typedef struct turning
 {
   session *s;
-  stralloc domains;    /* folded, each a string, one after the other */
+  names domains;       /* folded */
   uint64_t waiting;    /* messages in their lists */
 } turning;
 
@@ -36,7 +37,7 @@ static enum outcome domain_add(turning *t, char const *name, size_t len)
 {
   stralloc *domain = &t->s->domain;
   if (!conf_domain_fold(domain, name, len)) return errno == ENOMEM ? BROKEN : SYNTAX;
-  return stralloc_catb(&t->domains, domain->s, domain->len + 1) ? GOOD : (errno = ENOMEM, BROKEN);
+  return names_add(&t->domains, 0, domain->s, domain->len) ? GOOD : BROKEN;
 }
 
 /* The domains that are named: between commas, and spaces around those. */
@@ -67,7 +68,7 @@ static int list_take(char const *name, void *data)
   below const *b = data;
   size_t len = strlen(name), parentlen = strlen(b->parent);
   if (len == parentlen || !smtp_domain_below(name, len, b->parent, parentlen)) return 1;
-  return stralloc_catb(&b->t->domains, name, len + 1);
+  return names_add(&b->t->domains, 0, name, len);
 }
 
 /*
@@ -77,9 +78,11 @@ static int list_take(char const *name, void *data)
 static enum outcome domains_below(turning *t, char const *parent)
 {
   below b = { t, parent };
-  errno = 0;
-  if (session_queue(t->s)) flush_domains_each(t->s->queue, &list_take, &b, 0);
-  return errno == ENOMEM ? BROKEN : GOOD;
+  char const *directory;
+  int r = session_queue(t->s) ? flush_domains_each(t->s->queue, &list_take, &b, &directory) : 1;
+  if (r) return GOOD;
+  errno = ENOMEM;
+  return BROKEN;
 }
 
 /* All of the user's. */
@@ -91,8 +94,7 @@ static enum outcome domains_own(turning *t)
   if (!identity_domains(&t->s->identity, t->s->conf, &patterns)) return BROKEN;
   for (i = 0; r == GOOD && i < patterns->len; i += strlen(patterns->s + i) + 1)
     if (patterns->s[i] == '.') r = domains_below(t, patterns->s + i + 1);
-    else if (!stralloc_cats(&t->domains, patterns->s + i) || !stralloc_0(&t->domains))
-      errno = ENOMEM, r = BROKEN;
+    else if (!names_add(&t->domains, 0, patterns->s + i, strlen(patterns->s + i))) r = BROKEN;
   return r;
 }
 
@@ -111,13 +113,12 @@ static int demands_tls(conf_route const *route)
 static int clear_forbidden(turning *t, conf_routes const *routes, int *yes)
 {
   conf_route route = CONF_ROUTE_ZERO;
-  char const *name = t->domains.s;
-  size_t i, len;
+  size_t i;
   int r = 1;
-  for (*yes = 0, i = 0; r && !*yes && i < t->domains.len; i += len + 1)
+  for (*yes = 0, i = 0; r && !*yes && i < names_len(&t->domains); i++)
   {
-    len = strlen(name + i);
-    r = conf_routes_find(routes, name + i, len, &route);
+    char const *name = names_get(&t->domains, i);
+    r = conf_routes_find(routes, name, strlen(name), &route);
     *yes = r && demands_tls(&route);
   }
   conf_route_free(&route);
@@ -139,8 +140,8 @@ static int allowed(turning *t, int *yes)
 {
   int open;
   *yes = 0;
-  if (!t->domains.len) return 1;
-  if (!identity_owns(&t->s->identity, t->s->conf, &t->domains, 0, yes)) return 0;
+  if (!names_len(&t->domains)) return 1;
+  if (!identity_owns(&t->s->identity, t->s->conf, &t->domains.text, 0, yes)) return 0;
   if (*yes && !too_open(t, &open)) return 0;
   *yes = *yes && !open;
   return 1;
@@ -151,8 +152,8 @@ static void count(turning *t)
   size_t i;
   t->waiting = 0;
   if (!session_queue(t->s)) return;
-  for (i = 0; i < t->domains.len; i += strlen(t->domains.s + i) + 1)
-    t->waiting += flush_count(t->s->queue, t->domains.s + i);
+  for (i = 0; i < names_len(&t->domains); i++)
+    t->waiting += flush_count(t->s->queue, names_get(&t->domains, i));
 }
 
 /* --- the connection is handed over --------------------------------------------------------- */
@@ -166,8 +167,8 @@ static int datagram_make(turning const *t, stralloc *out)
   stpcpy(stpcpy(stpcpy(name, s->who), ":"), s->client.port);
   len = job_turn_begin(head, s->identity.name, name, *s->secured != 0);
   if (!stralloc_copyb(out, head, len)) return errno = ENOMEM, 0;
-  for (i = 0; i < t->domains.len; i += strlen(t->domains.s + i) + 1)
-    if (!stralloc_append(out, ' ') || !stralloc_cats(out, t->domains.s + i))
+  for (i = 0; i < names_len(&t->domains); i++)
+    if (!stralloc_append(out, ' ') || !stralloc_cats(out, names_get(&t->domains, i)))
       return errno = ENOMEM, 0;
   return out->len <= JOB_TURN_MAX || (errno = EMSGSIZE, 0);
 }
@@ -200,9 +201,9 @@ static int hand_over(turning const *t)
 static void turn_log(turning const *t)
 {
   char n[UINT64_FMT];
-  char const *more = t->domains.len > strlen(t->domains.s) + 1 ? ", ..." : "";
+  char const *more = names_len(&t->domains) > 1 ? ", ..." : "";
   n[uint64_fmt(n, t->waiting)] = 0;
-  log_line("turn ", t->domains.s, more, " asked for by ", t->s->who, " user=",
+  log_line("turn ", names_get(&t->domains, 0), more, " asked for by ", t->s->who, " user=",
            t->s->identity.name, ": ", n, " waiting");
 }
 
@@ -234,8 +235,10 @@ static int turn(turning *t)
 
 static enum outcome domains_read(turning *t, smtp_command const *command)
 {
-  if (!command->argumentlen) return domains_own(t);
-  return domains_named(t, command->argument, command->argumentlen);
+  enum outcome r = !command->argumentlen ? domains_own(t)
+    : domains_named(t, command->argument, command->argumentlen);
+  names_sort(&t->domains);
+  return r;
 }
 
 static int answer(turning *t, smtp_command const *command)
@@ -277,9 +280,9 @@ int atrn_offered(session const *s)
 
 int atrn_verb(session *s, smtp_command const *command)
 {
-  turning t = { .s = s, .domains = STRALLOC_ZERO };
+  turning t = { .s = s, .domains = NAMES_ZERO };
   char const *refusal = untimely(s);
   int r = refusal ? session_refuse(s, refusal) : answer(&t, command);
-  stralloc_free(&t.domains);
+  names_free(&t.domains);
   return r;
 }
