@@ -65,8 +65,12 @@ static pid_t serve(void)
 static void begin(void)
 {
   static session const fresh;
-  int ends[2], none[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == -1 || pipe(none) == -1) exit(111);
+  static int none[2];
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == -1 || (!none[1] && pipe(none) == -1)) exit(111);
+  stralloc_free(&s.me);
+  stralloc_free(&s.sender);
+  stralloc_free(&s.parameters);
   s = fresh;
   client = ends[1];
   s.stop = none[0];
@@ -228,7 +232,8 @@ static void check_cram(void)
   char *replies;
   begin();
   replies = said("AUTH CRAM-MD5\r\nam9lIGIgMDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\r\n");
-  CHECK("a challenge", !strncmp(replies, "334 PD", 6) && strlen(replies) > 60 && strstr(replies, YES));
+  /* "<" */
+  CHECK("a challenge", !strncmp(replies, "334 P", 5) && strlen(replies) > 60 && strstr(replies, YES));
   CHECK("a name of two words", s.identity.method && !strcmp(s.identity.name, "joe b"));
   begin();
   /* joe ABCD... */

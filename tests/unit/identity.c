@@ -103,6 +103,8 @@ int main(void)
   check_nobody();
   check_domains();
   check_changes();
+  conf_list_close(&id.users);
+  stralloc_free(&id.account.domains);
   unlinkat(conf, "users", 0);
   rmdir(dir);
   return CHECK_END();
