@@ -370,7 +370,7 @@ testUsers() {
   [ "$(id -u)" = 0 ] || { skip 'for root'; return; }
   getent passwd sluice-auth >/dev/null || { skip 'no users of sluice: make users'; return; }
   relay=$I relay_port=$PORT
-  instance users -U
+  instance owned -U
   conf authclear 1
   conf authsecrets 'joe S3cret'
   chown sluice-auth "$I/conf/authsecrets"
@@ -400,7 +400,7 @@ testStopWhileAsking() {
   service smtpd 'wR -r'
   wait $!
   assertEquals "$later" "$(cat "$T/out")"
-  assertTrue "$(log smtpd)" 'wait_for 10 logged smtpd "told to stop after AUTH from"'
+  assertTrue "$(log smtpd)" "wait_for 10 logged smtpd 'authentication server: Operation canceled, sasl_username=joe'"
   kill -CONT "$(cat "$T/hung")"
   assertTrue 'greets again' 'wait_for 20 greets'
 }
