@@ -121,7 +121,7 @@ testNotHis() {
 }
 
 testSyntax() {
-  for argument in , a.example, 'a.example b.example' '@a.example' '#a' 'a..example'; do
+  for argument in ',' 'a.example,' 'a.example b.example' '@a.example' '#a' 'a..example'; do
     assertEquals "$argument" '501 5.5.4 Syntax: ATRN [domain[,domain]...]' "$(joe "$argument")"
   done
 }
