@@ -41,14 +41,15 @@ LINKED := $(PIE)
 LINK = $(CC) $(CFLAGS) -Wl,--gc-sections $(LDFLAGS) $(HARDEN_LINK) $(LINKED)
 
 # Debian 12: what building and running needs, what the demo and the tests need as well.
-PACKAGES := gcc libc6-dev skalibs-dev libowfat-dev libidn2-dev libunistring-dev s6 ucspi-tcp-ipv6
+PACKAGES := gcc libc6-dev skalibs-dev libowfat-dev libssl-dev ca-certificates libidn2-dev libunistring-dev libmd-dev \
+  s6 ucspi-tcp-ipv6
 PACKAGES_DEMO := postfix fetchmail python3 procps
 PACKAGES_BENCH := postfix python3 strace iproute2 util-linux mount e2fsprogs
-PACKAGES_CHECK := $(PACKAGES_DEMO) shunit2 clang libclang-rt-14-dev mandoc shellcheck strace valgrind \
+PACKAGES_CHECK := $(PACKAGES_DEMO) openssl gnutls-bin libnet-ssleay-perl shunit2 clang libclang-rt-14-dev mandoc shellcheck strace valgrind \
   daemontools runit openbsd-inetd systemd msmtp swaks curl nsd unbound perl socat jq tinycdb iproute2 \
   libdb5.3 libgnutls-dane0 libidn12 libnsl2 libpcre2-8-0 pflogsumm logwatch systemd-journal-remote \
   libmail-deliverystatus-bounceparser-perl libsisimai-perl python3-flufl.bounce python3-prometheus-client \
-  mutt bsd-mailx git-email libfaketime
+  mutt bsd-mailx git-email libfaketime cvm libdigest-hmac-perl fail2ban
 # Nothing is compiled before its packages are there, where they are asked for at all.
 FIRST := $(if $(filter check check-% demo bench,$(MAKECMDGOALS)),deps)
 
@@ -57,18 +58,20 @@ FIRST := $(if $(filter check check-% demo bench,$(MAKECMDGOALS)),deps)
 object = $(patsubst %,$(O)/src/%.o,$(1))
 
 SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content smtp/parts \
-  smtp/reply smtp/header smtp/timeout)
+  smtp/reply smtp/header smtp/timeout smtp/base64)
 BASE := $(call object,base/close base/directory base/instance base/log base/text base/duration base/wallclock) $(SMTP)
-JOB := $(call object,job/job job/journal job/nexthop job/socket)
-SEND := $(call object,send/connection send/transaction send/exchange send/commands send/fit send/pipeline send/channel \
-  send/report send/outbox send/commandline send/host send/dnstcp send/candidates send/retry send/destination \
-  send/confine) $(JOB) $(BASE)
+JOB := $(call object,job/job job/journal job/nexthop job/socket job/turn)
+# How tls-io is asked: of those who ask it, too.
+TLS_ASK := $(call object,tls/ask)
+SEND := $(call object,send/connection send/transaction send/secure send/exchange send/commands send/fit send/pipeline \
+  send/channel send/report send/outbox send/commandline send/host send/dnstcp send/candidates send/retry \
+  send/destination send/engine send/confine base/calls) $(TLS_ASK) $(JOB) $(BASE)
 SCHED := $(call object,sched/moment sched/backoff sched/health sched/array sched/row sched/timer sched/cuts sched/limit \
-  sched/quota sched/known sched/state sched/site sched/connection sched/domain sched/attempt sched/pass sched/turn \
+  sched/quota sched/known sched/state sched/site sched/connection sched/domain sched/attempt sched/pass sched/reversal sched/turn \
   sched/sched)
 START := $(call object,start/program start/options) $(BASE)
-CONF := $(call object,conf/error conf/file conf/fold conf/address conf/syntax conf/conf conf/list \
-  conf/route conf/check job/job job/nexthop) $(START)
+CONF := $(call object,conf/error conf/file conf/fold conf/address conf/syntax conf/conf conf/list conf/user \
+  conf/route conf/check job/job job/nexthop) $(TLS_ASK) $(START)
 QUEUE := $(call object,queue/id queue/queuedir queue/message queue/room queue/trace \
   queue/totals) $(JOB) $(CONF)
 FLUSH := $(call object,flush/flush flush/reserve flush/trigger) $(QUEUE)
@@ -80,25 +83,29 @@ LOGS := $(call object,log/logsource log/logentry log/logstamp log/logjson log/lo
 
 SKALIBS := -l:libskarnet.a
 NAMES := -lidn2 -lunistring
+DIGESTS := -lmd
 OWFAT := -l:libowfat.a -lresolv
+TLS := -lssl -lcrypto
 
 # Those that go by the names of another mail system's.
 FACES := sendmail mailq postqueue postcat postsuper
-SPAWNED := smtpd-etrn smtp-send bounce-put
+SPAWNED := smtpd-etrn smtp-send bounce-put auth-check
 SKALIBS_PROGRAMS := smtpd-etrn qmgr bounce-put qmgr-trigger flush-record flush-run flush-rebuild \
   queue-put queue-list queue-cat queue-del queue-hold queue-release queue-requeue queue-shape site-list queue-check \
-  conf-check conf-cdb sluice-init sluice-log $(FACES)
+  conf-check conf-cdb sluice-init sluice-log auth-check $(FACES)
 OWFAT_PROGRAMS := smtp-send
 PLAIN_PROGRAMS := etrn
-PROGRAMS := $(SKALIBS_PROGRAMS) $(OWFAT_PROGRAMS) $(PLAIN_PROGRAMS)
+TLS_PROGRAMS := tls-io
+PROGRAMS := $(SKALIBS_PROGRAMS) $(OWFAT_PROGRAMS) $(PLAIN_PROGRAMS) $(TLS_PROGRAMS)
 
 all: $(PROGRAMS:%=$(BIN)/%)
 
 $(BIN)/smtpd-etrn: $(call object,smtpd/smtpd-etrn smtpd/dialogue smtpd/verb smtpd/session smtpd/envelope \
-  smtpd/parameters smtpd/receive smtpd/etrn smtpd/policy smtpd/peer smtpd/clients base/wire) $(FLUSH)
+  smtpd/parameters smtpd/receive smtpd/etrn smtpd/starttls smtpd/auth smtpd/atrn flush/names smtpd/policy smtpd/identity smtpd/peer \
+  smtpd/clients base/wire auth/ask) $(TLS_ASK) $(FLUSH)
 $(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/intake qmgr/orders qmgr/delivery qmgr/listed qmgr/arrivals qmgr/outcome \
   qmgr/expiry qmgr/requests qmgr/messages qmgr/lists qmgr/agents qmgr/hops qmgr/job qmgr/active qmgr/sender qmgr/notices \
-  qmgr/totals qmgr/clock qmgr/core qmgr/settings qmgr/named queue/sitefile) $(SCHED) $(FLUSH)
+  qmgr/totals qmgr/reversals qmgr/clock qmgr/core qmgr/settings qmgr/named queue/sitefile) $(SCHED) $(FLUSH)
 $(BIN)/bounce-put: $(call object,bounce/bounce-put bounce/original bounce/routing \
   bounce/compose bounce/notice bounce/explanation bounce/report bounce/returned bounce/lines \
   bounce/quoted bounce/fields queue/sitefile queue/ids) $(FLUSH)
@@ -131,7 +138,10 @@ $(BIN)/conf-cdb: $(call object,conf/conf-cdb) $(CONF)
 $(BIN)/sluice-init: $(call object,admin/sluice-init admin/maker admin/service admin/users \
   admin/renew check/findings check/check-layout check/layout print/out) $(FLUSH)
 $(BIN)/sluice-log: $(call object,log/sluice-log) $(LOGS) $(START)
+$(BIN)/auth-check: $(call object,auth/auth-check auth/checkpassword auth/hmac auth/ask) $(CONF)
 $(BIN)/smtp-send: $(call object,send/smtp-send) $(SEND)
+$(BIN)/tls-io: $(call object,tls/tls-io tls/session tls/pump tls/handshake tls/context tls/verify tls/certificate \
+  tls/reason tls/confine base/calls job/socket) $(TLS_ASK) $(BASE)
 $(BIN)/etrn: $(call object,send/etrn job/job job/nexthop base/wire) $(BASE)
 
 # -----------------------------------------------------------------------------------
@@ -140,6 +150,8 @@ $(SPAWNED:%=$(BIN)/%): LINKED := $(or $(STATIC),$(PIE))
 $(SKALIBS_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(SKALIBS) $(NAMES)
 $(OWFAT_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(OWFAT)
 $(PLAIN_PROGRAMS:%=$(BIN)/%): LIBRARIES :=
+$(TLS_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(TLS)
+$(BIN)/auth-check: LIBRARIES += $(DIGESTS)
 
 $(PROGRAMS:%=$(BIN)/%):
 	@mkdir -p $(@D)
@@ -182,12 +194,18 @@ $(filter-out $(UNIT_SEND) $(UNIT_SCHED),$(UNIT)): $(O)/%: $(O)/%.o $(FLUSH)
 
 $(O)/tests/unit/wire: $(call object,base/wire)
 $(O)/tests/unit/clients: $(call object,smtpd/clients smtpd/peer)
+$(O)/tests/unit/identity: $(call object,smtpd/identity)
+$(O)/tests/unit/auth: $(call object,auth/ask auth/hmac)
+$(O)/tests/unit/auth-verb: $(call object,smtpd/auth smtpd/session smtpd/policy smtpd/identity smtpd/peer smtpd/clients \
+  base/wire auth/ask)
+$(O)/tests/unit/auth: NAMES += $(DIGESTS)
 $(patsubst %,$(O)/tests/unit/%,backoff health timer cuts quota): $(SCHED)
 $(O)/tests/unit/quota: $(call object,qmgr/sender)
 $(O)/tests/unit/fields: $(call object,bounce/fields)
 $(O)/tests/unit/quoted: $(call object,bounce/quoted)
 $(O)/tests/unit/log: $(LOGS)
 $(O)/tests/unit/filter: $(call object,list/filter)
+$(O)/tests/unit/tls-ask: $(TLS_ASK)
 $(O)/tests/unit/delay: $(call object,list/delay queue/sitefile) $(SCHED)
 
 # Those of qmgr's modules are qmgr-NAME.c, each with what it stands on alone.
@@ -209,7 +227,10 @@ $(O)/tests/unit/qmgr-lists: $(QMGR_LISTS)
 $(O)/tests/unit/qmgr-requests: $(QMGR_REQUESTS)
 $(O)/tests/unit/qmgr-outcome: $(call object,qmgr/outcome qmgr/totals) $(QMGR_REQUESTS)
 $(O)/tests/unit/qmgr-expiry: $(QMGR_EXPIRY)
-$(O)/tests/unit/qmgr-orders: $(call object,qmgr/orders qmgr/listed qmgr/outcome qmgr/requests) $(QMGR_EXPIRY)
+$(O)/tests/unit/qmgr-orders: $(call object,qmgr/orders qmgr/listed qmgr/outcome qmgr/requests qmgr/reversals) \
+  $(QMGR_EXPIRY)
+$(O)/tests/unit/qmgr-reversals: $(call object,qmgr/orders qmgr/listed qmgr/outcome qmgr/requests qmgr/reversals) \
+  $(QMGR_EXPIRY)
 $(O)/tests/unit/qmgr-intake: $(call object,qmgr/intake qmgr/arrivals qmgr/listed qmgr/requests) \
   $(QMGR_EXPIRY)
 $(O)/tests/unit/qmgr-messages: $(call object,qmgr/messages) $(QMGR_LISTS)
@@ -270,7 +291,7 @@ check-asan:
 	@$(MAKE) --no-print-directory SANITIZE=address,undefined check
 
 # The programs that do one thing and end, each run of theirs under valgrind.
-VALGRIND := $(filter-out qmgr $(SPAWNED) $(filter-out postsuper,$(FACES)),$(PROGRAMS))
+VALGRIND := $(filter-out qmgr tls-io $(SPAWNED) $(filter-out postsuper,$(FACES)),$(PROGRAMS))
 check-valgrind: deps-check all
 	@VALGRIND="$(VALGRIND)" BIN=$(BIN) tests/run $(wildcard $(VALGRIND:%=tests/%.sh)) tests/etrn-client.sh
 
@@ -285,6 +306,7 @@ $(FUZZ): build/%: tests/%.c $(patsubst $(O)/%.o,%.c,$(SMTP) $(JOB)) | $(FIRST)
 	  -fno-sanitize-recover=all -o $@ $(filter %.c,$^)
 
 build/fuzz/fields: src/bounce/fields.c
+build/fuzz/ask: src/tls/ask.c
 
 fuzz: $(FUZZ)
 	@for f in $(FUZZ); do echo "$$f"; mkdir -p $$f.corpus; $$f -dict=tests/fuzz/words -max_len=5000 -max_total_time=$(FUZZ_SECONDS) \
@@ -334,7 +356,7 @@ install: all $(if $(DESTDIR),,$(if $(filter 0,$(shell id -u)),users))
 	ln -sf sendmail $(FACEDIR)/newaliases
 	for p in $(FACE_PAGES); do install -m 644 -D "$$p" $(SHAREDIR)/man/man"$${p##*.}"/"$${p##*/}" || exit; done
 	for r in $(RUNS); do install -D "$$r" $(SHAREDIR)/"$$r" || exit; done
-	for s in $(dir $(wildcard service/*/run)); do install -m 644 $${s}notification-fd $(SHAREDIR)/"$$s" || exit; done
+	for f in $(wildcard service/*/notification-fd service/*/down); do install -m 644 -D $$f $(SHAREDIR)/$$f || exit; done
 	install -m 644 $(wildcard conf/*) $(DOCDIR)/conf
 	for d in README INSTALL NEWS LICENSE; do [ ! -e $$d ] || install -m 644 $$d $(DOCDIR) || exit; done
 	for u in $(UNITS); do sed 's|/usr/local/|$(PREFIX)/|; s|/var/lib/sluice|$(SLUICE_DIR)|' "$$u" >$(UNITDIR)/"$${u##*/}" || exit; done
@@ -371,7 +393,9 @@ users:
 	getent passwd sluice-q >/dev/null || \
 	  useradd --system --no-create-home -d / -s /usr/sbin/nologin -g sluice-q -G sluice sluice-q
 	[ "$$(id -gn sluice-q)" = sluice-q ] || usermod -g sluice-q -a -G sluice sluice-q
-	for u in sluice-out sluice-log; do \
+	getent passwd sluice-tls >/dev/null || \
+	  useradd --system --no-create-home -d / -s /usr/sbin/nologin -U -G sluice sluice-tls
+	for u in sluice-out sluice-auth sluice-log; do \
 	  getent passwd $$u >/dev/null || useradd --system --no-create-home -d / -s /usr/sbin/nologin -U $$u || exit; done
 
 SHELLS = $(RUNS) $(wildcard tests/*.sh tests/run tests/demo tests/packages) \

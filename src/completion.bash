@@ -12,6 +12,7 @@ _sluice_most=300
 # part of the same word; then the KINDs of its other arguments in their order, the last one for all that
 # follow.  -g: whoever loads this file may do so in a function.
 declare -gA _sluice_arguments=(
+  [auth-check]='-C:directory'
   [bounce-put]='-C:directory id'
   [conf-cdb]='-C:directory list'
   [conf-check]='-C:directory -v setting'
@@ -40,8 +41,9 @@ declare -gA _sluice_arguments=(
   [site-list]='-C:directory -1 -j -w -t:word site'
   [sluice-init]='-l:word -U -u directory'
   [sluice-log]='-r -u -h:word -n:word -t:word file'
-  [smtp-send]='-L -n:word -H:word -t:word -w:extension site word'
-  [smtpd-etrn]='-C:directory'
+  [smtp-send]='-L -n:word -H:word -t:word -w:extension -o:tls site word'
+  [smtpd-etrn]='-C:directory -t'
+  [tls-io]='-s -c -C:directory -d:word -k:file -n:word'
 )
 
 # --- what an instance has: these see the caller's variables instance and typed ---------------------
@@ -89,15 +91,17 @@ _sluice_offer() {
     place) printf '%s\n' new cur hold active ;;
     part) printf '%s\n' new cur hold incoming active deferred ;;
     body) printf '%s\n' 7BIT 8BITMIME ;;
+    tls) printf '%s\n' tls=none tls=may tls=encrypt tls=fingerprint tls=verify tlsname= tlsprint= tlswrap ;;
     extension) printf '%s\n' PIPELINING CHUNKING SIZE 8BITMIME DSN SMTPUTF8 ;;
     event) printf '%s\n' never success failure delay ;;
     returned) printf '%s\n' full hdrs ;;
     state) printf '%s\n' incoming active deferred hold corrupt ;;
     list) printf '%s\n' relaydomains flushdomains routes recipients ;;
     setting)
-      printf '%s\n' me postmaster listen nameserver loopbackdns databytes lifetime delaywarning backoff concurrency \
+      printf '%s\n' me postmaster listen listentls tls nameserver loopbackdns databytes lifetime delaywarning backoff concurrency \
         concurrencyincoming concurrencyclient subdomains minfree bouncebytes etrncounts fsyncdir lenient percenthack \
-        timeouts relaydomains relayclients flushdomains flushclients flushusers recipients queues routes ;;
+        tlslevel authclear checkpassword timeouts tlsca tlscert tlskey relaydomains relayclients flushdomains flushclients \
+        flushusers users authsecrets recipients queues routes ;;
     hint) printf '%s\n' new flush scan deleted held released requeued ;;
   esac
 }

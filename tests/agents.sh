@@ -42,7 +42,7 @@ testSiteIsDescribed() {
   flush a.example
   assertTrue "$(queued) left" 'wait_for 30 drained'
   assertEquals "site [127.0.0.1]:9 me=relay.example listen=127.0.0.1:$PORT nameserver=127.0.0.1:5353\
- timeouts=5,300,300,300,300,120,180,600,30 lookup=7 reach=120 without=PIPELINING,CHUNKING" "$(cat "$said.site")"
+ timeouts=5,300,300,300,300,120,180,600,30,60 lookup=7 reach=120 tls=may without=PIPELINING,CHUNKING" "$(cat "$said.site")"
 }
 
 # What an agent found out of it, the next one is told.

@@ -36,6 +36,9 @@ testDefaults() {
   assertNull "$(err)" "$(err)"
   says 'me = mail.example  (conf/me)'
   says 'listen = 127.0.0.1:2525  (default)'
+  says 'listentls = (none)  (default)'
+  says 'tls = none  (default)'
+  says 'tlscert = (none)  (default)'
   says 'databytes = 104857600  (default)'
   says 'lifetime = 5d  (default)'
   says 'delaywarning = 4h  (default)'
@@ -48,7 +51,7 @@ testDefaults() {
   says 'relaydomains = 1 entry  (conf/relaydomains)'
   says 'flushdomains = (relaydomains)  (default)'
   says 'timeouts = connect 30, greeting 300, '
-  says ', quit 30, lookup 30, reach 120, '
+  says ', quit 30, tls 60, lookup 30, reach 120, '
   assertEquals 'a line for each setting' "$(ls conf | wc -l)" "$(out | wc -l)"
 }
 
@@ -74,6 +77,8 @@ testWrongValues() {
   wrong postmaster 'line 1: not a mailbox: root' root
   wrong postmaster 'line 1: not at a domain: root@[192.0.2.1]' 'root@[192.0.2.1]'
   wrong listen 'line 1: no port: 127.0.0.1' 127.0.0.1
+  wrong listentls 'line 1: no port: 465' 465
+  wrong tls 'line 1: neither none, may nor encrypt: yes' yes
   wrong nameserver 'line 1: not an IP address: dns.example' dns.example
   wrong databytes 'line 1: not a number: 10M' 10M
   wrong minfree 'line 1: not a number: 1%' 1%
@@ -88,6 +93,7 @@ testWrongValues() {
   wrong concurrency 'line 1: PERSITE is over TOTAL: 20 10' '20 10'
   wrong concurrencyincoming 'line 1: too small: 0' 0
   wrong concurrencyclient 'line 1: too large: 10001' 10001
+  wrong tlslevel 'line 1: not among none, may, encrypt, verify: much' much
   wrong lifetime 'line 2: more than one value: 6d' 5d 6d
   wrong lifetime 'no value' '# 5d'
 }
@@ -116,6 +122,57 @@ testAllOfThemAreReported() {
   assertEquals "$(err)" 5 "$(grep -c -v 'warning:' "$T/err")"
 }
 
+# What it says of a certificate and a key, by links as Let's Encrypt has them.
+testCertificate() {
+  mkdir "$I/live"
+  printf 1234 >"$I/live/fullchain.pem"
+  (umask 077 && printf 123 >"$I/live/privkey.pem")
+  ln -s ../live/fullchain.pem "$I/conf/tlscert"
+  ln -s ../live/privkey.pem "$I/conf/tlskey"
+  check
+  assertEquals "$(err)" 0 $?
+  assertNull "$(err)" "$(err)"
+  says 'tls = may  (default)'
+  says 'tlscert = 4 octets  (conf/tlscert)'
+  says 'tlskey = 3 octets  (conf/tlskey)'
+  conf tls none
+  check -v tls
+  assertEquals none "$(out)"
+  chmod 644 "$I/live/privkey.pem"
+  check
+  assertEquals 'conf-check: warning: conf/tlskey: others may read it' "$(err)"
+  chmod 640 "$I/live/privkey.pem"
+  chgrp "$(stat -c %g "$I/conf")" "$I/live/privkey.pem"
+  check
+  assertEquals 'the group that reads the settings' 'conf-check: warning: conf/tlskey: others may read it' "$(err)"
+  rm "$I/live/privkey.pem"
+  check
+  assertEquals 'a link to nowhere' 111 $?
+  assertEquals 'conf-check: conf/tlskey: No such file or directory' "$(err)"
+  rm "$I/conf/tlskey"
+  check
+  assertEquals 'conf-check: warning: conf/tlskey: missing: no client can begin TLS' "$(err)"
+  mkdir "$I/conf/tlskey"
+  check
+  assertEquals 'a directory' 100 $?
+  assertContains "$(err)" 'conf-check: conf/tlskey: not a regular file'
+}
+
+testTlsWithoutCertificate() {
+  for setting in 'tls encrypt' 'tls may' 'listentls 127.0.0.1:465'; do
+    # shellcheck disable=SC2086 # name and value
+    conf $setting
+    check
+    assertEquals 'exit code' 0 $?
+    assertEquals "$setting" 'conf-check: warning: conf/tlscert: missing: no client can begin TLS' "$(err)"
+    conf "${setting%% *}"
+  done
+  conf listen 0:25
+  conf tls encrypt
+  check
+  assertContains "$(err)" 'warning: conf/tls: at port 25 other servers have to be served in clear text too'
+}
+
 testUsersAndQueues() {
   conf flushusers alice 1000 www-data '_x$' '# bob'
   conf queues 'night a.tld b.tld' 'day c.tld'
@@ -140,6 +197,81 @@ testWarnings() {
     'recipients.cdb: not used: the list itself is missing'; do
     assertContains "$(err)" "$warning"
   done
+}
+
+testNothingToVerifyBy() {
+  ln -s "$T/nowhere" "$I/conf/tlsca"
+  for verify in 'tlslevel verify' 'routes a.example - tls=verify' 'routes a.example - tlsname=b.example'; do
+    conf "${verify%% *}" "${verify#* }"
+    check
+    assertEquals "$verify" 111 $?
+    assertContains "$verify" "$(err)" 'warning: conf/tlsca: cannot be read: no site that is to be verified gets any mail'
+    conf "${verify%% *}"
+  done
+  conf routes 'a.example - tls=encrypt'
+  check
+  assertNotContains 'nothing is verified' "$(err)" 'gets any mail'
+  rm "$I/conf/tlsca"
+}
+
+# Whose secrets there are is shown, and nothing of the secrets, whatever is wrong with them.
+testSecrets() {
+  conf users 'joe norelay customer.tld .customer.tld' 'ann'
+  conf authsecrets 'joe one-of-them' 'ann another'
+  chmod 600 "$I/conf/authsecrets"
+  check
+  assertEquals "$(err)" 0 $?
+  assertNull "$(err)" "$(err)"
+  says 'authsecrets = 2 entries  (conf/authsecrets)'
+  says 'users = 2 entries  (conf/users)'
+  check -v authsecrets
+  assertEquals "$(printf '%s\n' joe ann)" "$(out)"
+  conf authsecrets 'joe one-of-them' 'ann another word' "bob hid$(printf '\001')den" "$(printf '%0300d' 7) x"
+  check
+  assertEquals 'exit code' 100 $?
+  assertEquals 'conf-check: conf/authsecrets: line 2: not USER SECRET
+conf-check: conf/authsecrets: line 3: control character
+conf-check: conf/authsecrets: line 4: user or secret too long' "$(grep -v warning: "$T/err")"
+  conf authsecrets
+  wrong users 'line 1: not a domain name: no..domain' 'joe no..domain'
+}
+
+testSecretsSense() {
+  conf users joe bob 'joe customer.tld' ann
+  conf authsecrets 'joe x' 'ann y' 'joe z'
+  check
+  assertEquals 'exit code' 100 $?
+  assertEquals 'conf-check: warning: conf/authsecrets: others than its owner may read it: chmod 600
+conf-check: conf/authsecrets: a second secret: joe
+conf-check: warning: conf/users: no secret in conf/authsecrets: bob' "$(err)"
+  conf authsecrets 'joe x' 'ann y' 'bob z'
+  chmod 640 "$I/conf/authsecrets"
+  check
+  assertEquals 'exit code' 0 $?
+  assertEquals 'conf-check: warning: conf/authsecrets: others than its owner may read it: chmod 600' "$(err)"
+  chmod 600 "$I/conf/authsecrets"
+  conf checkpassword 'cvm-checkpassword cvm-pwfile'
+  check
+  assertEquals 'exit code' 100 $?
+  assertEquals 'conf-check: conf/checkpassword: not beside conf/authsecrets, which alone is asked' "$(err)"
+  conf authsecrets
+  check
+  assertEquals "$(err)" 0 $?
+  says 'checkpassword = cvm-checkpassword cvm-pwfile  (conf/checkpassword)'
+}
+
+# Who may not read them is told so, and all else is judged.
+testSecretsOfAnother() {
+  [ "$(id -u)" = 0 ] || { skip 'for root'; return; }
+  setpriv --reuid nobody --clear-groups test -x "$BIN/conf-check" || { skip 'programs are where others cannot run them'; return; }
+  conf users joe
+  conf authsecrets 'joe x'
+  chmod 600 "$I/conf/authsecrets"
+  chmod 755 "$I" "$I/conf"
+  setpriv --reuid nobody --clear-groups "$BIN/conf-check" -C "$I" >"$T/out" 2>"$T/err"
+  assertEquals "$(err)" 0 $?
+  assertNull "$(err)" "$(err)"
+  says 'authsecrets = (not for this user to read)  (conf/authsecrets)'
 }
 
 testUnreadable() {

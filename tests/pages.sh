@@ -97,7 +97,7 @@ references() { grep -oE 'Xr [^ ]+ [0-9]' "$1" | sed 's/Xr \(.*\) \(.\)/\1(\2)/' 
 # Pages of other packages.
 others='tcpserver(1) s6-ipcserver(1) s6-log(8) s6-supervise(8) s6-svc(8) s6-svscan(8) s6-tai64nlocal(8) multilog(8)
   svscan(8) svlogd(8) runsvdir(8) inetd(8) cron(8) crontab(5) glob(7) pflogsumm(1) logwatch(8) jq(1) mutt(1)
-  git-send-email(1) seccomp(2)'
+  git-send-email(1) seccomp(2) sh(1) s6-ipcserver-socketbinder(8)'
 
 testReferencesLeadSomewhere() {
   ours=$(printf '%s\n' $pages | sed 's|.*/||; s/\.\([0-9]\)$/(\1)/' | tr '\n' ' ')
@@ -227,17 +227,20 @@ arrows() {
     smtp | job | sched) ;;
     base | print) echo smtp ;;
     start) echo smtp base ;;
-    conf) echo smtp job base start ;;
+    conf) echo smtp job base start tls ;;
     queue) echo smtp job base start conf ;;
     flush) echo "$queue" ;;
-    smtpd | bounce | act) echo "$queue flush" ;;
+    auth) echo smtp job base start conf ;;
+    smtpd) echo "$queue flush tls auth" ;;
+    bounce | act) echo "$queue flush" ;;
     qmgr) echo "$queue flush sched" ;;
     list) echo "$queue flush sched print" ;;
     check) echo "$queue flush print" ;;
     admin) echo "$queue flush check" ;;
     compat) echo "$queue flush act" ;;
     log) echo smtp base start queue ;;
-    send) echo smtp job base ;;
+    send) echo smtp job base tls ;;
+    tls) echo smtp job base ;;
     *) fail "src/$1: no arrow in tests/pages.sh and src/README" ;;
   esac
 }

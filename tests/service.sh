@@ -45,7 +45,9 @@ testUsers() {
   assertEquals sluice-in "$(user_of local)"
   assertEquals sluice-out "$(user_of send)"
   assertEquals sluice-q "$(user_of bounce)"
-  for service in qmgr smtpd local send bounce; do assertEquals "$service/log" sluice-log "$(user_of $service/log)"; done
+  assertEquals sluice-auth "$(user_of auth)"
+  assertEquals sluice-tls "$(user_of tls)"
+  for service in qmgr smtpd local send bounce auth tls tlsout smtps; do assertEquals "$service/log" sluice-log "$(user_of $service/log)"; done
   conf routes '* - park'
   s6-svc -h "$I/service/qmgr"
   submit -t x@users.example >"$T/submit"
@@ -55,9 +57,12 @@ testUsers() {
   assertEquals 'nothing for others' '' "$(find "$I/queue" "$I/conf" -maxdepth 0 -perm /007)"
   assertEquals 'but one socket' 'run/local' "$(cd "$I" && find run -mindepth 1 -perm /007)"
   assertEquals 'that they reach' '2751 root sluice-q' "$(stat -c '%a %U %G' "$I/run")"
-  for socket in bounce send; do
+  for socket in bounce send tlsout; do
     assertEquals "$socket is qmgr's alone" '600 sluice-q' "$(stat -c '%a %U' "$I/run/$socket")"
   done
+  assertEquals 'for smtpd-etrn to ask' '660 sluice-auth sluice' "$(stat -c '%a %U %G' "$I/run/auth")"
+  assertEquals 'writers hand connections over' '660 sluice-q sluice' "$(stat -c '%a %U %G' "$I/run/turn")"
+  assertEquals "that of TLS is smtpd-etrn's" '660 sluice-tls sluice' "$(stat -c '%a %U %G' "$I/run/tls")"
   stop
 }
 
@@ -234,7 +239,8 @@ left_in_cur() { [ "$(find "$I/queue/cur" -type f | wc -l)" = "$1" ]; }
 
 testLogRunsAreOne() {
   cmp service/smtpd/log/run service/qmgr/log/run && cmp service/smtpd/log/run service/send/log/run &&
-    cmp service/smtpd/log/run service/local/log/run && cmp service/smtpd/log/run service/bounce/log/run
+    cmp service/smtpd/log/run service/local/log/run && cmp service/smtpd/log/run service/bounce/log/run &&
+    cmp service/smtpd/log/run service/auth/log/run
   assertTrue 'alike' $?
 }
 

@@ -181,9 +181,9 @@ testSmallVerbs() {
 < EXPN list
 > 502 5.5.1 Error: command not implemented
 < HELP
-> 214 2.0.0 Commands: HELO EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP ETRN QUIT
+> 214 2.0.0 Commands: HELO EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP ETRN STARTTLS AUTH ATRN QUIT
 < HELP MAIL
-> 214 2.0.0 Commands: HELO EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP ETRN QUIT
+> 214 2.0.0 Commands: HELO EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP ETRN STARTTLS AUTH ATRN QUIT
 < XYZZY
 > 500 5.5.2 Error: command not recognized
 < 
@@ -1650,7 +1650,7 @@ testUsage() {
     # shellcheck disable=SC2086
     "$BIN/smtpd-etrn" $arguments </dev/null >"$T/got" 2>"$T/err"
     assertEquals "$arguments" 100 $?
-    assertEquals 'usage: smtpd-etrn [-C DIR]' "$(cat "$T/err")"
+    assertEquals 'usage: smtpd-etrn [-C DIR] [-t]' "$(cat "$T/err")"
     assertEquals '' "$(cat "$T/got")"
   done
 }
@@ -1694,7 +1694,7 @@ testNoDescriptors() {
   said 'fatal: conf/concurrencyincoming: Too many open files'
   conf concurrencyclient 0
   assertEquals '220, 250, 421 4.3.0' "$(DESCRIPTORS=7 replies "$text")"
-  said 'fatal: conf/databytes: Too many open files'
+  said 'fatal: conf/tls: Too many open files'
   # one more is for a setting, a list or the message, in their turn
   assertEquals '220, 250, 250 2.1.0, 250 2.1.5, 354' "$(DESCRIPTORS=8 replies "$text")"
 }

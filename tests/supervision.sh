@@ -38,7 +38,7 @@ testS6() {
   took=$((($(date +%s%N) - began) / 1000000))
   assertTrue "greeted after $took ms" "[ $took -lt 2000 ]"
   works s6.example
-  for service in smtpd local qmgr send bounce; do
+  for service in smtpd local qmgr send bounce auth tls tlsout; do
     assertTrue "$service is ready" "s6-svwait -U -t 5000 $I/service/$service"
     assertTrue "$service logs" "[ -e $I/service/$service/log/main/current ]"
   done
@@ -49,7 +49,7 @@ testS6() {
 testS6RestartsWhatDies() {
   fresh restart
   start
-  for service in smtpd local qmgr send bounce; do
+  for service in smtpd local qmgr send bounce auth tls tlsout; do
     service $service k
     assertTrue "$service is back" "s6-svwait -U -t 5000 $I/service/$service"
     works "after-$service.example"
@@ -62,7 +62,7 @@ testS6RestartsWhatDies() {
 testS6SupervisorsAreKilled() {
   fresh orphans
   start
-  for service in smtpd local qmgr send bounce; do
+  for service in smtpd local qmgr send bounce auth tls tlsout; do
     pkill -9 -P "$(cat "$I.pid")" -f "s6-supervise $service\$" || fail "no s6-supervise $service"
     assertTrue "$service is back" "wait_for 10 supervised $service"
     works "after-$service.example"

@@ -113,11 +113,17 @@ testSockets() {
   for_users || return
   fresh sockets
   start
-  for socket in send bounce; do
+  for socket in send bounce tlsout; do
     assertEquals "600 sluice-q" "$(stat -c '%a %U' "$I/run/$socket")"
     for who in "$writer" "$operator" "$stranger" 'setpriv --reuid sluice-out --regid sluice-out --clear-groups'; do
       cannot "$who" /usr/bin/python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])' "$I/run/$socket"
     done
+  done
+  connect='import socket, sys; socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).connect(sys.argv[1])'
+  assertEquals '660 sluice-q sluice' "$(stat -c '%a %U %G' "$I/run/turn")"
+  can "$writer" /usr/bin/python3 -c "$connect" "$I/run/turn"
+  for who in "$stranger" 'setpriv --reuid sluice-out --regid sluice-out --clear-groups'; do
+    cannot "$who" /usr/bin/python3 -c "$connect" "$I/run/turn"
   done
   stop
   for file in lock totals clock reserve boot clean; do
@@ -411,8 +417,12 @@ stripped() {
 testNothingToGain() {
   for_users || return
   fresh gain
+  free_port TLSPORT
+  conf listentls "127.0.0.1:$TLSPORT"
+  rm "$I/service/smtps/down"
   start
-  for service in smtpd local qmgr send bounce; do
+  wait_for 20 s6-svwait -U -t 1000 "$I/service/smtps" || fail "$(log smtps)"
+  for service in smtpd local qmgr send bounce auth tls tlsout smtps; do
     stripped $service
     stripped $service/log
   done

@@ -131,13 +131,24 @@ static void logger_renew(maker *m, check *c, char const *service)
   template_renew(m, c, service, "/log/run", 0755);
 }
 
-static void service_renew(maker *m, check *c, char const *service)
+/*
+ * A service that is made now is kept from running, if it is one of those: its run script, which is
+ * made last, is not there yet.  Later on it is the operator who says whether it runs.
+ */
+static void down_make(maker *m, check *c, char const *service)
 {
+  if (!is_there(m, service_path(m, service, "/run"))) template_renew(m, c, service, "/down", 0644);
+}
+
+static void service_renew(maker *m, check *c, service_kind const *kind)
+{
+  char const *service = kind->name;
   if (is_linked(m, service_path(m, service, ""))) return;
   service_directory(m, c, service, "", LAYOUT_ROOT, 0755);
   logger_renew(m, c, service);
   env_complete(m, c, service);
   template_renew(m, c, service, "/notification-fd", 0644);
+  if (kind->down) down_make(m, c, service);
   template_renew(m, c, service, "/run", 0755);
 }
 
@@ -151,7 +162,7 @@ static void services_renew(maker *m, check *c)
   if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid())
     strerr_dief(100, m->path.s, " is not a directory of ours");
   c->below = "";
-  for (i = 0; i < SERVICES; i++) service_renew(m, c, service_names[i]);
+  for (i = 0; i < SERVICES; i++) service_renew(m, c, &service_kinds[i]);
   c->below = "queue/";
 }
 

@@ -6,7 +6,11 @@
 #include <skalibs/djbunix.h>
 #include <skalibs/strerr.h>
 
-char const *const service_names[SERVICES] = { "smtpd", "local", "qmgr", "send", "bounce" };
+service_kind const service_kinds[SERVICES] =
+{
+  { "smtpd", 0 }, { "local", 0 }, { "qmgr", 0 }, { "send", 0 }, { "bounce", 0 }, { "auth", 0 },
+  { "tls", 0 }, { "tlsout", 0 }, { "smtps", 1 }
+};
 
 /* --- where things are ---------------------------------------------------------------------- */
 
@@ -114,13 +118,15 @@ static void service_directory(maker *m, char const *service, char const *name,
   maker_give(m, m->name.s, owner, m->gids[owner], mode);
 }
 
-static void files_make(maker *m, char const *service, stralloc const *env)
+static void files_make(maker *m, service_kind const *kind, stralloc const *env)
 {
+  char const *service = kind->name;
   service_directory(m, service, "", LAYOUT_ROOT, 0755);
   service_directory(m, service, "/log", LAYOUT_ROOT, 0755);
   service_directory(m, service, "/log/main", LAYOUT_LOG, SERVICE_LOG_MODE);
   maker_file(m, service_path(m, service, "/env"), env, 0644);
   template_copy(m, service, "/notification-fd", 0644);
+  if (kind->down) template_copy(m, service, "/down", 0644);
   template_copy(m, service, "/log/run", 0755);
   template_copy(m, service, "/run", 0755);
 }
@@ -130,6 +136,6 @@ void service_make(maker *m)
   stralloc env = STRALLOC_ZERO;
   size_t i = 0;
   service_env(m, &env);
-  for (; i < SERVICES; i++) files_make(m, service_names[i], &env);
+  for (; i < SERVICES; i++) files_make(m, &service_kinds[i], &env);
   stralloc_free(&env);
 }

@@ -8,8 +8,14 @@
 
 #include "admin/maker.h"
 
-#define SERVICES 5
-extern char const *const service_names[SERVICES];
+typedef struct service_kind
+{
+  char const *name;
+  int down;   /* for who wants it: its file "down" keeps supervisors from starting it */
+} service_kind;
+
+#define SERVICES 9
+extern service_kind const service_kinds[SERVICES];
 
 /* Logs name senders and recipients: the logger's own group may read them, and nobody else. */
 #define SERVICE_LOG_MODE 02750

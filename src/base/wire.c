@@ -186,6 +186,18 @@ void wire_taken(wire *w, size_t len)
   w->in_pos += len;
 }
 
+void wire_continue(wire *w, wire const *other)
+{
+  w->in_pos = 0;
+  w->in_len = other->in_len - other->in_pos;
+  memcpy(w->in, other->in + other->in_pos, w->in_len);
+}
+
+void wire_wipe(wire *w)
+{
+  explicit_bzero(w->in, w->in_pos);
+}
+
 /* Take one more octet.  1 when it ends the line. */
 static int line_take(wire_line *line, int *cr, char c)
 {
@@ -263,7 +275,9 @@ int wire_pause(wire *w, unsigned int seconds)
 {
   if (!wire_flush(w)) return 0;
   wire_step(w, seconds);
-  wire_wait(w, -1, 0);
+  /* nobody is waited for: there is nothing to hurry */
+  w->deadline_ms = w->end_ms;
+  while (wire_wait(w, -1, 0)) continue;
   if (w->state != WIRE_TIMEOUT) return 0;
   w->state = WIRE_OPEN;
   return 1;

@@ -89,6 +89,9 @@ extern char const *wire_peek(wire *w, size_t *len);
 /* Take so many octets out of the input buffer. */
 extern void wire_taken(wire *w, size_t len);
 
+/* Overwrite what was taken out of the input buffer: a password does not stay there. */
+extern void wire_wipe(wire *w);
+
 /* Read up to the next CRLF, however long that takes within the step. */
 extern int wire_line_read(wire *w, wire_line *line);
 
@@ -99,6 +102,12 @@ extern int wire_line_read(wire *w, wire_line *line);
  */
 #define WIRE_REPLY_MAX (SMTP_REPLY_LINE_MAX + 2)
 extern int wire_reply_read(wire *w, char *s, size_t *len);
+
+/*
+ * Somebody else has spoken for the peer, by the other wire, and goes on by this one's descriptors:
+ * what was read there and not taken comes next, in the place of what was here.
+ */
+extern void wire_continue(wire *w, wire const *other);
 
 /* Send what is queued, then do nothing for so many seconds. */
 extern int wire_pause(wire *w, unsigned int seconds);

@@ -38,5 +38,5 @@ void routing_free(routing *rt)
 {
   conf_routes_free(&rt->routes);
   stralloc_free(&rt->domain);
-  stralloc_free(&rt->route.site);
+  conf_route_free(&rt->route);
 }

@@ -5,7 +5,8 @@
 char const *const layout_owner_names[LAYOUT_OWNERS] =
 {
   [LAYOUT_ROOT] = "root", [LAYOUT_IN] = "sluice-in", [LAYOUT_Q] = "sluice-q",
-  [LAYOUT_OUT] = "sluice-out", [LAYOUT_LOG] = "sluice-log"
+  [LAYOUT_OUT] = "sluice-out", [LAYOUT_AUTH] = "sluice-auth", [LAYOUT_LOG] = "sluice-log",
+  [LAYOUT_TLS] = "sluice-tls"
 };
 
 /*

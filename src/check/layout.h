@@ -6,7 +6,10 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-enum layout_owner { LAYOUT_ROOT, LAYOUT_IN, LAYOUT_Q, LAYOUT_OUT, LAYOUT_LOG, LAYOUT_OWNERS };
+enum layout_owner
+{
+  LAYOUT_ROOT, LAYOUT_IN, LAYOUT_Q, LAYOUT_OUT, LAYOUT_AUTH, LAYOUT_LOG, LAYOUT_TLS, LAYOUT_OWNERS
+};
 /* "root", "sluice-in"... */
 extern char const *const layout_owner_names[LAYOUT_OWNERS];
 

@@ -209,8 +209,7 @@ static void compile(int conf, conf_setting const *setting)
   publish(&c);
   stralloc_free(&c.text);
   stralloc_free(&c.key);
-  stralloc_free(&c.route.pattern);
-  stralloc_free(&c.route.site);
+  conf_route_line_free(&c.route);
   stralloc_free(&c.domains);
   genalloc_free(size_t, &c.offsets);
 }

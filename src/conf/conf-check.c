@@ -3,10 +3,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <skalibs/buffer.h>
+#include <skalibs/genalloc.h>
 #include <skalibs/stralloc.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
@@ -95,13 +98,20 @@ static void from_set(checker *c, char const *directory, char const *name, char c
 
 typedef int reader(int conf, stralloc *out);
 
+static int tls_read(int conf, stralloc *out)
+{
+  enum conf_tls tls;
+  return conf_tls(conf, &tls) && (stralloc_cats(out, conf_tls_name(tls)) || (errno = ENOMEM, 0));
+}
+
 /* The mark of a value that is not the file's line as it stands; NULL where it is. */
 static reader *reader_find(char const *name)
 {
   static struct { char const *name; reader *read; } const readers[] =
   {
     { "me", &conf_me }, { "postmaster", &conf_postmaster },
-    { "listen", &conf_listen }, { "nameserver", &conf_nameserver }
+    { "listen", &conf_listen }, { "listentls", &conf_listentls }, { "tls", &tls_read },
+    { "nameserver", &conf_nameserver }
   };
   size_t i = 0;
   for (; i < sizeof readers / sizeof *readers; i++)
@@ -153,14 +163,16 @@ static void put_timeouts(checker *c, conf_setting const *setting)
   stralloc_free(&all);
 }
 
-/* -v: print the entries of a list. */
+/* -v: print the entries of a list; of secrets, whose they are. */
 static void put_entries(conf_setting const *setting, stralloc const *text)
 {
   conf_line line = { .number = 0 };
+  conf_word word;
   size_t pos = 0;
   while (conf_line_next(setting, text, &pos, &line) > 0)
   {
-    put(line.s, line.len);
+    if (setting->kind != CONF_SECRETS) put(line.s, line.len);
+    else if (conf_word_next(&line.s, &line.len, &word)) put(word.s, word.len);
     put_string("\n");
   }
 }
@@ -200,10 +212,28 @@ static int compiled_used(checker *c, conf_setting const *setting, int there)
 /* The entries of a list that make a look-up take most of a millisecond. */
 #define LONG_LIST 2000
 
+/* Secrets are for one user to read; that nobody else can is no fault. */
+static int kept_from_us(conf_setting const *setting)
+{
+  return setting->kind == CONF_SECRETS && errno == EACCES;
+}
+
+static void put_kept(checker *c, conf_setting const *setting)
+{
+  static char const words[] = "(not for this user to read)";
+  from_set(c, "conf/", setting->name, "");
+  if (!c->values) put_setting(c, setting, words, strlen(words));
+}
+
 static void check_lines(checker *c, conf_setting const *setting)
 {
   size_t entries = 0;
   int there = conf_file_read(c->conf, setting, &c->text), compiled = 0;
+  if (there < 0 && kept_from_us(setting))
+  {
+    put_kept(c, setting);
+    return;
+  }
   if (there < 0)
   {
     complain(c);
@@ -225,9 +255,41 @@ static void check_lines(checker *c, conf_setting const *setting)
   else put_setting(c, setting, setting->fallback, strlen(setting->fallback));
 }
 
+/* --- a file of another format --------------------------------------------------------------- */
+
+/* Where the file is, by a link maybe.  1; 0 when there is none; -1 after a complaint. */
+static int pem_look(checker *c, conf_setting const *setting, struct stat *st)
+{
+  if (fstatat(c->conf, setting->name, st, AT_SYMLINK_NOFOLLOW) == -1 && errno == ENOENT) return 0;
+  if (fstatat(c->conf, setting->name, st, 0) == -1) conf_fail_system(setting->name);
+  else if (S_ISREG(st->st_mode)) return 1;
+  else
+  {
+    conf_fail("not a regular file", 0, 0);
+    conf_fail_where(setting->name, 0);
+  }
+  complain(c);
+  return -1;
+}
+
+static void check_pem(checker *c, conf_setting const *setting)
+{
+  struct stat st;
+  char size[UINT64_FMT + sizeof " octets"];
+  int there = pem_look(c, setting, &st);
+  if (there < 0) return;
+  if (there) from_set(c, "conf/", setting->name, "");
+  else from_set(c, "default", "", "");
+  *size = 0;
+  if (there) stpcpy(size + uint64_fmt(size, (uint64_t)st.st_size), " octets");
+  if (there || c->values) put_setting(c, setting, size, strlen(size));
+  else put_setting(c, setting, setting->fallback, strlen(setting->fallback));
+}
+
 static void check_setting(checker *c, conf_setting const *setting)
 {
   if (setting->kind == CONF_VALUE) check_value(c, setting);
+  else if (setting->kind == CONF_PEM) check_pem(c, setting);
   else check_lines(c, setting);
 }
 
@@ -250,6 +312,149 @@ static int clients_everybody(checker *c, char const *name)
   return 0;
 }
 
+/* Is a certificate of any site to be verified? */
+static int verify_wanted(checker *c)
+{
+  conf_setting const *setting = conf_setting_find("routes");
+  conf_route_line route = CONF_ROUTE_LINE_ZERO;
+  conf_line line = { .number = 0 };
+  enum tls_level level = TLS_NONE;
+  size_t pos = 0;
+  int wanted = conf_tlslevel(c->conf, &level) && level == TLS_VERIFY;
+  if (conf_file_read(c->conf, setting, &c->text) <= 0) return wanted;
+  while (!wanted && conf_line_next(setting, &c->text, &pos, &line) > 0)
+    wanted = conf_route_scan(&route, line.s, line.len) && route.options.tls == TLS_VERIFY;
+  conf_route_line_free(&route);
+  return wanted;
+}
+
+static void check_tlsca(checker *c)
+{
+  char const *path = is_set(c, CONF_TLSCA) ? CONF_TLSCA : conf_setting_find(CONF_TLSCA)->fallback;
+  if (verify_wanted(c) && faccessat(c->conf, path, R_OK, 0) == -1)
+    warn(CONF_TLSCA, "", "cannot be read: no site that is to be verified gets any mail");
+}
+
+/* May others read the key: anybody, or who may add to the queue, whose group conf/ has? */
+static int key_shown(checker const *c)
+{
+  struct stat key, conf;
+  if (fstatat(c->conf, CONF_TLSKEY, &key, 0) == -1 || fstat(c->conf, &conf) == -1) return 0;
+  return key.st_mode & S_IRWXO || (key.st_mode & S_IRWXG && key.st_gid == conf.st_gid);
+}
+
+/* Other servers need not know TLS (RFC 3207 section 4). */
+static int listens_for_all(checker const *c)
+{
+  stralloc listen = STRALLOC_ZERO;
+  int r = conf_listen(c->conf, &listen) && listen.len > 3
+    && !strcmp(listen.s + listen.len - 3, ":25");
+  stralloc_free(&listen);
+  return r;
+}
+
+static void check_tls_sense(checker const *c)
+{
+  enum conf_tls tls = CONF_TLS_NONE;
+  int wanted = is_set(c, "listentls") || (conf_tls(c->conf, &tls) && tls != CONF_TLS_NONE);
+  if (wanted && !is_set(c, CONF_TLSCERT))
+    warn(CONF_TLSCERT, "", "missing: no client can begin TLS");
+  if (is_set(c, CONF_TLSCERT) && !is_set(c, CONF_TLSKEY))
+    warn(CONF_TLSKEY, "", "missing: no client can begin TLS");
+  if (key_shown(c)) warn(CONF_TLSKEY, "", "others may read it");
+  if (tls == CONF_TLS_ENCRYPT && listens_for_all(c))
+    warn("tls", "", "at port 25 other servers have to be served in clear text too");
+}
+
+/* --- users and their secrets -------------------------------------------------------------- */
+
+static int word_compare(void const *a, void const *b)
+{
+  conf_word const *x = a, *y = b;
+  int r = memcmp(x->s, y->s, x->len < y->len ? x->len : y->len);
+  return r ? r : (x->len > y->len) - (x->len < y->len);
+}
+
+/*
+ * The first words of all lines of a list, sorted; they point into *text.  0: it is missing or cannot
+ * be read to its end, which was told already.
+ */
+static int first_words(checker *c, char const *name, stralloc *text, genalloc *words)
+{
+  conf_setting const *setting = conf_setting_find(name);
+  conf_line line = { .number = 0 };
+  conf_word word;
+  size_t pos = 0;
+  int r;
+  if (conf_file_read(c->conf, setting, text) <= 0) return 0;
+  while ((r = conf_line_next(setting, text, &pos, &line)) > 0)
+    if (conf_word_next(&line.s, &line.len, &word) && !genalloc_append(conf_word, words, &word))
+      die_memory();
+  qsort(genalloc_s(conf_word, words), genalloc_len(conf_word, words), sizeof word, &word_compare);
+  return !r;
+}
+
+/* The user's name, for a line about it. */
+static char const *name_shown(char out[CONF_ACCOUNT_MAX + 1], conf_word const *user)
+{
+  return log_clean(out, CONF_ACCOUNT_MAX + 1, user->s, user->len);
+}
+
+static void secrets_twice(checker *c, genalloc const *secrets)
+{
+  conf_word const *all = genalloc_s(conf_word, secrets);
+  char name[CONF_ACCOUNT_MAX + 1];
+  size_t i = 1;
+  for (; i < genalloc_len(conf_word, secrets); i++)
+    if (!word_compare(all + i - 1, all + i))
+    {
+      c->wrong = 1;
+      log_line("conf/authsecrets: a second secret: ", name_shown(name, all + i));
+    }
+}
+
+static void users_without(checker *c, genalloc const *secrets)
+{
+  stralloc text = STRALLOC_ZERO;
+  genalloc users = GENALLOC_ZERO;
+  char name[CONF_ACCOUNT_MAX + 1];
+  size_t i = 0;
+  if (first_words(c, "users", &text, &users))
+    for (; i < genalloc_len(conf_word, &users); i++)
+    {
+      conf_word const *user = genalloc_s(conf_word, &users) + i;
+      if (!bsearch(user, genalloc_s(conf_word, secrets), genalloc_len(conf_word, secrets),
+                   sizeof *user, &word_compare))
+        log_line("warning: conf/users: no secret in conf/authsecrets: ", name_shown(name, user));
+    }
+  genalloc_free(conf_word, &users);
+  stralloc_free(&text);
+}
+
+static void check_secrets(checker *c)
+{
+  stralloc text = STRALLOC_ZERO;
+  genalloc secrets = GENALLOC_ZERO;
+  struct stat st;
+  if (is_set(c, "authsecrets") && is_set(c, "checkpassword"))
+  {
+    c->wrong = 1;
+    log_line("conf/checkpassword: not beside conf/authsecrets, which alone is asked");
+  }
+  if (!fstatat(c->conf, "authsecrets", &st, 0) && st.st_mode & 077)
+    warn("authsecrets", "", "others than its owner may read it: chmod 600");
+  if (first_words(c, "authsecrets", &text, &secrets))
+  {
+    secrets_twice(c, &secrets);
+    users_without(c, &secrets);
+  }
+  genalloc_free(conf_word, &secrets);
+  if (text.s) explicit_bzero(text.s, text.a);
+  stralloc_free(&text);
+}
+
+/* --- the rest of it ------------------------------------------------------------------------- */
+
 /* Without it qmgr keeps no connection for sites that accept mail. */
 #define CONCURRENCY_FEW 5
 
@@ -268,6 +473,8 @@ static void check_sense(checker *c)
   if (clients_everybody(c, "relayclients"))
     warn("relayclients", "", "anybody may send mail anywhere (an open relay)");
   if (clients_everybody(c, "flushclients")) warn("flushclients", "", "anybody may use ETRN");
+  check_tls_sense(c);
+  check_tlsca(c);
   if (conf_concurrency_read(c->conf, &concurrency) && concurrency.total < CONCURRENCY_FEW)
     warn("concurrency", "", "so few in all that sites that hang can keep all others waiting");
   if (conf_me(c->conf, &me) && !memchr(me.s, '.', me.len))
@@ -336,6 +543,7 @@ int main(int argc, char const *const *argv)
   {
     for (; i < conf_settings_count; i++) check_setting(&c, conf_settings + i);
     check_sense(&c);
+    check_secrets(&c);
     check_names(&c);
   }
   if (!buffer_flush(buffer_1)) strerr_diefusys(111, "write to standard output");

@@ -6,7 +6,7 @@
  *
  *     error  file  fold  address  syntax    each above those before it
  *     conf.c                              the table, and settings that are values
- *     list.c  route.c  check.c            settings that are lists
+ *     list.c  user.c  route.c  check.c    settings that are lists
  */
 
 #include <stddef.h>
@@ -44,6 +44,18 @@ extern int conf_list_open(int conf, char const *name, conf_list *list);
  * key, -1 with conf_error().
  */
 extern int conf_list_get(conf_list const *list, char const *key, size_t len, cdb_data *data);
+
+/*
+ * Call match for every line of a text.  All lines are looked at, also behind a match: a
+ * line that makes no sense must not go unseen because of where it stands.
+ *   match  1, or 0 with conf_fail(), or with errno when memory is short
+ * 1, or 0 with conf_error().
+ */
+extern int conf_list_each(conf_list const *list,
+                          int (*match)(void *data, char const *s, size_t len), void *data);
+
+/* End a question whose result is r, be it an answer or an error.  Returns r. */
+extern int conf_list_done(conf_list *list, conf_list const *kept, int r);
 
 /* The key that marks a file as ours, and its data but for the list's name behind it. */
 #define CONF_CDB_MARK_KEY ""

@@ -1,6 +1,7 @@
 #include "conf/conf-internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -85,6 +86,20 @@ static int concurrency_scan(char const *s, size_t len, conf_concurrency *concurr
   return conf_fail("PERSITE is over TOTAL", all, alllen);
 }
 
+static char const *const tls_words[] =
+{
+  [CONF_TLS_NONE] = "none", [CONF_TLS_MAY] = "may", [CONF_TLS_ENCRYPT] = "encrypt"
+};
+#define TLS_WORDS (sizeof tls_words / sizeof *tls_words)
+
+static int tls_scan(char const *s, size_t len, enum conf_tls *tls)
+{
+  unsigned int i = 0;
+  while (i < TLS_WORDS && (len != strlen(tls_words[i]) || memcmp(s, tls_words[i], len))) i++;
+  *tls = (enum conf_tls)i;
+  return i < TLS_WORDS ? 1 : conf_fail("neither none, may nor encrypt", s, len);
+}
+
 /* The names in conf/timeouts of enum conf_timeout, behind those of enum smtp_timeout. */
 static smtp_timeout_kind const own_timeouts[CONF_TIMEOUTS - SMTP_TIMEOUTS] =
 {
@@ -92,7 +107,8 @@ static smtp_timeout_kind const own_timeouts[CONF_TIMEOUTS - SMTP_TIMEOUTS] =
   [CONF_TIMEOUT_REACH - SMTP_TIMEOUTS] = { "reach", SMTP_REACH_S },
   [CONF_TIMEOUT_COMMAND - SMTP_TIMEOUTS] = { "command", 300 },
   [CONF_TIMEOUT_RECEIVE - SMTP_TIMEOUTS] = { "receive", 300 },
-  [CONF_TIMEOUT_MESSAGE - SMTP_TIMEOUTS] = { "message", 86400 }
+  [CONF_TIMEOUT_MESSAGE - SMTP_TIMEOUTS] = { "message", 86400 },
+  [CONF_TIMEOUT_AUTH - SMTP_TIMEOUTS] = { "auth", 30 }
 };
 #define TIMEOUT_MAX_S 86400
 
@@ -179,6 +195,12 @@ static int check_switch(char const *s, size_t len)
   return number_scan(s, len, &on) && on <= 1 ? 1 : conf_fail("neither 1 nor 0", s, len);
 }
 
+/* A line of the shell's: what it means, only the shell can tell. */
+static int check_command(char const *s, size_t len)
+{
+  return !memchr(s, 0, len) || conf_fail("not a command", s, len);
+}
+
 static int check_time_or_never(char const *s, size_t len)
 {
   uint64_t seconds;
@@ -215,10 +237,22 @@ static int check_connections_or_any(char const *s, size_t len)
   return number_within(s, len, 0, CONF_CONNECTIONS_MAX, &connections);
 }
 
+static int check_tls(char const *s, size_t len)
+{
+  enum conf_tls tls;
+  return tls_scan(s, len, &tls);
+}
+
 static int check_timeout(char const *s, size_t len)
 {
   unsigned int which, seconds;
   return timeout_scan(s, len, &which, &seconds);
+}
+
+static int check_tlslevel(char const *s, size_t len)
+{
+  enum tls_level level;
+  return conf_tlslevel_scan(&level, s, len);
 }
 
 /* --- the table -------------------------------------------------------------------------------- */
@@ -226,9 +260,9 @@ static int check_timeout(char const *s, size_t len)
 /* In the order of conf_settings. */
 enum
 {
-  ME, POSTMASTER, LISTEN, NAMESERVER, LOOPBACKDNS, DATABYTES, ETRNCOUNTS, FSYNCDIR, LENIENT,
-  PERCENTHACK, LIFETIME, DELAYWARNING, BACKOFF, CONCURRENCY, CONCURRENCYINCOMING,
-  CONCURRENCYCLIENT, SUBDOMAINS, MINFREE, BOUNCEBYTES, TIMEOUTS
+  ME, POSTMASTER, LISTEN, LISTENTLS, TLS, NAMESERVER, LOOPBACKDNS, DATABYTES, ETRNCOUNTS, FSYNCDIR,
+  LENIENT, PERCENTHACK, AUTHCLEAR, CHECKPASSWORD, LIFETIME, DELAYWARNING, BACKOFF, CONCURRENCY,
+  CONCURRENCYINCOMING, CONCURRENCYCLIENT, SUBDOMAINS, MINFREE, BOUNCEBYTES, TLSLEVEL, TIMEOUTS
 };
 
 conf_setting const conf_settings[] =
@@ -239,6 +273,10 @@ conf_setting const conf_settings[] =
     "where mail for <postmaster> goes", &check_mailbox, 0 },
   [LISTEN] = { "listen", CONF_VALUE, "127.0.0.1:2525",
     "ADDRESS:PORT where mail is taken", &check_listen, 1 },
+  [LISTENTLS] = { "listentls", CONF_VALUE, "",
+    "ADDRESS:PORT where mail is taken over TLS from the first octet", &check_listen, 0 },
+  [TLS] = { "tls", CONF_VALUE, "(may where tlscert is, else none)",
+    "none, may, encrypt: is STARTTLS offered, or asked of every client?", &check_tls, 0 },
   [NAMESERVER] = { "nameserver", CONF_VALUE, "",
     "ADDRESS[:PORT] of the DNS server to ask, instead of resolv.conf's", &check_nameserver, 1 },
   [LOOPBACKDNS] = { "loopbackdns", CONF_VALUE, "(0, or a lab's nameserver)",
@@ -253,6 +291,11 @@ conf_setting const conf_settings[] =
     "1: take addresses without brackets, and with dots anywhere before the @", &check_switch, 0 },
   [PERCENTHACK] = { "percenthack", CONF_VALUE, "0",
     "1: take user%else@customer and its like from strangers too", &check_switch, 0 },
+  [AUTHCLEAR] = { "authclear", CONF_VALUE, "0",
+    "1: offer AUTH without TLS too, CRAM-MD5 alone", &check_switch, 0 },
+  [CHECKPASSWORD] = { "checkpassword", CONF_VALUE, "",
+    "command that checks the passwords of AUTH, where there is no authsecrets",
+    &check_command, 0 },
   [LIFETIME] = { "lifetime", CONF_VALUE, "5d",
     "how long a message may wait", &check_time, 1 },
   [DELAYWARNING] = { "delaywarning", CONF_VALUE, "4h",
@@ -275,8 +318,17 @@ conf_setting const conf_settings[] =
   [BOUNCEBYTES] = { "bouncebytes", CONF_VALUE, "50000",
     "octets of a failed message that are returned to its sender; of a larger one its header",
     &check_octets, 0 },
+  [TLSLEVEL] = { "tlslevel", CONF_VALUE, "may",
+    "none, may, encrypt or verify: TLS of sites whose route says nothing of it",
+    &check_tlslevel, 1 },
   [TIMEOUTS] = { "timeouts", CONF_LINES, "(RFC 5321's)",
     "NAME TIME for each step of an SMTP dialogue", &check_timeout, 1 },
+  { CONF_TLSCERT, CONF_PEM, "(none)",
+    "our certificate, and those between it and its root", 0, 0 },
+  { CONF_TLSKEY, CONF_PEM, "(none)",
+    "the key of our certificate", 0, 0 },
+  { CONF_TLSCA, CONF_PEM, "/etc/ssl/certs/ca-certificates.crt",
+    "the certificates that those of sites are verified by", 0, 0 },
   { "relaydomains", CONF_COMPILED, "(none)",
     "domains whose mail is taken from anyone", &conf_check_pattern, 0 },
   { "relayclients", CONF_LIST, "(none)",
@@ -287,9 +339,14 @@ conf_setting const conf_settings[] =
     "clients that may use ETRN", &conf_check_client, 0 },
   { "flushusers", CONF_LIST, "(none)",
     "local users that may ask for a flush", &conf_check_user, 0 },
+  { "users", CONF_LIST, "(none)",
+    "NAME [norelay] [DOMAIN]...: what users of AUTH may do", &conf_check_account, 0 },
+  { "authsecrets", CONF_SECRETS, "(none)",
+    "USER SECRET for AUTH", &conf_check_secret, 0 },
   { "routes", CONF_COMPILED, "(none: MX)",
     "PATTERN NEXTHOP [park] [lifetime=TIME] [delaywarning=TIME] [concurrency=N]"
-    " [without=EXTENSION,...]", &conf_check_route, 1 },
+    " [without=EXTENSION,...] [tls=LEVEL] [tlsname=NAME] [tlsprint=SHA256,...] [tlswrap]",
+    &conf_check_route, 1 },
   { "queues", CONF_LIST, "(none)",
     "NAME DOMAIN... for ETRN #NAME", &conf_check_queue, 0 },
   { "recipients", CONF_COMPILED, "(any)",
@@ -431,6 +488,29 @@ int conf_listen(int conf, stralloc *listen)
   return endpoint_read(conf, LISTEN, listen, 1, LISTEN_PORT);
 }
 
+int conf_listentls(int conf, stralloc *listen)
+{
+  return endpoint_read(conf, LISTENTLS, listen, 1, LISTEN_PORT);
+}
+
+int conf_tls(int conf, enum conf_tls *tls)
+{
+  struct stat st;
+  stralloc text = STRALLOC_ZERO;
+  conf_line line;
+  int r = value_read(conf, TLS, &text, &line);
+  if (r && line.number) r = tls_scan(line.s, line.len, tls);
+  else if (r) *tls = fstatat(conf, CONF_TLSCERT, &st, AT_SYMLINK_NOFOLLOW) == 0
+    ? CONF_TLS_MAY : CONF_TLS_NONE;
+  stralloc_free(&text);
+  return r;
+}
+
+char const *conf_tls_name(enum conf_tls tls)
+{
+  return tls_words[tls];
+}
+
 int conf_nameserver(int conf, stralloc *nameserver)
 {
   return endpoint_read(conf, NAMESERVER, nameserver, 0, NAMESERVER_PORT);
@@ -519,6 +599,22 @@ int conf_switch(int conf, char const *name, int *on)
   return r;
 }
 
+int conf_exists(int conf, char const *name)
+{
+  struct stat st;
+  return fstatat(conf, name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
+int conf_checkpassword(int conf, stralloc *command)
+{
+  stralloc text = STRALLOC_ZERO;
+  conf_line line;
+  int r = value_read(conf, CHECKPASSWORD, &text, &line)
+    && (string_copy(command, line.s, line.len) || no_memory(CHECKPASSWORD));
+  stralloc_free(&text);
+  return r;
+}
+
 int conf_lifetime(int conf, uint64_t *seconds)
 {
   return number_read(conf, LIFETIME, &period_scan, seconds);
@@ -527,6 +623,16 @@ int conf_lifetime(int conf, uint64_t *seconds)
 int conf_delaywarning(int conf, uint64_t *seconds)
 {
   return number_read(conf, DELAYWARNING, &time_or_never_scan, seconds);
+}
+
+int conf_tlslevel(int conf, enum tls_level *level)
+{
+  stralloc text = STRALLOC_ZERO;
+  conf_line line;
+  int r = value_read(conf, TLSLEVEL, &text, &line)
+    && conf_tlslevel_scan(level, line.s, line.len);
+  stralloc_free(&text);
+  return r;
 }
 
 int conf_backoff_read(int conf, conf_backoff *backoff)

@@ -23,6 +23,7 @@
 #include <skalibs/stralloc.h>
 
 #include "smtp/timeout.h"
+#include "tls/ask.h"
 
 /* Why the last reader failed, a string: "conf/backoff: line 1: MIN is over MAX". */
 extern char const *conf_error(void);
@@ -67,6 +68,26 @@ extern int conf_postmaster_domain(int conf, stralloc *mailbox, stralloc *domain,
 /* listen: ADDRESS:PORT of our server, [::]:PORT for all; default 127.0.0.1:2525.  A string. */
 extern int conf_listen(int conf, stralloc *listen);
 
+/* listentls: the same, of our server that begins with a handshake of TLS; "": there is none. */
+extern int conf_listentls(int conf, stralloc *listen);
+
+/*
+ * tls: what our server makes of STARTTLS.  Without the file it is offered where there is a
+ * certificate: a file or link CONF_TLSCERT in conf/.
+ */
+enum conf_tls
+{
+  CONF_TLS_NONE,
+  CONF_TLS_MAY,      /* offered */
+  CONF_TLS_ENCRYPT   /* and nothing is taken without it */
+};
+#define CONF_TLSCERT "tlscert"
+#define CONF_TLSKEY "tlskey"
+/* The certificates that those of sites are verified by, for tls-io as well. */
+#define CONF_TLSCA "tlsca"
+extern int conf_tls(int conf, enum conf_tls *tls);
+extern char const *conf_tls_name(enum conf_tls tls);
+
 /* nameserver: ADDRESS:PORT, "" where resolv.conf rules.  A string. */
 extern int conf_nameserver(int conf, stralloc *nameserver);
 
@@ -84,10 +105,16 @@ extern int conf_bouncebytes(int conf, uint64_t *octets);
 extern int conf_minfree(int conf, uint64_t *octets, int *said);
 
 /*
- * etrncounts, fsyncdir, lenient, percenthack: on (1) when the file holds 1, off when it holds 0 or
- * is missing.
+ * authclear, etrncounts, fsyncdir, lenient, percenthack: on (1) when the file holds 1, off when it
+ * holds 0 or is missing.
  */
 extern int conf_switch(int conf, char const *name, int *on);
+
+/* Is there a file of this name, whoever may read it?  A link to nowhere counts. */
+extern int conf_exists(int conf, char const *name);
+
+/* checkpassword: the command that checks passwords, "" where there is none.  A string. */
+extern int conf_checkpassword(int conf, stralloc *command);
 
 /*
  * loopbackdns: the same; *said 0: the file is missing, and the default depends on conf/nameserver
@@ -100,6 +127,9 @@ extern int conf_lifetime(int conf, uint64_t *seconds);
 
 /* delaywarning: seconds a message waits before its sender is told; 0: never. */
 extern int conf_delaywarning(int conf, uint64_t *seconds);
+
+/* tlslevel: what TLS of sites must be worth whose route says nothing of it. */
+extern int conf_tlslevel(int conf, enum tls_level *level);
 
 /* backoff: MIN MAX in seconds. */
 typedef struct conf_backoff { uint64_t min; uint64_t max; } conf_backoff;
@@ -135,6 +165,7 @@ enum conf_timeout
   CONF_TIMEOUT_COMMAND,  /* our own server: the wait for a command */
   CONF_TIMEOUT_RECEIVE,  /* our own server: the wait for 64 KiB of content */
   CONF_TIMEOUT_MESSAGE,  /* our own server: all the content of a message */
+  CONF_TIMEOUT_AUTH,     /* our own server: auth-check's answer */
   CONF_TIMEOUTS
 };
 extern int conf_timeouts(int conf, unsigned int seconds[CONF_TIMEOUTS]);
@@ -197,9 +228,34 @@ extern int conf_recipient(int conf, conf_list *kept, char const *mailbox, size_t
 extern int conf_queue(int conf, char const *name, size_t len, stralloc *domains, int *found);
 
 /*
+ * authsecrets: lines "USER SECRET", for passwords and CRAM-MD5.  Secrets are for auth-check alone.
+ *   secret  a string, "" where the user has none; for the caller to wipe
+ * Names and secrets are compared octet by octet.  A user with two secrets is an error.
+ */
+#define CONF_ACCOUNT_MAX 255
+#define CONF_SECRET_MAX 255
+extern int conf_secret(int conf, char const *user, size_t len, char secret[CONF_SECRET_MAX + 1],
+                       int *found);
+
+/*
+ * users: lines "NAME [norelay] [DOMAIN]...": what a client may do that has proved to be that user.
+ * A user who is on no line may relay, and has no domains; one who is on several has what all say.
+ */
+typedef struct conf_account
+{
+  int norelay;
+  stralloc domains;      /* folded, as in relaydomains, each a string, one after the other */
+} conf_account;
+#define CONF_ACCOUNT_ZERO { .domains = STRALLOC_ZERO }
+/* Sets *account, which is all zero or was set before. */
+extern int conf_account_read(int conf, conf_list *kept, char const *name, size_t len,
+                             conf_account *account);
+
+/*
  * routes: lines "PATTERN NEXTHOP [park] [lifetime=TIME] [delaywarning=TIME] [concurrency=N]
- * [without=EXTENSION[,EXTENSION]...]", PATTERN a domain, ".domain" for all below it, or "*".  The
- * exact domain wins, then the longest ".domain", then "*".
+ * [without=EXTENSION[,EXTENSION]...] [tls=LEVEL] [tlsname=NAME] [tlsprint=SHA256[,SHA256]...] [tlswrap]",
+ * PATTERN a domain, ".domain" for all below it, or "*".  The exact domain wins, then the longest
+ * ".domain", then "*".
  * NEXTHOP is [HOST]:PORT, [HOST], DOMAIN, DOMAIN:PORT, or "-" for the MX of the domain itself.
  */
 typedef struct conf_route
@@ -212,8 +268,12 @@ typedef struct conf_route
   uint64_t delaywarning; /* seconds, 0: never */
   uint64_t concurrency; /* connections */
   unsigned int without; /* smtp_extension, or-ed: not used even where the site offers them */
+  /* a string: what must hold of TLS, and how the site is known, in the words of job/job.h */
+  stralloc tls;
 } conf_route;
-#define CONF_ROUTE_ZERO { .site = STRALLOC_ZERO }
+#define CONF_ROUTE_ZERO { .site = STRALLOC_ZERO, .tls = STRALLOC_ZERO }
+/* errno stays. */
+extern void conf_route_free(conf_route *route);
 /*
  * All routes, and the settings that are their defaults, as they were at one moment.  Private.
  * A compiled list stays open; a text is kept as a table that is looked up in a few steps.
@@ -226,6 +286,7 @@ typedef struct conf_routes
   uint64_t lifetime;
   uint64_t delaywarning;
   uint64_t concurrency;
+  enum tls_level tls;
 } conf_routes;
 #define CONF_ROUTES_ZERO \
   { .list = CONF_LIST_ZERO, .names = STRALLOC_ZERO, .entries = GENALLOC_ZERO }

@@ -121,7 +121,8 @@ int conf_line_next(conf_setting const *setting, stralloc const *text, size_t *po
     while (len && is_space(s[len - 1])) len--;
     if (!len) continue;
     if (len > max) conf_fail("line too long", 0, 0);
-    else if (!line_clean(s, len)) conf_fail("control character", s, len);
+    else if (!line_clean(s, len))
+      conf_fail("control character", setting->kind == CONF_SECRETS ? 0 : s, len);
     else
     {
       line->s = s;

@@ -11,7 +11,9 @@ enum conf_kind
   CONF_VALUE,    /* one line, or none: the default */
   CONF_LINES,    /* several lines that belong together */
   CONF_LIST,     /* one entry a line, any number */
-  CONF_COMPILED  /* a CONF_LIST that may be compiled into NAME.cdb */
+  CONF_COMPILED, /* a CONF_LIST that may be compiled into NAME.cdb */
+  CONF_PEM,      /* certificates or a key, for programs that know TLS; has no lines of ours */
+  CONF_SECRETS   /* a CONF_LIST: nobody is shown more of a line than its first word */
 };
 
 /* A piece of a line.  Not a string. */
@@ -35,7 +37,7 @@ typedef struct conf_setting
   enum conf_kind kind;
   char const *fallback;  /* the default, as it would stand in the file; or in words, in brackets */
   char const *purpose;
-  /* Does the line make sense?  1, or 0 with conf_fail(). */
+  /* Does the line make sense?  1, or 0 with conf_fail().  NULL for a CONF_PEM. */
   int (*check)(char const *s, size_t len);
   int kept;              /* qmgr keeps the setting, and reads the file again when it has changed */
 } conf_setting;

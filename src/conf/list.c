@@ -123,6 +123,8 @@ void conf_list_close(conf_list *list)
 {
   int e = errno;
   if (list->form == CONF_LIST_CDB) cdb_free(&list->map);
+  if (list->setting && list->setting->kind == CONF_SECRETS && list->text.s)
+    explicit_bzero(list->text.s, list->text.a);
   stralloc_free(&list->text);
   list->form = CONF_LIST_MISSING;
   list->setting = 0;
@@ -148,8 +150,7 @@ static int stamp_young(struct stat const *stamp)
     && stamp->st_ctim.tv_sec <= now;
 }
 
-/* End a question whose result is r, be it an answer or an error. */
-static int list_done(conf_list *list, conf_list const *kept, int r)
+int conf_list_done(conf_list *list, conf_list const *kept, int r)
 {
   if (!kept || !r || list->text.len > KEPT_MAX || stamp_young(&list->stamp)) conf_list_close(list);
   return r;
@@ -164,13 +165,8 @@ int conf_list_get(conf_list const *list, char const *key, size_t len, cdb_data *
   return -1;
 }
 
-/*
- * Call match for every line of a text.  All lines are looked at, also behind a match: a
- * line that makes no sense must not go unseen because of where it stands.
- *   match  1, or 0 with conf_fail(), or with errno when memory is short
- */
-static int list_each(conf_list const *list, int (*match)(void *data, char const *s, size_t len),
-                     void *data)
+int conf_list_each(conf_list const *list, int (*match)(void *data, char const *s, size_t len),
+                   void *data)
 {
   conf_line line = { .number = 0 };
   size_t pos = 0;
@@ -230,10 +226,10 @@ static int domain_ask(int conf, conf_list *kept, char const *name, domain_questi
   conf_list *list = kept ? kept : &own;
   int r = conf_list_open(conf, name, list);
   *missing = r && list->form == CONF_LIST_MISSING;
-  if (r && list->form == CONF_LIST_TEXT) r = list_each(list, &domain_match, q);
+  if (r && list->form == CONF_LIST_TEXT) r = conf_list_each(list, &domain_match, q);
   else if (r && list->form == CONF_LIST_CDB) r = domain_get(list, q);
   stralloc_free(&q->folded);
-  return list_done(list, kept, r);
+  return conf_list_done(list, kept, r);
 }
 
 static int domain_listed(int conf, conf_list *kept, char const *name, char const *domain,
@@ -293,9 +289,9 @@ static int client_listed(int conf, conf_list *kept, char const *name, conf_addre
   conf_list *list = kept ? kept : &own;
   int r = conf_list_open(conf, name, list);
   *missing = r && list->form == CONF_LIST_MISSING;
-  if (r && !*missing) r = list_each(list, &client_match, &q);
+  if (r && !*missing) r = conf_list_each(list, &client_match, &q);
   *yes = q.yes;
-  return list_done(list, kept, r);
+  return conf_list_done(list, kept, r);
 }
 
 int conf_relayclient(int conf, conf_list *kept, conf_address const *address, int *yes)
@@ -356,7 +352,7 @@ static int recipient_ask(conf_list const *list, recipient_question *q)
 {
   switch (list->form)
   {
-    case CONF_LIST_TEXT: return list_each(list, &recipient_match, q);
+    case CONF_LIST_TEXT: return conf_list_each(list, &recipient_match, q);
     case CONF_LIST_CDB: return recipient_get(list, q);
     default: return 1;
   }
@@ -377,7 +373,7 @@ int conf_recipient(int conf, conf_list *kept, char const *mailbox, size_t len, i
   *yes = !q.listed || q.yes;
   stralloc_free(&q.mailbox);
   stralloc_free(&q.folded);
-  return list_done(list, kept, r);
+  return conf_list_done(list, kept, r);
 }
 
 /* --- queues --------------------------------------------------------------------------------- */
@@ -386,7 +382,7 @@ int conf_queue(int conf, char const *name, size_t len, stralloc *domains, int *f
 {
   conf_queue_question q = { .name = name, .len = len, .domains = domains, .folded = STRALLOC_ZERO };
   conf_list list = CONF_LIST_ZERO;
-  int r = conf_list_open(conf, "queues", &list) && list_each(&list, &conf_queue_match, &q);
+  int r = conf_list_open(conf, "queues", &list) && conf_list_each(&list, &conf_queue_match, &q);
   *found = q.found;
   conf_list_close(&list);
   stralloc_free(&q.folded);
@@ -447,7 +443,8 @@ int conf_flushuser(int conf, uid_t uid, int *yes)
   user_question q = { .uid = uid, .names = STRALLOC_ZERO };
   conf_list list = CONF_LIST_ZERO;
   int r = conf_list_open(conf, "flushusers", &list);
-  if (r && list.form != CONF_LIST_MISSING) r = user_names(&q) && list_each(&list, &user_match, &q);
+  if (r && list.form != CONF_LIST_MISSING)
+    r = user_names(&q) && conf_list_each(&list, &user_match, &q);
   *yes = q.yes;
   conf_list_close(&list);
   stralloc_free(&q.names);

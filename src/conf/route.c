@@ -14,6 +14,7 @@ typedef struct entry
 {
   size_t pattern;
   size_t site;
+  size_t peer;
   unsigned int number;  /* of the line */
   conf_route_options options;
 } entry;
@@ -31,6 +32,7 @@ static int entry_add(conf_routes *routes, conf_route_line const *line, unsigned 
   entry one = { .number = number, .options = line->options };
   return string_add(&routes->names, &line->pattern, &one.pattern)
     && string_add(&routes->names, &line->site, &one.site)
+    && string_add(&routes->names, &line->peer, &one.peer)
     && genalloc_append(entry, &routes->entries, &one);
 }
 
@@ -57,8 +59,7 @@ static int entries_read(conf_setting const *setting, stralloc const *text, conf_
     r = -1;
     break;
   }
-  stralloc_free(&route.pattern);
-  stralloc_free(&route.site);
+  conf_route_line_free(&route);
   if (!r && ENTRIES_COUNT(routes))
     qsort_r(ENTRIES(routes), ENTRIES_COUNT(routes), sizeof(entry), &entry_compare, routes->names.s);
   return !r;
@@ -124,7 +125,8 @@ static int get_in_text(conf_routes const *routes, char const *key, size_t len,
   if (!entry_again(routes, e) && e + 1 < end && entry_again(routes, e + 1)) e++;
   if (entry_again(routes, e)) return twice(routes->list.setting, routes, e) - 1;
   found->options = e->options;
-  if (!stralloc_copys(&found->site, routes->names.s + e->site))
+  if (!stralloc_copys(&found->site, routes->names.s + e->site)
+   || !stralloc_copys(&found->peer, routes->names.s + e->peer))
     return conf_fail_system("routes") - 1;
   return 1;
 }
@@ -178,6 +180,16 @@ static void options_complete(conf_routes const *routes, conf_route_options const
   else route->delaywarning = line->parked ? 0 : routes->delaywarning;
 }
 
+/* What the agent is told of TLS, in its words. */
+static int tls_complete(conf_routes const *routes, conf_route_line const *line, conf_route *route)
+{
+  enum tls_level level = line->options.tls == TLS_LEVELS ? routes->tls : line->options.tls;
+  if (line->options.tlswrap && level < TLS_ENCRYPT) level = TLS_ENCRYPT;
+  return stralloc_copys(&route->tls, "tls=") && stralloc_cats(&route->tls, tls_level_name(level))
+    && (!line->options.tlswrap || stralloc_cats(&route->tls, " tlswrap"))
+    && stralloc_cat(&route->tls, &line->peer) && stralloc_0(&route->tls);
+}
+
 static int route_listed(conf_routes const *routes, char const *domain, size_t len,
                         conf_route *route)
 {
@@ -186,10 +198,12 @@ static int route_listed(conf_routes const *routes, char const *domain, size_t le
   int own = !line.site.len || (line.site.len == 1 && *line.site.s == '-');
   if (r)
     r = ((own ? stralloc_copyb(&route->site, domain, len) : stralloc_copy(&route->site, &line.site))
-         && stralloc_0(&route->site)) || conf_fail_system("routes");
-  stralloc_free(&line.site);
+         && stralloc_0(&route->site) && tls_complete(routes, &line, route))
+      || conf_fail_system("routes");
+  conf_route_line_free(&line);
   if (!r) return 0;
   route->site.len--;
+  route->tls.len--;
   options_complete(routes, &line.options, route);
   return 1;
 }
@@ -200,8 +214,10 @@ static int route_listed(conf_routes const *routes, char const *domain, size_t le
 /* The route of CONF_HELD, which no line of the file can change. */
 static int route_held(conf_route *route)
 {
-  if (!stralloc_copyb(&route->site, CONF_HELD, sizeof CONF_HELD)) return conf_fail_system("routes");
+  if (!stralloc_copyb(&route->site, CONF_HELD, sizeof CONF_HELD)
+   || !stralloc_copyb(&route->tls, "", 1)) return conf_fail_system("routes");
   route->site.len--;
+  route->tls.len--;
   route->parked = route->held = 1;
   route->lifetime = HELD_LIFETIME_S;
   route->delaywarning = 0;
@@ -214,6 +230,14 @@ int conf_routes_find(conf_routes const *routes, char const *domain, size_t len, 
 {
   if (len == sizeof CONF_HELD - 1 && !memcmp(domain, CONF_HELD, len)) return route_held(route);
   return route_listed(routes, domain, len, route);
+}
+
+void conf_route_free(conf_route *route)
+{
+  int e = errno;
+  stralloc_free(&route->site);
+  stralloc_free(&route->tls);
+  errno = e;
 }
 
 /* --- all of them ----------------------------------------------------------------------------- */
@@ -232,6 +256,7 @@ int conf_routes_read(int conf, conf_routes *routes)
   if (!list_read(conf, &fresh)
    || !conf_lifetime(conf, &fresh.lifetime)
    || !conf_delaywarning(conf, &fresh.delaywarning)
+   || !conf_tlslevel(conf, &fresh.tls)
    || !conf_concurrency_read(conf, &concurrency))
   {
     conf_routes_free(&fresh);

@@ -102,6 +102,60 @@ int conf_check_user(char const *s, size_t len)
   return len <= USER_MAX ? 1 : conf_fail("not a user", s, len);
 }
 
+/* --- those who prove who they are --- */
+
+int conf_secret_scan(char const *s, size_t len, conf_word *user, conf_word *secret)
+{
+  if (!conf_word_next(&s, &len, user) || !conf_word_next(&s, &len, secret) || len)
+    return conf_fail("not USER SECRET", 0, 0);
+  return (user->len <= CONF_ACCOUNT_MAX && secret->len <= CONF_SECRET_MAX)
+    || conf_fail("user or secret too long", 0, 0);
+}
+
+int conf_check_secret(char const *s, size_t len)
+{
+  conf_word user, secret;
+  return conf_secret_scan(s, len, &user, &secret);
+}
+
+static int word_same(conf_word const *word, char const *s, size_t len)
+{
+  return word->len == len && !memcmp(word->s, s, len);
+}
+
+static int word_is(conf_word const *word, char const *s)
+{
+  return word_same(word, s, strlen(s));
+}
+
+int conf_account_match(void *data, char const *s, size_t len)
+{
+  conf_account_question *q = data;
+  conf_word name, word;
+  int ours, first = 1;
+  conf_word_next(&s, &len, &name);
+  if (name.len > CONF_ACCOUNT_MAX) return conf_fail("name too long", name.s, name.len);
+  ours = q->name && word_same(&name, q->name, q->len);
+  for (; conf_word_next(&s, &len, &word); first = 0)
+  {
+    int const norelay = first && word_is(&word, "norelay");
+    if (ours && norelay) q->account->norelay = 1;
+    if (norelay) continue;
+    if (!conf_pattern_fold(&q->folded, word.s, word.len)) return 0;
+    if (ours && (!stralloc_catb(&q->account->domains, q->folded.s, q->folded.len)
+     || !stralloc_0(&q->account->domains))) return 0;
+  }
+  return 1;
+}
+
+int conf_check_account(char const *s, size_t len)
+{
+  conf_account_question q = { .folded = STRALLOC_ZERO };
+  int r = conf_account_match(&q, s, len);
+  stralloc_free(&q.folded);
+  return r;
+}
+
 /* --- routes ----------------------------------------------------------------------------- */
 
 /* The VALUE of a word "KEY=VALUE", or NULL; key includes the '='. */
@@ -125,49 +179,119 @@ static int option_number(char const *s, size_t len, uint64_t *number)
   return 1;
 }
 
-static int option_scan(conf_route_options *route, conf_word const *word)
+static int said_twice(conf_word const *word)
 {
+  return conf_fail("said twice", word->s, word->len);
+}
+
+/* A word without a value, which was said or was not. */
+static int flag_scan(int *flag, conf_word const *word)
+{
+  if (*flag) return said_twice(word);
+  *flag = 1;
+  return 1;
+}
+
+int conf_tlslevel_scan(enum tls_level *level, char const *s, size_t len)
+{
+  *level = tls_level_scan(s, len);
+  return (*level < TLS_DANE && *level != TLS_FINGERPRINT)
+    || conf_fail("not among none, may, encrypt, verify", s, len);
+}
+
+#define TLSNAME " tlsname="
+#define TLSPRINT " tlsprint="
+
+/* NAME or ".NAME" of a certificate. */
+static int tlsname_scan(conf_route_line *route, conf_word const *word, char const *s, size_t len)
+{
+  if (route->peer.len) return conf_fail("one too many", word->s, word->len);
+  return conf_pattern_fold(&route->peer, s, len)
+    && stralloc_insertb(&route->peer, 0, TLSNAME, sizeof TLSNAME - 1);
+}
+
+static int tlsprint_scan(conf_route_line *route, conf_word const *word, char const *s, size_t len)
+{
+  char prints[TLS_PRINTS_TEXT_MAX];
+  if (route->peer.len) return conf_fail("one too many", word->s, word->len);
+  if (!tls_prints_scan(prints, s, len))
+    return conf_fail("not SHA-256 in hexadecimal digits", word->s, word->len);
+  return stralloc_cats(&route->peer, TLSPRINT) && stralloc_cats(&route->peer, prints);
+}
+
+static int tls_option_scan(conf_route_line *route, conf_word const *word)
+{
+  conf_route_options *options = &route->options;
   char const *value;
   size_t len;
-  if (word->len == 4 && !memcmp(word->s, "park", 4))
-  {
-    if (route->parked) return conf_fail("said twice", word->s, word->len);
-    route->parked = 1;
-    return 1;
-  }
+  if (word_is(word, "tlswrap")) return flag_scan(&options->tlswrap, word);
+  if ((value = option_value(word, "tlsname=", &len)))
+    return tlsname_scan(route, word, value, len);
+  if ((value = option_value(word, "tlsprint=", &len)))
+    return tlsprint_scan(route, word, value, len);
+  if (!(value = option_value(word, "tls=", &len)))
+    return conf_fail("unknown option", word->s, word->len);
+  if (options->tls != TLS_LEVELS) return said_twice(word);
+  options->tls = tls_level_scan(value, len);
+  return options->tls < TLS_DANE
+    || conf_fail("not among none, may, encrypt, fingerprint, verify", word->s, word->len);
+}
+
+static int option_scan(conf_route_line *line, conf_word const *word)
+{
+  conf_route_options *route = &line->options;
+  char const *value;
+  size_t len;
+  if (word_is(word, "park")) return flag_scan(&route->parked, word);
   if ((value = option_value(word, "lifetime=", &len)))
   {
-    if (route->lifetime) return conf_fail("said twice", word->s, word->len);
+    if (route->lifetime) return said_twice(word);
     return (duration_scan(value, len, &route->lifetime) && route->lifetime)
       || conf_fail("not a time (such as 300s, 12h, 5d)", word->s, word->len);
   }
   if ((value = option_value(word, "delaywarning=", &len)))
   {
-    if (route->delaywarning != CONF_ROUTE_UNSAID)
-      return conf_fail("said twice", word->s, word->len);
+    if (route->delaywarning != CONF_ROUTE_UNSAID) return said_twice(word);
     return duration_scan(value, len, &route->delaywarning)
       || conf_fail("not a time (such as 300s, 12h, 5d)", word->s, word->len);
   }
   if ((value = option_value(word, "concurrency=", &len)))
   {
-    if (route->concurrency) return conf_fail("said twice", word->s, word->len);
+    if (route->concurrency) return said_twice(word);
     return option_number(value, len, &route->concurrency)
       || conf_fail("not a number from 1 to 10000", word->s, word->len);
   }
   if ((value = option_value(word, "without=", &len)))
   {
-    if (route->without) return conf_fail("said twice", word->s, word->len);
+    if (route->without) return said_twice(word);
     route->without = smtp_extensions_scan(value, len);
     return route->without
       || conf_fail("not among PIPELINING,CHUNKING,SIZE,8BITMIME,DSN,SMTPUTF8", word->s, word->len);
   }
-  return conf_fail("unknown option", word->s, word->len);
+  return tls_option_scan(line, word);
+}
+
+/* Who says how the server is known has said how much that is worth; and else it must fit. */
+static int tls_judge(conf_route_line *route)
+{
+  conf_route_options *o = &route->options;
+  int const named = route->peer.len && !memcmp(route->peer.s, TLSNAME, sizeof TLSNAME - 1);
+  enum tls_level const proof = named ? TLS_VERIFY : TLS_FINGERPRINT;
+  if (route->peer.len && o->tls == TLS_LEVELS) o->tls = proof;
+  if (route->peer.len && o->tls != proof)
+    return conf_fail(named ? "tlsname is for tls=verify" : "tlsprint is for tls=fingerprint", 0, 0);
+  if (o->tls == TLS_FINGERPRINT && !route->peer.len)
+    return conf_fail("tls=fingerprint without tlsprint", 0, 0);
+  if (o->tlswrap && o->tls < TLS_ENCRYPT)
+    return conf_fail("tlswrap needs tls=encrypt or more", 0, 0);
+  return 1;
 }
 
 int conf_target_scan(conf_route_line *route, char const *s, size_t len)
 {
   conf_word word;
-  route->options = (conf_route_options){ .delaywarning = CONF_ROUTE_UNSAID };
+  route->options = (conf_route_options)CONF_ROUTE_OPTIONS_UNSAID;
+  route->peer.len = 0;
   if (!conf_word_next(&s, &len, &word)) return conf_fail("no next hop", 0, 0);
   if (word.len == 1 && *word.s == '-')
   {
@@ -175,8 +299,17 @@ int conf_target_scan(conf_route_line *route, char const *s, size_t len)
   }
   else if (!conf_site_fold(&route->site, word.s, word.len)) return 0;
   while (conf_word_next(&s, &len, &word))
-    if (!option_scan(&route->options, &word)) return 0;
-  return 1;
+    if (!option_scan(route, &word)) return 0;
+  return tls_judge(route);
+}
+
+void conf_route_line_free(conf_route_line *route)
+{
+  int e = errno;
+  stralloc_free(&route->pattern);
+  stralloc_free(&route->site);
+  stralloc_free(&route->peer);
+  errno = e;
 }
 
 int conf_route_scan(conf_route_line *route, char const *s, size_t len)
@@ -195,7 +328,6 @@ int conf_check_route(char const *s, size_t len)
 {
   conf_route_line route = CONF_ROUTE_LINE_ZERO;
   int r = conf_route_scan(&route, s, len);
-  stralloc_free(&route.pattern);
-  stralloc_free(&route.site);
+  conf_route_line_free(&route);
   return r;
 }

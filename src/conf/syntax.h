@@ -7,12 +7,18 @@
 #include <stdint.h>
 #include <skalibs/stralloc.h>
 
+#include "conf/conf.h"
+#include "conf/file.h"
+#include "tls/ask.h"
+
 /* Checks of one line, for the table: 1, or 0 with conf_fail(). */
 extern int conf_check_pattern(char const *s, size_t len);
 extern int conf_check_user(char const *s, size_t len);
 extern int conf_check_queue(char const *s, size_t len);
 extern int conf_check_recipient(char const *s, size_t len);
 extern int conf_check_route(char const *s, size_t len);
+extern int conf_check_secret(char const *s, size_t len);
+extern int conf_check_account(char const *s, size_t len);
 
 /* A queue to be found among the lines of conf/queues. */
 typedef struct conf_queue_question
@@ -27,6 +33,21 @@ typedef struct conf_queue_question
 /* Look at one line.  1, or 0 with conf_fail(), or with errno when memory is short. */
 extern int conf_queue_match(void *question, char const *s, size_t len);
 
+/* A line of authsecrets.  1, or 0 with conf_fail(), which says nothing of what the line holds. */
+extern int conf_secret_scan(char const *s, size_t len, conf_word *user, conf_word *secret);
+
+/* A user to be found among the lines of conf/users. */
+typedef struct conf_account_question
+{
+  char const *name;      /* NULL: lines are only checked */
+  size_t len;
+  conf_account *account;
+  stralloc folded;       /* memory for a domain of a line */
+} conf_account_question;
+
+/* Look at one line.  1, or 0 with conf_fail(), or with errno when memory is short. */
+extern int conf_account_match(void *question, char const *s, size_t len);
+
 /* The options of a line of routes. */
 typedef struct conf_route_options
 {
@@ -35,6 +56,8 @@ typedef struct conf_route_options
   uint64_t delaywarning; /* CONF_ROUTE_UNSAID: not said; 0: never */
   uint64_t concurrency;  /* 0: not said */
   unsigned int without;  /* smtp_extension, or-ed; 0: not said */
+  enum tls_level tls;    /* TLS_LEVELS: not said */
+  int tlswrap;           /* TLS from the first octet */
 } conf_route_options;
 
 /* A line of routes. */
@@ -42,18 +65,24 @@ typedef struct conf_route_line
 {
   stralloc pattern;      /* folded: a domain, ".domain" or "*"; no string */
   stralloc site;         /* normal form; "-" for the domain's own MX; no string */
+  stralloc peer;         /* " tlsname=NAME" or " tlsprint=SHA256,...", or empty; no string */
   conf_route_options options;
 } conf_route_line;
 #define CONF_ROUTE_UNSAID UINT64_MAX
+#define CONF_ROUTE_OPTIONS_UNSAID { .delaywarning = CONF_ROUTE_UNSAID, .tls = TLS_LEVELS }
 #define CONF_ROUTE_LINE_ZERO \
 { \
-  .pattern = STRALLOC_ZERO, .site = STRALLOC_ZERO, \
-  .options = { .delaywarning = CONF_ROUTE_UNSAID } \
+  .pattern = STRALLOC_ZERO, .site = STRALLOC_ZERO, .peer = STRALLOC_ZERO, \
+  .options = CONF_ROUTE_OPTIONS_UNSAID \
 }
 
 /* 1, or 0 with conf_fail(). */
 extern int conf_route_scan(conf_route_line *route, char const *s, size_t len);
 /* The same for the text behind the pattern: next hop and options. */
 extern int conf_target_scan(conf_route_line *route, char const *s, size_t len);
+extern void conf_route_line_free(conf_route_line *route);
+
+/* The level that a word names, for routes that say nothing of it.  1, or 0 with conf_fail(). */
+extern int conf_tlslevel_scan(enum tls_level *level, char const *s, size_t len);
 
 #endif

@@ -448,5 +448,5 @@ void watch_free(watch *w)
   genalloc_free(watched, &w->messages);
   message_free(&w->message);
   conf_routes_free(&w->routes);
-  stralloc_free(&w->route.site);
+  conf_route_free(&w->route);
 }

@@ -12,6 +12,13 @@
  *   site NEXTHOP [KEY=VALUE]...      once, first
  *        NEXTHOP  [HOST] or [HOST]:PORT   that host, no MX look-up; HOST a name or an IP address
  *                 DOMAIN or DOMAIN:PORT   the MX of the domain
+ *                 -                       none, see turned
+ *        turned=NAME[ADDRESS]:PORT   and only then NEXTHOP is "-": a connection that came from
+ *                                    there travels as a descriptor with this line's first octet,
+ *                                    and was turned round (ATRN, RFC 2645).  Nothing is looked
+ *                                    up, no other connection is made, and TLS is not begun.  The
+ *                                    agent waits for the greeting at once, and after the end of
+ *                                    file as well.
  *        me=NAME                     for EHLO, and to know ourselves among the MX
  *        listen=ADDRESS:PORT         where our own server listens: never send there
  *        nameserver=ADDRESS:PORT     ask this DNS server, not those of resolv.conf
@@ -23,7 +30,13 @@
  *                                    by default those of a lab are (send/host.h)
  *        reach=SECONDS               from the first connection to "up", all addresses together;
  *                                    default 120
+ *        tls=LEVEL                   what TLS must be worth (tls/ask.h); default none
+ *        tlsname=NAME                the name that the certificate must bear; default: HOST, or
+ *                                    the domain or a name below it
+ *        tlsprint=SHA256[,SHA256]... certificates, or their keys, that are the site's
+ *        tlswrap                     TLS from the first octet
  *   alone                            the next message is the first and only one of its connection
+ *                                    (not with turned)
  *   mail ID ARRIVAL OFFSET LENGTH FLAGS <SENDER> [PARAMETER]...
  *        the message's descriptor travels with this line's first octet or before it; it is open
  *        for reading and for appending (an agent's process can make more of it, and should give
@@ -31,6 +44,9 @@
  *        since 1970; FLAGS as in job_flag, "-" for none
  *   rcpt N <ADDRESS> [PARAMETER]...  N is the recipient's number in the message, from 0
  *   go                               the message's recipients are complete
+ *   tls                              a connection to tls-io, as its descriptor, which travels as a
+ *                                    message's does; for an agent that asked for one
+ *   tls REASON                       there is none
  *
  *   Jobs may be written together, their descriptors with the first octet of all of them, at most
  *   JOB_FDS_MAX at once; descriptors come in the order of the mail lines.
@@ -47,9 +63,11 @@
  *                                    done.  Until the next "up" the site has not answered.
  *   vain ID STATUS TEXT              the same, and the connection settled nothing; ID of the
  *                                    message whose turn it was, or "-"
+ *   tls                              the agent wants a connection to tls-io
  *   without EXTENSION                the site offers the extension, and does not know it
  *   down STATUS TEXT                 the site cannot be talked to: look-up, connect, greeting or
- *                                    EHLO failed.  Jobs that are not done go back.  The agent ends.
+ *                                    EHLO failed, or the connection that was turned round is lost.
+ *                                    Jobs that are not done go back.  The agent ends.
  *   rcpt ID N RESULT                 see job_result; the message's journal has it already
  *   done ID                          the message is done, and its descriptor is closed
  *   cut ID N                         the same, and the connection ended in the middle of the
@@ -236,6 +254,14 @@ extern int job_notice_scan(char const *s, size_t len, uint64_t *time_us, job_not
 
 /* "failed", "delayed", "relayed". */
 extern char const *job_event_name(enum job_event event);
+
+/*
+ * Connect to a UNIX socket by its path below a directory, which may have a path of any length.
+ *   path  short: some ten octets
+ *   type  of socket(2): SOCK_STREAM or SOCK_DGRAM
+ * Returns a close-on-exec descriptor that does not block, or -1 with errno.
+ */
+extern int job_connect(int directory, char const *path, int type);
 
 /*
  * Write octets to a job socket, n descriptors (at most JOB_FDS_MAX) with the first of them.

@@ -1,9 +1,11 @@
 #include "job/job.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /* Memory for a control message, with its alignment. */
@@ -12,6 +14,20 @@ typedef union descriptors
   struct cmsghdr header;
   char octets[CMSG_SPACE(JOB_FDS_MAX * sizeof(int))];
 } descriptors;
+
+/* By way of /proc: an address has room for hardly a hundred octets. */
+int job_connect(int directory, char const *path, int type)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int e, fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd == -1) return -1;
+  snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", directory, path);
+  if (connect(fd, (struct sockaddr const *)&address, sizeof address) == 0) return fd;
+  e = errno;
+  close(fd);
+  errno = e;
+  return -1;
+}
 
 ssize_t job_send(int socket, char const *s, size_t len, int const *fds, size_t n)
 {

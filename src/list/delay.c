@@ -30,7 +30,7 @@ void delay_free(delays *w)
   for (i = 0; i < DELAY_DOMAINS; i++)
   {
     stralloc_free(&w->domains[i].domain);
-    stralloc_free(&w->domains[i].route.site);
+    conf_route_free(&w->domains[i].route);
     stralloc_free(&w->domains[i].why);
   }
   conf_routes_free(&w->routes);

@@ -37,7 +37,7 @@ void sites_free(sites *set)
   genalloc_free(site_row, &set->rows);
   names_free(&set->domains);
   conf_routes_free(&set->routes);
-  stralloc_free(&set->route.site);
+  conf_route_free(&set->route);
 }
 
 static int text_add(sites *set, char const *s, size_t *offset)

@@ -18,7 +18,8 @@ static program_known const programs[] =
   { "smtpd-etrn", "smtpd", "smtpd", LOGWORDS_FIRST },
   { "smtp-send", "smtp", "smtp", LOGWORDS_BETWEEN },
   { "qmgr", "qmgr", "error", LOGWORDS_BETWEEN },
-  { "bounce-put", "bounce", "bounce", LOGWORDS_BETWEEN }
+  { "bounce-put", "bounce", "bounce", LOGWORDS_BETWEEN },
+  { "tls-io", "tlsproxy", "tlsproxy", LOGWORDS_BETWEEN }
 };
 
 static program_known const *program_find(char const *program)
@@ -119,8 +120,18 @@ static struct
   { "smtpd-etrn", "disconnect from unknown[" },
   { "smtpd-etrn", "lost connection after " },
   { "smtpd-etrn", "timeout after " },
+  { "smtpd-etrn", "improper command pipelining after " },
+  { "smtpd-etrn", "SSL_accept error from " },
+  { "smtpd-etrn", "Anonymous TLS connection established from " },
+  { "smtpd-etrn", "Untrusted TLS connection established from " },
+  { "smtpd-etrn", "Trusted TLS connection established from " },
   { "smtpd-etrn", "too many errors after " },
-  { "smtp-send", "connect to " }
+  { "smtp-send", "connect to " },
+  { "smtp-send", "SSL_connect error to " },
+  { "smtp-send", "Anonymous TLS connection established to " },
+  { "smtp-send", "Untrusted TLS connection established to " },
+  { "smtp-send", "Trusted TLS connection established to " },
+  { "smtp-send", "Verified TLS connection established to " }
 };
 
 static int other(char const *program, char const *text, size_t len)

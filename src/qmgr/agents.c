@@ -78,9 +78,10 @@ void agent_leave(agent *a)
 static int greet(agents const *all, agent *a, hop const *h)
 {
   char without[SMTP_EXTENSIONS_MAX];
-  return stralloc_cats(&a->out, "site ")
+  return stralloc_cats(&a->out, h->turned ? "site - turned=" : "site ")
     && stralloc_cats(&a->out, h->name)
     && stralloc_cats(&a->out, all->core->settings.session.s)
+    && (!*h->tls || (stralloc_cats(&a->out, " ") && stralloc_cats(&a->out, h->tls)))
     && (!smtp_extensions_format(without, h->without | h->lied)
         || (stralloc_cats(&a->out, " without=") && stralloc_cats(&a->out, without)))
     && stralloc_cats(&a->out, "\n");
@@ -143,6 +144,15 @@ agent *agent_connect(agents *all, hop *h, source *account)
   return a;
 }
 
+agent *agent_connect_turned(agents *all, hop *h, int fd)
+{
+  agent *a = agent_connect(all, h, &all->core->sched.quota.sure);
+  if (!a) return 0;
+  a->out_fds[a->out_fds_len++] = fd;
+  all->out_fds++;
+  return a;
+}
+
 /* --- to the agent ---------------------------------------------------------------------------- */
 
 static int mail_line(stralloc *out, job const *j, message const *m)
@@ -173,10 +183,17 @@ static int rcpt_line(stralloc *out, message const *m, uint64_t number)
   return len && stralloc_catb(out, line, len);
 }
 
-static int job_lines(stralloc *out, job const *j, message const *m)
+/* It has a connection of its own, where another one can be made for the next. */
+static int has_its_own(agent const *a, job const *j)
 {
+  return j->cause == CAUSE_ALONE && !a->connection.site->reversal;
+}
+
+static int job_lines(agent *a, job const *j, message const *m)
+{
+  stralloc *out = &a->out;
   size_t i;
-  if (j->cause == CAUSE_ALONE && !stralloc_cats(out, "alone\n")) return 0;
+  if (has_its_own(a, j) && !stralloc_cats(out, "alone\n")) return 0;
   if (!mail_line(out, j, m)) return 0;
   for (i = 0; i < job_count(j); i++)
     if (!rcpt_line(out, m, job_recipients(j)[i].number)) return 0;
@@ -200,7 +217,7 @@ static void job_append(agent *a, job *j)
 int agent_give(agents *all, agent *a, job *j, int fd, message const *m)
 {
   size_t before = a->out.len;
-  if (!job_lines(&a->out, j, m))
+  if (!job_lines(a, j, m))
   {
     a->out.len = before;
     return 0;
@@ -407,6 +424,36 @@ static int said_without(agent const *a, char const *s, size_t len)
   return 0;
 }
 
+/* A connection to tls-io for the agent, or -1 with errno. */
+static int tls_connect(agents *all, agent const *a)
+{
+  int fd;
+  if (a->out_fds_len == JOB_FDS_MAX) return (errno = EAGAIN, -1);
+  fd = core_connect(all->core, "tlsout");
+  return fd == -1 && agents_free_descriptors(all) ? core_connect(all->core, "tlsout") : fd;
+}
+
+/* It cannot make one: it gave up making any but to sites (send/confine.h). */
+static int said_tls(agents *all, agent *a)
+{
+  size_t before = a->out.len;
+  int fd = tls_connect(all, a);
+  char const *why = fd == -1 ? strerror(errno) : "";
+  if (stralloc_cats(&a->out, fd == -1 ? "tls " : "tls") && stralloc_cats(&a->out, why)
+   && stralloc_cats(&a->out, "\n"))
+  {
+    if (fd == -1) return 0;
+    a->out_fds[a->out_fds_len++] = fd;
+    all->out_fds++;
+  }
+  else
+  {
+    a->out.len = before;
+    if (fd != -1) fd_close(fd);
+  }
+  return 0;
+}
+
 /* 1 when the line is something that happened. */
 static int line_scan(agents *all, agent *a, agent_event *e, char const *s, size_t len)
 {
@@ -414,6 +461,7 @@ static int line_scan(agents *all, agent *a, agent_event *e, char const *s, size_
   if (!job_field_next(&s, &len, &word)) return 0;
   if (job_field_is(&word, "window")) return said_window(a, s, len);
   if (job_field_is(&word, "without")) return said_without(a, s, len);
+  if (job_field_is(&word, "tls")) return said_tls(all, a);
   if (job_field_is(&word, "up")) return said_up(e, s, len);
   if (job_field_is(&word, "down")) return said_down(e, s, len);
   if (job_field_is(&word, "lost")) return said_lost(e, s, len);

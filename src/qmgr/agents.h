@@ -37,6 +37,12 @@ extern agent *agent_of(connection const *c);
 extern agent *agent_connect(agents *all, hop *h, source *account);
 
 /*
+ * The same for one that is a connection which was turned round: with the descriptor, which is the
+ * agent's from then on.
+ */
+extern agent *agent_connect_turned(agents *all, hop *h, int fd);
+
+/*
  * Hand a job over with its message's descriptor, which is closed here once it is sent: then, or at
  * agents_flush().  1, or 0 without memory: both are still the caller's.
  */

@@ -67,7 +67,7 @@ static job *job_make(sorting *s, site const *x, int fd)
   for (n = 0; n < LISTS_COUNT(s); n++)
   {
     list *l = LISTS(s)[n];
-    if (l && l->domain.site == x && !l->domain.route.parked && !message_rcptp(m, n)->attempts
+    if (l && l->domain.site == x && !domain_parked(&l->domain) && !message_rcptp(m, n)->attempts
      && job_add(j, fd, m, n, &l->domain) == 1)
       LISTS(s)[n] = 0;
   }
@@ -153,7 +153,7 @@ static void see_to(delivery *d, sorting *s, size_t n)
   list *l = LISTS(s)[n];
   domain const *x = &l->domain;
   int tried = message_rcptp(s->message, n)->attempts != 0;
-  int may = !s->changed && !tried && !x->route.parked && site_open(&d->core->sched, x->site);
+  int may = !s->changed && !tried && !domain_parked(x) && site_open(&d->core->sched, x->site);
   size_t later;
   agent *a;
   delivery_learn_sender(d, x->site, s->message);

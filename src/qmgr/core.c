@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <skalibs/allreadwrite.h>
@@ -14,6 +13,7 @@
 
 #include "base/log.h"
 #include "flush/flush.h"
+#include "job/job.h"
 #include "queue/queuedir.h"
 
 /* --- settings, time -------------------------------------------------------------------------- */
@@ -86,19 +86,9 @@ void core_pause_until(core *q, uint64_t at_us)
 
 /* --- sockets and small files ----------------------------------------------------------------- */
 
-/* By way of /proc, since the path of the socket may be longer than an address can be. */
 int core_connect(core const *q, char const *name)
 {
-  struct sockaddr_un address = { .sun_family = AF_UNIX };
-  char number[INT_FMT];
-  int fd;
-  number[int_fmt(number, q->run)] = 0;
-  stpcpy(stpcpy(stpcpy(stpcpy(address.sun_path, "/proc/self/fd/"), number), "/"), name);
-  fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd == -1) return -1;
-  if (connect(fd, (struct sockaddr const *)&address, sizeof address) == 0) return fd;
-  fd_close(fd);
-  return -1;
+  return job_connect(q->run, name, SOCK_STREAM);
 }
 
 static char const aside[] = "site/+new";

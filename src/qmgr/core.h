@@ -29,6 +29,7 @@ enum say
   SAY_UNFINISHED,            /* in tmp/ */
   SAY_NO_REQUEST,            /* in asked/ */
   SAY_NOTHING_WAITS,         /* for what was requested */
+  SAY_TURN,                  /* in run/turn, or a connection that came there */
   SAY_KINDS
 };
 

@@ -36,6 +36,7 @@ void hop_write(hops *all, hop const *h, enum sitefile_state state, char const *w
     .next_s = how->next_us / SECOND_US, .why = why
   };
   stralloc line = STRALLOC_ZERO;
+  if (h->turned) return;
   path_make(path, h->name);
   if (!sitefile_format(&line, &file) || !core_file_replace(all->core, path, line.s, line.len))
     log_line("warning: unable to write ", path, ": ", strerror(errno));
@@ -53,29 +54,54 @@ static void file_read(hops const *all, hop *h)
 
 /* --- knowing them ---------------------------------------------------------------------------- */
 
-static hop *hop_new(hops *all, char const *name)
+/* 1, or 0 without memory. */
+static int hop_add(hops *all, hop *h)
+{
+  hop *first = named_find(&all->tree, h->name);
+  if (!first) return named_add(&all->tree, h);
+  h->other = first->other;
+  first->other = h;
+  return 1;
+}
+
+static void hop_take(hops *all, hop *h)
+{
+  hop *first = named_find(&all->tree, h->name);
+  if (first != h)
+  {
+    while (first->other != h) first = first->other;
+    first->other = h->other;
+  }
+  else if (h->other) named_replace(&all->tree, h->other);
+  else named_take(&all->tree, h);
+}
+
+static hop *hop_new(hops *all, char const *name, char const *tls)
 {
   size_t len = strlen(name);
   hop *h;
   if (!conf_site_ok(name, len) || len > FLUSH_NAME_MAX) return (errno = EINVAL, (hop *)0);
-  h = alloc(sizeof *h + len + 1);
+  h = alloc(sizeof *h + len + 1 + strlen(tls) + 1);
   if (!h) return 0;
   memset(h, 0, sizeof *h);
   h->name = memcpy(h + 1, name, len + 1);
-  if (!named_add(&all->tree, h))
+  h->tls = strcpy(h->name + len + 1, tls);
+  if (!hop_add(all, h))
   {
     alloc_free(h);
     return 0;
   }
   site_add(&all->core->sched, &h->site, h);
-  file_read(all, h);
+  /* else the file may speak of another demand that the site does not meet */
+  if (named_find(&all->tree, name) == h) file_read(all, h);
   return h;
 }
 
-hop *hops_get(hops *all, char const *name)
+hop *hops_get(hops *all, char const *name, char const *tls)
 {
   hop *h = named_find(&all->tree, name);
-  if (!h) return hop_new(all, name);
+  while (h && strcmp(h->tls, tls)) h = h->other;
+  if (!h) return hop_new(all, name, tls);
   site_used(&all->core->sched, &h->site);
   return h;
 }
@@ -88,11 +114,12 @@ hop *hop_of(site const *x)
 void hops_forget(hops *all, hop *h)
 {
   char path[PATH_MAX_LEN];
+  hop_take(all, h);
   path_make(path, h->name);
-  if (unlinkat(all->core->queue, path, 0) == -1 && errno != ENOENT)
+  if (!named_find(&all->tree, h->name) && unlinkat(all->core->queue, path, 0) == -1
+   && errno != ENOENT)
     log_line("warning: unable to remove ", path, ": ", strerror(errno));
   site_leave(&all->core->sched, &h->site);
-  named_take(&all->tree, h);
   alloc_free(h);
 }
 

@@ -1,14 +1,21 @@
 #ifndef QMGR_HOPS_H
 #define QMGR_HOPS_H
 
-/* Next hops, by name: the hands of the scheduler's sites, and their files in site/. */
+/* Next hops, by name and demand: the hands of the scheduler's sites, and their files in site/. */
 
 #include "queue/sitefile.h"
 #include "qmgr/core.h"
 
+/*
+ * Two routes to one next hop that demand different things of TLS have a hop each: they never share a
+ * connection.  Their file is one.
+ */
 typedef struct hop
 {
   char *name;
+  int turned;                /* a connection that came from there, no next hop: it has no file */
+  char const *tls;           /* what must hold of TLS, in the words of job/job.h; may be empty */
+  struct hop *other;         /* of the same name, or NULL; the first one is in the tree */
   site site;
   unsigned int without;      /* extensions it offers in vain, as its route says (smtp_extension) */
   unsigned int lied;         /* and as was found out */
@@ -22,8 +29,8 @@ typedef struct hops
   uint64_t directory_us;     /* when that was begun last */
 } hops;
 
-/* The hop of this name, known from now on; NULL with errno. */
-extern hop *hops_get(hops *all, char const *name);
+/* The hop of this name and these words, known from now on; NULL with errno. */
+extern hop *hops_get(hops *all, char const *name, char const *tls);
 /* The scheduler lets go of it: forget it, and its file. */
 extern void hops_forget(hops *all, hop *h);
 

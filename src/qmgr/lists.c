@@ -38,20 +38,23 @@ static hop *route_find(lists *all, char const *name, domain_route *says)
     core_complain(q, "find the route of ", name, conf_error());
     return 0;
   }
-  h = hops_get(all->hops, route.site.s);
-  stralloc_free(&route.site);
+  h = hops_get(all->hops, route.site.s, route.tls.s);
+  conf_route_free(&route);
   if (!h) return 0;
   h->without = route.without;
   *says = route_of(&route);
   return h;
 }
 
-/* Where its route cannot be told, what was known of it still holds. */
+/*
+ * Where its route cannot be told, what was known of it still holds; and while it leads elsewhere,
+ * see list_home().
+ */
 static void route_refresh(lists *all, list *l)
 {
   domain_route says;
   hop *h;
-  if (l->route_generation == all->core->settings.generation) return;
+  if (l->domain.home || l->route_generation == all->core->settings.generation) return;
   h = route_find(all, l->name, &says);
   if (!h) return;
   domain_reroute(&all->core->sched, &l->domain, &h->site, &says);
@@ -141,6 +144,14 @@ static void waits(lists *all, list *l, int untried)
 {
   if (domain_waits(&all->core->sched, &l->domain, untried))
     hop_write(all->hops, hop_of(l->domain.site), SITEFILE_PARKED, "");
+}
+
+void list_home(lists *all, list *l)
+{
+  unsigned int generation = l->route_generation;
+  route_refresh(all, l);
+  if (l->route_generation != generation) domain_rerouted(&all->core->sched, &l->domain);
+  if (l->domain.waiting || l->domain.pass) waits(all, l, 0);
 }
 
 int list_record(lists *all, list *l, pass *from, char const *id, int untried)

@@ -50,6 +50,8 @@ extern list *lists_find(lists const *all, char const *domain);
 /* The scheduler lets go of it: forget it. */
 extern void lists_forget(lists *all, list *l);
 extern list *list_of(domain const *d);
+/* It was reversed, and leads to its route's site again; its route may have changed meanwhile. */
+extern void list_home(lists *all, list *l);
 /* The settings were read anew. */
 extern void lists_refresh(lists *all);
 

@@ -19,6 +19,12 @@ int named_add(void **root, void *named)
   return tsearch(named, root, compare) != 0;
 }
 
+void named_replace(void *const *root, void *named)
+{
+  void **found = tfind(named, root, compare);
+  *found = named;
+}
+
 void named_take(void **root, void *named)
 {
   tdelete(named, root, compare);

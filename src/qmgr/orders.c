@@ -6,6 +6,7 @@
 #include "qmgr/listed.h"
 #include "qmgr/outcome.h"
 #include "qmgr/requests.h"
+#include "qmgr/reversals.h"
 
 /* What is looked at in one piece, to be forgotten. */
 #define FORGET_TURN 256
@@ -77,11 +78,20 @@ void orders_turns(delivery *d)
 
 /* --- the end of an agent --------------------------------------------------------------------- */
 
-/* Its jobs are back, whatever it was in the middle of. */
+/*
+ * Its jobs are back, whatever it was in the middle of.  Of a connection that was turned round there
+ * is no other to send them by.
+ */
 static void agent_over(delivery *d, agent *a, enum came came, char const *why)
 {
   job *j;
   agent_end(d->agents, a);
+  if (a->connection.site->reversal)
+  {
+    came = CAME_UNDONE;
+    reversals_over(d->lists, hop_of(a->connection.site));
+    orders_run(d);
+  }
   while ((j = agent_job_take(a))) delivery_back(d, j, came, why);
   site_wake(&d->core->sched, a->connection.site);
 }
@@ -93,7 +103,7 @@ static void agent_over(delivery *d, agent *a, enum came came, char const *why)
 static void site_over(delivery *d, hop *h, agent *told, char const *why)
 {
   connection *c;
-  log_later("site ", h->name, ": down, ", why);
+  log_later(h->turned ? "turn " : "site ", h->name, h->turned ? ": over, " : ": down, ", why);
   hop_write(d->hops, h, SITEFILE_DOWN, why);
   orders_run(d);
   if (told) agent_over(d, told, CAME_UNDONE, "");

@@ -35,7 +35,7 @@ static unsigned int outcome_of(delivery *d, job const *j, domain *x)
     if (r->domain != x || (r->answered && r->status != JOB_DEFERRED)) continue;
     if (r->answered) domain_deferred(&d->core->sched, x, core_now_us(d->core), r->attempts + 1);
     outcome |= r->answered ? OUTCOME_DEFERRED : OUTCOME_UNTRIED;
-    if (r->requests != x->requests) outcome |= OUTCOME_REQUESTED_MEANWHILE;
+    if (domain_requested_since(x, r->requests)) outcome |= OUTCOME_REQUESTED_MEANWHILE;
   }
   return outcome;
 }

@@ -26,6 +26,7 @@
 #include "qmgr/orders.h"
 #include "qmgr/outcome.h"
 #include "qmgr/requests.h"
+#include "qmgr/reversals.h"
 #include "start/options.h"
 #include "start/program.h"
 
@@ -48,10 +49,12 @@ typedef struct qmgr
   totals totals;
   delivery delivery;
   intake intake;
+  reversals reversals;
   timer minute;
   int lock;
   int signals;
-  genalloc polls;            /* of iopause_fd: signals, trigger, bounce-put, deeds, then polled */
+  /* of iopause_fd: signals, trigger, bounce-put, deeds, run/turn, then polled */
+  genalloc polls;
   genalloc polled;           /* of agent *, as they were when we began to wait */
 } qmgr;
 
@@ -172,7 +175,7 @@ static void notices_events(qmgr *q, short revents)
 }
 
 /* Those before the agents'; a descriptor of -1 is passed over. */
-#define POLLS_OWN 4
+#define POLLS_OWN 5
 
 static void polls_own(qmgr const *q, iopause_fd *x)
 {
@@ -182,6 +185,7 @@ static void polls_own(qmgr const *q, iopause_fd *x)
   x[2] = (iopause_fd){ .fd = q->notices.fd, .events = IOPAUSE_READ };
   if (q->notices.out_len) x[2].events |= IOPAUSE_WRITE;
   x[3] = (iopause_fd){ .fd = paused ? -1 : q->intake.deeds.fd, .events = IOPAUSE_READ };
+  x[4] = (iopause_fd){ .fd = reversals_wanted(&q->reversals), .events = IOPAUSE_READ };
 }
 
 static void polls_agents(qmgr const *q, iopause_fd *x, agent **polled)
@@ -224,6 +228,7 @@ static int events_run(qmgr *q, int more)
   notices_events(q, x[2].revents);
   if (x[3].revents & IOPAUSE_READ) intake_hints(&q->intake, &q->intake.deeds);
   if (x[1].revents & IOPAUSE_READ) intake_hints(&q->intake, &q->intake.trigger);
+  if (x[4].revents & IOPAUSE_READ) reversals_readable(&q->reversals);
   return 1;
 }
 
@@ -236,6 +241,7 @@ static int turn(qmgr *q)
   timers_run(q);
   /* first: a list that cannot be claimed must not keep what is asked for waiting */
   more = intake_run(&q->intake);
+  more |= reversals_run(&q->reversals);
   orders_run(&q->delivery);
   orders_turns(&q->delivery);
   delivery_sweep(&q->delivery);
@@ -359,6 +365,7 @@ static void modules_join(qmgr *q)
     .notices = &q->notices, .totals = &q->totals, .message = MESSAGE_ZERO
   };
   q->intake.delivery = &q->delivery;
+  q->reversals.lists = &q->lists;
 }
 
 static void hints_open(qmgr *q, char const *path)
@@ -378,6 +385,7 @@ static void qmgr_open(qmgr *q, char const *path)
   clock_start(&q->core);
   if (!core_settings(&q->core)) strerr_dief(conf_exit_code(), conf_error());
   hints_open(q, path);
+  reversals_open(&q->reversals);
   q->minute.kind = CORE_MINUTE;
   q->core.pause.kind = CORE_PAUSE;
   timer_set(&q->core.timers, &q->minute, core_now_us(&q->core) + MINUTE_US);

@@ -23,7 +23,7 @@ void connection_add(sched *s, connection *c, void *owner, site *x, source *accou
   c->window = CONNECTION_WINDOW_UNSAID;
   c->idle.kind = TIMER_CONNECTION;
   c->idle.owner = c;
-  c->began_us = s->now_us;
+  c->began_us = c->rest_us = s->now_us;
   c->source = account;
   quota_hold(&s->quota, account);
   quota_leave(&s->quota, &x->waiter);
@@ -57,11 +57,11 @@ void connections_trust(sched *s, site *x)
 
 /*
  * Do sites go without one because others, like this one's, have too many?  For a backlog nobody's
- * are.
+ * are.  One that was turned round cannot be made again later.
  */
 static int crowded(sched const *s, connection const *c)
 {
-  if (!s->quota.waiting || s->connecting == CONNECTING_BACKLOG) return 0;
+  if (c->site->reversal || !s->quota.waiting || s->connecting == CONNECTING_BACKLOG) return 0;
   return s->connecting == CONNECTING_SHORT || quota_full(&s->quota) || source_waits(c->source);
 }
 
@@ -89,6 +89,7 @@ void connection_back(sched *s, connection *c, uint64_t bytes, int untried)
   c->bytes -= bytes;
   c->done++;
   c->alone = 0;
+  c->rest_us = s->now_us;
   if (!c->jobs) timer_set(&s->timers, &c->idle, s->now_us + (crowded(s, c) ? 0 : IDLE_US));
 }
 
@@ -214,7 +215,8 @@ static unsigned int earned(site const *x)
 static enum choice another(sched const *s, site const *x, wish const *w, int *wanting)
 {
   size_t n = x->connections.count;
-  if (n >= earned(x) || n >= x->most || !limit_allows_more(w->loads, w->most)) return CHOICE_NONE;
+  if (x->reversal || n >= earned(x) || n >= x->most) return CHOICE_NONE;
+  if (!limit_allows_more(w->loads, w->most)) return CHOICE_NONE;
   if (s->connecting == CONNECTING_GOES && quota_room(&s->quota, w->account, w->urgent))
     return CHOICE_CONNECT;
   if (!n) *wanting = 1;
@@ -251,7 +253,7 @@ enum choice connection_choose(sched *s, site *x, wish const *w, connection **cho
   if (s->paused) return CHOICE_NONE;
   choice = w->alone ? choose_at_rest(s, x, w, chosen, wanting)
     : choose_with_room(s, x, w, chosen, wanting);
-  if (choice == CHOICE_NONE && s->connecting != CONNECTING_GOES) *wanting = 1;
+  if (choice == CHOICE_NONE && s->connecting != CONNECTING_GOES) *wanting = !x->reversal;
   return choice;
 }
 

@@ -25,6 +25,7 @@ struct connection
   int blocked;               /* the user's: what was given is not taken at present */
   uint64_t began_us;         /* when it was begun, or begun anew */
   uint64_t up_us;            /* when it came up last */
+  uint64_t rest_us;          /* when it was given its last message back, or was added */
   size_t done;               /* messages that came back */
   size_t jobs;               /* messages that are out */
   size_t unsent;             /* of them not on their way yet */

@@ -1,5 +1,6 @@
 #include "sched/domain.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "sched/backoff.h"
@@ -67,7 +68,7 @@ static uint64_t other_us(domain const *d)
 void domain_wait(sched *s, domain *d)
 {
   uint64_t at = other_us(d);
-  wait_until(s, d, !d->route.parked && d->due_us < at ? d->due_us : at);
+  wait_until(s, d, !domain_parked(d) && d->due_us < at ? d->due_us : at);
 }
 
 void domain_wait_other(sched *s, domain *d)
@@ -124,8 +125,8 @@ void domain_used(sched const *s, domain *d)
 static void site_change(sched *s, domain *d, site *x)
 {
   int ready = d->ready.row != 0;
-  /* what is out there counts no more: its end wakes the other site */
-  while (d->loads.first) row_leave(d->loads.first);
+  /* what is out there counts no more: its end wakes the other site; unless the domain goes home */
+  while (!d->home && d->loads.first) row_leave(d->loads.first);
   row_leave(&d->ready);
   row_leave(&d->in_site);
   if (d->site) site_used(s, d->site);
@@ -143,6 +144,16 @@ void domain_reroute(sched *s, domain *d, site *x, domain_route const *route)
   x->most_stale = 1;
 }
 
+unsigned int domain_concurrency(domain const *d)
+{
+  return d->home ? UINT_MAX : d->route.concurrency;
+}
+
+int domain_parked(domain const *d)
+{
+  return d->route.parked && !d->home;
+}
+
 static uint64_t keep_us(sched const *s)
 {
   if (knowns_many(&s->domains)) return KEEP_MANY_US;
@@ -157,13 +168,15 @@ static int nothing_requested(domain const *d)
 
 int domain_idle(sched const *s, domain const *d)
 {
-  return !d->waiting && !d->untried && !d->ready.row && !d->pass && !d->jobs && !d->warning.row
-    && nothing_requested(d) && !d->orders && d->known.used_us + keep_us(s) <= s->now_us;
+  return !d->home && !d->waiting && !d->untried && !d->ready.row && !d->pass && !d->jobs
+    && !d->warning.row && nothing_requested(d) && !d->orders
+    && d->known.used_us + keep_us(s) <= s->now_us;
 }
 
 void domain_leave(sched *s, domain *d)
 {
   timer_clear(&s->timers, &d->timer);
+  if (d->home) d->home->away--;
   site_change(s, d, 0);
   array_free(&d->at_once);
   array_free(&d->dropped);
@@ -193,7 +206,7 @@ void domain_recorded(sched *s, domain *d, uint64_t arrival_us)
 
 int domain_waits(sched *s, domain *d, int untried)
 {
-  if (d->route.parked) return health_parked(&d->site->health, s->now_us);
+  if (domain_parked(d)) return health_parked(&d->site->health, s->now_us);
   if (!untried) return 0;
   d->untried = 1;
   if (!d->pass) site_ready(s, d->site, &d->ready);
@@ -268,6 +281,12 @@ void domain_request(sched *s, domain *d)
   request_anew(s, d);
 }
 
+/* Those that are taken back (a reversal's, at its end) may leave fewer than there were. */
+int domain_requested_since(domain const *d, unsigned int requests)
+{
+  return (int)(d->requests - requests) > 0;
+}
+
 void domain_request_anew(domain *d)
 {
   d->request_open = 0;
@@ -329,6 +348,15 @@ void domain_drop(sched *s, domain *d)
   domain_order(s, d, ORDER_DROP);
 }
 
+void domain_at_once_by_id(domain *d)
+{
+  at_once *all = array_of(at_once, &d->at_once);
+  size_t from, to = 0;
+  for (from = 0; from < d->at_once.count; from++)
+    if (all[from].cause == CAUSE_BY_ID) all[to++] = all[from];
+  d->at_once.count = to;
+}
+
 int domain_dropped(domain *d, at_once *u)
 {
   if (!d->dropped.count) return 0;
@@ -340,7 +368,7 @@ int domain_dropped(domain *d, at_once *u)
 
 void domain_open(sched *s, domain *d)
 {
-  if (d->route.parked || !d->waiting) return;
+  if (domain_parked(d) || !d->waiting) return;
   d->untried = 1;
   if (!d->pass) site_ready(s, d->site, &d->ready);
 }

@@ -79,6 +79,7 @@ struct domain
   void *owner;               /* what the user has it in */
   known known;
   site *site;
+  site *home;                /* its route's, while it is at a reversal's (reversal.h); else NULL */
   row_place in_site;         /* among those that lead there */
   row_place ready;           /* among those that have something to hand out there */
   domain_route route;
@@ -95,6 +96,7 @@ struct domain
   uint64_t due_us;           /* when the first of the deferred may be tried again */
   timer timer;               /* the earliest of that, of an expiry, and of a delay warning */
   unsigned int requests;     /* flushes requested so far */
+  unsigned int reversals;    /* of them those by reversals, since it left its home */
   uint64_t requested_us;     /* the last of them */
   int request_open;          /* one is to be carried out, and its file removed then */
   int request_pending;       /* it came while a pass was under way */
@@ -120,6 +122,10 @@ extern void domain_reroute(sched *s, domain *d, site *x, domain_route const *rou
 extern int domain_idle(sched const *s, domain const *d);
 /* The user forgets it. */
 extern void domain_leave(sched *s, domain *d);
+/* Is it never tried unasked?  That counts at its own site, not at a reversal's. */
+extern int domain_parked(domain const *d);
+/* How many connections may carry its mail at once?  To a reversal's it does not matter. */
+extern unsigned int domain_concurrency(domain const *d);
 /* The limits of its domains to connections at a site, told to that. */
 extern void domains_limit(site *x);
 
@@ -147,6 +153,8 @@ extern void domain_deferred(sched *s, domain *d, uint64_t last_us, uint64_t atte
 
 /* A flush was requested. */
 extern void domain_request(sched *s, domain *d);
+/* Was one, since there were so many requests? */
+extern int domain_requested_since(domain const *d, unsigned int requests);
 /*
  * A message that was out when it was requested came back undelivered: it is tried once more, at
  * once where it was out unasked.
@@ -198,8 +206,9 @@ extern uint64_t domain_due_us(sched const *s, uint64_t last_us, uint64_t attempt
 extern void domain_request_in_time(sched *s, domain *d);
 extern void domain_request_looked_at(sched *s, domain *d);
 extern void domain_request_over(sched *s, domain *d);
-/* What was to be tried at once is not. */
+/* What was to be tried at once is not; or none of it but what was requested by its id. */
 extern void domain_drop(sched *s, domain *d);
+extern void domain_at_once_by_id(domain *d);
 
 /* --- its site, and time ---------------------------------------------------------------------- */
 

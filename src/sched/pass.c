@@ -55,11 +55,20 @@ static void retry_claimed(sched *s, domain *d, enum claimed how)
   else if (how != CLAIM_NOTHING) site_ready_first(s, d->site, &d->ready);
 }
 
-/* Where it cannot be taken up now, the user looks again at what was requested. */
+/*
+ * Where it cannot be taken up now, the user looks again at what was requested; nobody but us knows
+ * of what a reversal requested.
+ */
+static void flush_stuck(sched *s, domain *d)
+{
+  d->request_open = 0;
+  if (d->home) d->look_again_us = s->now_us + LOOK_AGAIN_US;
+}
+
 static void flush_claimed(sched *s, domain *d, enum claimed how)
 {
   if (how == CLAIM_NOTHING) domain_request_over(s, d);
-  else if (how == CLAIM_STUCK) d->request_open = 0;
+  else if (how == CLAIM_STUCK) flush_stuck(s, d);
   else if (how == CLAIM_OBSTRUCTED) d->look_again_us = s->now_us + OBSTRUCTED_US;
   else site_ready(s, d->site, &d->ready);
   if (!d->pass) domain_wait(s, d);
@@ -92,7 +101,7 @@ static int flushed(domain const *d)
 /* What came back untried before its domain was parked stands in the list. */
 static void at_once_skip(domain *d)
 {
-  while (d->route.parked && !flushed(d) && domain_at_once(d) && !domain_at_once(d)->cause)
+  while (domain_parked(d) && !flushed(d) && domain_at_once(d) && !domain_at_once(d)->cause)
     d->at_once.count--;
 }
 
@@ -144,7 +153,7 @@ static void pass_check(sched *s, domain *d)
 
 static enum next retry_begin(sched *s, domain *d)
 {
-  if (d->route.parked || !d->untried) return NEXT_NOTHING;
+  if (domain_parked(d) || !d->untried) return NEXT_NOTHING;
   if (!domain_ordered(d, ORDER_CLAIM)) domain_claim(s, d, PASS_RETRY);
   return NEXT_ORDER;
 }
@@ -165,7 +174,7 @@ enum next domain_next(sched *s, domain *d, char id[SCHED_ID_MAX], enum cause *ca
 
 int domain_more(domain const *d)
 {
-  return domain_at_once(d) || d->pass || (d->untried && !d->route.parked);
+  return domain_at_once(d) || d->pass || (d->untried && !domain_parked(d));
 }
 
 void domain_read(sched *s, domain *d)
@@ -273,7 +282,7 @@ static void proceed(sched *s, domain *d, uint64_t expiry_after_us)
   d->expiry_after_us = 0;
   if (domain_expiry_us(d) <= s->now_us) d->expiry_after_us = expiry_after_us;
   domain_wait(s, d);
-  if (d->untried && !d->route.parked) site_ready(s, d->site, &d->ready);
+  if (d->untried && !domain_parked(d)) site_ready(s, d->site, &d->ready);
 }
 
 /* All of it has expired: no connection is made for that. */
@@ -322,16 +331,21 @@ void domain_given_back(sched *s, domain *d, int done)
 
 /* --- its site, and time ---------------------------------------------------------------------- */
 
-void domain_close(sched *s, domain *d)
+void domain_pass_end(sched *s, domain *d)
 {
-  domain_drop(s, d);
   if (!d->pass) proceed(s, d, s->now_us);
   else if (d->pass->kind != PASS_EXPIRY && !d->pass->over) domain_order(s, d, ORDER_GIVE_BACK);
 }
 
+void domain_close(sched *s, domain *d)
+{
+  domain_drop(s, d);
+  domain_pass_end(s, d);
+}
+
 void domain_rerouted(sched *s, domain *d)
 {
-  if (d->route.parked && d->pass && d->pass->kind == PASS_RETRY) domain_close(s, d);
+  if (domain_parked(d) && d->pass && d->pass->kind == PASS_RETRY) domain_close(s, d);
   if (site_open(s, d->site)) domain_open(s, d);
   domain_wait(s, d);
 }

@@ -77,7 +77,9 @@ extern void pass_job_in(sched *s, domain *d, pass *from, enum cause cause, enum 
 
 /* --- its site, and time ---------------------------------------------------------------------- */
 
-/* The site is down: the list is given back, unless it was requested once more meanwhile. */
+/* Its pass ends: the list is given back.  What was requested once more begins then. */
+extern void domain_pass_end(sched *s, domain *d);
+/* The site is down: the same, and nothing is tried at once. */
 extern void domain_close(sched *s, domain *d);
 /* Its route was read anew, and domain_reroute() was told. */
 extern void domain_rerouted(sched *s, domain *d);

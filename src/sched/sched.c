@@ -91,9 +91,11 @@ static int hanging_look(sched *s, tick *t)
   return t->hanging != 0;
 }
 
-static int idle_look(connection *c, tick *t)
+static int idle_look(sched *s, connection *c, tick *t)
 {
-  t->idle = c->jobs ? 0 : c;
+  if (c->jobs) return 0;
+  if (reversal_waits(s, c)) timer_set(&s->timers, &c->idle, s->now_us + SECOND_US);
+  else t->idle = c;
   return t->idle != 0;
 }
 
@@ -105,7 +107,7 @@ int sched_tick(sched *s, tick *t)
   {
     case TIMER_SITE: domains_open(s, due->owner); break;
     case TIMER_DOMAIN: domain_timer(s, due->owner); break;
-    case TIMER_CONNECTION: if (idle_look(due->owner, t)) return 1; break;
+    case TIMER_CONNECTION: if (idle_look(s, due->owner, t)) return 1; break;
     default: if (hanging_look(s, t)) return 1; break;
   }
   return s->orders.count != 0;
@@ -154,9 +156,11 @@ void sched_lost(sched *s, connection *c, int drop)
   if (drop) c->site->drops++;
 }
 
+/* A reversal has no back-off: it is over when its connection has ended. */
 static void site_failed(sched *s, site *x)
 {
   row_place *p;
+  if (x->reversal) return;
   if (health_failed(&x->health, s->now_us, s->backoff_min_us, s->backoff_max_us, state_random(s)))
     timer_set(&s->timers, &x->probe, x->health.next_us);
   for (p = x->domains.first; p; p = p->after) domain_close(s, p->owner);

@@ -14,6 +14,7 @@
 
 #include "sched/attempt.h"
 #include "sched/pass.h"
+#include "sched/reversal.h"
 
 /*
  * What the user is to do.

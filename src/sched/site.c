@@ -47,7 +47,8 @@ static uint64_t remembered_us(sched const *s, site const *x)
 
 int site_idle(sched const *s, site const *x)
 {
-  return !x->domains.count && !x->connections.count && !x->runnable.row && !x->waiter.lane
+  return !x->domains.count && !x->away && !x->reversal && !x->connections.count
+    && !x->runnable.row && !x->waiter.lane
     && x != s->turn.site && remembered_us(s, x) <= s->now_us;
 }
 

@@ -17,6 +17,8 @@ struct site
   unsigned int most;         /* connections it may have: the most that one of its domains may */
   int most_stale;            /* its domains or their routes have changed */
   int worth_knowing;         /* what was found out about it is remembered for longer */
+  int reversal;              /* see reversal.h: the one connection that it has is all it gets */
+  size_t away;               /* domains whose home it is, and which are reversed at present */
   row connections;
   row domains;               /* all that lead here */
   row ready;                 /* those that have something to hand out, in turns */

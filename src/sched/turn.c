@@ -24,7 +24,7 @@ enum choice sched_choose(sched *s, domain *d, source *account, int urgent, int a
 {
   site *x = d->site;
   wish w = {
-    .account = account, .loads = &d->loads, .most = d->route.concurrency, .urgent = urgent,
+    .account = account, .loads = &d->loads, .most = domain_concurrency(d), .urgent = urgent,
     .alone = alone
   };
   enum choice choice;
@@ -148,7 +148,7 @@ static int hand_out(sched *s, domain *d, order *o)
 /* Does it wait for a connection of its own: one at rest, or one of the few that may carry its mail? */
 static int waits_alone(domain const *d)
 {
-  return domain_alone(d) || !limit_allows_more(&d->loads, d->route.concurrency);
+  return domain_alone(d) || !limit_allows_more(&d->loads, domain_concurrency(d));
 }
 
 /*

@@ -47,6 +47,18 @@ void candidates_forget_silent(candidates *w)
   if (w->silent && wallclock_steady_ms() - w->silent_ms >= SILENT_MS) w->silent = 0;
 }
 
+void candidates_plain(candidates *w)
+{
+  w->plain |= bit(w->at);
+}
+
+int candidates_plain_take(candidates *w)
+{
+  int plain = (w->plain & bit(w->at)) != 0;
+  w->plain &= ~bit(w->at);
+  return plain;
+}
+
 void candidates_begin(candidates *w, unsigned int reach_s)
 {
   if (!w->reach_ms) w->reach_ms = wallclock_steady_ms() + (int64_t)reach_s * 1000;

@@ -21,6 +21,7 @@ typedef struct candidates
   unsigned int silent;  /* addresses that cannot be talked to, a bit each */
   int64_t silent_ms;    /* when the last of those was found silent */
   size_t at;            /* the address of the present connection, or of the last one */
+  unsigned int plain;   /* addresses whose next connection is to be without TLS, a bit each */
   int64_t reach_ms;     /* when one of the addresses must have answered; 0: nothing is tried */
   /* for each address: connections in a row that settled nothing */
   unsigned int in_vain[HOST_ADDRESSES_MAX];
@@ -37,6 +38,13 @@ extern int candidates_elsewhere(candidates const *w, outbox_job const *job);
 /* The present address cannot be talked to; some minutes later that is forgotten. */
 extern void candidates_silence(candidates *w);
 extern void candidates_forget_silent(candidates *w);
+
+/*
+ * TLS with the present address failed: the next connection to it is to be without.  Is the one that begins?  That
+ * is asked once for each connection.
+ */
+extern void candidates_plain(candidates *w);
+extern int candidates_plain_take(candidates *w);
 
 /*
  * A site that hangs must not keep us: from the first connection until one address has answered, all

@@ -182,6 +182,11 @@ int channel_full(channel const *w)
   return w->in_len == sizeof w->in;
 }
 
+int channel_unread(channel const *w)
+{
+  return w->in_pos < w->in_len;
+}
+
 /* Cut a line that fills the buffer, and pass over the rest of it. */
 static int line_cut(channel *w, char const **line, size_t *len)
 {

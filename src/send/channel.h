@@ -80,6 +80,9 @@ extern enum channel_result channel_read(channel *w);
 /* Did the last read fill the buffer, so that there may be more? */
 extern int channel_full(channel const *w);
 
+/* Is anything left of what was read? */
+extern int channel_unread(channel const *w);
+
 /* The next whole line of what was read, its CRLF left out; valid until channel_read(). 1 or 0. */
 extern int channel_line(channel *w, char const **line, size_t *len);
 

@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "base/wallclock.h"
+#include "send/secure.h"
 #include "send/transaction.h"
 #include "smtp/reply.h"
 
@@ -42,6 +43,11 @@ static void connection_lost(smtp_connection *s)
     exchange_end(s, CONNECTION_END_QUIT);
     return;
   }
+  if (s->state == CONNECTION_SECURING)
+  {
+    secure_failed(s, "lost connection");
+    return;
+  }
   s->loss = CONNECTION_LOSS_CLOSED;
   text_join(s->text, sizeof s->text, JOB_TEXT_LOST, s->peer, " while ", exchange_during(s));
   exchange_fail(s, "4.4.2");
@@ -56,6 +62,7 @@ static void connect_failed(smtp_connection *s, char const *why)
 static void timed_out(smtp_connection *s)
 {
   if (s->state == CONNECTION_CONNECTING) connect_failed(s, strerror(ETIMEDOUT));
+  else if (s->state == CONNECTION_SECURING) secure_failed(s, strerror(ETIMEDOUT));
   else if (s->state == CONNECTION_QUITTING) exchange_end(s, CONNECTION_END_QUIT);
   else
   {
@@ -128,6 +135,8 @@ static void hello_write(smtp_connection *s, enum pipeline_kind kind)
   channel_puts(&s->channel, s->where->me);
   channel_puts(&s->channel, "\r\n");
   s->hello_ms = wallclock_steady_ms();
+  s->extensions = 0;
+  s->size_max = 0;
   exchange_expect(s, kind, 0, 0);
 }
 
@@ -150,8 +159,7 @@ static size_t window_worth(smtp_connection const *s)
   int64_t most = window_most();
   int pipelining = (s->extensions & SMTP_EXT_PIPELINING) != 0;
   int64_t trips = !pipelining ? 4 : !(s->extensions & SMTP_EXT_CHUNKING);
-  int64_t trip_ms = wallclock_steady_ms() - s->hello_ms;
-  int64_t worth = 2 * (WORTH_MS + 2 * trip_ms) / (trips * trip_ms + SERVER_MS);
+  int64_t worth = 2 * (WORTH_MS + 2 * s->trip_ms) / (trips * s->trip_ms + SERVER_MS);
   if (worth > most) worth = most;
   return worth < 1 ? 1 : (size_t)worth;
 }
@@ -181,15 +189,20 @@ static void end_at_ourselves(smtp_connection *s)
   exchange_end(s, CONNECTION_END_OURSELVES);
 }
 
+static void hello_accepted(smtp_connection *s)
+{
+  s->trip_ms = wallclock_steady_ms() - s->hello_ms;
+  if (!secure_wanted(s)) connection_opens(s);
+  else if (s->extensions & SMTP_EXT_STARTTLS) secure_begin(s);
+  else if (secure_dispensable(s)) connection_opens(s);
+  else secure_not_offered(s);
+}
+
 static void hello_replied(smtp_connection *s, enum pipeline_kind kind)
 {
   if (exchange_positive(s) && peer_is_us(s)) end_at_ourselves(s);
-  else if (exchange_positive(s)) connection_opens(s);
-  else if (kind == PIPELINE_EHLO && s->reply.code / 100 == 5)
-  {
-    s->extensions = 0;
-    hello_write(s, PIPELINE_HELO);
-  }
+  else if (exchange_positive(s)) hello_accepted(s);
+  else if (kind == PIPELINE_EHLO && s->reply.code / 100 == 5) hello_write(s, PIPELINE_HELO);
   else connection_refused(s, kind);
 }
 
@@ -198,6 +211,28 @@ static void greeting_replied(smtp_connection *s)
   if (exchange_positive(s) && peer_is_us(s)) end_at_ourselves(s);
   else if (exchange_positive(s)) hello_write(s, PIPELINE_EHLO);
   else connection_refused(s, PIPELINE_GREETING);
+}
+
+/* --- TLS ------------------------------------------------------------------------------- */
+
+/* TLS has begun, or it was left out. */
+static void secured(smtp_connection *s, enum secure_outcome outcome)
+{
+  if (outcome == SECURE_PLAIN) connection_opens(s);
+  if (outcome != SECURE_READY) return;
+  s->state = CONNECTION_GREETING;
+  if (s->where->tlswrap) exchange_expect(s, PIPELINE_GREETING, 0, 0);
+  else hello_write(s, PIPELINE_EHLO);
+}
+
+int connection_asks(smtp_connection *s)
+{
+  return s->state == CONNECTION_SECURING && secure_asks(s);
+}
+
+void connection_secure(smtp_connection *s, int fd, char const *why)
+{
+  secured(s, secure_take(s, fd, why));
 }
 
 /* --- reading --------------------------------------------------------------------------- */
@@ -247,7 +282,7 @@ static void reply_take(smtp_connection *s)
     connection_refused(s, PIPELINE_NOTHING);
     return;
   }
-  if (s->reply.code == 421 && head->kind != PIPELINE_QUIT)
+  if (s->reply.code == 421 && head->kind != PIPELINE_QUIT && head->kind != PIPELINE_STARTTLS)
   {
     connection_refused(s, head->kind);
     return;
@@ -264,6 +299,7 @@ static void reply_take(smtp_connection *s)
   {
     case PIPELINE_GREETING: greeting_replied(s); break;
     case PIPELINE_EHLO: case PIPELINE_HELO: hello_replied(s, e.kind); break;
+    case PIPELINE_STARTTLS: secured(s, secure_replied(s)); break;
     case PIPELINE_RSET: if (!exchange_positive(s)) connection_refused(s, e.kind); break;
     case PIPELINE_QUIT: exchange_end(s, CONNECTION_END_QUIT); break;
     default: if (!transaction_replied(s, &e)) break_off(s);
@@ -308,6 +344,11 @@ static void line_take(smtp_connection *s, char const *line, size_t len)
 {
   smtp_reply_line parsed;
   pipeline_reply const *e = pipeline_head(&s->owed);
+  if (s->secure.step == SECURE_HANDSHAKE)
+  {
+    secured(s, secure_answer(s, line, len));
+    return;
+  }
   if (!smtp_reply_scan(line, len, &parsed) || s->reply.lines == SMTP_REPLY_LINES_MAX)
   {
     nonsense(s, line, len);
@@ -369,6 +410,7 @@ void connection_init(smtp_connection *s, destination const *where, candidates co
   s->jobs = jobs;
   s->out = out;
   s->state = CONNECTION_ENDED;
+  s->secure.fd = s->secure.wire = -1;
   channel_init(&s->channel, -1);
 }
 
@@ -382,22 +424,34 @@ static void names_make(smtp_connection *s, host_address const *to)
             text_number(port, destination_address_port(&to->address)));
 }
 
-void connection_begin(smtp_connection *s)
+static void connection_anew(smtp_connection *s, enum connection_state state)
 {
-  host_address const *to = &s->candidates->hosts.address[s->candidates->at];
-  int one = 1;
   pipeline owed = s->owed;
   connection_init(s, s->where, s->candidates, s->jobs, s->out);
   s->owed = owed;
   pipeline_clear(&s->owed);
-  s->state = CONNECTION_CONNECTING;
+  s->state = state;
   s->stop_ms = -1;
   s->out->connect_us = wallclock_us();
   s->out->open_us = 0;
-  names_make(s, to);
   reply_begin(s);
   exchange_step_begins(s);
   s->moved_ms = s->since_ms;
+}
+
+/* Writes are as large as can be: to wait for more gains nothing. */
+static void delay_not(smtp_connection const *s)
+{
+  int one = 1;
+  setsockopt(s->channel.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+}
+
+void connection_begin(smtp_connection *s, int plain)
+{
+  host_address const *to = &s->candidates->hosts.address[s->candidates->at];
+  connection_anew(s, CONNECTION_CONNECTING);
+  s->secure.plain = plain;
+  names_make(s, to);
   s->until_ms = candidates_until_ms(s->candidates, 0);
   s->channel.fd = socket(to->address.socket.ss_family,
                          SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -406,11 +460,29 @@ void connection_begin(smtp_connection *s)
     connect_failed(s, strerror(errno));
     return;
   }
-  /* writes are as large as can be: to wait for more gains nothing */
-  setsockopt(s->channel.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  delay_not(s);
   if (connect(s->channel.fd, (struct sockaddr const *)&to->address.socket, to->address.size) == -1
    && errno != EINPROGRESS)
     connect_failed(s, strerror(errno));
+}
+
+/* The address is known as it was told us. */
+static void names_turned(smtp_connection *s)
+{
+  text_join(s->out->relay, sizeof s->out->relay, s->where->turned);
+  text_join(s->peer, sizeof s->peer, s->where->turned);
+  *strrchr(s->peer, ':') = 0;
+}
+
+void connection_begin_turned(smtp_connection *s, int fd)
+{
+  connection_anew(s, CONNECTION_GREETING);
+  s->secure.plain = 1;       /* STARTTLS would be its server's, not the peer's */
+  names_turned(s);
+  s->until_ms = INT64_MAX;
+  s->channel.fd = fd;
+  delay_not(s);
+  exchange_expect(s, PIPELINE_GREETING, 0, 0);
 }
 
 static void connect_finish(smtp_connection *s)
@@ -425,13 +497,15 @@ static void connect_finish(smtp_connection *s)
   }
   s->state = CONNECTION_GREETING;
   s->until_ms = candidates_until_ms(s->candidates, 1);
-  exchange_expect(s, PIPELINE_GREETING, 0, 0);
+  if (s->where->tlswrap) secure_begin(s);
+  else exchange_expect(s, PIPELINE_GREETING, 0, 0);
 }
 
-/* Has the peer not answered EHLO yet? */
+/* Has the peer not answered the last EHLO yet? */
 static int reaching(smtp_connection const *s)
 {
-  return s->state == CONNECTION_CONNECTING || s->state == CONNECTION_GREETING;
+  return s->state == CONNECTION_CONNECTING || s->state == CONNECTION_GREETING
+    || s->state == CONNECTION_SECURING;
 }
 
 /* --- stopping, waiting ------------------------------------------------------------------ */
@@ -458,17 +532,18 @@ static int quit_wanted(smtp_connection const *s)
 
 /*
  * Send QUIT once nothing is on the wire; when stopping, do not wait for a peer that has not even
- * sent its greeting.
+ * sent its greeting, unless it was that who made the connection.
  */
 static void quit_continue(smtp_connection *s)
 {
-  if (s->stopping && reaching(s)) exchange_end(s, CONNECTION_END_QUIT);
+  if (s->stopping && reaching(s) && !*s->where->turned) exchange_end(s, CONNECTION_END_QUIT);
   else if (s->state == CONNECTION_OPEN && !pipeline_head(&s->owed) && !s->writing) quit_write(s);
 }
 
 static int64_t step_deadline(smtp_connection const *s)
 {
   enum smtp_timeout which = s->state == CONNECTION_CONNECTING ? SMTP_TIMEOUT_CONNECT
+    : s->state == CONNECTION_SECURING ? SMTP_TIMEOUT_TLS
     : channel_pending(&s->channel) ? SMTP_TIMEOUT_DATABLOCK
     : exchange_timeout(s);
   int64_t ms = (int64_t)s->where->timeout_s[which] * 1000;
@@ -495,7 +570,7 @@ int64_t connection_deadline(smtp_connection const *s)
 
 void connection_poll(smtp_connection const *s, struct pollfd *p)
 {
-  p->fd = s->channel.fd;
+  p->fd = secure_talks(s) ? s->secure.fd : s->channel.fd;
   p->revents = 0;
   if (s->state == CONNECTION_CONNECTING) p->events = POLLOUT;
   else p->events = (short)(POLLIN | (channel_pending(&s->channel) ? POLLOUT : 0));
@@ -508,12 +583,20 @@ static int waiting(smtp_connection const *s)
   return reaching(s) || (s->state == CONNECTION_OPEN && !resting(s));
 }
 
+/* Octets that a kernel's buffer holds: on their way to tls-io, or to the peer. */
+static int octets_unsent(int fd)
+{
+  int unsent = 0;
+  return fd != -1 && ioctl(fd, TIOCOUTQ, &unsent) == 0 ? unsent : 0;
+}
+
 int64_t connection_silent_ms(smtp_connection *s)
 {
   int unsent = 0;
   if (!waiting(s)) return 0;
-  if (s->state != CONNECTION_CONNECTING && ioctl(s->channel.fd, TIOCOUTQ, &unsent) == 0
-   && unsent != s->unsent)
+  if (s->state != CONNECTION_CONNECTING)
+    unsent = octets_unsent(s->channel.fd) + octets_unsent(s->secure.wire);
+  if (s->state != CONNECTION_CONNECTING && unsent != s->unsent)
     s->moved_ms = wallclock_steady_ms();
   s->unsent = unsent;
   return wallclock_steady_ms() - s->moved_ms;
@@ -549,7 +632,8 @@ void connection_step(smtp_connection *s, short revents)
   if (s->state == CONNECTION_CONNECTING && revents) connect_finish(s);
   if (s->state != CONNECTION_CONNECTING && s->state != CONNECTION_ENDED)
   {
-    if (revents & (POLLIN | POLLHUP | POLLERR)) connection_read(s);
+    if (secure_talks(s) && revents) secured(s, secure_read(s));
+    else if (revents & (POLLIN | POLLHUP | POLLERR)) connection_read(s);
     if (s->state != CONNECTION_ENDED) connection_write(s);
   }
   if (quit_wanted(s)) quit_continue(s);

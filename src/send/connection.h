@@ -31,10 +31,23 @@ extern void connection_init(smtp_connection *s, destination const *where,
                             outbox *jobs, report *out);
 
 /*
- * Begin to connect to the present address.  Check s->state afterwards: the connection may have
- * ended already.
+ * Begin to connect to the present address; plain: whatever TLS it offers is left alone.  Check
+ * s->state afterwards: the connection may have ended already.
  */
-extern void connection_begin(smtp_connection *s);
+extern void connection_begin(smtp_connection *s, int plain);
+
+/*
+ * Is a connection to tls-io wanted?  1 once for each.  connection_secure() gives it: its descriptor,
+ * non-blocking, ours from then on; or -1 and why there is none.  Check s->state afterwards.
+ */
+extern int connection_asks(smtp_connection *s);
+extern void connection_secure(smtp_connection *s, int fd, char const *why);
+
+/*
+ * The same over a connection that has been made, and was turned round (s->where->turned; ATRN, RFC
+ * 2645): the peer's greeting comes next.  The descriptor is the connection's from now on.
+ */
+extern void connection_begin_turned(smtp_connection *s, int fd);
 
 /* What to poll(2) for, and until when (wallclock_steady_ms(); -1: for ever). */
 extern void connection_poll(smtp_connection const *s, struct pollfd *p);

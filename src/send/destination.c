@@ -151,31 +151,57 @@ static int switch_scan(int *out, char const *s, size_t len)
   return 1;
 }
 
+static int turned_scan(char out[JOB_TURN_PEER_MAX + 1], char const *s, size_t len)
+{
+  return job_turn_peer_ok(s, len) && string_copy(out, JOB_TURN_PEER_MAX + 1, s, len);
+}
+
+static int tls_scan(enum tls_level *out, char const *s, size_t len)
+{
+  *out = tls_level_scan(s, len);
+  return *out < TLS_DANE;
+}
+
+static int tlsname_scan(destination *out, char const *s, size_t len)
+{
+  size_t const dot = *s == '.';
+  return smtp_domain_ok(s + dot, len - dot)
+    && string_copy(out->tlsname, sizeof out->tlsname, s, len);
+}
+
 int destination_option_scan(destination *out, char const *s, size_t len)
 {
   char const *equals = memchr(s, '=', len);
   job_field key = { s, equals ? (size_t)(equals - s) : len };
   char const *value = equals ? equals + 1 : s + len;
   size_t valuelen = (size_t)(s + len - value);
+  if (job_field_is(&key, "tlswrap")) return out->tlswrap = 1;
   if (!valuelen) return 1; /* an empty setting counts as missing */
   if (job_field_is(&key, "me")) return string_copy(out->me, sizeof out->me, value, valuelen);
   if (job_field_is(&key, "listen")) return destination_address_scan(&out->listen, value, valuelen);
   if (job_field_is(&key, "nameserver"))
     return destination_address_scan(&out->nameserver, value, valuelen);
   if (job_field_is(&key, "timeouts")) return smtp_timeouts_scan(out->timeout_s, value, valuelen);
+  if (job_field_is(&key, "turned")) return turned_scan(out->turned, value, valuelen);
   if (job_field_is(&key, "without")) return extensions_scan(&out->without, value, valuelen);
   if (job_field_is(&key, "loopbackdns")) return switch_scan(&out->loopbackdns, value, valuelen);
   if (job_field_is(&key, "lookup")) return smtp_timeout_scan(&out->lookup_s, value, valuelen);
   if (job_field_is(&key, "reach")) return smtp_timeout_scan(&out->reach_s, value, valuelen);
+  if (job_field_is(&key, "tls")) return tls_scan(&out->tls, value, valuelen);
+  if (job_field_is(&key, "tlsname")) return tlsname_scan(out, value, valuelen);
+  if (job_field_is(&key, "tlsprint")) return tls_prints_scan(out->tlsprint, value, valuelen) != 0;
   return 1;
 }
 
+/* "-" is no next hop, and makes no sense to those that know of none that have none. */
 int destination_scan(destination *out, char const *s, size_t len)
 {
   job_field field;
-  if (!job_field_next(&s, &len, &field) || !destination_nexthop_scan(out, field.s, field.len))
-    return 0;
+  int none;
+  if (!job_field_next(&s, &len, &field)) return 0;
+  none = job_field_is(&field, "-");
+  if (!none && !destination_nexthop_scan(out, field.s, field.len)) return 0;
   while (job_field_next(&s, &len, &field))
     if (!destination_option_scan(out, field.s, field.len)) return 0;
-  return 1;
+  return none == (*out->turned != 0);
 }

@@ -7,8 +7,10 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "job/turn.h"
 #include "smtp/domain.h"
 #include "smtp/timeout.h"
+#include "tls/ask.h"
 
 /* An address and port; size 0 where there is none. */
 typedef struct destination_address
@@ -19,6 +21,8 @@ typedef struct destination_address
 
 typedef struct destination
 {
+  /* the peer, where a connection that came is used and none is made; else empty: see job.h */
+  char turned[JOB_TURN_PEER_MAX + 1];
   char host[SMTP_DOMAIN_MAX + 1];  /* a domain, or an IP address in text */
   int exchangers;                  /* 1: the MX of host; 0: host itself ("[HOST]") */
   uint16_t port;
@@ -30,18 +34,22 @@ typedef struct destination
   int loopbackdns;                 /* loopback addresses are taken from the DNS; -1: in a lab */
   unsigned int reach_s;            /* until the site has answered EHLO, all addresses together */
   unsigned int without;            /* smtp_extension, or-ed: not used even where offered */
+  enum tls_level tls;              /* what TLS must be worth, and what proves the site's: */
+  char tlsname[SMTP_DOMAIN_MAX + 2];      /* a name, or ".name" of one below it; "": the site's own */
+  char tlsprint[TLS_PRINTS_TEXT_MAX];     /* SHA-256 as tls_prints_scan() leaves them */
+  int tlswrap;                     /* TLS from the first octet */
 } destination;
 
 /*
  * Set the defaults: our own host name, port 25, the RFC's timeouts, half a minute to find the host,
- * two minutes to reach it.
+ * two minutes to reach it, no TLS.
  */
 extern void destination_init(destination *out);
 
 /* Read a next hop, see job/nexthop.h.  1, or 0 when the text is none. */
 extern int destination_nexthop_scan(destination *out, char const *s, size_t len);
 
-/* Read one word KEY=VALUE.  An unknown KEY is passed over.  0: VALUE makes no sense. */
+/* Read one word KEY=VALUE, or "tlswrap".  An unknown KEY is passed over.  0: VALUE makes no sense. */
 extern int destination_option_scan(destination *out, char const *s, size_t len);
 
 /* Read what follows "site " in the line.  1 or 0. */

@@ -1,5 +1,7 @@
 #include "send/exchange.h"
 
+#include <unistd.h>
+
 #include "base/text.h"
 #include "base/wallclock.h"
 
@@ -17,6 +19,7 @@ static struct step
                           SMTP_TIMEOUT_GREETING },
   [PIPELINE_EHLO] = { "performing the EHLO handshake", "EHLO", SMTP_TIMEOUT_HELO },
   [PIPELINE_HELO] = { "performing the HELO handshake", "HELO", SMTP_TIMEOUT_HELO },
+  [PIPELINE_STARTTLS] = { "sending STARTTLS", "STARTTLS", SMTP_TIMEOUT_TLS },
   [PIPELINE_MAIL] = { "sending MAIL FROM", "MAIL FROM", SMTP_TIMEOUT_MAIL },
   [PIPELINE_RCPT] = { "sending RCPT TO", "RCPT TO", SMTP_TIMEOUT_RCPT },
   [PIPELINE_DATA] = { "sending DATA command", "DATA", SMTP_TIMEOUT_DATAINIT },
@@ -66,9 +69,17 @@ outbox_job *exchange_head(smtp_connection const *s)
 
 /* --- the end -------------------------------------------------------------------------- */
 
+static void fd_end(int *fd)
+{
+  if (*fd != -1) close(*fd);
+  *fd = -1;
+}
+
 void exchange_end(smtp_connection *s, enum connection_end end)
 {
   channel_close(&s->channel);
+  fd_end(&s->secure.fd);
+  fd_end(&s->secure.wire);
   s->state = CONNECTION_ENDED;
   s->end = end;
   s->writing = 0;

@@ -16,11 +16,13 @@
 #include "send/outbox.h"
 #include "send/pipeline.h"
 #include "send/report.h"
+#include "tls/ask.h"
 
 enum connection_state
 {
   CONNECTION_CONNECTING,
   CONNECTION_GREETING,   /* until EHLO or HELO is answered */
+  CONNECTION_SECURING,   /* TLS begins: see secure.h */
   CONNECTION_OPEN,       /* mail can be sent */
   CONNECTION_QUITTING,
   CONNECTION_ENDED
@@ -30,6 +32,7 @@ enum connection_end
 {
   CONNECTION_END_NONE,
   CONNECTION_END_QUIT,      /* no error, or the peer closed when it owed no reply */
+  CONNECTION_END_PLAIN,     /* TLS failed, and is not demanded: the same address at once, without */
   CONNECTION_END_SITE,      /* it failed before EHLO was answered: code and text say why */
   CONNECTION_END_OURSELVES, /* the peer has our own name: code and text say so */
   CONNECTION_END_LOST       /* it failed while open: code and text say why */
@@ -55,6 +58,28 @@ typedef struct connection_reply
   char text[JOB_TEXT_MAX];      /* all lines, codes included, a space between them */
 } connection_reply;
 
+/* How far TLS has come. */
+enum secure_step
+{
+  SECURE_NONE,
+  SECURE_WANTED,                /* a connection to tls-io, from our caller */
+  SECURE_AWAITED,               /* the caller knows */
+  SECURE_ASKED,                 /* tls-io was asked whether it can */
+  SECURE_COMMANDED,             /* STARTTLS was said */
+  SECURE_HANDSHAKE,             /* tls-io has the wire */
+  SECURE_DONE                   /* the channel is clear text, behind it tls-io */
+};
+
+typedef struct secure
+{
+  enum secure_step step;
+  int plain;                    /* go without, for it failed before */
+  int fd;                       /* to tls-io, until it is the channel's; or -1 */
+  int wire;                     /* the TCP connection, once the channel's is to tls-io; or -1 */
+  size_t len;                   /* of what tls-io has said until then */
+  char in[TLS_ANSWER_MAX];
+} secure;
+
 typedef struct smtp_connection
 {
   enum connection_state state;
@@ -76,6 +101,7 @@ typedef struct smtp_connection
   char peer[REPORT_RELAY_MAX];  /* "host[address]" */
 
   int64_t hello_ms;             /* when EHLO was sent */
+  int64_t trip_ms;              /* until it was answered */
   size_t window;                /* messages to have at once, as reported to qmgr */
   unsigned int extensions;      /* smtp_extension */
   unsigned int lied;            /* of these, extensions that turned out not to work */
@@ -98,6 +124,7 @@ typedef struct smtp_connection
   size_t since_sent;            /* octets that were sent since */
 
   connection_reply reply;
+  secure secure;
   channel channel;
 } smtp_connection;
 

@@ -207,6 +207,13 @@ int outbox_take_fd(outbox *w, int fd)
   return 1;
 }
 
+int outbox_fd(outbox *w)
+{
+  int fd = w->fds_len ? w->fds[0] : -1;
+  if (fd != -1) memmove(w->fds, w->fds + 1, --w->fds_len * sizeof w->fds[0]);
+  return fd;
+}
+
 void outbox_drop_fds(outbox *w)
 {
   while (w->fds_len) close(w->fds[--w->fds_len]);
@@ -235,8 +242,7 @@ static enum outbox_line mail_take(outbox *w, char const *s, size_t len)
   job->rcpts_len = 0;
   if (!string_keep(job, "", &mail.sender, &job->sender)
    || !parameters_keep(job, &mail.parameters, &job->parameters)) return OUTBOX_LINE_NO_MEMORY;
-  job->fd = w->fds[0];
-  memmove(w->fds, w->fds + 1, --w->fds_len * sizeof w->fds[0]);
+  job->fd = outbox_fd(w);
   job->state = OUTBOX_READING;
   w->reading = job;
   w->held++;

@@ -130,6 +130,9 @@ extern int outbox_room(outbox const *w);
 /* Take a descriptor that came with octets; its mail line comes next.  0: too many without lines. */
 extern int outbox_take_fd(outbox *w, int fd);
 
+/* The oldest of them, which a line that is none of the outbox's came with; -1: there is none. */
+extern int outbox_fd(outbox *w);
+
 /* Close the descriptors whose lines did not come. */
 extern void outbox_drop_fds(outbox *w);
 

@@ -203,6 +203,11 @@ void report_back(report *r, outbox_job const *job)
   out_came(r, "back ", job);
 }
 
+void report_tls(report *r)
+{
+  out_line(r, "tls");
+}
+
 void report_without(report *r, char const *extension)
 {
   if (!r->from_commandline) out_line(r, "without ", extension);

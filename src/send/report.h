@@ -57,6 +57,8 @@ extern void report_up(report *r, char const *text);
 extern void report_lost(report *r, int dropped);
 /* id: the message at the head of the connection, or "-" */
 extern void report_vain(report *r, char const *id, char const *code, char const *text);
+/* The connection to tls-io is wanted that only qmgr can make. */
+extern void report_tls(report *r);
 extern void report_without(report *r, char const *extension);
 extern void report_down(report *r, char const *code, char const *text);
 

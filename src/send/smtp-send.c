@@ -26,6 +26,7 @@
 #include "send/confine.h"
 #include "send/connection.h"
 #include "send/destination.h"
+#include "send/engine.h"
 #include "send/host.h"
 #include "send/outbox.h"
 #include "send/report.h"
@@ -33,7 +34,8 @@
 
 char const *PROG = "smtp-send";
 
-#define USAGE "smtp-send [-L] [-n NAMESERVER] [-H NAME] [-t TIMEOUTS] [-w EXTENSIONS] NEXTHOP SENDER RECIPIENT..."
+#define USAGE \
+  "smtp-send [-L] [-n NAMESERVER] [-H NAME] [-t TIMEOUTS] [-w EXTENSIONS] [-o OPTION] NEXTHOP SENDER RECIPIENT..."
 
 /* The time to finish what is on the wire when qmgr has ended, or when we are told to stop. */
 #define STOP_MS 60000
@@ -52,6 +54,9 @@ char const *PROG = "smtp-send";
 /* After so long a qmgr that does not read its reports counts as ended. */
 #define REPORT_WAIT_S 30
 
+/* Why what is left was not sent, where nobody has said. */
+#define ENDED_EARLY "ended before all was sent"
+
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 100, EXIT_DEFERRED = 111 };
 
 typedef struct courier
@@ -65,6 +70,7 @@ typedef struct courier
   int impatient;          /* no octet has moved for a while */
   int jobs_ended;         /* no more job lines come */
   int over;
+  int engine;             /* from the command line: asked for connections to tls-io; or -1 */
   int sigterm_fd;
   int terminated;
   int status;             /* exit code */
@@ -194,12 +200,36 @@ static void courier_quit(courier *a)
   else report_lost(&a->out, 0);
 }
 
+/* There is no other one: what was tried in vain is deferred, and what was not tried goes back. */
+static void courier_turned_ended(courier *a)
+{
+  outbox_job *job;
+  outbox_job *next;
+  if (a->line.end == CONNECTION_END_LOST) retry_lost(&a->line, &a->to);
+  else if (a->line.end == CONNECTION_END_QUIT) retry_begun(&a->line);
+  for (job = a->jobs.first; job; job = next)
+  {
+    next = job->next;
+    if (job->state == OUTBOX_READY && job->tried) retry_give_up(&a->line, job);
+  }
+  if (a->line.end == CONNECTION_END_SITE) log_line(a->line.text);
+  if (a->line.end != CONNECTION_END_QUIT || outbox_ready(&a->jobs))
+    courier_down(a, a->line.code ? a->line.code : "4.4.2",
+                 a->line.text[0] ? a->line.text : ENDED_EARLY);
+  a->over = 1;
+}
+
 static void courier_connection_ended(courier *a)
 {
-  switch (a->line.end)
+  if (*a->where.turned) courier_turned_ended(a);
+  else switch (a->line.end)
   {
     case CONNECTION_END_LOST: courier_lost(a); break;
     case CONNECTION_END_OURSELVES: courier_ourselves(a); break;
+    case CONNECTION_END_PLAIN:
+      log_line("no TLS to ", a->out.relay, ": once more in clear text");
+      candidates_plain(&a->to);
+      break;
     case CONNECTION_END_SITE:
       log_line(a->line.text);
       candidates_silence(&a->to);
@@ -227,7 +257,7 @@ static void courier_connect(courier *a)
     {
       a->to.at = at;
       candidates_begin(&a->to, a->where.reach_s);
-      connection_begin(&a->line);
+      connection_begin(&a->line, candidates_plain_take(&a->to));
       if (a->line.state == CONNECTION_ENDED) courier_connection_ended(a);
     }
   }
@@ -260,9 +290,15 @@ static void courier_impatient(courier *a, int impatient)
   report_window(&a->out, impatient ? 1 : a->line.window);
 }
 
+/* Is there no other connection that could take anything? */
+static int courier_alone(courier const *a)
+{
+  return a->from_commandline || a->jobs_ended || *a->where.turned;
+}
+
 static void courier_patience(courier *a)
 {
-  int const never = a->from_commandline || a->jobs_ended || a->over;
+  int const never = courier_alone(a) || a->over;
   int64_t silent_ms = never ? 0 : connection_silent_ms(&a->line);
   if (silent_ms < PATIENCE_MS)
   {
@@ -279,11 +315,38 @@ static void courier_patience(courier *a)
 /* Milliseconds until courier_patience() is due again; -1: never. */
 static int64_t patience_left_ms(courier *a)
 {
-  int64_t silent_ms = a->from_commandline || a->jobs_ended ? 0 : connection_silent_ms(&a->line);
+  int64_t silent_ms = courier_alone(a) ? 0 : connection_silent_ms(&a->line);
   if (a->line.unsent) return UNSENT_LOOK_MS;
   if (!silent_ms) return a->jobs.held ? PATIENCE_MS : -1;
   if (silent_ms < PATIENCE_MS) return PATIENCE_MS - silent_ms;
   return silent_ms < PATIENCE_SENT_MS ? PATIENCE_SENT_MS - silent_ms : -1;
+}
+
+/* --- TLS --------------------------------------------------------------------------------- */
+
+static void courier_secure(courier *a, int fd, char const *why)
+{
+  connection_secure(&a->line, fd, why);
+  if (a->line.state == CONNECTION_ENDED) courier_connection_ended(a);
+}
+
+static void courier_ask_tls(courier *a)
+{
+  if (!connection_asks(&a->line)) return;
+  if (!a->from_commandline) report_tls(&a->out);
+  else courier_secure(a, engine_connect(a->engine), "it cannot be run");
+}
+
+/* The line "tls", with a descriptor, or why there is none. */
+static enum outbox_line tls_take(courier *a, char const *why, size_t len)
+{
+  char reason[JOB_TEXT_MAX];
+  int fd = len ? -1 : outbox_fd(&a->jobs);
+  if (!len && fd == -1) return OUTBOX_LINE_SENSELESS;
+  log_clean(reason, sizeof reason, why, len);
+  if (a->line.state != CONNECTION_ENDED) courier_secure(a, fd, reason);
+  else if (fd != -1) close(fd);
+  return OUTBOX_LINE_OK;
 }
 
 /* --- job lines --------------------------------------------------------------------------- */
@@ -295,13 +358,32 @@ static int line_clean(char const *s, size_t len)
   return 1;
 }
 
+/* The line's descriptor is the connection.  Its peer counts as the one address there is. */
+static int turned_take(courier *a)
+{
+  int fd = outbox_fd(&a->jobs);
+  if (fd == -1) return 0;
+  a->looked_up = 1;
+  a->to.hosts.count = 1;
+  connection_begin_turned(&a->line, fd);
+  return 1;
+}
+
+static int site_take(courier *a, char const *s, size_t len)
+{
+  if (!destination_scan(&a->where, s, len)) return 0;
+  a->destination_known = 1;
+  return !*a->where.turned || turned_take(a);
+}
+
 static enum outbox_line line_take(courier *a, char const *s, size_t len)
 {
   if (!line_clean(s, len)) return OUTBOX_LINE_SENSELESS;
+  if (a->destination_known && len >= 3 && !memcmp(s, "tls", 3) && (len == 3 || s[3] == ' '))
+    return tls_take(a, s + 3, len - 3);
   if (a->destination_known) return outbox_take(&a->jobs, s, len);
-  if (len < 5 || memcmp(s, "site ", 5) || !destination_scan(&a->where, s + 5, len - 5))
+  if (len < 5 || memcmp(s, "site ", 5) || !site_take(a, s + 5, len - 5))
     return OUTBOX_LINE_SENSELESS;
-  a->destination_known = 1;
   return OUTBOX_LINE_OK;
 }
 
@@ -402,6 +484,7 @@ static void connection_act(courier *a, short revents)
   if (a->line.state == CONNECTION_ENDED) return;
   connection_step(&a->line, revents);
   if (a->line.state == CONNECTION_ENDED) courier_connection_ended(a);
+  else courier_ask_tls(a);
 }
 
 static int time_left_ms(courier *a)
@@ -461,6 +544,7 @@ static void courier_run(courier *a)
 static void courier_init(courier *a, int from_commandline)
 {
   a->from_commandline = from_commandline;
+  a->engine = -1;
   destination_init(&a->where);
   outbox_init(&a->jobs);
   report_init(&a->out, from_commandline ? 1 : 0, from_commandline);
@@ -488,17 +572,24 @@ static int nameserver_set(destination *where, char const *value)
     || option_set(where, "nameserver", value);
 }
 
+/* What TLS must be worth, in the words of a route. */
+static int route_option_set(destination *where, char const *word)
+{
+  return !strncmp(word, "tls", 3) && destination_option_scan(where, word, strlen(word));
+}
+
 static int options_read(destination *where, int argc, char *const *argv)
 {
   int c;
   opterr = 0;
-  while ((c = getopt(argc, argv, "+Ln:H:t:w:")) != -1)
+  while ((c = getopt(argc, argv, "+Ln:H:t:w:o:")) != -1)
   {
     int good = c == 'n' ? nameserver_set(where, optarg)
       : c == 'L' ? option_set(where, "loopbackdns", "1")
       : c == 'H' ? option_set(where, "me", optarg)
       : c == 't' ? option_set(where, "timeouts", optarg)
       : c == 'w' ? option_set(where, "without", optarg)
+      : c == 'o' ? route_option_set(where, optarg)
       : 0;
     if (!good) die_usage();
   }
@@ -532,16 +623,19 @@ static void report_left(courier *a)
   outbox_job *job;
   for (job = a->jobs.first; job; job = job->next)
     report_rest(&a->out, job, JOB_DEFERRED, "4.4.2",
-                a->line.text[0] ? a->line.text : "ended before all was sent");
+                a->line.text[0] ? a->line.text : ENDED_EARLY);
 }
 
 static int run_from_commandline(courier *a, int argc, char *const *argv)
 {
-  int first = options_read(&a->where, argc, argv);
+  int first;
+  a->where.tls = TLS_MAY;
+  first = options_read(&a->where, argc, argv);
   if (argc - first < 3) die_usage();
   argv += first;
   if (!destination_nexthop_scan(&a->where, argv[0], strlen(argv[0]))) die_usage();
   message_take(&a->jobs, argv[1], (char const *const *)(argv + 2));
+  if (a->where.tls != TLS_NONE || a->where.tlswrap) a->engine = engine_start();
   courier_confine(a);
   courier_run(a);
   report_left(a);

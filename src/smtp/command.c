@@ -10,7 +10,8 @@ static char const *const verbs[SMTP_UNKNOWN] =
   [SMTP_HELO] = "HELO", [SMTP_EHLO] = "EHLO", [SMTP_MAIL] = "MAIL", [SMTP_RCPT] = "RCPT",
   [SMTP_DATA] = "DATA", [SMTP_BDAT] = "BDAT", [SMTP_RSET] = "RSET", [SMTP_NOOP] = "NOOP",
   [SMTP_VRFY] = "VRFY", [SMTP_EXPN] = "EXPN", [SMTP_HELP] = "HELP", [SMTP_QUIT] = "QUIT",
-  [SMTP_ETRN] = "ETRN"
+  [SMTP_ETRN] = "ETRN", [SMTP_STARTTLS] = "STARTTLS", [SMTP_AUTH] = "AUTH",
+  [SMTP_ATRN] = "ATRN"
 };
 
 static int space(char c)
@@ -239,6 +240,11 @@ int smtp_xtext_ok(char const *s, size_t len)
   size_t i = 0, n;
   while ((n = xchar_length(s + i, len - i))) i += n;
   return i == len;
+}
+
+int smtp_auth_ok(char const *s, size_t len)
+{
+  return (len == 2 && !memcmp(s, "<>", 2)) || (len && smtp_xtext_ok(s, len));
 }
 
 /* The length of "\x{HEX}", a character by its number. */

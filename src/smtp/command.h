@@ -15,7 +15,8 @@
 enum smtp_verb
 {
   SMTP_HELO, SMTP_EHLO, SMTP_MAIL, SMTP_RCPT, SMTP_DATA, SMTP_BDAT, SMTP_RSET,
-  SMTP_NOOP, SMTP_VRFY, SMTP_EXPN, SMTP_HELP, SMTP_QUIT, SMTP_ETRN, SMTP_UNKNOWN
+  SMTP_NOOP, SMTP_VRFY, SMTP_EXPN, SMTP_HELP, SMTP_QUIT, SMTP_ETRN, SMTP_STARTTLS, SMTP_AUTH,
+  SMTP_ATRN, SMTP_UNKNOWN
 };
 
 /* Points into the line that was scanned. */
@@ -97,6 +98,9 @@ extern int smtp_parameter_next(char const **s, size_t *len, smtp_parameter *para
 
 /* Is the parameter's key this keyword (upper case), in any case? */
 extern int smtp_parameter_is(smtp_parameter const *parameter, char const *keyword);
+
+/* A value of AUTH (RFC 4954 section 5): xtext, or "<>". */
+extern int smtp_auth_ok(char const *s, size_t len);
 
 /* xtext of RFC 3461 section 4: printable ASCII but '+', '=' and space, and +HH. */
 extern int smtp_xtext_ok(char const *s, size_t len);

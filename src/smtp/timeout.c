@@ -15,7 +15,8 @@ smtp_timeout_kind const smtp_timeouts[SMTP_TIMEOUTS] =
   [SMTP_TIMEOUT_DATAINIT] = { "datainit", 120 },
   [SMTP_TIMEOUT_DATABLOCK] = { "datablock", 180 },
   [SMTP_TIMEOUT_DATADONE] = { "datadone", 600 },
-  [SMTP_TIMEOUT_QUIT] = { "quit", 30 }
+  [SMTP_TIMEOUT_QUIT] = { "quit", 30 },
+  [SMTP_TIMEOUT_TLS] = { "tls", 60 }
 };
 
 static size_t number_format(char *out, unsigned int number)

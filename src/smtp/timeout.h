@@ -20,6 +20,7 @@ enum smtp_timeout
   SMTP_TIMEOUT_DATABLOCK,  /* a block of content to be received by the server */
   SMTP_TIMEOUT_DATADONE,   /* the reply to the end of the content */
   SMTP_TIMEOUT_QUIT,       /* the reply to QUIT */
+  SMTP_TIMEOUT_TLS,        /* a handshake of TLS; not in RFC 5321 */
   SMTP_TIMEOUTS
 };
 
@@ -39,7 +40,7 @@ extern smtp_timeout_kind const smtp_timeouts[SMTP_TIMEOUTS];
 #define SMTP_TIMEOUT_MAX 1000000
 
 /*
- * All timeouts as text, in their order, parted by commas: "30,300,300,300,300,120,180,600,30".
+ * All timeouts as text, in their order, parted by commas: "30,300,300,300,300,120,180,600,30,60".
  * Returns the length.
  *   seconds  none over SMTP_TIMEOUT_MAX
  */

@@ -13,6 +13,7 @@
 #include "base/wallclock.h"
 #include "smtpd/clients.h"
 #include "smtpd/receive.h"
+#include "smtpd/starttls.h"
 #include "smtpd/verb.h"
 #include "start/program.h"
 
@@ -49,10 +50,19 @@ static int line_clean(wire_line const *line)
   return i == line->len;
 }
 
+/* A line that is too long has a code of its own in AUTH (RFC 4954 section 4). */
+static char const *long_refusal(wire_line const *line)
+{
+  smtp_command command;
+  smtp_command_scan(line->s, line->len, &command);
+  return command.verb == SMTP_AUTH ? "500 5.5.6 Error: line too long"
+    : "500 5.5.2 Error: line too long";
+}
+
 /* The refusal of a line that is malformed whatever it says; NULL: it is well-formed. */
 static char const *line_refusal(wire_line const *line)
 {
-  if (line->faults & WIRE_LONG) return "500 5.5.2 Error: line too long";
+  if (line->faults & WIRE_LONG) return long_refusal(line);
   if (line->faults & WIRE_BARE) return "500 5.5.2 Error: bare <CR> or <LF> received";
   return line_clean(line) ? 0 : "500 5.5.2 Error: control character in command";
 }
@@ -87,6 +97,13 @@ static int handshake(session *s)
   return smtp_command_handshake(in, len);
 }
 
+/* The refusal of a verb that has to wait for TLS (RFC 3207 section 4); NULL: it need not. */
+static char const *clear_refusal(session const *s, enum smtp_verb which)
+{
+  if (*s->secured || s->tls != CONF_TLS_ENCRYPT || verb_of[which].clear) return 0;
+  return "530 5.7.0 Must issue a STARTTLS command first";
+}
+
 static int session_command(session *s)
 {
   char const *refusal = line_refusal(&s->line);
@@ -99,6 +116,8 @@ static int session_command(session *s)
   count = s->counts + command.verb;
   count->said++;
   if (verb_of[command.verb].junk && !session_junk(s)) return 0;
+  if (!verb_of[command.verb].clear && !session_tls(s)) return 0;
+  if (!refusal) refusal = clear_refusal(s, command.verb);
   r = refusal ? session_refuse(s, refusal) : verb_of[command.verb].function(s, &command);
   if (s->end == SESSION_QUIT || (r && *s->reply < '4')) count->done++;
   return r;
@@ -210,8 +229,14 @@ static int session_begin(session *s, char const *instance)
   if (s->conf == -1 || !conf_me(s->conf, &s->me) || !conf_timeouts(s->conf, s->timeout))
     return session_broken(s);
   s->policy = (policy){ .conf = s->conf, .socket = s->wire.in_fd, .client = &s->client,
-                         .owner = st.st_uid, .me = s->me.s };
+                         .identity = &s->identity, .owner = st.st_uid, .me = s->me.s };
   return 1;
+}
+
+/* Is the client one that waits for TLS, to which nothing can be said? */
+static int mute(session const *s)
+{
+  return s->tls_first && !*s->secured;
 }
 
 static void connect_log(session const *s)
@@ -234,9 +259,10 @@ static int crowded(session *s)
   {
     connect_log(s);
     log_line("warning: Connection concurrency limit exceeded: ", count, " from ", s->who,
-             " for service smtp");
+             " for service ", s->tls_first ? "smtps" : "smtp");
   }
-  session_reply(s, "421 4.7.0 ", s->me.s, " Error: too many connections from ", s->client.ip);
+  if (!mute(s))
+    session_reply(s, "421 4.7.0 ", s->me.s, " Error: too many connections from ", s->client.ip);
   return 0;
 }
 
@@ -299,6 +325,9 @@ static session_farewell const farewells[] =
   [SESSION_OUT_OF_SYNC] = { "421 4.7.0 ", " Error: lost track of the dialogue",
     "size too large to follow" },
   [SESSION_NON_SMTP] = { "421 4.7.0 ", " Error: this is SMTP", "other protocol" },
+  [SESSION_NO_TLS] = { 0, 0, 0 },
+  [SESSION_HANDSHAKE] = { 0, 0, "lost connection" },
+  [SESSION_REVERSED] = { 0, 0, 0 },
   [SESSION_SHORT] = { "421 4.3.0 ", " Error: temporary lack of resources", 0 },
   [SESSION_BROKEN] = { "421 4.3.5 ", " Error: server configuration error", 0 }
 };
@@ -338,11 +367,12 @@ static void session_close(session *s)
   session_farewell const *farewell = s->end == SESSION_WIRE
     ? wire_farewells + s->wire.state : farewells + s->end;
   message_abort(&s->writer);
-  if (farewell->code)
+  if (farewell->code && !mute(s))
     session_reply(s, farewell->code, *s->me.s ? s->me.s : "localhost", farewell->text);
   if (farewell->why) log_line(farewell->why, " after ", s->verb, " from ", s->who);
   /* nobody waits for a client that has too many connections to close this one */
-  if (s->end == SESSION_CROWDED || s->end == SESSION_CROWDED_UNLOGGED) wire_drop(&s->wire);
+  if (s->end == SESSION_CROWDED || s->end == SESSION_CROWDED_UNLOGGED || s->end == SESSION_REVERSED)
+    wire_drop(&s->wire);
   else wire_close(&s->wire);
   if (s->end == SESSION_CROWDED_UNLOGGED) return;
   unlogged_log(s);
@@ -398,7 +428,8 @@ static int session_enter(session *s, char const *instance)
 int dialogue_run(session *s, char const *instance)
 {
   who_make(s);
-  if (session_enter(s, instance) && session_reply(s, "220 ", s->me.s, " ESMTP sluice"))
+  if (session_enter(s, instance) && (!s->tls_first || starttls_first(s))
+   && session_reply(s, "220 ", s->me.s, " ESMTP sluice"))
     session_talk(s);
   session_close(s);
   session_linger(s);

@@ -109,7 +109,7 @@ int envelope_mail(session *s, smtp_command const *command)
     case SMTP_ARGUMENT_GOOD: break;
   }
   verdict = parameters_mail_read(&mail, &s->parameters, argument.parameters,
-                                 argument.parameterslen);
+                                 argument.parameterslen, s->auth_offered);
   if (verdict != PARAMETERS_GOOD) return parameters_refuse(s, verdict);
   if (!address_sayable(&argument, mail.smtputf8)) return unsayable_refuse(s);
   if (!string_copy(&s->sender, argument.text)) return session_broken(s);

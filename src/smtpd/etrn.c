@@ -297,7 +297,9 @@ static int node_refuse(session *s, etrn_node const *node)
 static int node_answer(session *s, etrn_node const *node, enum node_verdict verdict)
 {
   int yes = 0, counts;
-  if (verdict == NODE_GOOD && !policy_flush(&s->policy, &s->domain, &yes)) return session_broken(s);
+  if (verdict == NODE_GOOD
+   && !policy_flush(&s->policy, &s->domain, node->kind == NODE_BELOW, &yes))
+    return session_broken(s);
   if (!conf_switch(s->conf, "etrncounts", &counts)) return session_broken(s);
   if (yes && node->kind == NODE_MESSAGE && message_gone(s))
     return session_refuse(s, "550 5.5.4 <", node->name, ">: no such message in the queue");

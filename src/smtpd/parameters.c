@@ -9,6 +9,8 @@
 /* RFC 3461 sections 4.4 and 4.2; octets. */
 #define ENVID_MAX 100
 #define ORCPT_MAX 500
+/* RFC 4954 section 3, item 4. */
+#define AUTH_MAX 500
 /* RFC 1870 section 3. */
 #define SIZE_DIGITS_MAX 20
 
@@ -18,6 +20,7 @@ typedef struct parameter_kind
   char const *key;
   int (*ok)(char const *value, size_t len);
   int words;              /* the value is a list of keywords, in any case */
+  int dropped;            /* the queue keeps nothing of it */
 } parameter_kind;
 
 static int size_ok(char const *s, size_t len)
@@ -47,21 +50,28 @@ static int orcpt_ok(char const *s, size_t len)
   return len <= ORCPT_MAX && smtp_orcpt_ok(s, len);
 }
 
-enum { MAIL_SIZE, MAIL_BODY, MAIL_SMTPUTF8, MAIL_RET, MAIL_ENVID, MAIL_KINDS };
+static int auth_ok(char const *s, size_t len)
+{
+  return len <= AUTH_MAX && smtp_auth_ok(s, len);
+}
+
+/* AUTH is the last one: it is not always offered. */
+enum { MAIL_SIZE, MAIL_BODY, MAIL_SMTPUTF8, MAIL_RET, MAIL_ENVID, MAIL_AUTH, MAIL_KINDS };
 static parameter_kind const mail_kinds[MAIL_KINDS] =
 {
-  [MAIL_SIZE] = { "SIZE", &size_ok, 0 },
-  [MAIL_BODY] = { "BODY", &body_ok, 1 },
-  [MAIL_SMTPUTF8] = { "SMTPUTF8", 0, 0 },
-  [MAIL_RET] = { "RET", &ret_ok, 1 },
-  [MAIL_ENVID] = { "ENVID", &envid_ok, 0 }
+  [MAIL_SIZE] = { "SIZE", &size_ok, 0, 0 },
+  [MAIL_BODY] = { "BODY", &body_ok, 1, 0 },
+  [MAIL_SMTPUTF8] = { "SMTPUTF8", 0, 0, 0 },
+  [MAIL_RET] = { "RET", &ret_ok, 1, 0 },
+  [MAIL_ENVID] = { "ENVID", &envid_ok, 0, 0 },
+  [MAIL_AUTH] = { "AUTH", &auth_ok, 0, 1 }
 };
 
 enum { RCPT_NOTIFY, RCPT_ORCPT, RCPT_KINDS };
 static parameter_kind const rcpt_kinds[RCPT_KINDS] =
 {
-  [RCPT_NOTIFY] = { "NOTIFY", &smtp_notify_ok, 1 },
-  [RCPT_ORCPT] = { "ORCPT", &orcpt_ok, 0 }
+  [RCPT_NOTIFY] = { "NOTIFY", &smtp_notify_ok, 1, 0 },
+  [RCPT_ORCPT] = { "ORCPT", &orcpt_ok, 0, 0 }
 };
 
 static int value_ok(parameter_kind const *kind, smtp_parameter const *parameter)
@@ -74,6 +84,7 @@ static int value_ok(parameter_kind const *kind, smtp_parameter const *parameter)
 static int parameter_keep(stralloc *text, parameter_kind const *kind,
                           smtp_parameter const *parameter)
 {
+  if (kind->dropped) return 1;
   if (text->len && !stralloc_append(text, ' ')) return 0;
   if (!stralloc_cats(text, kind->key)) return 0;
   if (!parameter->value) return 1;
@@ -112,10 +123,11 @@ static enum parameters_verdict parameters_read(parameter_kind const *kinds, unsi
 }
 
 enum parameters_verdict parameters_mail_read(parameters_mail *mail, stralloc *text, char const *s,
-                                             size_t len)
+                                             size_t len, int auth)
 {
   smtp_parameter found[PARAMETERS_MAX];
-  enum parameters_verdict verdict = parameters_read(mail_kinds, MAIL_KINDS, found, text, s, len);
+  unsigned int const kinds = auth ? MAIL_KINDS : MAIL_AUTH;
+  enum parameters_verdict verdict = parameters_read(mail_kinds, kinds, found, text, s, len);
   smtp_parameter const *size = found + MAIL_SIZE;
   if (verdict != PARAMETERS_GOOD) return verdict;
   mail->smtputf8 = !!found[MAIL_SMTPUTF8].key;

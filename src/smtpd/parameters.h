@@ -25,9 +25,10 @@ enum parameters_verdict
 /*
  * Read the parameters of MAIL or of RCPT.  *text is set to the parameters as the queue keeps them,
  * a string: keys and fixed words in upper case, single spaces between them, in the client's order.
+ *   auth  AUTH was offered: its parameter is taken, and not kept (RFC 4954 section 5)
  */
 extern enum parameters_verdict parameters_mail_read(parameters_mail *mail, stralloc *text,
-                                                    char const *s, size_t len);
+                                                    char const *s, size_t len, int auth);
 extern enum parameters_verdict parameters_rcpt_read(stralloc *text, char const *s, size_t len);
 
 #endif

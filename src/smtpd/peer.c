@@ -3,11 +3,15 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/un.h>
+
+#include "smtp/chars.h"
 
 static char const loopback[] = "127.0.0.1";
 static char const ipv6_tag[] = "IPv6:";
@@ -33,9 +37,16 @@ static int peer_from_text(peer *p, char const *s, size_t len)
   return 1;
 }
 
+static void port_set(peer *p, uint16_t port)
+{
+  sprintf(p->port, "%u", (unsigned int)port);
+}
+
 static int peer_from_socket(peer *p, struct sockaddr_storage const *address)
 {
   char text[INET6_ADDRSTRLEN] = "";
+  if (address->ss_family == AF_INET || address->ss_family == AF_INET6) /* at the same place */
+    port_set(p, ntohs(((struct sockaddr_in const *)(void const *)address)->sin_port));
   p->local = address->ss_family == AF_UNIX;
   if (p->local) memcpy(text, loopback, sizeof loopback);
   else if (address->ss_family == AF_INET)
@@ -57,14 +68,24 @@ static int peer_from_fd(peer *p, int fd, int (*name)(int, struct sockaddr *, soc
   return peer_from_text(p, loopback, sizeof loopback - 1);
 }
 
+/* What is no port is one that is not known: who counts on it has nothing but a log to read. */
+static void port_from_env(peer *p, char const *name)
+{
+  char const *s = getenv(name);
+  uint64_t port;
+  if (s && smtp_number_scan(s, strlen(s), &port) && port <= UINT16_MAX)
+    port_set(p, (uint16_t)port);
+}
+
 /*
  * 1 or 0 as peer_read(); -1 when the environment has no address, or, as systemd sets it, the name
  * of a UNIX socket.
  */
-static int peer_from_env(peer *p, char const *name)
+static int peer_from_env(peer *p, char const *name, char const *port)
 {
   char const *s = getenv(name);
   if (!s || !*s || *s == '/' || *s == '@') return -1;
+  port_from_env(p, port);
   errno = EINVAL;
   return peer_from_text(p, s, strlen(s));
 }
@@ -94,15 +115,17 @@ static int peer_user(peer *p, int fd)
 int peer_read(peer *client, int fd)
 {
   int accepted = unix_accepted(fd);
-  int r = accepted ? -1 : peer_from_env(client, "TCPREMOTEIP");
-  if (r == -1 && !accepted) r = peer_from_env(client, "REMOTE_ADDR");
+  int r = -1;
+  port_set(client, 0);
+  if (!accepted) r = peer_from_env(client, "TCPREMOTEIP", "TCPREMOTEPORT");
+  if (r == -1 && !accepted) r = peer_from_env(client, "REMOTE_ADDR", "REMOTE_PORT");
   if (r != -1) return r;
   return peer_from_fd(client, fd, &getpeername) && (!client->local || peer_user(client, fd));
 }
 
 int peer_own(peer *own, int fd)
 {
-  int r = unix_accepted(fd) ? -1 : peer_from_env(own, "TCPLOCALIP");
+  int r = unix_accepted(fd) ? -1 : peer_from_env(own, "TCPLOCALIP", "TCPLOCALPORT");
   return r == -1 ? peer_from_fd(own, fd, &getsockname) : r;
 }
 

@@ -12,12 +12,14 @@ typedef struct peer
 {
   conf_address address;
   char ip[INET6_ADDRSTRLEN];  /* in text, for people: an IPv4 address without its mapping */
+  char port[6];               /* in text; "0" where there is none, or it is not known */
   int local;                  /* a user of this host, by a UNIX socket; the address is loopback */
   uid_t uid;                  /* the local user's, as the kernel says */
 } peer;
 
 /*
- * Read who the client is: $TCPREMOTEIP, else $REMOTE_ADDR, else getpeername(2) of the descriptor.
+ * Read who the client is: $TCPREMOTEIP, else $REMOTE_ADDR, else getpeername(2) of the descriptor;
+ * the port is in $TCPREMOTEPORT or $REMOTE_PORT.
  * A UNIX socket is a local user (SO_PEERCRED), a pipe somebody on this host: loopback.  Where a
  * UNIX socket was accepted (it has a name), only the kernel is asked: the environment has what the
  * client called itself.  Returns 1, or 0 with errno: EINVAL when the super-server's words are no

@@ -26,24 +26,34 @@ static int address_put(stralloc *address, smtp_path const *path, char const *dom
   return 0;
 }
 
-/* Is the path at this host: with no domain, our name, or our address? */
-static int at_this_host(policy const *p, smtp_path const *path, stralloc const *domain)
+void policy_own(policy *p)
 {
-  peer own;
+  static peer const nobody = { .ip = "" };
+  if (p->socket == -1) return;
+  if (!peer_own(&p->own, p->socket)) p->own = nobody;
+  p->socket = -1;
+}
+
+/* Is the path at this host: with no domain, our name, or our address? */
+static int at_this_host(policy *p, smtp_path const *path, stralloc const *domain)
+{
   if (!path->domainlen) return 1;
   if (*path->domain != '[') return !strcmp(domain->s, p->me);
-  return peer_own(&own, p->socket) && peer_is(&own, path->domain, path->domainlen);
+  policy_own(p);
+  return peer_is(&p->own, path->domain, path->domainlen);
 }
 
 int policy_trusted(policy *p, int *ours)
 {
   *ours = p->client->local;
+  if (*ours) return 1;
+  if (!identity_relays(p->identity, p->conf, ours)) return 0;
   return *ours || conf_relayclient(p->conf, &p->relayclients, &p->client->address, ours);
 }
 
 /*
- * Judge a recipient in none of our relay domains.  Relay clients and local users may send to any
- * domain, but to no address literal.
+ * Judge a recipient in none of our relay domains.  Our clients may send to any domain, but to no
+ * address literal.
  */
 static int other_domain_rcpt(policy *p, smtp_path const *path, enum policy_verdict *verdict)
 {
@@ -140,10 +150,12 @@ static int user_flush(policy const *p, int *yes)
   return *yes || conf_flushuser(p->conf, uid, yes);
 }
 
-int policy_flush(policy const *p, stralloc const *domains, int *yes)
+int policy_flush(policy const *p, stralloc const *domains, int below, int *yes)
 {
   size_t i, len;
   if (p->client->local) return user_flush(p, yes);
+  if (!identity_owns(p->identity, p->conf, domains, below, yes)) return 0;
+  if (*yes) return 1;
   if (!conf_flushclient(p->conf, &p->client->address, yes)) return 0;
   for (i = 0; *yes && i < domains->len; i += len + 1)
   {

@@ -5,8 +5,8 @@
  * Which senders, recipients and flushes a client is allowed.  Each function reads its settings
  * when it is called, so a changed file counts at once.  Functions return 1, or 0 with errno when a
  * setting cannot be read or makes no sense (conf_error() says it), or memory is short (ENOMEM).
- * "Our domains" are those of conf/relaydomains, "our clients" those of conf/relayclients and the
- * local users.
+ * "Our domains" are those of conf/relaydomains, "our clients" those of conf/relayclients, the
+ * local users, and users known by AUTH whom conf/users lets relay.
  */
 
 #include <stddef.h>
@@ -14,13 +14,16 @@
 
 #include "conf/conf.h"
 #include "smtp/path.h"
+#include "smtpd/identity.h"
 #include "smtpd/peer.h"
 
 typedef struct policy
 {
   int conf;
-  int socket;          /* to learn our own address from, see peer_own() */
+  int socket;          /* the client's, or -1: own is known, or cannot be */
+  peer own;            /* our end of the connection, see policy_own() */
   peer const *client;
+  identity *identity;
   uid_t owner;         /* of the instance */
   char const *me;
   conf_list relaydomains; /* kept from recipient to recipient */
@@ -28,6 +31,12 @@ typedef struct policy
   conf_list recipients;
   int subdomain;       /* the last recipient's domain is below one of ours: perhaps made up */
 } policy;
+
+/*
+ * Learn our own address, which nobody needs in most sessions: before it is asked for, or the socket
+ * becomes another one.  Once it is known, or cannot be, that is all.
+ */
+extern void policy_own(policy *p);
 
 enum policy_verdict
 {
@@ -59,14 +68,16 @@ extern int policy_mail(policy *p, smtp_path const *path, stralloc *domain, int *
 extern int policy_rcpt(policy *p, smtp_path const *path, stralloc *domain, stralloc *address,
                        enum policy_verdict *verdict);
 
-/* Is the client a local user, or one of conf/relayclients? */
+/* Is the client one of ours? */
 extern int policy_trusted(policy *p, int *ours);
 
 /*
  * May this client have these domains flushed?  All of them, or none.  A local user who may
- * flush may flush anything.
+ * flush may flush anything; a user known by AUTH, his own domains and what the client's address
+ * may.
  *   domains  folded, each a string, one after the other
+ *   below    each with every domain below it
  */
-extern int policy_flush(policy const *p, stralloc const *domains, int *yes);
+extern int policy_flush(policy const *p, stralloc const *domains, int below, int *yes);
 
 #endif

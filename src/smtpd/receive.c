@@ -74,7 +74,7 @@ static void client_line(session const *s, char client[CLIENT_MAX])
   char ip[PEER_LITERAL_MAX], uid[UINT_FMT];
   peer_literal(&s->client, ip);
   if (s->client.local) stpcpy(stpcpy(client, "uid "), uid_text(s, uid));
-  else stpcpy(stpcpy(stpcpy(stpcpy(stpcpy(client, s->helo), " "), ip), " "), session_protocol(s));
+  else stpcpy(stpcpy(stpcpy(stpcpy(stpcpy(client, s->helo), " "), ip), " "), session_transport(s));
 }
 
 static int envelope_write(session *s)
@@ -113,8 +113,9 @@ static int trace_write(session *s)
   if (s->client.local) return trace_put(&s->writer, s->me.s, s->client.uid, "");
   peer_literal(&s->client, ip);
   wallclock_date(date, s->writer.arrival_us);
-  return put_pieces(s, pieces("Received: from ", s->helo, " (", ip, ")\r\n\tby ", s->me.s, " with ",
-                              session_protocol(s), " id ", s->writer.id))
+  return put_pieces(s, pieces("Received: from ", s->helo, " (", ip, ")\r\n\t"))
+    && (!*s->secured || put_pieces(s, pieces("(using ", s->secured, ")\r\n\t")))
+    && put_pieces(s, pieces("by ", s->me.s, " with ", session_transport(s), " id ", s->writer.id))
     && (rcpt ? put_pieces(s, pieces("\r\n\tfor <", rcpt, ">; ", date, "\r\n"))
              : put_pieces(s, pieces(";\r\n\t", date, "\r\n")));
 }
@@ -222,6 +223,9 @@ static void content_log(session const *s)
   char uid[UINT64_FMT];
   uid[uint64_fmt(uid, s->client.uid)] = 0;
   if (s->client.local) log_later(s->writer.id, ": uid=", uid, " from=<", s->sender.s, ">");
+  else if (s->identity.method)
+    log_later(s->writer.id, ": client=", s->who, ", sasl_method=", s->identity.method,
+              ", sasl_username=", s->identity.name);
   else log_later(s->writer.id, ": client=", s->who);
   log_line(s->writer.id, ": message-id=", id);
 }

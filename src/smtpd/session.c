@@ -129,6 +129,25 @@ char const *session_protocol(session const *s)
   return s->smtputf8 ? "UTF8SMTP" : s->esmtp ? "ESMTP" : "SMTP";
 }
 
+char const *session_transport(session const *s)
+{
+  static char const *const names[2][2][2] = /* of UTF-8, inside TLS, of a user who is known */
+  {
+    { { "ESMTP", "ESMTPA" }, { "ESMTPS", "ESMTPSA" } },
+    { { "UTF8SMTP", "UTF8SMTPA" }, { "UTF8SMTPS", "UTF8SMTPSA" } }
+  };
+  if (!s->esmtp) return session_protocol(s);
+  return names[!!s->smtputf8][!!*s->secured][s->identity.method != 0];
+}
+
+int session_tls(session *s)
+{
+  s->tls_known = s->tls_known || s->client.local;
+  if (!s->tls_known && !conf_tls(s->conf, &s->tls)) return session_broken(s);
+  s->tls_known = 1;
+  return 1;
+}
+
 int session_databytes(session *s)
 {
   if (!s->databytes_known && !conf_databytes(s->conf, &s->databytes)) return session_broken(s);

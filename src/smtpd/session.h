@@ -20,6 +20,7 @@
 #include "smtp/content.h"
 #include "smtp/path.h"
 #include "smtpd/clients.h"
+#include "smtpd/identity.h"
 #include "smtpd/peer.h"
 #include "smtpd/policy.h"
 
@@ -44,6 +45,9 @@ enum session_end
   SESSION_CROWDED_UNLOGGED,  /* the same, and the log has no line about it */
   SESSION_OUT_OF_SYNC,       /* nobody can tell where the next command begins */
   SESSION_NON_SMTP,          /* the client speaks another protocol */
+  SESSION_NO_TLS,            /* TLS was to come first, and there is none: the log says why */
+  SESSION_HANDSHAKE,         /* the handshake of TLS failed: nobody can say a word any more */
+  SESSION_REVERSED,          /* the connection is somebody else's from now on */
   SESSION_SHORT,             /* memory or descriptors are short: stderr says so already */
   SESSION_BROKEN             /* a setting cannot be used: stderr says so already */
 };
@@ -61,12 +65,16 @@ typedef struct session_count
 /* "unknown[IP]" or "local[uid=N]" */
 #define SESSION_WHO_MAX (INET6_ADDRSTRLEN + 16)
 
+/* "PROTOCOL with cipher CIPHER (USED/OF bits)" */
+#define SESSION_TLS_MAX 160
+
 typedef struct session
 {
   wire wire;
   wire_line line;             /* the present command, into which its arguments point */
   enum session_end end;
   peer client;
+  identity identity;          /* as AUTH has proved it */
   policy policy;
   int instance;               /* four descriptors; queue and trigger are -1 until needed */
   int conf;
@@ -79,6 +87,10 @@ typedef struct session
   int minfree_known;
   int minfree_said;
   uint64_t minfree;
+  int tls_first;              /* TLS comes before the greeting, and before it not a word */
+  int tls_known;
+  enum conf_tls tls;
+  char secured[SESSION_TLS_MAX]; /* by which TLS, as logs and trace headers say it; "": by none */
   int fsyncdir;               /* -1: not known yet */
   int lenient;                /* -1: not known yet */
   uint64_t subdomains;        /* that may be used; UINT64_MAX: not known yet */
@@ -101,6 +113,8 @@ typedef struct session
   session_count counts[SMTP_UNKNOWN + 1]; /* by verb */
   char helo[SESSION_HELO_MAX];
   int esmtp;                  /* greeted with EHLO */
+  int auth_offered;           /* AUTH stood in the reply to it */
+  unsigned int auth_refused;  /* proofs that were none */
 
   /* the transaction */
   int mail;                   /* MAIL was accepted */
@@ -182,8 +196,14 @@ extern enum session_end session_end_of(int e);
  */
 extern int session_broken(session *s);
 
-/* "ESMTP" or another protocol type of RFC 3848 and RFC 6531 section 4.3. */
+/* "SMTP", "ESMTP" or "UTF8SMTP", which is said of a session in the log. */
 extern char const *session_protocol(session const *s);
+
+/* The protocol type for trace headers: that of RFC 3848 and RFC 6531 section 4.3. */
+extern char const *session_transport(session const *s);
+
+/* Read conf/tls into s->tls; of a local user TLS is never asked.  1; or 0: session_broken(). */
+extern int session_tls(session *s);
 
 /* Read conf/databytes into s->databytes.  1; or 0: session_broken(). */
 extern int session_databytes(session *s);

@@ -18,21 +18,22 @@
 #include "base/instance.h"
 #include "start/program.h"
 
-#define USAGE "smtpd-etrn [-C DIR]"
+#define USAGE "smtpd-etrn [-C DIR] [-t]"
 #define dieusage() strerr_die(100, "usage: ", USAGE)
 
 char const *PROG = "smtpd-etrn";
 
-static char const *options_read(int argc, char const *const *argv)
+static char const *options_read(int argc, char const *const *argv, int *tls_first)
 {
   subgetopt scan = SUBGETOPT_ZERO;
   char const *instance = 0;
   int c;
   scan.err = 0;
-  while ((c = subgetopt_r(argc, argv, "C:", &scan)) != -1)
+  while ((c = subgetopt_r(argc, argv, "C:t", &scan)) != -1)
   {
-    if (c != 'C') dieusage();
-    instance = scan.arg;
+    if (c == 'C') instance = scan.arg;
+    else if (c == 't') *tls_first = 1;
+    else dieusage();
   }
   if (scan.ind != argc) dieusage();
   return instance_path(instance);
@@ -79,7 +80,7 @@ static int stop_init(void)
 int main(int argc, char const *const *argv)
 {
   static session s;
-  char const *instance = options_read(argc, argv);
+  char const *instance = options_read(argc, argv, &s.tls_first);
   log_init();
   log_name();
   umask(007);

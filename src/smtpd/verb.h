@@ -11,6 +11,7 @@ typedef struct verb
   char const *name;
   char const *counted;   /* its name in the log line "disconnect" */
   int junk;              /* a command that achieves nothing, see session_junk() */
+  int clear;             /* answered before TLS, even where conf/tls asks for it */
   int (*function)(session *s, smtp_command const *command);
 } verb;
 

@@ -36,7 +36,7 @@ static void check_rcpt(world *w, job const *j, rcpt const *r)
   int asked = asked_for(j);
   if (j->m->held) fail(w, "%s is tried, though put aside", j->m->id);
   if (d->route.held) fail(w, "d%u: %s is tried, and nobody may", d->number, j->m->id);
-  if (d->route.parked && !asked)
+  if (d->route.parked && !asked && !d->reversal)
     fail(w, "d%u: %s is tried, though parked and not asked for", d->number, j->m->id);
   if (!asked && r->attempts) check_due(w, j, r);
 }
@@ -101,6 +101,8 @@ void check_try(world *w, agent *a, job const *j)
   dom const *d = j->from_dom ? j->from_dom : j->rcpts[0].d;
   size_t i;
   for (i = 0; i < j->len; i++) check_rcpt(w, j, j->rcpts[i].r);
+  if (d->reversal ? a->x != d->reversal : a->x->reversal)
+    fail(w, "%s goes another way than its domain d%u", j->m->id, d->number);
   if (d->d.site != &a->x->x) fail(w, "%s goes to another site than d%u's", j->m->id, d->number);
   check_probe(w, a->x, j);
   check_alone(w, a, j);
@@ -190,6 +192,7 @@ static void check_earned(world *w, node *x)
 
 void check_connect(world *w, dom *d, node *x, source *account)
 {
+  if (x->reversal) fail(w, "s%u: a connection for one that was turned round", x->number);
   if (x->sure != (account == &w->s.quota.sure)) fail(w, "s%u: on the wrong account", x->number);
   check_quota(w, account, urgent(d, x));
   check_earned(w, x);
@@ -234,9 +237,9 @@ void check_claim(world *w, dom *d)
   if (d->d.pass) fail(w, "d%u: claimed with a pass under way", d->number);
   if (d->d.claim == PASS_EXPIRY) return;
   if (d->route.held) fail(w, "d%u: claimed, and nobody may try it", d->number);
-  if (d->d.claim == PASS_FLUSH && !d->requests)
+  if (d->d.claim == PASS_FLUSH && !d->own_open && !d->reversal)
     fail(w, "d%u: claimed for a flush nobody asked for", d->number);
-  if (d->d.claim == PASS_RETRY && d->route.parked)
+  if (d->d.claim == PASS_RETRY && d->route.parked && !d->reversal)
     fail(w, "d%u: claimed, though parked", d->number);
 }
 
@@ -327,6 +330,7 @@ static void check_waits(world *w, mail const *m, rcpt const *r, dom const *d, no
   uint64_t since_us;
   uint64_t bound;
   if (m->held || m->poison || r->out || d->route.parked || x->calm_us == NEVER_US) return;
+  if (d->reversal) return;
   if (x->down && x->next_us > w->s.now_us) return;
   /* what could not be recorded is looked at again when all else the message owes is back */
   if (m->in_new && m->rcpts_len > 1) return;
@@ -348,7 +352,7 @@ static void check_expires(world *w, mail const *m, rcpt const *r, dom const *d, 
   int over = 0;
   /* it does not expire while another recipient is in somebody's hands */
   if (m->rcpts_len > 1) return;
-  if (m->held || r->out || m->in_new || w->true_us < since_us
+  if (m->held || r->out || m->in_new || d->reversal || w->true_us < since_us
       || end_us + 900 * SECOND_US > w->s.now_us) return;
   if (d->route.parked) over = mercy_end_us(w, d) + 900 * SECOND_US < w->s.now_us && !d->asked;
   else if (x->down && x->failed_us >= end_us)
@@ -360,7 +364,7 @@ static void check_warned(world *w, mail const *m, rcpt const *r, dom const *d)
 {
   uint64_t delay_us = d->route.delaywarning_us;
   uint64_t bound = 900 * SECOND_US + delay_us / 8;
-  if (m->unseen || m->in_new || r->out || r->warned || !delay_us) return;
+  if (m->unseen || m->in_new || r->out || r->warned || !delay_us || d->reversal) return;
   if (w->true_us < later(later(w->calm_us, d->calm_us), m->arrival_true_us) + bound) return;
   if (m->arrival_us + delay_us + bound > w->s.now_us) return;
   fail(w, "d%u: %s is late, and nobody is told", d->number, m->id);
@@ -424,7 +428,7 @@ static void check_request(world *w, dom const *d)
 {
   node const *x = w->nodes + d->to;
   uint64_t since_us = later(later(d->asked_true_us, w->calm_us), d->calm_us);
-  if (!d->asked) return;
+  if (!d->asked || d->reversal) return;
   if (w->true_us > since_us + 12 * HOUR_US) fail(w, "d%u: its flush does not end", d->number);
   if (x->calm_us == NEVER_US) return;
   since_us = later(since_us, x->calm_us);
@@ -434,7 +438,7 @@ static void check_request(world *w, dom const *d)
 
 static int there(dom const *d)
 {
-  return d->list.count || d->claimed || d->jobs || d->asked || d->d.at_once.count
+  return d->list.count || d->claimed || d->jobs || d->asked || d->reversal || d->d.at_once.count
     || d->d.look_again_us != NEVER_US;
 }
 
@@ -452,10 +456,24 @@ static void check_by_id(world *w, mail const *m)
     fail(w, "%s: its request does not end", m->id);
 }
 
+/* It leads where it is to lead, and a reversal ends. */
+static void check_way(world *w, dom const *d)
+{
+  node const *own = w->nodes + d->to;
+  node const *x = d->reversal;
+  if (!d->known) return;
+  if (!own->known) fail(w, "d%u: its site was forgotten", d->number);
+  if (d->d.site != (x ? &x->x : &own->x) || d->d.home != (x ? &own->x : 0))
+    fail(w, "d%u: it leads to the wrong site", d->number);
+  if (x && w->true_us > later(x->begun_true_us, w->calm_us) + 12 * HOUR_US)
+    fail(w, "d%u: its reversal does not end", d->number);
+}
+
 void check_all(world *w)
 {
   size_t i;
   check_mails(w);
+  for (i = 0; i < w->p->domains; i++) check_way(w, w->doms + i);
   for (i = 0; i < w->p->domains; i++)
   {
     check_request(w, w->doms + i);

@@ -205,6 +205,8 @@ void request(world *w, dom *d)
   }
   domain_get(w, d->number);
   d->requests++;
+  d->own_requests++;
+  d->own_open = 1;
   domain_request_anew(&d->d);
   domain_request(&w->s, &d->d);
   orders(w);
@@ -234,6 +236,7 @@ static void job_add(world *w, job *j, rcpt *r)
   r->out = 1;
   j->rcpts[j->len].r = r;
   j->rcpts[j->len].d = d;
+  j->rcpts[j->len].own_requests = d->own_requests;
   j->rcpts[j->len++].requests = d->d.requests;
 }
 
@@ -292,7 +295,10 @@ static unsigned int outcome_of(world *w, job const *j, dom *d)
     if (j->rcpts[i].d != d || j->rcpts[i].r->settled) continue;
     if (j->rcpts[i].answered) domain_deferred(&w->s, &d->d, w->s.now_us, j->rcpts[i].r->attempts);
     found |= j->rcpts[i].answered ? DEFERRED : UNTRIED;
-    if (j->rcpts[i].requests != d->d.requests) found |= ASKED_MEANWHILE;
+    if (!domain_requested_since(&d->d, j->rcpts[i].requests)) continue;
+    found |= ASKED_MEANWHILE;
+    if (!d->reversal && d->own_requests == j->rcpts[i].own_requests)
+      fail(w, "d%u: %s is asked for again, and nobody has", d->number, j->m->id);
   }
   return found;
 }
@@ -321,6 +327,7 @@ static void take_back(world *w, job *j, dom *d, enum came came)
   if (!record(w, d, j->from, j->m->number, (found & UNTRIED) != 0)) j->m->keep_new = 1;
   /* All that was tried since is tried anew with it. */
   if ((found & ASKED_MEANWHILE) && j->cause != CAUSE_DUE) d->requests++;
+  if (found & ASKED_MEANWHILE) d->own_open = 1;
   if (found & ASKED_MEANWHILE) domain_requested_meanwhile(&w->s, &d->d, j->m->id, j->cause);
   else if (came == CAME_AGAIN && (found & UNTRIED))
     domain_try(&w->s, &d->d, j->m->id, again_cause(j));
@@ -404,7 +411,7 @@ static void fresh_send(world *w, fresh *f, dom *first, agent *a)
   {
     rcpt *r = f->m->rcpts + i;
     dom *d = w->doms + r->domain;
-    if (f->seen[i] || d->d.site != first->d.site || d->route.parked || r->attempts || r->out)
+    if (f->seen[i] || d->d.site != first->d.site || domain_parked(&d->d) || r->attempts || r->out)
       continue;
     job_add(w, j, r);
     f->seen[i] = 1;
@@ -419,7 +426,7 @@ static void fresh_see_to(world *w, fresh *f, size_t i)
   node *x = d->d.site->owner;
   agent *a = 0;
   learn(w, x, f->m);
-  if (!d->route.parked && site_open(&w->s, &x->x)) a = fresh_agent(w, f, d);
+  if (!domain_parked(&d->d) && site_open(&w->s, &x->x)) a = fresh_agent(w, f, d);
   if (a) fresh_send(w, f, d, a);
   if (f->seen[i]) return;
   f->noted[i] = 1;
@@ -742,6 +749,72 @@ void orders(world *w)
   w->draining = 0;
 }
 
+/* --- reversals ------------------------------------------------------------------------------- */
+
+/* So long after it ended what it left behind has its turn. */
+#define AFTER_REVERSAL_US (310 * SECOND_US)
+
+static node *reversal_new(world *w, enum mode mode)
+{
+  node *x = calloc(1, sizeof *x);
+  if (!(w->reversals_count & (w->reversals_count + 1)))
+    w->reversals = realloc(w->reversals, (2 * w->reversals_count + 2) * sizeof *w->reversals);
+  x->number = 100000 + (uint32_t)w->reversals_count;
+  w->reversals[w->reversals_count++] = x;
+  x->reversal = x->known = 1;
+  x->mode = mode;
+  x->begun_true_us = w->true_us;
+  reversal_begin(&w->s, &x->x, x);
+  return x;
+}
+
+static void reversal_takes(world *w, node *x, dom *d)
+{
+  connection *before;
+  if (d->route.held || d->reversal == x) return;
+  domain_get(w, d->number);
+  d->requests++;
+  d->reversal = x;
+  d->calm_us = NEVER_US;
+  before = reversal_take(&w->s, &x->x, &d->d);
+  if (before) at(w, SECOND_US, EVENT_LEAVE, before->owner, ((agent *)before->owner)->number);
+  orders(w);
+}
+
+/* Its domains are some of those that lead where its first one leads. */
+void reversal_comes(world *w, deed const *e)
+{
+  uint32_t i;
+  node *x;
+  if (w->stopped) return;
+  x = reversal_new(w, w->healed ? MODE_UP : (enum mode)e->b);
+  agent_new(w, x, &w->s.quota.sure);
+  for (i = 0; i < w->p->domains; i++)
+    if (i == e->a || roll(w->p->seed, e->n, i, 41) % 4 == 0) reversal_takes(w, x, w->doms + i);
+}
+
+static void went_home(world *w, dom *d)
+{
+  d->reversal = 0;
+  d->own_open = d->asked;
+  d->calm_us = w->true_us + AFTER_REVERSAL_US;
+  if (d->d.home || d->d.site != &w->nodes[d->to].x)
+    fail(w, "d%u: its reversal is over, and it is not at its site", d->number);
+  if (d->rerouted) reroute(w, d, d->rerouted_to);
+}
+
+void reversal_over(world *w, node *x)
+{
+  domain *d;
+  while ((d = reversal_release(&w->s, &x->x)))
+  {
+    went_home(w, d->owner);
+    orders(w);
+  }
+  reversal_leave(&w->s, &x->x);
+  x->known = 0;
+}
+
 /* --- looks ----------------------------------------------------------------------------------- */
 
 /* 1: there is more. */
@@ -887,6 +960,8 @@ static void domain_gone(world *w, dom *d)
   }
   domain_leave(&w->s, &d->d);
   d->known = 0;
+  if (d->reversal) d->calm_us = w->true_us + AFTER_REVERSAL_US;
+  d->reversal = 0;
   d->kept.count = 0;
   d->retake = 0;
   if (d->claimed) claim_back(d);
@@ -909,6 +984,9 @@ void hands_teardown(world *w)
     site_leave(&w->s, &x->x);
     x->known = 0;
   }
+  for (i = 0; i < w->reversals_count; i++)
+    if (w->reversals[i]->known) reversal_leave(&w->s, &w->reversals[i]->x);
+  for (i = 0; i < w->reversals_count; i++) w->reversals[i]->known = 0;
   array_free(&w->s.timers.heap);
   if (w->s.quota.sources) fail(w, "sources are left when nobody uses one");
   if (w->s.quota.all || w->s.quota.waiting) fail(w, "connections are counted when there are none");

@@ -89,6 +89,11 @@ void agent_end(world *w, agent *a, enum came came)
   a->live = 0;
   a->serial = ++w->serials;
   connection_leave(&w->s, &a->c);
+  if (a->x->reversal)
+  {
+    reversal_over(w, a->x);
+    came = CAME_UNDONE;
+  }
   while (j)
   {
     job *next = j->next;
@@ -96,7 +101,7 @@ void agent_end(world *w, agent *a, enum came came)
     j = next;
   }
   a->first = a->last = 0;
-  site_wake(&w->s, &a->x->x);
+  if (!a->x->reversal) site_wake(&w->s, &a->x->x);
   if (a->c.loads.count)
     fail(w, "connection %llu ends and carries mail", (unsigned long long)a->number);
   a->next = w->agents_free;
@@ -127,6 +132,11 @@ static void refused(world *w, agent *a)
   int failed;
   note(w, "refused", x->number, a->number);
   failed = sched_refused(&w->s, &a->c);
+  if (x->reversal)
+  {
+    agent_end(w, a, CAME_UNDONE);
+    return;
+  }
   if (failed) check_failed(w, x, next_us, was_down);
   if (failed) file_write(w, x);
   orders(w);
@@ -291,6 +301,11 @@ static void connection_cut(world *w, agent *a, job *head, int mid, int drop, int
     cut_answer(w, head);
     came_back(w, a, head, CAME_CUT);
     if (!a->live) return;
+  }
+  if (a->x->reversal)
+  {
+    agent_end(w, a, CAME_UNDONE);
+    return;
   }
   if (in_vain && !vain(w, a, id, drop, too_many)) return;
   if (!in_vain) lost(w, a, drop);

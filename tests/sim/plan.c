@@ -127,6 +127,13 @@ static void something(plan *p, uint64_t at_us, unsigned int troubles)
     d->b = some_mode(p);
   }
   else if (kind < 85 + troubles) trouble(p, at_us);
+  else if (kind % 2)
+  {
+    d = deed_add(p, DEED_REVERSAL, at_us);
+    d->a = some_domain(p);
+    d->b = some_mode(p);
+    d->n = below(p, 1000000);
+  }
 }
 
 /* A few sites, and anything. */
@@ -223,7 +230,7 @@ static char const *const kinds[] =
 {
   "mail", "flush", "by-id", "site", "clock back", "clock forward", "restart", "route", "pause",
     "no connection",
-  "list stuck", "unrecorded", "hold"
+  "list stuck", "unrecorded", "hold", "reversal"
 };
 
 static char const *const modes[] =
@@ -238,6 +245,7 @@ static void deed_print(plan const *p, deed const *d)
   if (d->kind == DEED_MAIL) printf(" m%u for d%u (s%u)", d->a, d->b, d->b % p->sites);
   else if (d->kind == DEED_BY_ID || d->kind == DEED_HOLD) printf(" m%u", d->a);
   else if (d->kind == DEED_SITE) printf(" s%u %s", d->a, modes[d->b]);
+  else if (d->kind == DEED_REVERSAL) printf(" d%u and others, %s", d->a, modes[d->b]);
   else if (d->kind == DEED_FLUSH || d->kind == DEED_ROUTE || d->kind == DEED_UNRECORDED)
     printf(" d%u", d->a);
   else if (d->kind == DEED_STUCK) printf(" d%u%s", d->a, d->b ? ", obstructed" : "");

@@ -247,10 +247,14 @@ static void restart(world *w, uint64_t for_us)
   at(w, for_us, EVENT_START, 0, for_us);
 }
 
-static void reroute(world *w, dom *d, uint64_t n)
+/* What is reversed is left alone until that is over. */
+void reroute(world *w, dom *d, uint64_t n)
 {
   domain_route route;
   uint32_t to;
+  d->rerouted = d->reversal != 0;
+  d->rerouted_to = n;
+  if (d->rerouted) return;
   plan_route(w->p, d->number, n, &to, &route);
   if (w->healed) route.held = 0;
   if (d->route.parked != route.parked) d->parked_true_us = w->true_us;
@@ -321,6 +325,7 @@ static void deed_do(world *w, deed const *e)
       w->connecting_until_us = w->true_us + e->n;
       break;
     case DEED_STUCK: case DEED_UNRECORDED: trouble_list(w, w->doms + e->a, e); break;
+    case DEED_REVERSAL: reversal_comes(w, e); break;
     case DEED_HOLD: hold(w, w->mails + e->a, e->n); break;
     default: break;
   }
@@ -535,6 +540,8 @@ static void world_end(world *w)
     ids_free(&w->doms[i].carriers);
   }
   for (i = 0; i < w->agents_count; i++) free(w->agents[i]);
+  for (i = 0; i < w->reversals_count; i++) free(w->reversals[i]);
+  free(w->reversals);
   ids_free(&w->new);
   ids_free(&w->sending);
   free(w->agents);

@@ -41,6 +41,8 @@ enum deed_kind
   DEED_STUCK,
   DEED_UNRECORDED,           /* nothing can be recorded in it for n */
   DEED_HOLD,                 /* an operator puts message a aside for n */
+  /* a customer at whose end it behaves like b turns a connection round, for domains like a, by n */
+  DEED_REVERSAL,
   DEED_KINDS
 };
 
@@ -154,6 +156,8 @@ typedef struct node                  /* a site */
   site x;
   uint32_t number;
   int known;
+  int reversal;              /* not one of the plan's */
+  uint64_t begun_true_us;    /* that */
   enum mode mode;
   unsigned int open;         /* connections at its end */
   /* Its file. */
@@ -179,7 +183,13 @@ typedef struct dom
   domain d;
   uint32_t number;
   uint32_t to;               /* its site */
+  node *reversal;            /* its mail goes there instead; or NULL */
+  int rerouted;              /* meanwhile, to the route of this number */
+  uint64_t rerouted_to;
   int known;
+  /* somebody else than a reversal requested it: so often, and perhaps it is not carried out yet */
+  unsigned int own_requests;
+  int own_open;
   domain_route route;
   ids list;
   ids claim;
@@ -217,6 +227,7 @@ struct job
     dom *d;
     load *l;
     unsigned int requests;
+    unsigned int own_requests;
     int answered;
     int deferred;
   } rcpts[RCPTS_MAX];
@@ -281,6 +292,8 @@ struct world
   size_t heap_room;
   uint64_t order;
   node *nodes;
+  node **reversals;          /* all there ever were */
+  size_t reversals_count;
   dom *doms;
   mail *mails;
   agent **agents;            /* all there ever were */
@@ -320,6 +333,7 @@ extern uint64_t clock_us(world const *w);
 extern void fail(world *w, char const *format, ...) __attribute__((format(printf, 2, 3)));
 extern void note(world *w, char const *what, uint64_t a, uint64_t b);
 extern void unquiet(world *w);
+extern void reroute(world *w, dom *d, uint64_t n);
 
 /* --- hands.c --------------------------------------------------------------------------------- */
 
@@ -339,6 +353,8 @@ extern void hands_teardown(world *w);
 extern void list_known(world *w, dom *d);
 extern void pause_for(world *w, uint64_t us);
 extern source *source_of(world *w, mail const *m);
+extern void reversal_comes(world *w, deed const *e);
+extern void reversal_over(world *w, node *x);
 
 /* --- peer.c ---------------------------------------------------------------------------------- */
 

@@ -37,13 +37,16 @@ static struct line_case
   { "quit", SMTP_QUIT, "" },
   { "ETRN @customer.tld", SMTP_ETRN, "@customer.tld" },
   { "ETRN", SMTP_ETRN, "" },
+  { "AUTH PLAIN AGEAYg==", SMTP_AUTH, "PLAIN AGEAYg==" },
   { "", SMTP_UNKNOWN, "" },
   { " ", SMTP_UNKNOWN, "" },
   { " QUIT", SMTP_UNKNOWN, "QUIT" },
   { "QUI", SMTP_UNKNOWN, "" },
   { "QUITS", SMTP_UNKNOWN, "" },
   { "MAIL\rFROM", SMTP_UNKNOWN, "" },
-  { "STARTTLS x", SMTP_UNKNOWN, "x" },
+  { "starttls", SMTP_STARTTLS, "" },
+  { "STARTTLS x", SMTP_STARTTLS, "x" },
+  { "STARTLS x", SMTP_UNKNOWN, "x" },
   { "\303\204TRN a", SMTP_UNKNOWN, "a" }
 };
 

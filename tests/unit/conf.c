@@ -151,9 +151,39 @@ static void check_endpoints(void)
     if (nameservers[i].folded) CHECK(nameservers[i].text, string_is(conf_nameserver(conf, &s), &s, nameservers[i].folded));
     else CHECK(nameservers[i].text, !conf_nameserver(conf, &s) && errno == EINVAL);
   }
+  CHECK("listentls: default", string_is(conf_listentls(conf, &s), &s, ""));
+  set("listentls", "0:465\n");
+  CHECK("listentls", string_is(conf_listentls(conf, &s), &s, "[::]:465"));
+  set("listentls", "465\n");
+  CHECK("listentls: a port is not enough", !conf_listentls(conf, &s) && errno == EINVAL);
   unset("listen");
+  unset("listentls");
   unset("nameserver");
   stralloc_free(&s);
+}
+
+static int tls_is(enum conf_tls wanted)
+{
+  enum conf_tls tls;
+  return conf_tls(conf, &tls) && tls == wanted;
+}
+
+static void check_tls(void)
+{
+  enum conf_tls tls;
+  CHECK("tls: default", tls_is(CONF_TLS_NONE));
+  set(CONF_TLSCERT, "");
+  CHECK("tls: with a certificate", tls_is(CONF_TLS_MAY));
+  set("tls", "none\n");
+  CHECK("tls: none, and a certificate", tls_is(CONF_TLS_NONE));
+  unset(CONF_TLSCERT);
+  set("tls", "encrypt # always\n");
+  CHECK("tls: encrypt, and no certificate", tls_is(CONF_TLS_ENCRYPT));
+  set("tls", "May\n");
+  CHECK("tls: a word", failed(conf_tls(conf, &tls), "conf/tls: line 1: neither none, may nor encrypt: May"));
+  set("tls", "ma\n");
+  CHECK("tls: a whole word", !conf_tls(conf, &tls) && errno == EINVAL);
+  unset("tls");
 }
 
 static void check_numbers(void)
@@ -269,6 +299,7 @@ static void check_timeouts(void)
     && t[CONF_TIMEOUT_COMMAND] == 120 && t[SMTP_TIMEOUT_MAIL] == 300);
   CHECK("timeouts: to find a host", t[CONF_TIMEOUT_LOOKUP] == 30);
   CHECK("timeouts: of a message", t[CONF_TIMEOUT_MESSAGE] == 86400);
+  CHECK("timeouts: of a password", t[CONF_TIMEOUT_AUTH] == 30);
   set("timeouts", "lookup 1m\n");
   CHECK("timeouts: reach", conf_timeouts(conf, t) && t[CONF_TIMEOUT_REACH] == 120);
   CHECK("timeouts: lookup", conf_timeouts(conf, t) && t[CONF_TIMEOUT_LOOKUP] == 60
@@ -588,6 +619,22 @@ static int without_is(char const *domain, unsigned int extensions)
   return route_find(domain, &route) && route.without == extensions;
 }
 
+static int route_tls_is(char const *domain, char const *words)
+{
+  static conf_route route = CONF_ROUTE_ZERO;
+  return route_find(domain, &route) && !strcmp(route.tls.s, words) && route.tls.len == strlen(words);
+}
+
+#define PRINT "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void check_route_tls_found(char const *form)
+{
+  CHECK(form, route_tls_is("none.tld", "tls=none") && route_tls_is("must.tld", "tls=encrypt"));
+  CHECK(form, route_tls_is("named.tld", "tls=verify tlsname=mx.customer.tld"));
+  CHECK(form, route_tls_is("below.tld", "tls=verify tlsname=.customer.tld"));
+  CHECK(form, route_tls_is("print.tld", "tls=fingerprint tlsprint=" PRINT "," PRINT));
+}
+
 static void check_without(char const *form)
 {
   CHECK(form, without_is("deep.customer.tld", SMTP_EXT_PIPELINING | SMTP_EXT_DSN));
@@ -621,6 +668,48 @@ static void route_bad(char const *line, char const *why)
   snprintf(expected, sizeof expected, "conf/routes: line 2: %s", why);
   set("routes", text);
   CHECK(line, failed(route_is("a.tld", "a.tld", 0, 432000, 20), expected));
+}
+
+/* What of TLS a route demands, and its default. */
+static void check_route_tls(void)
+{
+  static char const routes[] =
+    "none.tld - tls=none\n"
+    "must.tld - tls=encrypt\n"
+    "named.tld - tlsname=MX.Customer.tld.\n"
+    "below.tld - tls=verify tlsname=.customer.tld\n"
+    "print.tld - tlsprint=" PRINT ",01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF\n"
+    "wrap.tld [mx.tld]:465 tlswrap\n"
+    "both.tld [mx.tld]:465 tlswrap tls=verify\n";
+  enum tls_level level;
+  CHECK("tls: may", route_tls_is("a.tld", "tls=may") && conf_tlslevel(conf, &level) && level == TLS_MAY);
+  CHECK("tls: nothing of what is held", route_tls_is(CONF_HELD, ""));
+  set("routes", routes);
+  check_route_tls_found("tls, text");
+  CHECK("tls: from the first octet", route_tls_is("wrap.tld", "tls=encrypt tlswrap") && route_tls_is("both.tld", "tls=verify tlswrap"));
+  CHECK("tls: routes compile", compiles("routes"));
+  check_route_tls_found("tls, compiled");
+  set("tlslevel", "verify\n");
+  CHECK("tls: what the route does not say", route_tls_is("a.tld", "tls=verify") && route_tls_is("wrap.tld", "tls=verify tlswrap"));
+  check_route_tls_found("tls, another default");
+  uncompile("routes");
+  set("tlslevel", "fingerprint\n");
+  CHECK("tls: no default", failed(conf_tlslevel(conf, &level), "conf/tlslevel: line 1: not among none, may, encrypt, verify: fingerprint"));
+  set("tlslevel", "dane\n");
+  CHECK("tls: not yet", failed(conf_tlslevel(conf, &level), "conf/tlslevel: line 1: not among none, may, encrypt, verify: dane"));
+  unset("tlslevel");
+  route_bad("a.tld b.tld tls=", "not among none, may, encrypt, fingerprint, verify: tls=");
+  route_bad("a.tld b.tld tls=dane-only", "not among none, may, encrypt, fingerprint, verify: tls=dane-only");
+  route_bad("a.tld b.tld tls=may tls=may", "said twice: tls=may");
+  route_bad("a.tld b.tld tlswrap tlswrap", "said twice: tlswrap");
+  route_bad("a.tld b.tld tls=may tlswrap", "tlswrap needs tls=encrypt or more");
+  route_bad("a.tld b.tld tls=encrypt tlsname=a.tld", "tlsname is for tls=verify");
+  route_bad("a.tld b.tld tls=verify tlsprint=" PRINT, "tlsprint is for tls=fingerprint");
+  route_bad("a.tld b.tld tls=fingerprint", "tls=fingerprint without tlsprint");
+  route_bad("a.tld b.tld tlsname=a.tld tlsname=b.tld", "one too many: tlsname=b.tld");
+  route_bad("a.tld b.tld tlsname=a..b", "not a domain name: a..b");
+  route_bad("a.tld b.tld tlsprint=01", "not SHA-256 in hexadecimal digits: tlsprint=01");
+  unset("routes");
 }
 
 static int kept_is(conf_routes const *routes, char const *domain, char const *site)
@@ -806,6 +895,67 @@ static void check_fold(void)
   CHECK("fold: literal", folds("[192.0.2.1]", 0) && folds("192.0.2.1", 0));
 }
 
+/* --- those who prove who they are ---------------------------------------------------------------- */
+
+static char secret[CONF_SECRET_MAX + 1];
+
+/* The user's secret; "-": there is none, "!": the file makes no sense. */
+static char const *secret_of(char const *user)
+{
+  int found;
+  if (!conf_secret(conf, user, strlen(user), secret, &found)) return "!";
+  return found ? secret : *secret ? "?" : "-";
+}
+
+static void check_secrets(void)
+{
+  char line[CONF_ACCOUNT_MAX + CONF_SECRET_MAX + 4];
+  CHECK("authsecrets: missing", !conf_exists(conf, "authsecrets") && !strcmp(secret_of("joe"), "-"));
+  set("authsecrets", "# all of them\njoe   S3cret#1  # his\n\n\303\244nn\tx\njoey y\n");
+  CHECK("authsecrets: there", conf_exists(conf, "authsecrets"));
+  CHECK("authsecrets: a secret", !strcmp(secret_of("joe"), "S3cret#1"));
+  CHECK("authsecrets: beyond ASCII", !strcmp(secret_of("\303\244nn"), "x"));
+  CHECK("authsecrets: not a part", !strcmp(secret_of("jo"), "-") && !strcmp(secret_of("joey"), "y"));
+  CHECK("authsecrets: case counts", !strcmp(secret_of("Joe"), "-") && !strcmp(secret_of(""), "-"));
+  set("authsecrets", "joe s3cret\nann\n");
+  CHECK("authsecrets: whole lines", !strcmp(secret_of("joe"), "!")
+    && failed(0, "conf/authsecrets: line 2: not USER SECRET"));
+  set("authsecrets", "joe s3cret more\n");
+  CHECK("authsecrets: one word", !strcmp(secret_of("ann"), "!") && failed(0, "conf/authsecrets: line 1: not USER SECRET"));
+  set("authsecrets", "joe s3\001cret\n");
+  CHECK("authsecrets: none is shown", !strcmp(secret_of("joe"), "!")
+    && failed(0, "conf/authsecrets: line 1: control character"));
+  set("authsecrets", "joe a\nann b\njoe c\n");
+  CHECK("authsecrets: two of them", !strcmp(secret_of("joe"), "!")
+    && failed(0, "conf/authsecrets: line 3: a second secret: joe"));
+  CHECK("authsecrets: of another", !strcmp(secret_of("ann"), "b"));
+  memset(line, 'x', sizeof line);
+  line[CONF_ACCOUNT_MAX] = ' ';
+  line[sizeof line - 3] = '\n';
+  line[sizeof line - 2] = 0;
+  set("authsecrets", line);
+  line[CONF_ACCOUNT_MAX] = 0;
+  CHECK("authsecrets: the longest", strlen(secret_of(line)) == CONF_SECRET_MAX);
+  line[CONF_ACCOUNT_MAX] = ' ';
+  line[sizeof line - 3] = 'x';
+  line[sizeof line - 2] = '\n';
+  line[sizeof line - 1] = 0;
+  set("authsecrets", line);
+  CHECK("authsecrets: too long", !strcmp(secret_of("joe"), "!")
+    && failed(0, "conf/authsecrets: line 1: user or secret too long"));
+  unset("authsecrets");
+}
+
+static void check_command(void)
+{
+  stralloc s = STRALLOC_ZERO;
+  CHECK("checkpassword: none", string_is(conf_checkpassword(conf, &s), &s, ""));
+  set("checkpassword", "env A='b c' cvm-checkpassword /x  # ours\n");
+  CHECK("checkpassword", string_is(conf_checkpassword(conf, &s), &s, "env A='b c' cvm-checkpassword /x"));
+  unset("checkpassword");
+  stralloc_free(&s);
+}
+
 int main(void)
 {
   char below[64];
@@ -819,6 +969,7 @@ int main(void)
 
   check_me();
   check_endpoints();
+  check_tls();
   check_numbers();
   check_pairs();
   check_subdomains();
@@ -827,9 +978,12 @@ int main(void)
   check_kept();
   check_clients();
   check_users();
+  check_secrets();
+  check_command();
   check_recipients();
   check_queues();
   check_routes();
+  check_route_tls();
   check_files();
   check_fold();
 

@@ -33,6 +33,7 @@ static void begin(char const *name)
   memset(mail, 0, sizeof mail);
   all.core = &q;
   h.name = hop_name;
+  h.tls = "tls=may";
   site_add(&q.sched, &h.site, &h);
   domain_add(&q.sched, &d, &d, &h.site, &plain);
   memcpy(mail[0].id, ID1, ID_LEN + 1);
@@ -130,7 +131,7 @@ static void test_greeting(void)
   CHECK("connect: nothing is said before the end of the turn", !*received());
   agents_flush(&all);
   CHECK("connect: the site line", !strncmp(received(), "site [192.0.2.1] me=relay.tld ", 30)
-        && strstr(got, " without=") && strstr(got, "CHUNKING") && strstr(got, "DSN")
+        && strstr(got, " tls=may") && strstr(got, " without=") && strstr(got, "CHUNKING") && strstr(got, "DSN")
         && strchr(got, '\n') == got + got_len - 1);
   agents_flush(&all);
   CHECK("connect: once", !*received());
@@ -356,6 +357,33 @@ static void test_back(void)
   CHECK("done: what is no number is not looked at", said(a, "done " ID1 " x\n") && e.job == one);
 }
 
+/* It wants a connection to tls-io. */
+static void test_tls(void)
+{
+  agent *a;
+  int tlsout, i;
+  begin("tls");
+  a = agent_make();
+  agents_flush(&all);
+  received();
+  CHECK("tls: nobody is there", !said(a, "tls\n") && !all.out_fds);
+  agents_flush(&all);
+  CHECK("tls: and why", !strcmp(received(), "tls No such file or directory\n") && !fds_len);
+  tlsout = listener_make("tlsout", 20);
+  CHECK("tls: made", !said(a, "tls\n") && all.out_fds == 1);
+  agents_flush(&all);
+  CHECK("tls: it has it", !strcmp(received(), "tls\n") && fds_len == 1 && !all.out_fds);
+  i = peer_accept(tlsout);
+  say(fds[0], "x");
+  CHECK("tls: from tls-io", i != -1 && read(i, got, sizeof got) == 1 && *got == 'x');
+  for (i = 0; i < JOB_FDS_MAX; i++) said(a, "tls\n");
+  CHECK("tls: so many at once", all.out_fds == JOB_FDS_MAX && !said(a, "tls\n")
+        && all.out_fds == JOB_FDS_MAX);
+  agents_flush(&all);
+  CHECK("tls: no more than that", strstr(received(), "tls Resource temporarily unavailable\n")
+        && fds_len == JOB_FDS_MAX);
+}
+
 static void test_quiet_words(void)
 {
   agent *a;
@@ -472,6 +500,7 @@ int main(void)
   test_site_words();
   test_results();
   test_back();
+  test_tls();
   test_quiet_words();
   test_lines();
   test_end();

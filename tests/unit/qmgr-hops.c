@@ -39,21 +39,49 @@ static void test_known(void)
   char name[400];
   hop *h;
   begin("known");
-  h = hops_get(&all, ONE);
+  h = hops_get(&all, ONE, "");
   CHECK("get", h && !strcmp(h->name, ONE) && hop_of(&h->site) == h && q.sched.sites.row.count == 1);
-  CHECK("get: again", hops_get(&all, ONE) == h && q.sched.sites.row.count == 1);
+  CHECK("get: again", hops_get(&all, ONE, "") == h && q.sched.sites.row.count == 1);
   at(AFTER(5));
-  hops_get(&all, ONE);
+  hops_get(&all, ONE, "");
   CHECK("get: it was asked for", h->site.known.used_us == AFTER(5));
-  CHECK("get: another", hops_get(&all, "b.tld") != h && q.sched.sites.row.count == 2);
+  CHECK("get: another", hops_get(&all, "b.tld", "") != h && q.sched.sites.row.count == 2);
   CHECK("get: nothing is known", h->site.health.state == HEALTH_UNKNOWN && !h->without && !h->lied
         && !there("site/" ONE));
-  CHECK("get: no name", (errno = 0, !hops_get(&all, "../x")) && errno == EINVAL
-        && !hops_get(&all, "") && !hops_get(&all, "a/b"));
+  CHECK("get: no name", (errno = 0, !hops_get(&all, "../x", "")) && errno == EINVAL
+        && !hops_get(&all, "", "") && !hops_get(&all, "a/b", ""));
   memset(name, 'a', sizeof name);
   name[300] = 0;
-  CHECK("get: a name too long", (errno = 0, !hops_get(&all, name)) && errno == EINVAL
+  CHECK("get: a name too long", (errno = 0, !hops_get(&all, name, "")) && errno == EINVAL
         && q.sched.sites.row.count == 2);
+}
+
+/* Routes that demand different things of one next hop. */
+static void test_demands(void)
+{
+  hop *one, *two, *three;
+  begin("demands");
+  file_put(ONE, "down", -100, 50, -100);
+  one = hops_get(&all, ONE, "tls=may");
+  two = hops_get(&all, ONE, "tls=verify");
+  three = hops_get(&all, ONE, "tls=encrypt");
+  CHECK("demands: a hop each", one && two && three && one != two && two != three && one != three
+        && q.sched.sites.row.count == 3);
+  CHECK("demands: the file is the first one's", one->site.health.state == HEALTH_DOWN
+        && two->site.health.state == HEALTH_UNKNOWN);
+  CHECK("demands: of one name", !strcmp(two->name, ONE) && !strcmp(two->tls, "tls=verify"));
+  CHECK("demands: again", hops_get(&all, ONE, "tls=may") == one
+        && hops_get(&all, ONE, "tls=verify") == two && hops_get(&all, ONE, "tls=encrypt") == three);
+  hop_write(&all, two, SITEFILE_UP, "");
+  hops_forget(&all, three);
+  CHECK("demands: one behind the first is forgotten", hops_get(&all, ONE, "tls=verify") == two
+        && q.sched.sites.row.count == 2);
+  hops_forget(&all, one);
+  CHECK("demands: the first is forgotten", hops_get(&all, ONE, "tls=verify") == two
+        && q.sched.sites.row.count == 1);
+  CHECK("demands: the file is the others'", there("site/" ONE));
+  hops_forget(&all, two);
+  CHECK("demands: and goes with the last", !there("site/" ONE) && !named_find(&all.tree, ONE));
 }
 
 static void test_restored(void)
@@ -66,19 +94,19 @@ static void test_restored(void)
   file_put("future.tld", "down", 100, 150, -100);
   put("site/torn.tld", "down since=17");
   obstruct("site/dir.tld");
-  h = hops_get(&all, "down.tld");
+  h = hops_get(&all, "down.tld", "");
   CHECK("down: its back-off goes on", h->site.health.state == HEALTH_DOWN
         && h->site.health.failures == 3 && h->site.health.since_us / SECOND_US == NOW_S - 100
         && h->site.health.next_us / SECOND_US == NOW_S + 50 && !site_open(&q.sched, &h->site));
   CHECK("down: it is tried then", timers_next(&q.sched.timers) == h->site.health.next_us);
-  h = hops_get(&all, "up.tld");
+  h = hops_get(&all, "up.tld", "");
   CHECK("up: that says nothing", h->site.health.state == HEALTH_UNKNOWN && !h->site.health.failures);
-  h = hops_get(&all, "parked.tld");
+  h = hops_get(&all, "parked.tld", "");
   CHECK("parked: nor that", h->site.health.state == HEALTH_UNKNOWN && !h->site.health.failures);
-  h = hops_get(&all, "future.tld");
+  h = hops_get(&all, "future.tld", "");
   CHECK("under another clock: it is due", site_open(&q.sched, &h->site));
-  CHECK("no such file", hops_get(&all, "torn.tld")->site.health.state == HEALTH_UNKNOWN
-        && hops_get(&all, "dir.tld")->site.health.state == HEALTH_UNKNOWN);
+  CHECK("no such file", hops_get(&all, "torn.tld", "")->site.health.state == HEALTH_UNKNOWN
+        && hops_get(&all, "dir.tld", "")->site.health.state == HEALTH_UNKNOWN);
 }
 
 static void test_write(void)
@@ -86,7 +114,7 @@ static void test_write(void)
   char want[200];
   hop *h;
   begin("write");
-  h = hops_get(&all, ONE);
+  h = hops_get(&all, ONE, "");
   h->site.health.since_us = NOW_US;
   h->site.health.failures = 7;
   h->site.health.next_us = AFTER(60);
@@ -109,15 +137,15 @@ static void test_forget(void)
   hop *h;
   begin("forget");
   file_put("down.tld", "down", -100, 50, -100);
-  hops_forget(&all, hops_get(&all, "down.tld"));
+  hops_forget(&all, hops_get(&all, "down.tld", ""));
   CHECK("forget", !there("site/down.tld") && !named_find(&all.tree, "down.tld")
         && !q.sched.sites.row.count && timers_next(&q.sched.timers) == NEVER_US);
-  h = hops_get(&all, "down.tld");
+  h = hops_get(&all, "down.tld", "");
   CHECK("forget: known anew", h->site.health.state == HEALTH_UNKNOWN);
   hops_forget(&all, h);
   CHECK("forget: it had no file", !logged("site/"));
   obstruct("site/" ONE);
-  hops_forget(&all, hops_get(&all, ONE));
+  hops_forget(&all, hops_get(&all, ONE, ""));
   CHECK("forget: what cannot be removed", logged("unable to remove site/" ONE ": ") == 1
         && !named_find(&all.tree, ONE));
 }
@@ -128,7 +156,7 @@ static void test_clean(void)
   char name[50];
   begin("clean");
   keep = (int)q.settings.backoff.max;
-  hops_get(&all, "known.tld");
+  hops_get(&all, "known.tld", "");
   file_put("known.tld", "up", -9 * keep, 0, -9 * keep);
   file_put("old.tld", "up", -9 * keep, 0, -keep - 1);
   file_put("young.tld", "up", -9 * keep, 0, -keep + 1);
@@ -170,6 +198,7 @@ int main(void)
 {
   qmgr_begin();
   test_known();
+  test_demands();
   test_restored();
   test_write();
   test_forget();

@@ -51,6 +51,18 @@ static void test_another_message(void)
   CHECK("another message begins with the best", candidates_for(&w, &job) == 1 && candidates_for(&w, &other) == 0);
 }
 
+static void test_plain(void)
+{
+  candidates w = with(2);
+  CHECK("TLS is tried", !candidates_plain_take(&w));
+  candidates_plain(&w);
+  w.at = 1;
+  CHECK("at another address too", !candidates_plain_take(&w));
+  w.at = 0;
+  CHECK("where it failed not", candidates_plain_take(&w));
+  CHECK("but that once", !candidates_plain_take(&w));
+}
+
 static void test_cut_short(void)
 {
   candidates w = with(3);
@@ -98,6 +110,7 @@ int main(void)
   test_silent();
   test_another_message();
   test_cut_short();
+  test_plain();
   test_reach();
   return CHECK_END();
 }

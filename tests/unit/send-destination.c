@@ -9,6 +9,8 @@
 
 char const *PROG = "send-destination";
 
+#define PRINT "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 static destination s;
 
 static int scans(char const *line)
@@ -53,6 +55,14 @@ int main(void)
   CHECK("port 0 and beyond", !scans("a.tld:0") && !scans("a.tld:65536") && scans("a.tld:65535"));
   CHECK("an address has no MX", !scans("192.0.2.1"));
   CHECK("not a domain", !scans("a..b") && !scans("[-a]"));
+  CHECK("turned round", scans("- turned=unknown[192.0.2.7]:1234 me=a.tld")
+        && !strcmp(s.turned, "unknown[192.0.2.7]:1234"));
+  CHECK("of IPv6", scans("- turned=unknown[2001:db8::7]:1234"));
+  CHECK("no next hop, and not that", !scans("-") && !scans("- me=a.tld") && !scans("- turned="));
+  CHECK("both", !scans("a.tld turned=unknown[192.0.2.7]:1234"));
+  CHECK("turned round by nobody", !scans("- turned=unknown") && !scans("- turned=[192.0.2.7]:1")
+        && !scans("- turned=unknown[192.0.2.7]") && !scans("- turned=unknown[192.0.2.7]:0")
+        && !scans("- turned=unknown[192.0.2.7]x:1"));
 
   CHECK("me", scans("a.tld me=relay.example tls=may") && !strcmp(s.me, "relay.example"));
   CHECK("nothing set", scans("a.tld listen= nameserver=") && !s.listen.size && !s.nameserver.size);
@@ -69,6 +79,14 @@ int main(void)
   CHECK("without extensions", scans("a.tld without=PIPELINING,chunking") && s.without == (SMTP_EXT_PIPELINING | SMTP_EXT_CHUNKING));
   CHECK("nothing to go without", scans("a.tld") && !s.without);
   CHECK("without what is none", !scans("a.tld without=PIPELINING,TELEPATHY"));
+
+  CHECK("no TLS unless said", scans("a.tld") && s.tls == TLS_NONE && !s.tlswrap && !*s.tlsname && !*s.tlsprint);
+  CHECK("TLS", scans("a.tld tls=verify tlsname=.a.tld tlswrap me=b.tld") && s.tls == TLS_VERIFY && s.tlswrap
+        && !strcmp(s.tlsname, ".a.tld") && !strcmp(s.me, "b.tld"));
+  CHECK("fingerprints", scans("a.tld tls=fingerprint tlsprint=" PRINT "," PRINT) && s.tls == TLS_FINGERPRINT
+        && !strcmp(s.tlsprint, PRINT "," PRINT));
+  CHECK("TLS that makes no sense", !scans("a.tld tls=dane") && !scans("a.tld tls=much") && !scans("a.tld tlsname=a..b")
+        && !scans("a.tld tlsname=.") && !scans("a.tld tlsprint=01"));
 
   CHECK("address IPv4", address_is("192.0.2.1:25", "192.0.2.1", 25));
   CHECK("address IPv6", address_is("[::1]:25", "::1", 25));

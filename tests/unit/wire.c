@@ -98,6 +98,18 @@ static void check_replies(void)
   end();
 }
 
+static void check_wipe(void)
+{
+  static char const zeros[sizeof "secret\r\n" - 1];
+  begin();
+  said("secret\r\nnext\r\n");
+  CHECK("a line", line_is("secret"));
+  wire_wipe(&w);
+  CHECK("is gone", !memcmp(w.in, zeros, sizeof zeros));
+  CHECK("and the next one is not", line_is("next"));
+  end();
+}
+
 static void check_last_words(void)
 {
   begin();
@@ -139,6 +151,29 @@ static void check_waits(void)
   end();
 }
 
+/* What another wire has read, and not taken, comes before what is read here from then on. */
+static void check_continue(void)
+{
+  static wire other;
+  size_t len;
+  begin();
+  said("early\r\n");
+  wire_step(&w, 1);
+  wire_fill(&w);
+  other.in_len = 12;
+  other.in_pos = 5;
+  memcpy(other.in, "tls\r\nlate\r\nx", 12);
+  wire_continue(&w, &other);
+  CHECK("what was here is gone", line_is("late"));
+  CHECK("the rest is there", wire_fill(&w) && *wire_peek(&w, &len) == 'x' && len == 1);
+  said("y\r\n");
+  CHECK("and goes on", line_is("xy"));
+  other.in_pos = other.in_len;
+  wire_continue(&w, &other);
+  CHECK("nothing is left over", !wire_fill(&w) && w.state == WIRE_TIMEOUT);
+  end();
+}
+
 static int asked;
 static int hurried(void *data)
 {
@@ -153,6 +188,11 @@ static void check_hurry(void)
   wire_step(&w, 10);
   CHECK("asked after each tenth", !wire_fill(&w) && w.state == WIRE_TIMEOUT && asked == 2);
   end();
+  begin();
+  asked = most = 0;
+  wire_hurry(&w, &hurried, &most);
+  CHECK("not in a pause", wire_pause(&w, 2) && w.state == WIRE_OPEN && !asked);
+  end();
 }
 
 int main(void)
@@ -162,8 +202,10 @@ int main(void)
   check_long_line();
   check_replies();
   check_last_words();
+  check_wipe();
   check_output();
   check_waits();
+  check_continue();
   check_hurry();
   return CHECK_END();
 }

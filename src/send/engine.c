@@ -1,0 +1,84 @@
+#include "send/engine.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "job/job.h"
+
+#define TLS_IO "tls-io"
+#define PATH_LEN 4096
+/* What it is asked with, and what it answers with a descriptor: an octet. */
+#define ASKED "?"
+
+/* Run the tls-io beside this program, or one on PATH, over this connection. */
+static void tls_io_run(int fd)
+{
+  char path[PATH_LEN];
+  char *const argv[] = { TLS_IO, "-c", 0 };
+  ssize_t len = readlink("/proc/self/exe", path, sizeof path - sizeof TLS_IO);
+  char *name = len > 0 ? memrchr(path, '/', (size_t)len) : 0;
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, 0);
+  signal(SIGCHLD, SIG_DFL);
+  signal(SIGPIPE, SIG_DFL);
+  /* whoever reads our standard output need not wait for it to end */
+  if (dup2(fd, 0) == -1 || dup2(2, 1) == -1) _exit(111);
+  if (name)
+  {
+    strcpy(name + 1, TLS_IO);
+    execv(path, argv);
+  }
+  execvp(TLS_IO, argv);
+  _exit(127);
+}
+
+static void connection_make(int asker)
+{
+  int pair[2];
+  pid_t child;
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == -1) _exit(111);
+  child = fork();
+  if (child == 0) tls_io_run(pair[1]);
+  if (child == -1 || job_send(asker, ASKED, 1, pair, 1) != 1) _exit(111);
+  close(pair[0]);
+  close(pair[1]);
+}
+
+/* Until the other end is gone. */
+static void serve(int asker)
+{
+  char octet;
+  signal(SIGCHLD, SIG_IGN);
+  while (read(asker, &octet, 1) == 1) connection_make(asker);
+  _exit(0);
+}
+
+int engine_start(void)
+{
+  int pair[2];
+  pid_t child;
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) return -1;
+  child = fork();
+  if (child == 0)
+  {
+    close(pair[0]);
+    serve(pair[1]);
+  }
+  close(pair[1]);
+  if (child != -1) return pair[0];
+  close(pair[0]);
+  return -1;
+}
+
+int engine_connect(int engine)
+{
+  int fds[JOB_FDS_MAX];
+  size_t n;
+  char octet;
+  if (write(engine, ASKED, 1) != 1 || job_receive(engine, &octet, 1, fds, &n) != 1) return -1;
+  return n == 1 ? fds[0] : -1;
+}

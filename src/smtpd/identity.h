@@ -1,0 +1,47 @@
+#ifndef SMTPD_IDENTITY_H
+#define SMTPD_IDENTITY_H
+
+/*
+ * Which user a client has proved to be, and what conf/users has that user do.  Functions that read
+ * it return 1, or 0 with errno and conf_error(); a changed file counts at once.
+ */
+
+#include <stddef.h>
+
+#include "conf/conf.h"
+
+typedef struct identity
+{
+  char const *method;               /* of the proof, for the log: "PLAIN"; NULL: nobody is known */
+  char name[CONF_ACCOUNT_MAX + 1];
+  conf_list users;                  /* kept */
+  conf_account account;             /* private */
+} identity;
+
+/*
+ * The client is this user, from now on.
+ *   method  a string that stays
+ *   name    up to CONF_ACCOUNT_MAX octets, without a NUL
+ */
+extern void identity_set(identity *id, char const *method, char const *name, size_t len);
+
+/* Nobody is known any more. */
+extern void identity_forget(identity *id);
+
+/* May the client send anywhere, for being this user? */
+extern int identity_relays(identity *id, int conf, int *yes);
+
+/*
+ * The user's patterns, as conf/users has them: domains, and ".parent" for all below; each a string,
+ * one after the other.  They stay until the next call with this identity.
+ */
+extern int identity_domains(identity *id, int conf, stralloc const **patterns);
+
+/*
+ * Are these domains the user's, all of them?
+ *   domains  folded, each a string, one after the other
+ *   below    each with every domain below it
+ */
+extern int identity_owns(identity *id, int conf, stralloc const *domains, int below, int *yes);
+
+#endif

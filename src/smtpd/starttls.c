@@ -1,0 +1,228 @@
+#include "smtpd/starttls.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <skalibs/djbunix.h>
+
+#include "base/log.h"
+#include "job/job.h"
+#include "tls/ask.h"
+
+/* tls-io is on this host, and answers at once or not at all. */
+#define READY_S 5
+/* tls-io gives up a handshake by itself, and says why: we wait so much longer. */
+#define HANDSHAKE_MORE_S 5
+/* Octets of what a client said too early that are logged. */
+#define EARLY_SHOWN 100
+
+/* A connection to tls-io, and the last line that came by it, which the answer points into. */
+typedef struct engine
+{
+  wire wire;
+  char line[WIRE_REPLY_MAX];
+  tls_answer answer;
+} engine;
+
+static tls_field field_of(char const *text)
+{
+  return (tls_field){ text, strlen(text) };
+}
+
+/* --- asking tls-io ------------------------------------------------------------------------ */
+
+/* Why a wait for tls-io came to nothing. */
+static char const *const wire_reasons[] =
+{
+  [WIRE_OPEN] = "tls-io says what makes no sense", [WIRE_LOST] = "tls-io has ended",
+  [WIRE_TIMEOUT] = "timed out", [WIRE_STOPPED] = "told to stop"
+};
+
+/*
+ * Read the next answer.  1 when it is of this kind, and not a refusal; 0 with the reason in the
+ * answer.
+ */
+static int engine_answers(engine *e, enum tls_answer_kind kind)
+{
+  size_t len;
+  if (wire_reply_read(&e->wire, e->line, &len) && tls_answer_scan(e->line, len, &e->answer))
+  {
+    if (e->answer.kind == kind) return 1;
+    if (e->answer.kind == TLS_NO || e->answer.kind == TLS_FAILED) return 0;
+  }
+  e->answer.reason = field_of(wire_reasons[e->wire.state]);
+  return 0;
+}
+
+/* Only a connection that is one descriptor twice can be handed over. */
+static int one_socket(void)
+{
+  struct stat in, out;
+  return fstat(0, &in) == 0 && fstat(1, &out) == 0 && S_ISSOCK(in.st_mode)
+    && in.st_dev == out.st_dev && in.st_ino == out.st_ino;
+}
+
+static int engine_ask(engine *e, session const *s, int fd)
+{
+  tls_request request;
+  tls_request_accept(&request, s->timeout[SMTP_TIMEOUT_TLS], 0, 0);
+  tls_request_end(&request);
+  if (!wire_init(&e->wire, fd, fd, s->stop)) return 0;
+  wire_step(&e->wire, READY_S);
+  return wire_put(&e->wire, request.s, request.len) && engine_answers(e, TLS_READY);
+}
+
+/* Will tls-io take the connection?  1; 0 after a line in the log. */
+static int engine_ready(engine *e, session *s)
+{
+  char reason[TLS_ANSWER_MAX];
+  int fd = one_socket() ? job_connect(s->instance, "run/tls", SOCK_STREAM) : (errno = ENOTSOCK, -1);
+  if (fd != -1 && engine_ask(e, s, fd)) return 1;
+  if (fd == -1) e->answer.reason = field_of(strerror(errno));
+  else fd_close(fd);
+  if (session_may_log(s))
+    log_line("warning: TLS is not available for ", s->who, ": ",
+             log_clean(reason, sizeof reason, e->answer.reason.s, e->answer.reason.len));
+  return 0;
+}
+
+/* --- the handshake ------------------------------------------------------------------------ */
+
+/*
+ * Make the handshake, which ends sooner for a client that is mute while most connections are taken.
+ * 1; 0 with the reason in the answer: then nobody can use the connection any more.
+ */
+static int engine_shake(engine *e, session *s)
+{
+  int const client = 0;
+  s->tenth = 0;
+  wire_hurry(&e->wire, s->wire.hurried, s->wire.data);
+  wire_step(&e->wire, s->timeout[SMTP_TIMEOUT_TLS] + HANDSHAKE_MORE_S);
+  if (job_send(e->wire.out_fd, TLS_GO, sizeof TLS_GO - 1, &client, 1) == sizeof TLS_GO - 1)
+    return engine_answers(e, TLS_DONE);
+  e->answer.reason = field_of(strerror(errno));
+  return 0;
+}
+
+/* Copy a word, as much of it as there is room for before end.  Returns behind it. */
+static char *word_put(char *out, char const *end, tls_field const *word)
+{
+  size_t room = (size_t)(end - out), len = word->len < room ? word->len : room;
+  memcpy(out, word->s, len);
+  return out + len;
+}
+
+/* "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)" */
+static void secured_set(session *s, tls_answer const *answer)
+{
+  static char const with[] = " with cipher ", bits[] = " bits)";
+  size_t const room = (sizeof s->secured - sizeof with - sizeof bits) / 3;
+  char *out = s->secured;
+  out = stpcpy(word_put(out, out + room, &answer->protocol), with);
+  out = stpcpy(word_put(out, out + room, &answer->cipher), " (");
+  stpcpy(word_put(out, out + room, &answer->bits), bits);
+}
+
+/*
+ * The client knows nothing of us any more, nor we of it (RFC 3207 section 4.2): only what limits it
+ * is kept.
+ */
+static void forget(session *s)
+{
+  session_reset(s);
+  identity_forget(&s->identity);
+  s->auth_offered = 0;
+  *s->helo = 0;
+  s->esmtp = 0;
+}
+
+/* From now on the client is where tls-io is.  1, or 0 with errno. */
+static int move(engine *e, session *s)
+{
+  int fd = e->wire.in_fd;
+  policy_own(&s->policy);
+  if (fd_copy(0, fd) == -1 || fd_copy(1, fd) == -1) return 0;
+  fd_close(fd);
+  wire_continue(&s->wire, &e->wire);
+  return 1;
+}
+
+static int shaken(engine *e, session *s)
+{
+  if (!move(e, s)) return session_broken(s);
+  secured_set(s, &e->answer);
+  forget(s);
+  if (session_may_log(s))
+    log_line(tls_trust_name(e->answer.trust), " TLS connection established from ", s->who, ": ",
+             s->secured);
+  return 1;
+}
+
+static int unshaken(engine *e, session *s)
+{
+  char reason[TLS_ANSWER_MAX];
+  s->end = SESSION_HANDSHAKE;
+  fd_close(e->wire.in_fd);
+  if (session_may_log(s))
+    log_line("SSL_accept error from ", s->who, ": ",
+             log_clean(reason, sizeof reason, e->answer.reason.s, e->answer.reason.len));
+  return 0;
+}
+
+static int handshake(engine *e, session *s)
+{
+  return engine_shake(e, s) ? shaken(e, s) : unshaken(e, s);
+}
+
+/*
+ * What came behind STARTTLS may be another's: who sits on the wire can put commands there, for the
+ * client to be told the replies over TLS.
+ */
+static void early_drop(session *s)
+{
+  char begin[EARLY_SHOWN + 1];
+  size_t len;
+  char const *early = wire_peek(&s->wire, &len);
+  if (len && session_may_log(s))
+    log_line("improper command pipelining after STARTTLS from ", s->who, ": ",
+             log_clean(begin, sizeof begin, early, len));
+  wire_taken(&s->wire, len);
+}
+
+/* --- beginning ----------------------------------------------------------------------------- */
+
+int starttls_offered(session *s)
+{
+  if (*s->secured || s->client.local) return 0;
+  if (!session_tls(s)) return -1;
+  return s->tls != CONF_TLS_NONE;
+}
+
+int starttls_verb(session *s, smtp_command const *command)
+{
+  engine e;
+  int offered;
+  if (command->argumentlen) return session_refuse(s, "501 5.5.4 Syntax: STARTTLS");
+  if (*s->secured) return session_refuse(s, "554 5.5.1 Error: TLS already active");
+  offered = starttls_offered(s);
+  if (offered == -1) return 0;
+  if (!offered) return session_refuse(s, "502 5.5.1 Error: command not implemented");
+  if (!engine_ready(&e, s))
+    return session_reply(s, "454 4.7.0 TLS not available due to local problem");
+  if (session_reply(s, "220 2.0.0 Ready to start TLS") && wire_flush(&s->wire))
+  {
+    early_drop(s);
+    return handshake(&e, s);
+  }
+  fd_close(e.wire.in_fd);
+  return 0;
+}
+
+int starttls_first(session *s)
+{
+  engine e;
+  if (engine_ready(&e, s)) return handshake(&e, s);
+  s->end = SESSION_NO_TLS;
+  return 0;
+}
