@@ -91,6 +91,15 @@ extern int calls_unlimited(void);
   UNLESS(__NR_##call, 8), LOAD(ARGUMENT(n)), MASK(mask), UNLESS((one), 4), \
   LOAD(ARGUMENT(n2)), MASK(mask2), UNLESS((one2), 1), RETURN(SECCOMP_RET_ALLOW), RETURN(DENIED)
 
+/*
+ * Memory, none of which is code, and no shared mapping: one of a file that is open for writing
+ * writes to it, also one that was made for reading, after mprotect(2).  For <sys/mman.h>'s words.
+ */
+#define ALLOW_MEMORY \
+  ALLOW(brk), ALLOW(munmap), ALLOW(mremap), ALLOW(madvise), \
+  ALLOW_BITS_BOTH(mmap, 3, MAPPING_TYPE, MAP_PRIVATE, 2, PROT_EXEC, 0), \
+  ALLOW_BITS(mprotect, 2, PROT_EXEC, 0)
+
 #define CALLS_BEGIN \
   LOAD(CALLED_ON), \
   WHERE(CALLS_MACHINE, 1), RETURN(UNKNOWN), \

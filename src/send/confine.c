@@ -50,13 +50,7 @@ static struct sock_filter const list[] =
    */
   ALLOW_THREE(fcntl, 1, F_GETFL, F_GETFD, F_SETFD),
 
-  /*
-   * Memory, but no shared mapping: one of a file that is open for writing writes to it, also one
-   * that was made for reading, after mprotect(2).
-   */
-  ALLOW(brk), ALLOW(munmap), ALLOW(mremap), ALLOW(madvise),
-  ALLOW_BITS_BOTH(mmap, 3, MAPPING_TYPE, MAP_PRIVATE, 2, PROT_EXEC, 0),
-  ALLOW_BITS(mprotect, 2, PROT_EXEC, 0),
+  ALLOW_MEMORY,
   ALLOW_ONE(prlimit64, 0, 0), /* of this process: the limit of descriptors */
   ALLOW(sysinfo), /* for qsort(3), which asks how much memory there is */
 

@@ -34,10 +34,7 @@ static struct sock_filter const list[] =
 #endif
   ALLOW(futex),
 
-  /* memory, none of which is code */
-  ALLOW(brk), ALLOW(munmap), ALLOW(mremap), ALLOW(madvise),
-  ALLOW_BITS_BOTH(mmap, 3, MAPPING_TYPE, MAP_PRIVATE, 2, PROT_EXEC, 0),
-  ALLOW_BITS(mprotect, 2, PROT_EXEC, 0),
+  ALLOW_MEMORY,
 
   ALLOW(rt_sigreturn), ALLOW(restart_syscall), ALLOW(exit), ALLOW(exit_group),
 
