@@ -240,6 +240,15 @@ testNoEngine() {
   deferred encrypt "4.7.5 127.0.0.1[127.0.0.1]:$POSTFIXPORT TLS is required, but our TLS engine is unavailable"
 }
 
+# It cannot even be asked for: no other event is waited for before the message is sent in clear text.
+testNoEngineAtOnce() {
+  echo x | timeout 60 strace -qq -o "$T/calls" -e trace=recvmsg -e inject=recvmsg:error=ECONNRESET:when=1 \
+    "$BIN/smtp-send" "[127.0.0.1]:$POSTFIXPORT" a@b.example alice@customer.example >"$T/said" 2>"$T/log"
+  assertContains "$(cat "$T/calls")" INJECTED
+  sent 'may'
+  log_says 'our TLS engine is unavailable: it cannot be run'
+}
+
 # --- behind qmgr ----------------------------------------------------------------------------
 
 testBehindQmgr() {

@@ -233,6 +233,7 @@ int connection_asks(smtp_connection *s)
 void connection_secure(smtp_connection *s, int fd, char const *why)
 {
   secured(s, secure_take(s, fd, why));
+  if (s->state == CONNECTION_OPEN) connection_write(s);
 }
 
 /* --- reading --------------------------------------------------------------------------- */
