@@ -1487,7 +1487,7 @@ begin_message_time() {
   aside long-refused refused_at_length
   aside long-chunks chunks_at_length
 }
-refused_at_length() { { printf 'HELO x\r\nBDAT 9999999999\r\n' && timeout 10 yes; } 2>/dev/null | serve | tail -n 1 | cut -c 1-3; }
+refused_at_length() { { printf 'HELO x\r\nBDAT 9999999999999\r\n' && timeout 10 yes; } 2>/dev/null | serve | tail -n 1 | cut -c 1-3; }
 chunks_at_length() {
   {
     printf "HELO x\r\n$MAIL$RCPT"

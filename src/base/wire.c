@@ -147,7 +147,7 @@ static int wire_look_up(wire *w)
   struct pollfd x = { .fd = w->stop, .events = POLLIN };
   if (++w->busy < BUSY_READS) return 1;
   w->busy = 0;
-  if (wallclock_steady_ms() >= w->deadline_ms) return wire_over(w, WIRE_TIMEOUT);
+  if (wallclock_steady_ms() >= w->deadline_ms && step_over(w)) return wire_over(w, WIRE_TIMEOUT);
   return poll(&x, 1, 0) < 1 || wire_over(w, WIRE_STOPPED);
 }
 

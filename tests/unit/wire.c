@@ -180,9 +180,24 @@ static int hurried(void *data)
   return ++asked == *(int *)data;
 }
 
+/* Octets are always there, and a tenth of the step has passed when they are looked at. */
+static int busy_over_a_tenth(void)
+{
+  int reads = 40;
+  wire_step(&w, 10);
+  usleep(1100000);
+  for (; reads; reads--)
+  {
+    said("x");
+    if (!wire_fill(&w)) return 0;
+    wire_taken(&w, 1);
+  }
+  return 1;
+}
+
 static void check_hurry(void)
 {
-  int most = 2;
+  int most = 2, never = 0;
   begin();
   wire_hurry(&w, &hurried, &most);
   wire_step(&w, 10);
@@ -192,6 +207,10 @@ static void check_hurry(void)
   asked = most = 0;
   wire_hurry(&w, &hurried, &most);
   CHECK("not in a pause", wire_pause(&w, 2) && w.state == WIRE_OPEN && !asked);
+  end();
+  begin();
+  wire_hurry(&w, &hurried, &never);
+  CHECK("asked when octets are always there", busy_over_a_tenth() && asked);
   end();
 }
 
