@@ -118,7 +118,7 @@ $(BIN)/queue-list: $(call object,list/queue-list list/listing list/listing-text 
   list/delay list/filter queue/ids print/out queue/sitefile) $(SCHED) $(FLUSH)
 $(BIN)/queue-cat: $(call object,list/queue-cat list/history queue/ids) $(QUEUE)
 $(BIN)/queue-shape: $(call object,list/queue-shape list/shape-table list/shape-metrics list/ages \
-  print/out queue/sitefile) $(FLUSH)
+  print/out queue/sitefile tls/inspect) $(FLUSH)
 $(BIN)/site-list: $(call object,list/site-list list/sites print/out queue/sitefile flush/names) \
   $(FLUSH)
 $(BIN)/queue-check: $(call object,check/queue-check check/findings check/check-layout \
@@ -133,7 +133,7 @@ $(BIN)/mailq: $(call object,compat/mailq) $(FACE)
 $(BIN)/postqueue: $(call object,compat/postqueue) $(FACE)
 $(BIN)/postcat: $(call object,compat/postcat) $(QUEUE)
 $(BIN)/postsuper: $(call object,compat/postsuper compat/executable) $(ACT)
-$(BIN)/conf-check: $(call object,conf/conf-check) $(CONF)
+$(BIN)/conf-check: $(call object,conf/conf-check tls/inspect) $(CONF)
 $(BIN)/conf-cdb: $(call object,conf/conf-cdb) $(CONF)
 $(BIN)/sluice-init: $(call object,admin/sluice-init admin/maker admin/service admin/users \
   admin/renew check/findings check/check-layout check/layout print/out) $(FLUSH)
@@ -152,6 +152,8 @@ $(OWFAT_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(OWFAT)
 $(PLAIN_PROGRAMS:%=$(BIN)/%): LIBRARIES :=
 $(TLS_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(TLS)
 $(BIN)/auth-check: LIBRARIES += $(DIGESTS)
+# They look at certificates, and have no connection.
+$(BIN)/conf-check $(BIN)/queue-shape: LIBRARIES += -lcrypto
 
 $(PROGRAMS:%=$(BIN)/%):
 	@mkdir -p $(@D)

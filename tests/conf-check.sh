@@ -1,5 +1,6 @@
 # conf-check: what is in force, what makes no sense; conf-cdb: compiled lists.
 . tests/lib.sh
+. tests/peer/certificates.sh
 
 setUp() {
   made=$((${made-0} + 1))
@@ -124,17 +125,19 @@ testAllOfThemAreReported() {
 
 # What it says of a certificate and a key, by links as Let's Encrypt has them.
 testCertificate() {
+  certificate_authority
+  certificate mail mail.example
   mkdir "$I/live"
-  printf 1234 >"$I/live/fullchain.pem"
-  (umask 077 && printf 123 >"$I/live/privkey.pem")
+  cp "$T/mail.crt" "$I/live/fullchain.pem"
+  (umask 077 && cp "$T/mail.key" "$I/live/privkey.pem")
   ln -s ../live/fullchain.pem "$I/conf/tlscert"
   ln -s ../live/privkey.pem "$I/conf/tlskey"
   check
   assertEquals "$(err)" 0 $?
   assertNull "$(err)" "$(err)"
   says 'tls = may  (default)'
-  says 'tlscert = 4 octets  (conf/tlscert)'
-  says 'tlskey = 3 octets  (conf/tlskey)'
+  says "tlscert = $(wc -c <"$T/mail.crt") octets  (conf/tlscert)"
+  says "tlskey = $(wc -c <"$T/mail.key") octets  (conf/tlskey)"
   conf tls none
   check -v tls
   assertEquals none "$(out)"
@@ -156,6 +159,45 @@ testCertificate() {
   check
   assertEquals 'a directory' 100 $?
   assertContains "$(err)" 'conf-check: conf/tlskey: not a regular file'
+}
+
+# warned WORDS...: these warnings, and no others.
+warned() {
+  check
+  assertEquals 'exit code' 0 $?
+  assertEquals "$(printf 'conf-check: warning: conf/%s\n' "$@")" "$(err)"
+}
+
+# Each of these would be found out by a client else, or by a certificate's end.
+testCertificateThatIsNotMeant() {
+  certificate_authority
+  certificate mail mail.example
+  certificate other other.example '*.mail.example'
+  certificate_own old mail.example
+  conf tlscert && conf tlskey
+  cp "$T/other.pem" "$I/conf/tlscert"
+  (umask 077 && cp "$T/other.key" "$I/conf/tlskey")
+  warned 'tlscert: it is not for the name in conf/me'
+  conf me mx.mail.example
+  check
+  assertNull "$(err)" "$(err)"
+  conf me mail.example
+  cp "$T/mail.crt" "$I/conf/tlscert"
+  warned 'tlskey: it is not the key of the certificate in conf/tlscert'
+  cp "$T/mail.crt" "$I/conf/tlskey"
+  warned 'tlskey: no key in it that can be used'
+  openssl pkey -in "$T/mail.key" -aes128 -passout pass:secret -out "$I/conf/tlskey"
+  warned 'tlskey: no key in it that can be used'
+  cp "$T/mail.key" "$I/conf/tlscert"
+  warned 'tlscert: no certificate in it'
+  cp "$T/old.crt" "$I/conf/tlscert"
+  cp "$T/old.key" "$I/conf/tlskey"
+  warned 'tlscert: it has expired'
+  openssl x509 -req -in "$T/old.csr" -signkey "$T/old.key" -days 13 -out "$I/conf/tlscert" 2>/dev/null
+  warned 'tlscert: it expires within 14 days'
+  openssl x509 -req -in "$T/old.csr" -signkey "$T/old.key" -days 15 -out "$I/conf/tlscert" 2>/dev/null
+  check
+  assertNull "$(err)" "$(err)"
 }
 
 testTlsWithoutCertificate() {

@@ -234,7 +234,7 @@ arrows() {
     smtpd) echo "$queue flush tls auth" ;;
     bounce | act) echo "$queue flush" ;;
     qmgr) echo "$queue flush sched" ;;
-    list) echo "$queue flush sched print" ;;
+    list) echo "$queue flush sched print tls" ;;
     check) echo "$queue flush print" ;;
     admin) echo "$queue flush check" ;;
     compat) echo "$queue flush act" ;;

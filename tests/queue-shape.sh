@@ -1,5 +1,6 @@
 # queue-shape: qshape's table, and figures for monitoring.
 . tests/lib.sh
+. tests/peer/certificates.sh
 . tests/peer/postfix.sh
 
 ID1=1h8qabcde00001
@@ -270,6 +271,23 @@ sluice_queue_oldest_age_seconds gauge 5
 sluice_sites gauge 4
 sluice_deliveries counter 3
 sluice_qmgr_running gauge 1' "$(/usr/bin/python3 "$T/parse" <"$T/metrics" 2>&1)"
+}
+
+# When the certificate ends, as openssl(1) says it; nothing where there is none.
+testMetricOfTheCertificate() {
+  certificate_authority
+  certificate mail mail.example
+  shape -m >"$T/metrics"
+  assertNotContains 'none' "$(cat "$T/metrics")" certificate
+  cp "$T/mail.crt" "$I/conf/tlscert"
+  ends=$(date -d "$(openssl x509 -in "$T/mail.crt" -noout -enddate | sed 's/.*=//')" +%s)
+  assertEquals "$ends" "$(metric sluice_tls_certificate_expiry_seconds)"
+  echo nonsense >"$I/conf/tlscert"
+  shape -m >"$T/metrics" 2>"$T/err"
+  assertEquals 'exit code' 0 $?
+  assertEquals 'queue-shape: warning: conf/tlscert: no certificate in it' "$(cat "$T/err")"
+  assertNotContains 'of no use' "$(cat "$T/metrics")" certificate
+  rm "$I/conf/tlscert"
 }
 
 testMetricsOfMessages() {

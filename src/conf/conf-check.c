@@ -16,9 +16,11 @@
 
 #include "base/directory.h"
 #include "base/log.h"
+#include "base/wallclock.h"
 #include "conf/conf-internal.h"
 #include "start/options.h"
 #include "start/program.h"
+#include "tls/inspect.h"
 
 #define USAGE "conf-check [-C dir] [-v] [name...]"
 #define dieusage() strerr_dieusage(100, USAGE)
@@ -353,6 +355,45 @@ static int listens_for_all(checker const *c)
   return r;
 }
 
+/* Time enough to get another one, for who reads mail from cron. */
+#define CERTIFICATE_ENDS_SOON_S (14 * 24 * 3600)
+
+static void certificate_end(inspect const *certificate)
+{
+  int64_t const left_s = inspect_until_s(certificate) - (int64_t)(wallclock_us() / 1000000);
+  if (left_s < 0) warn(CONF_TLSCERT, "", "it has expired");
+  else if (left_s < CERTIFICATE_ENDS_SOON_S) warn(CONF_TLSCERT, "", "it expires within 14 days");
+}
+
+static void certificate_name(checker const *c, inspect *certificate)
+{
+  stralloc me = STRALLOC_ZERO;
+  if (conf_me(c->conf, &me) && stralloc_0(&me) && !inspect_names(certificate, me.s))
+    warn(CONF_TLSCERT, "", "it is not for the name in conf/me");
+  stralloc_free(&me);
+}
+
+static void certificate_key(checker const *c, inspect const *certificate)
+{
+  int fits = inspect_fits(certificate, c->conf, CONF_TLSKEY);
+  if (!fits) warn(CONF_TLSKEY, "", "it is not the key of the certificate in conf/" CONF_TLSCERT);
+  else if (fits == -1 && errno == EINVAL) warn(CONF_TLSKEY, "", "no key in it that can be used");
+}
+
+static void check_certificate(checker const *c)
+{
+  inspect *certificate = inspect_open(c->conf, CONF_TLSCERT);
+  if (!certificate)
+  {
+    if (errno == EINVAL) warn(CONF_TLSCERT, "", "no certificate in it");
+    return;
+  }
+  certificate_end(certificate);
+  certificate_name(c, certificate);
+  certificate_key(c, certificate);
+  inspect_close(certificate);
+}
+
 static void check_tls_sense(checker const *c)
 {
   enum conf_tls tls = CONF_TLS_NONE;
@@ -362,6 +403,7 @@ static void check_tls_sense(checker const *c)
   if (is_set(c, CONF_TLSCERT) && !is_set(c, CONF_TLSKEY))
     warn(CONF_TLSKEY, "", "missing: no client can begin TLS");
   if (key_shown(c)) warn(CONF_TLSKEY, "", "others may read it");
+  check_certificate(c);
   if (tls == CONF_TLS_ENCRYPT && listens_for_all(c))
     warn("tls", "", "at port 25 other servers have to be served in clear text too");
 }

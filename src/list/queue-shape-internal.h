@@ -50,6 +50,7 @@ typedef struct metrics
   uint64_t deferred;
   uint64_t failed;
   int running;                         /* qmgr runs */
+  int64_t until_s;                     /* end of the server's certificate, since 1970; 0: there is none */
 } metrics;
 
 extern void metrics_message(metrics *m, enum shape_state state, uint64_t arrival_us, uint64_t bytes,
@@ -59,6 +60,8 @@ extern void metrics_message(metrics *m, enum shape_state state, uint64_t arrival
  * below the instance that could not be read.
  */
 extern int metrics_look(metrics *m, int queue, char const **where);
+/* Look at conf/tlscert of this instance.  One that cannot be used is warned of, and not among the figures. */
+extern void metrics_certificate(metrics *m, int instance);
 extern void metrics_put(out *o, metrics const *m);
 
 #endif

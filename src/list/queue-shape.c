@@ -79,6 +79,7 @@ static enum shape_state state_of(unsigned int where)
 typedef struct shape
 {
   char const *dir;
+  int instance;
   int queue;
   int senders;
   int monitor;
@@ -228,6 +229,7 @@ static void monitor_show(shape *s)
   char const *where;
   if (!metrics_look(&s->metrics, s->queue, &where))
     strerr_diefusys(111, "read ", s->dir, "/", where);
+  metrics_certificate(&s->metrics, s->instance);
   metrics_put(&s->out, &s->metrics);
 }
 
@@ -288,7 +290,7 @@ int main(int argc, char const *const *argv)
     .message = MESSAGE_ZERO, .domain = STRALLOC_ZERO, .ages = AGES_ZERO, .out = OUT_ZERO
   };
   wanted_read(&s, argv + options_read(argc, argv, &s));
-  s.queue = program_queue(&s.dir, 0);
+  s.queue = program_queue(&s.dir, &s.instance);
   s.metrics.now_us = wallclock_us();
   ages_init(&s.ages, s.buckets, s.minutes, s.linear, s.metrics.now_us);
 

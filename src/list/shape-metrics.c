@@ -5,9 +5,12 @@
 
 #include <skalibs/types.h>
 
+#include "base/log.h"
 #include "base/wallclock.h"
+#include "conf/conf.h"
 #include "flush/trigger.h"
 #include "queue/totals.h"
+#include "tls/inspect.h"
 
 static char const *const state_names[SHAPE_STATES] =
 {
@@ -67,6 +70,15 @@ int metrics_look(metrics *m, int queue, char const **where)
   *where = "queue/trigger";
   m->running = trigger_listened(queue);
   return m->running != -1;
+}
+
+void metrics_certificate(metrics *m, int instance)
+{
+  inspect *certificate = inspect_open(instance, "conf/" CONF_TLSCERT);
+  if (certificate) m->until_s = inspect_until_s(certificate);
+  else if (errno != ENOENT)
+    log_line("warning: conf/" CONF_TLSCERT ": ", errno == EINVAL ? "no certificate in it" : strerror(errno));
+  inspect_close(certificate);
 }
 
 /* --- the text --------------------------------------------------------------------------- */
@@ -157,5 +169,10 @@ void metrics_put(out *o, metrics const *m)
   deliveries_put(o, m);
   family_put(o, "qmgr_running", "gauge", "Whether qmgr runs.");
   sample_put(o, "qmgr_running", 0, 0, (uint64_t)m->running);
+  if (m->until_s > 0)
+  {
+    family_put(o, "tls_certificate_expiry_seconds", "gauge", "When the server's certificate ends, in seconds since 1970.");
+    sample_put(o, "tls_certificate_expiry_seconds", 0, 0, (uint64_t)m->until_s);
+  }
   out_text(o, "# EOF\n");
 }
