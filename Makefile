@@ -44,7 +44,7 @@ LINK = $(CC) $(CFLAGS) -Wl,--gc-sections $(LDFLAGS) $(HARDEN_LINK) $(LINKED)
 PACKAGES := gcc libc6-dev skalibs-dev libowfat-dev libssl-dev ca-certificates libidn2-dev libunistring-dev libmd-dev \
   s6 ucspi-tcp-ipv6
 PACKAGES_DEMO := postfix fetchmail python3 procps
-PACKAGES_BENCH := postfix python3 strace iproute2 util-linux mount e2fsprogs
+PACKAGES_BENCH := postfix python3 strace openssl iproute2 util-linux mount e2fsprogs
 PACKAGES_CHECK := $(PACKAGES_DEMO) openssl gnutls-bin libnet-ssleay-perl shunit2 clang libclang-rt-14-dev mandoc shellcheck strace valgrind \
   daemontools runit openbsd-inetd systemd msmtp swaks curl nsd unbound perl socat jq tinycdb iproute2 \
   libdb5.3 libgnutls-dane0 libidn12 libnsl2 libpcre2-8-0 pflogsumm logwatch systemd-journal-remote \
@@ -322,7 +322,8 @@ demo: deps-demo all
 # ROWS="accept calls ..." measures these alone.
 BENCH := $(patsubst %.c,$(O)/%,$(wildcard tests/bench/*.c))
 $(BENCH): %: %.o
-	$(LINK) -o $@ $^
+	$(LINK) -o $@ $^ $(LIBRARIES)
+$(O)/tests/bench/load $(O)/tests/bench/sink: LIBRARIES := $(TLS)
 
 bench: deps-bench all $(BENCH)
 	@BIN=$(BIN) TOOLS=$(O)/tests/bench tests/bench/bench $(if $(QUICK),-q) $(ROWS)

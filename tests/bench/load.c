@@ -7,6 +7,7 @@
  *   -t RECIPIENT  as often as wanted; %d in it is the message's number; default user%d@parked.example
  *   -1            a connection for each message; else each session keeps its own to the end
  *   -p            MAIL, RCPT and DATA in one packet (PIPELINING); else each waits for the last reply
+ *   -T            inside TLS, by STARTTLS; no session is resumed
  *   -w SECONDS    gives up then; default 300
  *
  * Prints one line, words in pairs: messages taken, refused, connections, seconds from the first
@@ -20,17 +21,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "tool.h"
+#include "stream.h"
 
 #define RECIPIENTS_MAX 64
 #define REPLY_MAX 4096
 #define COMMANDS_MAX 16384
 
-enum step { GREETING, HELO, ENVELOPE, CONTENT, GOODBYE };
+enum step { GREETING, HELO, STARTTLS, HANDSHAKE, ENVELOPE, CONTENT, GOODBYE };
 
 typedef struct session
 {
-  int fd;
+  stream stream;
   enum step step;
   unsigned int command;  /* of the envelope: the next to be sent */
   unsigned int answers;  /* replies still expected in this step */
@@ -52,6 +53,7 @@ static struct
   unsigned int recipients_len;
   int connection_each;
   int pipelining;
+  SSL_CTX *tls;
   int give_up_s;
   struct sockaddr_in where;
 } options = { .sessions = 1, .messages = 1, .octets = 4096, .give_up_s = 300 };
@@ -88,17 +90,9 @@ static void content_make(void)
   content_len = i + 5;
 }
 
-/* All of it, waiting where the socket is full. */
 static int put(session *s, char const *octets, size_t len)
 {
-  while (len)
-  {
-    ssize_t n = send(s->fd, octets, len, MSG_NOSIGNAL);
-    if (n == -1) return 0;
-    octets += n;
-    len -= (size_t)n;
-  }
-  return 1;
+  return stream_send(&s->stream, octets, len);
 }
 
 static int content_put(session *s)
@@ -148,12 +142,13 @@ static void begin(session *s)
 {
   struct epoll_event event = { .events = EPOLLIN, .data.ptr = s };
   int one = 1;
-  s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (s->fd == -1) die("make a socket");
-  setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd == -1) die("make a socket");
+  s->stream = (stream){ .fd = fd };
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   s->began_us = now_us();
-  if (connect(s->fd, (struct sockaddr *)&options.where, sizeof options.where) == -1) die("connect");
-  if (epoll_ctl(epoll, EPOLL_CTL_ADD, s->fd, &event) == -1) die("watch a socket");
+  if (connect(fd, (struct sockaddr *)&options.where, sizeof options.where) == -1) die("connect");
+  if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == -1) die("watch a socket");
   s->step = GREETING;
   s->answers = 1;
   s->in_len = 0;
@@ -163,7 +158,7 @@ static void begin(session *s)
 
 static void end(session *s)
 {
-  close(s->fd);
+  stream_close(&s->stream);
   open_sessions--;
   if (options.connection_each && connections < options.messages) begin(s);
 }
@@ -202,6 +197,27 @@ static int envelope_end(session *s)
   return content_put(s);
 }
 
+static int hello(session *s)
+{
+  s->step = HELO;
+  s->answers = 1;
+  return put(s, "EHLO load.example\r\n", 19);
+}
+
+static int starttls(session *s)
+{
+  s->step = STARTTLS;
+  s->answers = 1;
+  return put(s, "STARTTLS\r\n", 10);
+}
+
+/* Hands are shaken, or there is more to come: 1.  0: the session is over. */
+static int secured(session *s, int shaken)
+{
+  s->step = HANDSHAKE;
+  return shaken < 1 ? shaken == 0 : hello(s);
+}
+
 /* A whole reply has come.  0: the session is over. */
 static int reply(session *s, int code)
 {
@@ -209,11 +225,10 @@ static int reply(session *s, int code)
   if (--s->answers) return 1;
   switch (s->step)
   {
-    case GREETING:
-      s->step = HELO;
-      s->answers = 1;
-      return code == 220 && put(s, "EHLO load.example\r\n", 19);
-    case HELO: return next_message(s);
+    case GREETING: return code == 220 && hello(s);
+    case HELO: return options.tls && !s->stream.ssl ? starttls(s) : next_message(s);
+    case STARTTLS: return code == 220 && secured(s, stream_secure(&s->stream, options.tls, 0));
+    case HANDSHAKE: return 0;
     case ENVELOPE:
       if (!s->good) return message_end(s, 0);
       return s->command < commands() ? envelope_put(s) : envelope_end(s);
@@ -240,16 +255,23 @@ static int lines(session *s)
   return going;
 }
 
+/* Takes what has come.  0: the session is over. */
+static int take(session *s)
+{
+  ssize_t n;
+  do
+  {
+    n = stream_receive(&s->stream, s->in + s->in_len, sizeof s->in - s->in_len);
+    if (n > 0) s->in_len += (size_t)n;
+    if (n > 0 && !lines(s)) return 0;
+  } while (n > 0 && s->stream.ssl && !s->stream.shaking);
+  if (!n && s->step != GOODBYE) refused++; /* the connection was lost */
+  return n != 0;
+}
+
 static void turn(session *s)
 {
-  ssize_t n = recv(s->fd, s->in + s->in_len, sizeof s->in - s->in_len, 0);
-  if (n > 0)
-  {
-    s->in_len += (size_t)n;
-    if (lines(s)) return;
-  }
-  else if (s->step != GOODBYE) refused++; /* the connection was lost */
-  end(s);
+  if (!(s->step == HANDSHAKE ? secured(s, stream_shake(&s->stream)) : take(s))) end(s);
 }
 
 static void run(int64_t until_us)
@@ -289,7 +311,7 @@ static int report(int64_t us)
 static void options_read(int argc, char **argv)
 {
   int c;
-  while ((c = getopt(argc, argv, "s:n:z:t:1pw:")) != -1)
+  while ((c = getopt(argc, argv, "s:n:z:t:1pTw:")) != -1)
     switch (c)
     {
       case 's': options.sessions = (unsigned int)atoi(optarg); break;
@@ -301,6 +323,7 @@ static void options_read(int argc, char **argv)
         break;
       case '1': options.connection_each = 1; break;
       case 'p': options.pipelining = 1; break;
+      case 'T': options.tls = stream_client(); break;
       case 'w': options.give_up_s = atoi(optarg); break;
       default: exit(100);
     }

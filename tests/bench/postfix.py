@@ -99,6 +99,14 @@ defer_transports = parked
     def sessions_at_once(self, number):
         self.set("default_process_limit=%d" % number)  # 100 by default
 
+    def secure(self, pem):
+        """TLS both ways, with this certificate and key."""
+        self.set("smtpd_tls_chain_files=" + pem, "smtpd_tls_security_level=may", "smtp_tls_security_level=may")
+
+    def wrap(self):
+        """TLS from the first octet, to all sites."""
+        self.set("smtp_tls_wrappermode=yes", "smtp_tls_security_level=encrypt")
+
     def scan_every(self, seconds):
         self.set("queue_run_delay=%ds" % seconds)  # 300 by default
 

@@ -88,6 +88,18 @@ class Beyond:
         return tool.median >= self.n * max(theirs) if tool and theirs else None
 
 
+class Close:
+    """To what sluice has in another row: so many percent more, and so much besides."""
+
+    def __init__(self, percent, besides, key):
+        self.percent, self.besides, self.key = percent, besides, key
+        self.text = "%s + %g %% + %g" % (key, percent, besides)
+
+    def reached(self, row, figures):
+        ours, other = figures.get((row.key, "sluice")), figures.get((self.key, "sluice"))
+        return None if not ours or not other else ours.median <= other.median * (1 + self.percent / 100) + self.besides
+
+
 class Share:
     """So many percent of what sluice has in another row, or of what the machine has."""
 

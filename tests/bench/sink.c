@@ -3,6 +3,8 @@
  *
  *   -x EXTENSIONS  what EHLO offers: chunking (and all below), pipelining, none; default chunking
  *   -d DOMAIN      recipients in it are counted apart from the others
+ *   -T PEM         offers STARTTLS, with the certificate and the key in this file
+ *   -W             TLS from the first octet instead
  *   -m             mute: takes connections and never says a word
  *   -b             a black hole: its queue of connections is full, no SYN is ever answered
  *   -k DIRECTORY   keeps: a process a connection, each message a new file there, created, written and
@@ -21,7 +23,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "tool.h"
+#include "stream.h"
 
 #define IN_LEN 131072
 #define OUT_LEN 65536
@@ -40,13 +42,14 @@ struct counters
   uint64_t connected_ns;
   uint64_t open_now;     /* connections */
   uint64_t open_most;
+  uint64_t secured;      /* connections inside TLS */
 };
 
 enum expect { COMMAND, DATA, CHUNK };
 
 typedef struct session
 {
-  int fd;
+  stream stream;
   enum expect expect;
   unsigned int matched;   /* octets of CRLF.CRLF that have come */
   size_t chunk_left;
@@ -65,6 +68,8 @@ static struct
   char const *extensions;
   char const *domain;
   char const *keep;
+  SSL_CTX *tls;
+  int wrap;
   int mute;
   int black;
 } options = { .extensions = "chunking" };
@@ -80,15 +85,9 @@ static uint64_t add(uint64_t *counter, uint64_t n) { return __atomic_add_fetch(c
 
 static int flush(session *s)
 {
-  size_t done = 0;
-  while (done < s->out_len)
-  {
-    ssize_t n = send(s->fd, s->out + done, s->out_len - done, MSG_NOSIGNAL);
-    if (n <= 0) return 0;
-    done += (size_t)n;
-  }
+  size_t len = s->out_len;
   s->out_len = 0;
-  return 1;
+  return stream_send(&s->stream, s->out, len);
 }
 
 static int reply(session *s, char const *text)
@@ -183,14 +182,33 @@ static size_t chunk(session *s, char const *octets, size_t len, int *good)
 
 /* --- commands ------------------------------------------------------------------------ */
 
+static int greet(session *s)
+{
+  return reply(s, "220 sink.example ESMTP\r\n") && flush(s);
+}
+
 static int ehlo(session *s)
 {
   s->wanted = s->others = 0;
   if (!strcmp(options.extensions, "none")) return reply(s, "250 sink.example\r\n");
   if (!strcmp(options.extensions, "chunking") && !reply(s, "250-sink.example\r\n250-CHUNKING\r\n")) return 0;
   else if (strcmp(options.extensions, "chunking") && !reply(s, "250-sink.example\r\n")) return 0;
+  if (options.tls && !s->stream.ssl && !reply(s, "250-STARTTLS\r\n")) return 0;
   return reply(s, "250-PIPELINING\r\n250-SIZE 104857600\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
                   "250-ENHANCEDSTATUSCODES\r\n250 DSN\r\n");
+}
+
+/* What comes of shaking hands.  0: the session is over. */
+static int shaken(session *s, int result)
+{
+  if (result == 1) add(&counters->secured, 1);
+  if (result == 1 && options.wrap) return greet(s);
+  return result >= 0;
+}
+
+static int starttls(session *s)
+{
+  return reply(s, "220 2.0.0 go on\r\n") && flush(s) && shaken(s, stream_secure(&s->stream, options.tls, 1));
 }
 
 static int rcpt(session *s)
@@ -223,6 +241,7 @@ static int command(session *s)
     return reply(s, "354 go on\r\n");
   }
   if (!strncasecmp(line, "EHLO ", 5)) return ehlo(s);
+  if (!strcasecmp(line, "STARTTLS") && options.tls) return starttls(s);
   if (!strncasecmp(line, "HELO ", 5)) return reply(s, "250 sink.example\r\n");
   if (!strcasecmp(line, "RSET"))
   {
@@ -260,10 +279,12 @@ static size_t line(session *s, char const *octets, size_t len, int *good)
 /* 0: it is over. */
 static int turn(session *s)
 {
-  ssize_t got = recv(s->fd, in, sizeof in, 0);
   char const *octets = in;
   int good = 1;
-  if (got <= 0) return 0;
+  ssize_t got;
+  if (s->stream.shaking) return shaken(s, stream_shake(&s->stream));
+  got = stream_receive(&s->stream, in, sizeof in);
+  if (got <= 0) return got < 0;
   while (got && good)
   {
     size_t len = (size_t)got;
@@ -280,7 +301,7 @@ static int turn(session *s)
 
 static void session_end(session *s)
 {
-  close(s->fd);
+  stream_close(&s->stream);
   free(s->kept);
   free(s);
   add(&counters->open_now, (uint64_t)-1);
@@ -302,26 +323,26 @@ static void session_begin(void)
   int one = 1;
   uint64_t open_now;
   if (!s) die("have memory");
-  s->fd = accept4(listener, 0, 0, SOCK_CLOEXEC);
-  if (s->fd == -1)
+  s->stream.fd = accept4(listener, 0, 0, SOCK_CLOEXEC);
+  if (s->stream.fd == -1)
   {
     free(s);
     return;
   }
-  setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  setsockopt(s->stream.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   if (add(&counters->connections, 1) == 1) counters->connected_ns = now_ns();
   open_now = add(&counters->open_now, 1);
   if (open_now > counters->open_most) counters->open_most = open_now;
-  if (!options.mute) reply(s, "220 sink.example ESMTP\r\n");
-  flush(s);
+  if (options.wrap) stream_secure(&s->stream, options.tls, 1);
+  else if (!options.mute) greet(s);
   event.data.ptr = s;
   if (!options.keep)
   {
-    if (epoll_ctl(epoll, EPOLL_CTL_ADD, s->fd, &event) == -1) die("watch a socket");
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, s->stream.fd, &event) == -1) die("watch a socket");
     return;
   }
   if (!fork()) serve_alone(s);
-  close(s->fd);
+  close(s->stream.fd);
   free(s);
 }
 
@@ -378,17 +399,19 @@ static void counters_make(char const *path)
 static void options_read(int argc, char **argv)
 {
   int c;
-  while ((c = getopt(argc, argv, "x:d:mbk:")) != -1)
+  while ((c = getopt(argc, argv, "x:d:T:Wmbk:")) != -1)
     switch (c)
     {
       case 'x': options.extensions = optarg; break;
       case 'd': options.domain = optarg; break;
+      case 'T': options.tls = stream_server(optarg); break;
+      case 'W': options.wrap = 1; break;
       case 'm': options.mute = 1; break;
       case 'b': options.black = 1; break;
       case 'k': options.keep = optarg; break;
       default: exit(100);
     }
-  if (argc - optind != 2) exit(100);
+  if (argc - optind != 2 || (options.wrap && !options.tls)) exit(100);
 }
 
 int main(int argc, char **argv)

@@ -48,6 +48,18 @@ class Sluice:
     def sessions_at_once(self, number):
         self.conf("concurrencyclient", str(number))  # 50 by default, and 500 for all of them
 
+    def secure(self, pem):
+        """TLS both ways, with this certificate and key."""
+        for name in ("tlscert", "tlskey"):
+            shutil.copy(pem, os.path.join(self.dir, "conf", name))
+
+    def wrap(self):
+        """TLS from the first octet, to all sites."""
+        path = os.path.join(self.dir, "conf", "routes")
+        with open(path) as f:
+            lines = f.read().split("\n")
+        self.conf("routes", *(line + " tlswrap" for line in lines if line))
+
     def scan_every(self, seconds):
         pass  # it scans nothing
 

@@ -2,6 +2,7 @@
 import mmap
 import os
 import socket
+import ssl
 import struct
 import subprocess
 import time
@@ -38,7 +39,7 @@ def load(tools, where, messages, *options, sessions=10, octets=4096, give_up=300
 
 class Sink:
     NAMES = ("connections", "messages", "octets", "wanted", "others", "rcpts",
-             "first_ns", "last_ns", "connected_ns", "open_now", "open_most")
+             "first_ns", "last_ns", "connected_ns", "open_now", "open_most", "secured")
 
     def __init__(self, ground, tools, *options, where=SENT_TO):
         path = os.path.join(ground.work, "counters." + where.rpartition(":")[2])
@@ -117,6 +118,16 @@ def listens(where):
         return any(":%04X 00000000:0000 0A" % address(where)[1] in line for line in f)
 
 
+def certificate(ground):
+    """A file with a certificate and its key, as most have them today."""
+    path = ground.path("certificate.pem")
+    run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", 30,
+         "-subj", "/CN=relay.example", "-addext", "subjectAltName=DNS:relay.example", "-keyout", path, "-out", path + ".crt"])
+    with open(path, "a") as pem, open(path + ".crt") as crt:
+        pem.write(crt.read())
+    return path
+
+
 class Client:
     """One SMTP connection."""
 
@@ -135,6 +146,17 @@ class Client:
     def command(self, line):
         self.socket.sendall(line.encode() + b"\r\n")
         return self.reply()
+
+    def secure(self):
+        """STARTTLS, with whatever certificate, and EHLO."""
+        if not self.command("STARTTLS").startswith("220"):
+            raise Failed("STARTTLS is refused")
+        self.replies.close()
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        self.socket = context.wrap_socket(self.socket)
+        self.replies = self.socket.makefile("rb")
+        self.command("EHLO bench.example")
 
     def end(self):
         self.replies.close()
