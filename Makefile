@@ -45,7 +45,7 @@ PACKAGES := gcc libc6-dev skalibs-dev libowfat-dev libssl-dev ca-certificates li
   s6 ucspi-tcp-ipv6
 PACKAGES_DEMO := postfix fetchmail python3 procps
 PACKAGES_BENCH := postfix python3 strace openssl iproute2 util-linux mount e2fsprogs
-PACKAGES_CHECK := $(PACKAGES_DEMO) openssl gnutls-bin libnet-ssleay-perl shunit2 clang libclang-rt-14-dev mandoc shellcheck strace valgrind \
+PACKAGES_CHECK := $(PACKAGES_DEMO) openssl gnutls-bin sslscan libnet-ssleay-perl shunit2 clang libclang-rt-14-dev mandoc shellcheck strace valgrind \
   daemontools runit openbsd-inetd systemd msmtp swaks curl nsd unbound perl socat jq tinycdb iproute2 \
   libdb5.3 libgnutls-dane0 libidn12 libnsl2 libpcre2-8-0 pflogsumm logwatch systemd-journal-remote \
   libmail-deliverystatus-bounceparser-perl libsisimai-perl python3-flufl.bounce python3-prometheus-client \

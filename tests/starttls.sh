@@ -366,6 +366,23 @@ testSwaks() {
 
 # --- TLS from the first octet -----------------------------------------------------------------
 
+# scanned PORT [OPTION]: a scanner of TLS servers finds nothing old and nothing weak.
+scanned() {
+  # shellcheck disable=SC2086 # none or one
+  timeout 100 sslscan --no-colour ${2-} "127.0.0.1:$1" >"$T/scan" 2>&1 || fail "sslscan: $(cat "$T/scan")"
+  assertEquals "$(cat "$T/scan")" 4 "$(grep -cE '^(SSLv2|SSLv3|TLSv1\.0|TLSv1\.1) +disabled' "$T/scan")"
+  assertEquals "$(cat "$T/scan")" 2 "$(grep -cE '^TLSv1\.[23] +enabled' "$T/scan")"
+  assertContains "$(cat "$T/scan")" 'Session renegotiation not supported'
+  grep -E '^(Preferred|Accepted) ' "$T/scan" >"$T/ciphers"
+  assertTrue 'ciphers' "[ -s '$T/ciphers' ]"
+  assertEquals 'weak' '' "$(grep -vE '^(Preferred|Accepted) +TLSv1\.[23]  (128|256) bits' "$T/ciphers")"
+  assertEquals 'weak' '' "$(grep -E 'NULL|RC4|DES|EXP|ADH|AECDH|anon|MD5' "$T/ciphers")"
+}
+testScanned() {
+  scanned "$PORT" --starttls-smtp
+  scanned "$TLSPORT"
+}
+
 testFirst() {
   PORT=$TLSPORT
   printf 'EHLO x\nSTARTTLS\nQUIT\n' | secure -i >"$T/said"
