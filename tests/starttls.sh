@@ -1,5 +1,6 @@
 # TLS with who sends us mail: STARTTLS, TLS from the first octet, as real clients say it; what fails and what goes on.
 . tests/lib.sh
+. tests/peer/postfix.sh
 
 oneTimeSetUp() {
   certificate one
@@ -365,6 +366,27 @@ testSwaks() {
 }
 
 # --- TLS from the first octet -----------------------------------------------------------------
+
+# A thousand messages of a Postfix that insists on TLS: each is there once.
+testPostfixSends() {
+  [ "$(id -u)" = 0 ] || {
+    skip 'Postfix needs root'
+    return 0
+  }
+  postfix_new sends nobody.invalid
+  postfix_set "relayhost=[127.0.0.1]:$PORT" smtp_tls_security_level=encrypt 'smtpd_relay_restrictions=permit_mynetworks,reject'
+  as_root tee -a "$POSTFIX/etc/master.cf" >/dev/null <<EOT
+tlsmgr unix - - n 1000? 1 tlsmgr
+EOT
+  postfix_start
+  tests/peer/submit "127.0.0.1:$POSTFIXPORT" -t 'x%d@postfix.example' -n 1000 >"$T/submit" || fail "submit: $(cat "$T/submit")"
+  assertTrue "$(tail "$POSTFIX/log")" 'wait_for 120 waits postfix.example 1000'
+  assertEquals 'inside TLS' 1000 \
+    "$(grep -rha -A 1 'by relay.example with ESMTPS id' "$I/queue/new" "$I/queue/cur" | grep -c 'for <x[0-9]*@postfix.example>')"
+  assertEquals 'each once' 1000 "$("$BIN/queue-list" -C "$I" -j | jq -r '.recipients[].address' | grep -c '@postfix.example$')"
+  assertEquals 'each of them' 1000 "$("$BIN/queue-list" -C "$I" -j | jq -r '.recipients[].address' | grep '@postfix.example$' | sort -u | wc -l)"
+  postfix_stop
+}
 
 # scanned PORT [OPTION]: a scanner of TLS servers finds nothing old and nothing weak.
 scanned() {

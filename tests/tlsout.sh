@@ -259,7 +259,7 @@ testBehindQmgr() {
   conf routes "may.example [127.0.0.1]:$POSTFIXPORT" "customer.example [127.0.0.1]:$POSTFIXPORT tlsname=mx.customer.example" \
     "other.example [127.0.0.1]:$POSTFIXPORT tlsname=mx.other.example" "wrap.example [127.0.0.1]:$WRAPPORT tlswrap"
   start
-  submit -t 'x%d@customer.example' -n 200 >"$T/submit" || fail "submit: $(cat "$T/submit")"
+  submit -t 'x%d@customer.example' -n 1000 >"$T/submit" || fail "submit: $(cat "$T/submit")"
   assertTrue "$(log send)" 'wait_for 60 drained'
   assertTrue 'verified' "logged send 'Verified TLS connection established to 127.0.0.1[127.0.0.1]:$POSTFIXPORT: TLSv1.3'"
   submit -t 'x@other.example' >"$T/submit" || fail "submit: $(cat "$T/submit")"
