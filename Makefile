@@ -73,7 +73,7 @@ SCHED := $(call object,sched/moment sched/backoff sched/health sched/array sched
   sched/sched)
 START := $(call object,start/program start/options) $(BASE)
 CONF := $(call object,conf/error conf/file conf/fold conf/address conf/syntax conf/conf conf/list conf/user \
-  conf/route conf/check job/job job/nexthop) $(TLS_ASK) $(START)
+  conf/route conf/check job/job job/nexthop smtp/account) $(TLS_ASK) $(START)
 QUEUE := $(call object,queue/id queue/queuedir queue/message queue/room queue/trace \
   queue/totals) $(JOB) $(CONF)
 FLUSH := $(call object,flush/flush flush/reserve flush/trigger) $(QUEUE)
