@@ -65,7 +65,7 @@ BASE := $(call object,base/close base/directory base/instance base/log base/text
 JOB := $(call object,job/job job/journal job/nexthop job/socket job/turn)
 # How tls-io is asked: of those who ask it, too.
 TLS_ASK := $(call object,tls/ask)
-SEND := $(call object,send/connection send/transaction send/secure send/exchange send/commands send/fit send/pipeline \
+SEND := $(call object,send/connection send/transaction send/secure send/auth send/accountfile send/exchange send/commands send/fit send/pipeline \
   send/channel send/report send/outbox send/commandline send/host send/dnstcp send/candidates send/retry \
   send/destination send/engine send/confine base/calls) $(TLS_ASK) $(SASL) $(JOB) $(BASE)
 SCHED := $(call object,sched/moment sched/backoff sched/health sched/array sched/row sched/timer sched/cuts sched/limit \

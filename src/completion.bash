@@ -41,7 +41,7 @@ declare -gA _sluice_arguments=(
   [site-list]='-C:directory -1 -j -w -t:word site'
   [sluice-init]='-l:word -U -u directory'
   [sluice-log]='-r -u -h:word -n:word -t:word file'
-  [smtp-send]='-L -n:word -H:word -t:word -w:extension -o:tls site word'
+  [smtp-send]='-L -n:word -H:word -t:word -w:extension -o:tls -a:file site word'
   [smtpd-etrn]='-C:directory -t'
   [tls-io]='-s -c -C:directory -d:word -k:file -n:word'
 )

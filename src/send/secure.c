@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "send/auth.h"
 
 /*
  * What the kernel holds between us and tls-io: little, so that what was written is soon on the wire, as the times of
@@ -24,7 +25,7 @@ int secure_wanted(smtp_connection const *s)
 
 int secure_dispensable(smtp_connection const *s)
 {
-  return s->where->tls <= TLS_MAY && !s->where->tlswrap;
+  return s->where->tls <= TLS_MAY && !s->where->tlswrap && !auth_wanted(s);
 }
 
 /* --- the ways it ends ---------------------------------------------------------------------- */
