@@ -67,7 +67,7 @@ JOB := $(call object,job/job job/journal job/nexthop job/socket job/turn)
 TLS_ASK := $(call object,tls/ask)
 SEND := $(call object,send/connection send/transaction send/secure send/auth send/accountfile send/exchange send/commands send/fit send/pipeline \
   send/channel send/report send/outbox send/commandline send/host send/dnstcp send/candidates send/retry \
-  send/destination send/engine send/confine base/calls) $(TLS_ASK) $(SASL) $(JOB) $(BASE)
+  send/destination send/demand send/engine send/confine base/calls) $(TLS_ASK) $(SASL) $(JOB) $(BASE)
 SCHED := $(call object,sched/moment sched/backoff sched/health sched/array sched/row sched/timer sched/cuts sched/limit \
   sched/quota sched/known sched/state sched/site sched/connection sched/domain sched/attempt sched/pass sched/reversal sched/turn \
   sched/sched)
@@ -104,7 +104,7 @@ all: $(PROGRAMS:%=$(BIN)/%)
 
 $(BIN)/smtpd-etrn: $(call object,smtpd/smtpd-etrn smtpd/dialogue smtpd/verb smtpd/session smtpd/envelope \
   smtpd/parameters smtpd/receive smtpd/etrn smtpd/starttls smtpd/auth smtpd/atrn flush/names smtpd/policy smtpd/identity smtpd/peer \
-  smtpd/clients base/wire auth/ask) $(TLS_ASK) $(FLUSH)
+  smtpd/clients base/wire auth/ask tls/handover) $(TLS_ASK) $(FLUSH)
 $(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/intake qmgr/orders qmgr/delivery qmgr/listed qmgr/arrivals qmgr/outcome \
   qmgr/expiry qmgr/requests qmgr/messages qmgr/lists qmgr/agents qmgr/hops qmgr/job qmgr/active qmgr/sender qmgr/notices \
   qmgr/totals qmgr/reversals qmgr/clock qmgr/core qmgr/settings qmgr/named queue/sitefile) $(SCHED) $(FLUSH)
@@ -144,7 +144,8 @@ $(BIN)/auth-check: $(call object,auth/auth-check auth/checkpassword auth/ask smt
 $(BIN)/smtp-send: $(call object,send/smtp-send) $(SEND)
 $(BIN)/tls-io: $(call object,tls/tls-io tls/session tls/pump tls/handshake tls/context tls/verify tls/certificate \
   tls/reason tls/confine base/calls job/socket) $(TLS_ASK) $(BASE)
-$(BIN)/etrn: $(call object,send/etrn job/job job/nexthop base/wire) $(SASL) $(BASE)
+$(BIN)/etrn: $(call object,send/etrn send/accountfile send/demand send/destination send/engine tls/handover base/wire) \
+  $(TLS_ASK) $(SASL) $(JOB) $(BASE)
 
 # -----------------------------------------------------------------------------------
 

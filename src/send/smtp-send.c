@@ -26,6 +26,7 @@
 #include "send/commandline.h"
 #include "send/confine.h"
 #include "send/connection.h"
+#include "send/demand.h"
 #include "send/destination.h"
 #include "send/engine.h"
 #include "send/host.h"
@@ -653,11 +654,11 @@ static void report_left(courier *a)
 static int run_from_commandline(courier *a, int argc, char *const *argv)
 {
   int first;
-  a->where.tls = TLS_MAY;
+  a->where.tls = TLS_LEVELS;
   first = options_read(&a->where, argc, argv);
   if (argc - first < 3) die_usage();
-  if (*a->where.account.user && a->where.tls == TLS_NONE) die_usage();
-  if (*a->where.account.user && a->where.tls == TLS_MAY) a->where.tls = TLS_ENCRYPT;
+  demand_complete(&a->where, *a->where.account.user ? TLS_ENCRYPT : TLS_MAY);
+  if (*a->where.account.user && a->where.tls < TLS_ENCRYPT) die_usage();
   argv += first;
   if (!destination_nexthop_scan(&a->where, argv[0], strlen(argv[0]))) die_usage();
   message_take(&a->jobs, argv[1], (char const *const *)(argv + 2));
