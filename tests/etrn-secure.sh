@@ -115,7 +115,7 @@ testSluice() {
   assertContains 'unknown' "$out" ' 459 '
   ask 0 -a "$T/account" -o tlsname=mx.provider.example "127.0.0.1:$PORT"
   assertContains "$out" ' 250 '
-  assertTrue 'it was asked for by a user' "wait_for 10 logged smtpd 'starttls=1 auth=1'"
+  assertTrue 'it was asked for by a user' "wait_for 10 logged smtpd 'flush customer.example asked for by unknown[127.0.0.1] user=joe: 1 waiting'"
   password wrong
   ask 100 -a "$T/account" "127.0.0.1:$PORT"
   assertEquals "etrn: fatal: 127.0.0.1:$PORT: SASL authentication failed: 535 5.7.8 Error: authentication failed" "$err"
