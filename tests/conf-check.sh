@@ -284,6 +284,9 @@ testAuthout() {
   conf routes 'a.example [mx.a.example] auth=provider' 'b.example - auth=other tls=verify'
   check
   assertEquals "$(err)" 0 $?
+  assertEquals 'conf-check: warning: conf/routes: line 1: auth without tls=verify: whoever poses as the site gets the password' "$(err)"
+  conf tlslevel verify
+  check
   assertNull "$(err)" "$(err)"
   says 'authout = 2 entries  (conf/authout)'
   check -v authout
@@ -310,6 +313,7 @@ conf-check: conf/routes: line 2: no such name in conf/authout: other' "$(err)"
   assertContains "$(err)" 'conf-check: conf/authout: line 1: not NAME USER PASSWORD'
   assertNotContains "$(err)$(out)" hid-
   conf authout
+  conf tlslevel
   wrong routes 'line 1: auth needs tls=encrypt or more' 'a.example - tls=may auth=provider'
 }
 

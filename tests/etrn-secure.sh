@@ -126,12 +126,12 @@ testSluice() {
 # --- what is demanded, and what is not -------------------------------------------------------
 
 testNotOffered() {
-  serve '> 250-odd' '> 250 ETRN' "$ETRN" "$QUEUED" mute
+  serve '> 250-odd' '> 250 ETRN' "$ETRN" "$QUEUED" '< QUIT'
   ask 0 "$HOST"
   assertNull 'may: in clear text' "$err"
   played may
   for demand in '-o tls=encrypt' "-a $T/account" "-k $T/client.pem" '-o tls=verify'; do
-    serve '> 250-odd' '> 250-AUTH PLAIN LOGIN' '> 250 ETRN' '< QUIT' mute
+    serve '> 250-odd' '> 250-AUTH PLAIN LOGIN' '> 250 ETRN' '< QUIT'
     # shellcheck disable=SC2086 # two words
     ask 100 $demand "$HOST"
     assertEquals "$demand" "etrn: fatal: $HOST: does not offer TLS" "$err"
@@ -140,7 +140,7 @@ testNotOffered() {
 }
 
 testNone() {
-  serve '> 250-odd' '> 250-STARTTLS' '> 250 ETRN' "$ETRN" "$QUEUED" mute
+  serve '> 250-odd' '> 250-STARTTLS' '> 250 ETRN' "$ETRN" "$QUEUED" '< QUIT'
   ask 0 -o tls=none "$HOST"
   assertNull "$err" "$err"
   played none
@@ -148,7 +148,7 @@ testNone() {
 
 testRefused() {
   serve '> 250-odd' '> 250-STARTTLS' '> 250 ETRN' '< STARTTLS' '> 454 4.7.0 not now' '< EHLO .*' '> 250-odd' '> 250-STARTTLS' '> 250 ETRN' \
-    "$ETRN" "$QUEUED" mute
+    "$ETRN" "$QUEUED" '< QUIT'
   ask 0 "$HOST"
   assertEquals 'may' "etrn: warning: $HOST: no TLS: 4.7.0 not now" "$err"
   played may
@@ -195,7 +195,7 @@ testMuteInTheHandshake() {
 testNoEngine() {
   mkdir -p "$T/alone"
   cp "$BIN/etrn" "$T/alone"
-  serve '> 250-odd' '> 250-STARTTLS' '> 250 ETRN' '< EHLO .*' '> 250-odd' '> 250 ETRN' "$ETRN" "$QUEUED" mute
+  serve '> 250-odd' '> 250-STARTTLS' '> 250 ETRN' '< EHLO .*' '> 250-odd' '> 250 ETRN' "$ETRN" "$QUEUED" '< QUIT'
   BIN=$T/alone ask 0 "$HOST"
   assertContains "$err" "etrn: warning: $HOST: no TLS: tls-io has ended"
   played may
@@ -228,7 +228,7 @@ testClear() {
   chmod 600 "$T/tim"
   serve '> 250-odd' '> 250-AUTH PLAIN CRAM-MD5' '> 250 ETRN' '< AUTH CRAM-MD5' \
     '> 334 PDE4OTYuNjk3MTcwOTUyQHBvc3RvZmZpY2UucmVzdG9uLm1jaS5uZXQ+' '< dGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw' \
-    '> 235 2.7.0 ok' "$ETRN" "$QUEUED" mute
+    '> 235 2.7.0 ok' "$ETRN" "$QUEUED" '< QUIT'
   ask 0 -o tls=may -a "$T/tim" "$HOST"
   played 'a digest'
 }

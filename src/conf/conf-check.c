@@ -513,6 +513,13 @@ static int name_among(conf_word const *name, genalloc const *names)
   return n && bsearch(name, genalloc_s(conf_word, names), n, sizeof *name, &word_compare);
 }
 
+/* Is the site proved to be itself before it gets our password? */
+static int site_proved(checker const *c, conf_route_line const *route)
+{
+  enum tls_level level = route->options.tls;
+  return (level != TLS_LEVELS || conf_tlslevel(c->conf, &level)) && level >= TLS_FINGERPRINT;
+}
+
 /* A route wants a name that may not be there. */
 static void route_check(checker *c, conf_route_line const *route, unsigned int number,
                         genalloc const *names)
@@ -520,9 +527,12 @@ static void route_check(checker *c, conf_route_line const *route, unsigned int n
   size_t const key = sizeof CONF_ROUTE_AUTH - 1;
   conf_word const name = { .s = route->auth.s + key, .len = route->auth.len - key };
   char digits[UINT_FMT], shown[CONF_ACCOUNT_MAX + 1];
+  digits[uint_fmt(digits, number)] = 0;
+  if (!site_proved(c, route))
+    log_line("warning: conf/routes: line ", digits,
+             ": auth without tls=verify: whoever poses as the site gets the password");
   if (name_among(&name, names)) return;
   c->wrong = 1;
-  digits[uint_fmt(digits, number)] = 0;
   log_line("conf/routes: line ", digits, ": no such name in conf/authout: ",
            name_shown(shown, &name));
 }

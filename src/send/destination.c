@@ -204,5 +204,5 @@ int destination_scan(destination *out, char const *s, size_t len)
   if (!none && !destination_nexthop_scan(out, field.s, field.len)) return 0;
   while (job_field_next(&s, &len, &field))
     if (!destination_option_scan(out, field.s, field.len)) return 0;
-  return none == (*out->turned != 0) && !(*out->auth && out->tls < TLS_ENCRYPT);
+  return none == (*out->turned != 0) && !(*out->auth && (none || out->tls < TLS_ENCRYPT));
 }

@@ -91,6 +91,7 @@ int main(void)
   CHECK("AUTH", scans("a.tld tls=encrypt auth=a-b_c.1") && !strcmp(s.auth, "a-b_c.1") && !*s.account.user);
   CHECK("no AUTH unless said", scans("a.tld tls=encrypt") && !*s.auth);
   CHECK("no AUTH in clear text", !scans("a.tld auth=x") && !scans("a.tld auth=x tls=may") && scans("a.tld auth=x tls=verify"));
+  CHECK("no AUTH where there is no TLS", !scans("- turned=unknown[192.0.2.7]:1234 tls=encrypt auth=x"));
   CHECK("as long as a name is", !scans("a.tld tls=encrypt auth=" PRINT "x") && scans("a.tld tls=encrypt auth=" PRINT));
 
   CHECK("address IPv4", address_is("192.0.2.1:25", "192.0.2.1", 25));
