@@ -43,14 +43,14 @@ static void line_write(smtp_connection *s)
   exchange_expect(s, PIPELINE_AUTH, 0, 0);
 }
 
-/* Outside TLS no mechanism is good enough, whatever the site line says. */
+/* Outside TLS nothing is said, whatever the site line says. */
 void auth_begin(smtp_connection *s)
 {
   smtp_account const *account = &s->where->account;
-  int const encrypted = s->secure.step == SECURE_DONE;
-  if (!*account->user) impossible(s, CODE_SECURITY, "conf/authout has no line for it");
+  if (s->secure.step != SECURE_DONE) impossible(s, CODE_MISSING, "there is no TLS");
+  else if (!*account->user) impossible(s, CODE_SECURITY, "conf/authout has no line for it");
   else if (!s->mechanisms && !(s->extensions & SMTP_EXT_AUTH)) not_offered(s);
-  else if (!encrypted || !sasl_begin(&s->sasl, account, s->mechanisms, encrypted))
+  else if (!sasl_begin(&s->sasl, account, s->mechanisms, 1))
     impossible(s, CODE_MISSING, "no mechanism available");
   else line_write(s);
 }

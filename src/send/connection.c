@@ -190,8 +190,8 @@ static void end_at_ourselves(smtp_connection *s)
   exchange_end(s, CONNECTION_END_OURSELVES);
 }
 
-/* All that there is to TLS has been done. */
-static void connection_secured(smtp_connection *s)
+/* It is in TLS, or goes without. */
+static void connection_settled(smtp_connection *s)
 {
   if (auth_wanted(s)) auth_begin(s);
   else connection_opens(s);
@@ -200,9 +200,9 @@ static void connection_secured(smtp_connection *s)
 static void hello_accepted(smtp_connection *s)
 {
   s->trip_ms = wallclock_steady_ms() - s->hello_ms;
-  if (!secure_wanted(s)) connection_secured(s);
+  if (!secure_wanted(s)) connection_settled(s);
   else if (s->extensions & SMTP_EXT_STARTTLS) secure_begin(s);
-  else if (secure_dispensable(s)) connection_opens(s);
+  else if (secure_dispensable(s)) connection_settled(s);
   else secure_not_offered(s);
 }
 
@@ -226,7 +226,7 @@ static void greeting_replied(smtp_connection *s)
 /* TLS has begun, or it was left out. */
 static void secured(smtp_connection *s, enum secure_outcome outcome)
 {
-  if (outcome == SECURE_PLAIN) connection_opens(s);
+  if (outcome == SECURE_PLAIN) connection_settled(s);
   if (outcome != SECURE_READY) return;
   s->state = CONNECTION_GREETING;
   if (s->where->tlswrap) exchange_expect(s, PIPELINE_GREETING, 0, 0);
