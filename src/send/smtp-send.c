@@ -333,11 +333,19 @@ static void courier_secure(courier *a, int fd, char const *why)
   if (a->line.state == CONNECTION_ENDED) courier_connection_ended(a);
 }
 
+/* By hand it comes at once, or does not: then what goes in clear text is written, for no descriptor will wake us. */
 static void courier_ask_tls(courier *a)
 {
   if (!connection_asks(&a->line)) return;
-  if (!a->from_commandline) report_tls(&a->out);
-  else courier_secure(a, engine_connect(a->engine), "it cannot be run");
+  if (!a->from_commandline)
+  {
+    report_tls(&a->out);
+    return;
+  }
+  courier_secure(a, engine_connect(a->engine), "it cannot be run");
+  if (a->line.state == CONNECTION_ENDED) return;
+  connection_step(&a->line, 0);
+  if (a->line.state == CONNECTION_ENDED) courier_connection_ended(a);
 }
 
 /* The line "tls", with a descriptor, or why there is none. */
