@@ -7,8 +7,8 @@
 #include "qmgr/core.h"
 
 /*
- * Two routes to one next hop that demand different things of TLS, or go by different names of conf/authout, have a hop each: they never share a
- * connection.  Their file is one.
+ * Two routes to one next hop that demand different things of TLS, or go by different names of
+ * conf/authout, have a hop each: they never share a connection.  Their file is one.
  */
 typedef struct hop
 {

@@ -6,7 +6,10 @@
  * running programs (send/confine.h) forks a child before, which does it.
  */
 
-/* A connection to a tls-io that is run for it alone, non-blocking, or -1.  certificate: of its option -k; NULL: none. */
+/*
+ * A connection to a tls-io that is run for it alone, non-blocking, or -1.
+ *   certificate  the file of its option -k; NULL: none
+ */
 extern int engine_run(char *certificate);
 
 /* Fork a child that runs one whenever it is asked.  A descriptor to ask it by, or -1 with errno. */
