@@ -59,19 +59,21 @@ object = $(patsubst %,$(O)/src/%.o,$(1))
 
 SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content smtp/parts \
   smtp/reply smtp/header smtp/timeout smtp/base64)
+# Who we are for a server: on libmd.
+SASL := $(call object,smtp/account smtp/sasl smtp/hmac)
 BASE := $(call object,base/close base/directory base/instance base/log base/text base/duration base/wallclock) $(SMTP)
 JOB := $(call object,job/job job/journal job/nexthop job/socket job/turn)
 # How tls-io is asked: of those who ask it, too.
 TLS_ASK := $(call object,tls/ask)
-SEND := $(call object,send/connection send/transaction send/secure send/exchange send/commands send/fit send/pipeline \
+SEND := $(call object,send/connection send/transaction send/secure send/auth send/accountfile send/exchange send/commands send/fit send/pipeline \
   send/channel send/report send/outbox send/commandline send/host send/dnstcp send/candidates send/retry \
-  send/destination send/engine send/confine base/calls) $(TLS_ASK) $(JOB) $(BASE)
+  send/destination send/demand send/engine send/confine base/calls) $(TLS_ASK) $(SASL) $(JOB) $(BASE)
 SCHED := $(call object,sched/moment sched/backoff sched/health sched/array sched/row sched/timer sched/cuts sched/limit \
   sched/quota sched/known sched/state sched/site sched/connection sched/domain sched/attempt sched/pass sched/reversal sched/turn \
   sched/sched)
 START := $(call object,start/program start/options) $(BASE)
 CONF := $(call object,conf/error conf/file conf/fold conf/address conf/syntax conf/conf conf/list conf/user \
-  conf/route conf/check job/job job/nexthop) $(TLS_ASK) $(START)
+  conf/route conf/check job/job job/nexthop smtp/account) $(TLS_ASK) $(START)
 QUEUE := $(call object,queue/id queue/queuedir queue/message queue/room queue/trace \
   queue/totals) $(JOB) $(CONF)
 FLUSH := $(call object,flush/flush flush/reserve flush/trigger) $(QUEUE)
@@ -84,7 +86,7 @@ LOGS := $(call object,log/logsource log/logentry log/logstamp log/logjson log/lo
 SKALIBS := -l:libskarnet.a
 NAMES := -lidn2 -lunistring
 DIGESTS := -lmd
-OWFAT := -l:libowfat.a -lresolv
+OWFAT := -l:libowfat.a -lresolv $(DIGESTS)
 TLS := -lssl -lcrypto
 
 # Those that go by the names of another mail system's.
@@ -102,7 +104,7 @@ all: $(PROGRAMS:%=$(BIN)/%)
 
 $(BIN)/smtpd-etrn: $(call object,smtpd/smtpd-etrn smtpd/dialogue smtpd/verb smtpd/session smtpd/envelope \
   smtpd/parameters smtpd/receive smtpd/etrn smtpd/starttls smtpd/auth smtpd/atrn flush/names smtpd/policy smtpd/identity smtpd/peer \
-  smtpd/clients base/wire auth/ask) $(TLS_ASK) $(FLUSH)
+  smtpd/clients base/wire auth/ask tls/handover) $(TLS_ASK) $(FLUSH)
 $(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/intake qmgr/orders qmgr/delivery qmgr/listed qmgr/arrivals qmgr/outcome \
   qmgr/expiry qmgr/requests qmgr/messages qmgr/lists qmgr/agents qmgr/hops qmgr/job qmgr/active qmgr/sender qmgr/notices \
   qmgr/totals qmgr/reversals qmgr/clock qmgr/core qmgr/settings qmgr/named queue/sitefile) $(SCHED) $(FLUSH)
@@ -138,18 +140,19 @@ $(BIN)/conf-cdb: $(call object,conf/conf-cdb) $(CONF)
 $(BIN)/sluice-init: $(call object,admin/sluice-init admin/maker admin/service admin/users \
   admin/renew check/findings check/check-layout check/layout print/out) $(FLUSH)
 $(BIN)/sluice-log: $(call object,log/sluice-log) $(LOGS) $(START)
-$(BIN)/auth-check: $(call object,auth/auth-check auth/checkpassword auth/hmac auth/ask) $(CONF)
+$(BIN)/auth-check: $(call object,auth/auth-check auth/checkpassword auth/ask smtp/hmac) $(CONF)
 $(BIN)/smtp-send: $(call object,send/smtp-send) $(SEND)
 $(BIN)/tls-io: $(call object,tls/tls-io tls/session tls/pump tls/handshake tls/context tls/verify tls/certificate \
   tls/reason tls/confine base/calls job/socket) $(TLS_ASK) $(BASE)
-$(BIN)/etrn: $(call object,send/etrn job/job job/nexthop base/wire) $(BASE)
+$(BIN)/etrn: $(call object,send/etrn send/accountfile send/demand send/destination send/engine tls/handover base/wire) \
+  $(TLS_ASK) $(SASL) $(JOB) $(BASE)
 
 # -----------------------------------------------------------------------------------
 
 $(SPAWNED:%=$(BIN)/%): LINKED := $(or $(STATIC),$(PIE))
 $(SKALIBS_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(SKALIBS) $(NAMES)
 $(OWFAT_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(OWFAT)
-$(PLAIN_PROGRAMS:%=$(BIN)/%): LIBRARIES :=
+$(PLAIN_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(DIGESTS)
 $(TLS_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(TLS)
 $(BIN)/auth-check: LIBRARIES += $(DIGESTS)
 # They look at certificates, and have no connection.
@@ -197,10 +200,11 @@ $(filter-out $(UNIT_SEND) $(UNIT_SCHED),$(UNIT)): $(O)/%: $(O)/%.o $(FLUSH)
 $(O)/tests/unit/wire: $(call object,base/wire)
 $(O)/tests/unit/clients: $(call object,smtpd/clients smtpd/peer)
 $(O)/tests/unit/identity: $(call object,smtpd/identity)
-$(O)/tests/unit/auth: $(call object,auth/ask auth/hmac)
+$(O)/tests/unit/auth: $(call object,auth/ask smtp/hmac)
 $(O)/tests/unit/auth-verb: $(call object,smtpd/auth smtpd/session smtpd/policy smtpd/identity smtpd/peer smtpd/clients \
   base/wire auth/ask)
-$(O)/tests/unit/auth: NAMES += $(DIGESTS)
+$(O)/tests/unit/sasl: $(SASL)
+$(O)/tests/unit/auth $(O)/tests/unit/sasl: NAMES += $(DIGESTS)
 $(patsubst %,$(O)/tests/unit/%,backoff health timer cuts quota): $(SCHED)
 $(O)/tests/unit/quota: $(call object,qmgr/sender)
 $(O)/tests/unit/fields: $(call object,bounce/fields)
@@ -305,10 +309,12 @@ FUZZ_SECONDS ?= 20
 $(FUZZ): build/%: tests/%.c $(patsubst $(O)/%.o,%.c,$(SMTP) $(JOB)) | $(FIRST)
 	@mkdir -p $(@D)
 	clang -std=c99 $(DEFINED) $(WARN) -O1 -g -fsanitize=fuzzer,address,undefined \
-	  -fno-sanitize-recover=all -o $@ $(filter %.c,$^)
+	  -fno-sanitize-recover=all -o $@ $(filter %.c,$^) $(FUZZ_LIBRARIES)
 
 build/fuzz/fields: src/bounce/fields.c
 build/fuzz/ask: src/tls/ask.c
+build/fuzz/sasl: $(patsubst $(O)/%.o,%.c,$(SASL))
+build/fuzz/sasl: FUZZ_LIBRARIES := $(DIGESTS)
 
 fuzz: $(FUZZ)
 	@for f in $(FUZZ); do echo "$$f"; mkdir -p $$f.corpus; $$f -dict=tests/fuzz/words -max_len=5000 -max_total_time=$(FUZZ_SECONDS) \

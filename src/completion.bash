@@ -16,7 +16,7 @@ declare -gA _sluice_arguments=(
   [bounce-put]='-C:directory id'
   [conf-cdb]='-C:directory list'
   [conf-check]='-C:directory -v setting'
-  [etrn]='-H:word -p:word -t:word host word'
+  [etrn]='-H:word -p:word -t:word -o:tls -a:file -k:file host word'
   [flush-rebuild]='-C:directory -e:word -p:word -t'
   [flush-record]='-C:directory domain id'
   [flush-run]='-C:directory -n -w -t:word -a -i node'
@@ -41,7 +41,7 @@ declare -gA _sluice_arguments=(
   [site-list]='-C:directory -1 -j -w -t:word site'
   [sluice-init]='-l:word -U -u directory'
   [sluice-log]='-r -u -h:word -n:word -t:word file'
-  [smtp-send]='-L -n:word -H:word -t:word -w:extension -o:tls site word'
+  [smtp-send]='-L -n:word -H:word -t:word -w:extension -o:tls -a:file site word'
   [smtpd-etrn]='-C:directory -t'
   [tls-io]='-s -c -C:directory -d:word -k:file -n:word'
 )
@@ -101,7 +101,7 @@ _sluice_offer() {
       printf '%s\n' me postmaster listen listentls tls nameserver loopbackdns databytes lifetime delaywarning backoff concurrency \
         concurrencyincoming concurrencyclient subdomains minfree bouncebytes etrncounts fsyncdir lenient percenthack \
         tlslevel authclear checkpassword timeouts tlsca tlscert tlskey relaydomains relayclients flushdomains flushclients \
-        flushusers users authsecrets recipients queues routes ;;
+        flushusers users authsecrets authout recipients queues routes ;;
     hint) printf '%s\n' new flush scan deleted held released requeued ;;
   esac
 }

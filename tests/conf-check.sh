@@ -278,6 +278,45 @@ conf-check: conf/authsecrets: line 4: user or secret too long' "$(grep -v warnin
   wrong users 'line 1: not a domain name: no..domain' 'joe no..domain'
 }
 
+testAuthout() {
+  conf authout 'provider us hid-den' 'other them hid-too'
+  chmod 600 "$I/conf/authout"
+  conf routes 'a.example [mx.a.example] auth=provider' 'b.example - auth=other tls=verify'
+  check
+  assertEquals "$(err)" 0 $?
+  assertEquals 'conf-check: warning: conf/routes: line 1: auth without tls=verify: whoever poses as the site gets the password' "$(err)"
+  conf tlslevel verify
+  check
+  assertNull "$(err)" "$(err)"
+  says 'authout = 2 entries  (conf/authout)'
+  check -v authout
+  assertEquals "$(printf '%s\n' provider other)" "$(out)"
+  conf authout 'provider us hid-den' 'provider them hid-too'
+  chmod 640 "$I/conf/authout"
+  check
+  assertEquals 'exit code' 100 $?
+  assertEquals 'conf-check: warning: conf/authout: others than its owner may read it: chmod 600
+conf-check: conf/authout: a second line for: provider
+conf-check: conf/routes: line 2: no such name in conf/authout: other' "$(err)"
+  for none in '# nobody' ''; do
+    conf authout ${none:+"$none"}
+    [ -z "$none" ] || chmod 600 "$I/conf/authout"
+    check
+    assertEquals "exit code: $none" 100 $?
+    assertEquals 'conf-check: conf/routes: line 1: no such name in conf/authout: provider
+conf-check: conf/routes: line 2: no such name in conf/authout: other' "$(err)"
+  done
+  conf authout 'provider us hid-den more'
+  chmod 600 "$I/conf/authout"
+  check
+  assertEquals 'exit code' 100 $?
+  assertContains "$(err)" 'conf-check: conf/authout: line 1: not NAME USER PASSWORD'
+  assertNotContains "$(err)$(out)" hid-
+  conf authout
+  conf tlslevel
+  wrong routes 'line 1: auth needs tls=encrypt or more' 'a.example - tls=may auth=provider'
+}
+
 testSecretsSense() {
   conf users joe bob 'joe customer.tld' ann
   conf authsecrets 'joe x' 'ann y' 'joe z'

@@ -236,6 +236,11 @@ testNoEngine() {
   sent 'may'
   no_tls 'may'
   assertEquals 'it is said once' 1 "$(grep -c 'warning: no TLS to .*: our TLS engine is unavailable' "$T/log")"
+  # or ends before it is asked: the second of what is sent, behind EHLO
+  echo x | traced -f -o /dev/null -e inject=sendto:error=EPIPE:when=2 timeout 20 "$BIN/smtp-send" "[127.0.0.1]:$POSTFIXPORT" \
+    a@b.example alice@customer.example >"$T/said" 2>"$T/log"
+  sent 'may, at once'
+  log_says 'our TLS engine is unavailable: Broken pipe'
   BIN=$T/alone by_hand -o tls=encrypt "[127.0.0.1]:$POSTFIXPORT"
   deferred encrypt "4.7.5 127.0.0.1[127.0.0.1]:$POSTFIXPORT TLS is required, but our TLS engine is unavailable"
 }

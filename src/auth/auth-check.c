@@ -13,7 +13,7 @@
 
 #include "auth/ask.h"
 #include "auth/checkpassword.h"
-#include "auth/hmac.h"
+#include "smtp/hmac.h"
 #include "base/log.h"
 #include "base/wallclock.h"
 #include "conf/conf.h"

@@ -442,16 +442,16 @@ static char const *name_shown(char out[CONF_ACCOUNT_MAX + 1], conf_word const *u
   return log_clean(out, CONF_ACCOUNT_MAX + 1, user->s, user->len);
 }
 
-static void secrets_twice(checker *c, genalloc const *secrets)
+static void names_twice(checker *c, genalloc const *names, char const *what)
 {
-  conf_word const *all = genalloc_s(conf_word, secrets);
+  conf_word const *all = genalloc_s(conf_word, names);
   char name[CONF_ACCOUNT_MAX + 1];
   size_t i = 1;
-  for (; i < genalloc_len(conf_word, secrets); i++)
+  for (; i < genalloc_len(conf_word, names); i++)
     if (!word_compare(all + i - 1, all + i))
     {
       c->wrong = 1;
-      log_line("conf/authsecrets: a second secret: ", name_shown(name, all + i));
+      log_line(what, name_shown(name, all + i));
     }
 }
 
@@ -473,26 +473,92 @@ static void users_without(checker *c, genalloc const *secrets)
   stralloc_free(&text);
 }
 
+static void check_mode(checker const *c, char const *name)
+{
+  struct stat st;
+  if (!fstatat(c->conf, name, &st, 0) && st.st_mode & 077)
+    warn(name, "", "others than its owner may read it: chmod 600");
+}
+
+static void secrets_free(stralloc *text, genalloc *words)
+{
+  genalloc_free(conf_word, words);
+  if (text->s) explicit_bzero(text->s, text->a);
+  stralloc_free(text);
+}
+
 static void check_secrets(checker *c)
 {
   stralloc text = STRALLOC_ZERO;
   genalloc secrets = GENALLOC_ZERO;
-  struct stat st;
   if (is_set(c, "authsecrets") && is_set(c, "checkpassword"))
   {
     c->wrong = 1;
     log_line("conf/checkpassword: not beside conf/authsecrets, which alone is asked");
   }
-  if (!fstatat(c->conf, "authsecrets", &st, 0) && st.st_mode & 077)
-    warn("authsecrets", "", "others than its owner may read it: chmod 600");
+  check_mode(c, "authsecrets");
   if (first_words(c, "authsecrets", &text, &secrets))
   {
-    secrets_twice(c, &secrets);
+    names_twice(c, &secrets, "conf/authsecrets: a second secret: ");
     users_without(c, &secrets);
   }
-  genalloc_free(conf_word, &secrets);
-  if (text.s) explicit_bzero(text.s, text.a);
-  stralloc_free(&text);
+  secrets_free(&text, &secrets);
+}
+
+/* --- who we are at sites -------------------------------------------------------------------- */
+
+static int name_among(conf_word const *name, genalloc const *names)
+{
+  size_t const n = genalloc_len(conf_word, names);
+  return n && bsearch(name, genalloc_s(conf_word, names), n, sizeof *name, &word_compare);
+}
+
+/* Is the site proved to be itself before it gets our password? */
+static int site_proved(checker const *c, conf_route_line const *route)
+{
+  enum tls_level level = route->options.tls;
+  return (level != TLS_LEVELS || conf_tlslevel(c->conf, &level)) && level >= TLS_FINGERPRINT;
+}
+
+/* A route wants a name that may not be there. */
+static void route_check(checker *c, conf_route_line const *route, unsigned int number,
+                        genalloc const *names)
+{
+  size_t const key = sizeof CONF_ROUTE_AUTH - 1;
+  conf_word const name = { .s = route->auth.s + key, .len = route->auth.len - key };
+  char digits[UINT_FMT], shown[CONF_ACCOUNT_MAX + 1];
+  digits[uint_fmt(digits, number)] = 0;
+  if (!site_proved(c, route))
+    log_line("warning: conf/routes: line ", digits,
+             ": auth without tls=verify: whoever poses as the site gets the password");
+  if (name_among(&name, names)) return;
+  c->wrong = 1;
+  log_line("conf/routes: line ", digits, ": no such name in conf/authout: ",
+           name_shown(shown, &name));
+}
+
+static void routes_check(checker *c, genalloc const *names)
+{
+  conf_setting const *setting = conf_setting_find("routes");
+  conf_route_line route = CONF_ROUTE_LINE_ZERO;
+  conf_line line = { .number = 0 };
+  size_t pos = 0;
+  if (conf_file_read(c->conf, setting, &c->text) <= 0) return;
+  while (conf_line_next(setting, &c->text, &pos, &line) > 0)
+    if (conf_route_scan(&route, line.s, line.len) && route.auth.len)
+      route_check(c, &route, line.number, names);
+  conf_route_line_free(&route);
+}
+
+static void check_authout(checker *c)
+{
+  stralloc text = STRALLOC_ZERO;
+  genalloc names = GENALLOC_ZERO;
+  int const read = first_words(c, "authout", &text, &names);
+  check_mode(c, "authout");
+  if (read) names_twice(c, &names, "conf/authout: a second line for: ");
+  if (read || !is_set(c, "authout")) routes_check(c, &names);
+  secrets_free(&text, &names);
 }
 
 /* --- the rest of it ------------------------------------------------------------------------- */
@@ -586,6 +652,7 @@ int main(int argc, char const *const *argv)
     for (; i < conf_settings_count; i++) check_setting(&c, conf_settings + i);
     check_sense(&c);
     check_secrets(&c);
+    check_authout(&c);
     check_names(&c);
   }
   if (!buffer_flush(buffer_1)) strerr_diefusys(111, "write to standard output");

@@ -343,9 +343,11 @@ conf_setting const conf_settings[] =
     "NAME [norelay] [DOMAIN]...: what users of AUTH may do", &conf_check_account, 0 },
   { "authsecrets", CONF_SECRETS, "(none)",
     "USER SECRET for AUTH", &conf_check_secret, 0 },
+  { "authout", CONF_SECRETS, "(none)",
+    "NAME USER PASSWORD: who we are at sites whose route has auth=NAME", &conf_check_authout, 0 },
   { "routes", CONF_COMPILED, "(none: MX)",
     "PATTERN NEXTHOP [park] [lifetime=TIME] [delaywarning=TIME] [concurrency=N]"
-    " [without=EXTENSION,...] [tls=LEVEL] [tlsname=NAME] [tlsprint=SHA256,...] [tlswrap]",
+    " [without=EXTENSION,...] [tls=LEVEL] [tlsname=NAME] [tlsprint=SHA256,...] [tlswrap] [auth=NAME]",
     &conf_check_route, 1 },
   { "queues", CONF_LIST, "(none)",
     "NAME DOMAIN... for ETRN #NAME", &conf_check_queue, 0 },

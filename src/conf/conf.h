@@ -22,6 +22,7 @@
 #include <skalibs/genalloc.h>
 #include <skalibs/stralloc.h>
 
+#include "smtp/account.h"
 #include "smtp/timeout.h"
 #include "tls/ask.h"
 
@@ -238,6 +239,13 @@ extern int conf_secret(int conf, char const *user, size_t len, char secret[CONF_
                        int *found);
 
 /*
+ * authout: lines "NAME USER PASSWORD", for routes with auth=NAME.  For qmgr alone.
+ *   account  for the caller to wipe; without a user where there is no such name
+ * A name with two lines is an error.
+ */
+extern int conf_authout(int conf, char const *name, smtp_account *account);
+
+/*
  * users: lines "NAME [norelay] [DOMAIN]...": what a client may do that has proved to be that user.
  * A user who is on no line may relay, and has no domains; one who is on several has what all say.
  */
@@ -253,7 +261,7 @@ extern int conf_account_read(int conf, conf_list *kept, char const *name, size_t
 
 /*
  * routes: lines "PATTERN NEXTHOP [park] [lifetime=TIME] [delaywarning=TIME] [concurrency=N]
- * [without=EXTENSION[,EXTENSION]...] [tls=LEVEL] [tlsname=NAME] [tlsprint=SHA256[,SHA256]...] [tlswrap]",
+ * [without=EXTENSION[,EXTENSION]...] [tls=LEVEL] [tlsname=NAME] [tlsprint=SHA256[,SHA256]...] [tlswrap] [auth=NAME]",
  * PATTERN a domain, ".domain" for all below it, or "*".  The exact domain wins, then the longest
  * ".domain", then "*".
  * NEXTHOP is [HOST]:PORT, [HOST], DOMAIN, DOMAIN:PORT, or "-" for the MX of the domain itself.
@@ -268,7 +276,10 @@ typedef struct conf_route
   uint64_t delaywarning; /* seconds, 0: never */
   uint64_t concurrency; /* connections */
   unsigned int without; /* smtp_extension, or-ed: not used even where the site offers them */
-  /* a string: what must hold of TLS, and how the site is known, in the words of job/job.h */
+  /*
+   * a string: what must hold of TLS, how the site is known and, in its last word, who we are there, in the words of
+   * job/job.h
+   */
   stralloc tls;
 } conf_route;
 #define CONF_ROUTE_ZERO { .site = STRALLOC_ZERO, .tls = STRALLOC_ZERO }

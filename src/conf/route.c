@@ -15,6 +15,7 @@ typedef struct entry
   size_t pattern;
   size_t site;
   size_t peer;
+  size_t auth;
   unsigned int number;  /* of the line */
   conf_route_options options;
 } entry;
@@ -33,6 +34,7 @@ static int entry_add(conf_routes *routes, conf_route_line const *line, unsigned 
   return string_add(&routes->names, &line->pattern, &one.pattern)
     && string_add(&routes->names, &line->site, &one.site)
     && string_add(&routes->names, &line->peer, &one.peer)
+    && string_add(&routes->names, &line->auth, &one.auth)
     && genalloc_append(entry, &routes->entries, &one);
 }
 
@@ -126,7 +128,8 @@ static int get_in_text(conf_routes const *routes, char const *key, size_t len,
   if (entry_again(routes, e)) return twice(routes->list.setting, routes, e) - 1;
   found->options = e->options;
   if (!stralloc_copys(&found->site, routes->names.s + e->site)
-   || !stralloc_copys(&found->peer, routes->names.s + e->peer))
+   || !stralloc_copys(&found->peer, routes->names.s + e->peer)
+   || !stralloc_copys(&found->auth, routes->names.s + e->auth))
     return conf_fail_system("routes") - 1;
   return 1;
 }
@@ -180,14 +183,16 @@ static void options_complete(conf_routes const *routes, conf_route_options const
   else route->delaywarning = line->parked ? 0 : routes->delaywarning;
 }
 
-/* What the agent is told of TLS, in its words. */
+/* What the agent is told of TLS and AUTH, in its words: where more is wanted that needs TLS, it is demanded. */
 static int tls_complete(conf_routes const *routes, conf_route_line const *line, conf_route *route)
 {
   enum tls_level level = line->options.tls == TLS_LEVELS ? routes->tls : line->options.tls;
-  if (line->options.tlswrap && level < TLS_ENCRYPT) level = TLS_ENCRYPT;
+  int const needed = line->options.tlswrap || line->auth.len;
+  if (needed && level < TLS_ENCRYPT) level = TLS_ENCRYPT;
   return stralloc_copys(&route->tls, "tls=") && stralloc_cats(&route->tls, tls_level_name(level))
     && (!line->options.tlswrap || stralloc_cats(&route->tls, " tlswrap"))
-    && stralloc_cat(&route->tls, &line->peer) && stralloc_0(&route->tls);
+    && stralloc_cat(&route->tls, &line->peer) && stralloc_cat(&route->tls, &line->auth)
+    && stralloc_0(&route->tls);
 }
 
 static int route_listed(conf_routes const *routes, char const *domain, size_t len,

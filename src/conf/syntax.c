@@ -10,6 +10,7 @@
 #include "conf/error.h"
 #include "conf/file.h"
 #include "conf/fold.h"
+#include "smtp/account.h"
 #include "smtp/chars.h"
 #include "smtp/reply.h"
 
@@ -32,19 +33,20 @@ int conf_check_recipient(char const *s, size_t len)
   return r;
 }
 
-/* --- queues --- */
+/* --- names that lines give to something --- */
 
-/* The longest name of a queue. */
-#define QUEUE_NAME_MAX 64
+#define LABEL_MAX 64
 
-static int queue_name_ok(char const *s, size_t len)
+static int label_ok(char const *s, size_t len)
 {
   size_t i = 0;
   for (; i < len; i++)
     if (!smtp_letter(s[i]) && !smtp_digit(s[i]) && s[i] != '-' && s[i] != '_' && s[i] != '.')
       return 0;
-  return len && len <= QUEUE_NAME_MAX;
+  return len && len <= LABEL_MAX;
 }
+
+/* --- queues --- */
 
 /* Compare without regard to the case of ASCII letters. */
 static int queue_name_same(char const *a, char const *b, size_t len)
@@ -65,7 +67,7 @@ int conf_queue_match(void *data, char const *s, size_t len)
   conf_word name, domain;
   int ours;
   conf_word_next(&s, &len, &name);
-  if (!queue_name_ok(name.s, name.len)) return conf_fail("not a queue's name", name.s, name.len);
+  if (!label_ok(name.s, name.len)) return conf_fail("not a queue's name", name.s, name.len);
   if (!len) return conf_fail("queue without domains", name.s, name.len);
   ours = q->name && name.len == q->len && queue_name_same(name.s, q->name, name.len);
   q->found |= ours;
@@ -116,6 +118,22 @@ int conf_check_secret(char const *s, size_t len)
 {
   conf_word user, secret;
   return conf_secret_scan(s, len, &user, &secret);
+}
+
+int conf_authout_scan(char const *s, size_t len, conf_word *name, conf_word *user,
+                      conf_word *password)
+{
+  if (!conf_word_next(&s, &len, name) || !conf_word_next(&s, &len, user)
+   || !conf_word_next(&s, &len, password) || len) return conf_fail("not NAME USER PASSWORD", 0, 0);
+  if (!label_ok(name->s, name->len)) return conf_fail("not a name that a route can have", 0, 0);
+  return (user->len <= SMTP_USER_MAX && password->len <= SMTP_PASSWORD_MAX)
+    || conf_fail("user or password too long", 0, 0);
+}
+
+int conf_check_authout(char const *s, size_t len)
+{
+  conf_word name, user, password;
+  return conf_authout_scan(s, len, &name, &user, &password);
 }
 
 static int word_same(conf_word const *word, char const *s, size_t len)
@@ -219,6 +237,13 @@ static int tlsprint_scan(conf_route_line *route, conf_word const *word, char con
   return stralloc_cats(&route->peer, TLSPRINT) && stralloc_cats(&route->peer, prints);
 }
 
+static int auth_scan(conf_route_line *route, conf_word const *word, char const *s, size_t len)
+{
+  if (route->auth.len) return said_twice(word);
+  if (!label_ok(s, len)) return conf_fail("not a name of conf/authout", word->s, word->len);
+  return stralloc_cats(&route->auth, CONF_ROUTE_AUTH) && stralloc_catb(&route->auth, s, len);
+}
+
 static int tls_option_scan(conf_route_line *route, conf_word const *word)
 {
   conf_route_options *options = &route->options;
@@ -268,6 +293,7 @@ static int option_scan(conf_route_line *line, conf_word const *word)
     return route->without
       || conf_fail("not among PIPELINING,CHUNKING,SIZE,8BITMIME,DSN,SMTPUTF8", word->s, word->len);
   }
+  if ((value = option_value(word, "auth=", &len))) return auth_scan(line, word, value, len);
   return tls_option_scan(line, word);
 }
 
@@ -284,6 +310,8 @@ static int tls_judge(conf_route_line *route)
     return conf_fail("tls=fingerprint without tlsprint", 0, 0);
   if (o->tlswrap && o->tls < TLS_ENCRYPT)
     return conf_fail("tlswrap needs tls=encrypt or more", 0, 0);
+  if (route->auth.len && o->tls < TLS_ENCRYPT)
+    return conf_fail("auth needs tls=encrypt or more", 0, 0);
   return 1;
 }
 
@@ -291,7 +319,7 @@ int conf_target_scan(conf_route_line *route, char const *s, size_t len)
 {
   conf_word word;
   route->options = (conf_route_options)CONF_ROUTE_OPTIONS_UNSAID;
-  route->peer.len = 0;
+  route->peer.len = route->auth.len = 0;
   if (!conf_word_next(&s, &len, &word)) return conf_fail("no next hop", 0, 0);
   if (word.len == 1 && *word.s == '-')
   {
@@ -309,6 +337,7 @@ void conf_route_line_free(conf_route_line *route)
   stralloc_free(&route->pattern);
   stralloc_free(&route->site);
   stralloc_free(&route->peer);
+  stralloc_free(&route->auth);
   errno = e;
 }
 

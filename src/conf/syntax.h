@@ -18,6 +18,7 @@ extern int conf_check_queue(char const *s, size_t len);
 extern int conf_check_recipient(char const *s, size_t len);
 extern int conf_check_route(char const *s, size_t len);
 extern int conf_check_secret(char const *s, size_t len);
+extern int conf_check_authout(char const *s, size_t len);
 extern int conf_check_account(char const *s, size_t len);
 
 /* A queue to be found among the lines of conf/queues. */
@@ -35,6 +36,10 @@ extern int conf_queue_match(void *question, char const *s, size_t len);
 
 /* A line of authsecrets.  1, or 0 with conf_fail(), which says nothing of what the line holds. */
 extern int conf_secret_scan(char const *s, size_t len, conf_word *user, conf_word *secret);
+
+/* The same of a line of authout. */
+extern int conf_authout_scan(char const *s, size_t len, conf_word *name, conf_word *user,
+                             conf_word *password);
 
 /* A user to be found among the lines of conf/users. */
 typedef struct conf_account_question
@@ -66,13 +71,16 @@ typedef struct conf_route_line
   stralloc pattern;      /* folded: a domain, ".domain" or "*"; no string */
   stralloc site;         /* normal form; "-" for the domain's own MX; no string */
   stralloc peer;         /* " tlsname=NAME" or " tlsprint=SHA256,...", or empty; no string */
+  stralloc auth;         /* CONF_ROUTE_AUTH and a name, or empty; no string */
   conf_route_options options;
 } conf_route_line;
+#define CONF_ROUTE_AUTH " auth="
 #define CONF_ROUTE_UNSAID UINT64_MAX
 #define CONF_ROUTE_OPTIONS_UNSAID { .delaywarning = CONF_ROUTE_UNSAID, .tls = TLS_LEVELS }
 #define CONF_ROUTE_LINE_ZERO \
 { \
   .pattern = STRALLOC_ZERO, .site = STRALLOC_ZERO, .peer = STRALLOC_ZERO, \
+  .auth = STRALLOC_ZERO, \
   .options = CONF_ROUTE_OPTIONS_UNSAID \
 }
 

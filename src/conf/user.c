@@ -38,6 +38,37 @@ int conf_secret(int conf, char const *user, size_t len, char secret[CONF_SECRET_
   return r;
 }
 
+/* --- authout --- */
+
+typedef struct account_question
+{
+  char const *name;
+  smtp_account *account;
+} account_question;
+
+static int authout_match(void *data, char const *s, size_t len)
+{
+  account_question *q = data;
+  conf_word name, user, password;
+  if (!conf_authout_scan(s, len, &name, &user, &password)) return 0;
+  if (name.len != strlen(q->name) || memcmp(name.s, q->name, name.len)) return 1;
+  if (*q->account->user) return conf_fail("a second line for", name.s, name.len);
+  return smtp_account_set(q->account, user.s, user.len, password.s, password.len)
+    || conf_fail("not NAME USER PASSWORD", 0, 0);
+}
+
+int conf_authout(int conf, char const *name, smtp_account *account)
+{
+  account_question q = { .name = name, .account = account };
+  conf_list list = CONF_LIST_ZERO;
+  int r = conf_list_open(conf, "authout", &list);
+  memset(account, 0, sizeof *account);
+  if (r && list.form == CONF_LIST_TEXT) r = conf_list_each(&list, &authout_match, &q);
+  conf_list_close(&list);
+  if (!r) explicit_bzero(account, sizeof *account);
+  return r;
+}
+
 /* --- users --- */
 
 int conf_account_read(int conf, conf_list *kept, char const *name, size_t len,

@@ -35,6 +35,10 @@
  *                                    the domain or a name below it
  *        tlsprint=SHA256[,SHA256]... certificates, or their keys, that are the site's
  *        tlswrap                     TLS from the first octet
+ *        auth=NAME                   mail goes only where the site knows us, as NAME of
+ *                                    conf/authout; with tls=encrypt or more
+ *   auth BASE64                      who NAME is, see smtp/account.h; once, behind the site line.  No
+ *                                    word of it is ever repeated, whatever is wrong with it.
  *   alone                            the next message is the first and only one of its connection
  *                                    (not with turned)
  *   mail ID ARRIVAL OFFSET LENGTH FLAGS <SENDER> [PARAMETER]...

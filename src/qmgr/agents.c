@@ -14,6 +14,8 @@
 _Static_assert(JOB_FDS_MAX >= CONNECTION_BATCH_MAX, "a batch travels in one piece");
 _Static_assert(ID_LEN < SCHED_ID_MAX, "the scheduler knows ids");
 
+/* The line of an account, see job/job.h. */
+#define AUTH "auth "
 /* Descriptors that wait for all agents together: others need some too. */
 #define OUT_FDS_MAX 256
 /*
@@ -87,6 +89,33 @@ static int greet(agents const *all, agent *a, hop const *h)
     && stralloc_cats(&a->out, "\n");
 }
 
+static void account_tell(agent const *a, smtp_account const *account)
+{
+  char line[sizeof AUTH + SMTP_ACCOUNT_WORD_MAX] = AUTH;
+  size_t len = sizeof AUTH - 1;
+  len += smtp_account_format(line + len, account);
+  line[len++] = '\n';
+  job_send(a->fd, line, len, 0, 0);
+  explicit_bzero(line, sizeof line);
+}
+
+/*
+ * Tell the agent who we are at the site.  That goes out now, behind the site line: what waits is in memory that grows,
+ * and leaves copies behind.  An agent that is not told says that the site is down; one that is gone is seen later.
+ */
+static void introduce(agents const *all, agent *a, char const *name)
+{
+  smtp_account account;
+  if (!conf_authout(all->core->conf, name, &account))
+    core_say(all->core, SAY_SHORT, "warning: ", conf_error(), ": nobody is known as ", name);
+  if (*account.user && job_send(a->fd, a->out.s, a->out.len, 0, 0) == (ssize_t)a->out.len)
+  {
+    a->out.len = 0;
+    account_tell(a, &account);
+  }
+  explicit_bzero(&account, sizeof account);
+}
+
 /*
  * No connection can be had this moment: many at once fill the super-server's backlog, or
  * descriptors are few.  That concerns those who want one, and nobody else; it is worth a word when
@@ -119,7 +148,11 @@ static int connected(agents *all, agent *a, hop const *h)
     connecting_pause(all);
     return 0;
   }
-  if (a->fd != -1 && greet(all, a, h)) return 1;
+  if (a->fd != -1 && greet(all, a, h))
+  {
+    if (h->auth) introduce(all, a, h->auth);
+    return 1;
+  }
   core_pause(q, "connect to ", "run/send");
   return 0;
 }

@@ -76,6 +76,15 @@ static void hop_take(hops *all, hop *h)
   else named_take(&all->tree, h);
 }
 
+#define AUTH " auth="
+
+/* The last word may be "auth=NAME". */
+static char const *auth_find(char const *tls)
+{
+  char const *word = strstr(tls, AUTH);
+  return word ? word + sizeof AUTH - 1 : 0;
+}
+
 static hop *hop_new(hops *all, char const *name, char const *tls)
 {
   size_t len = strlen(name);
@@ -86,6 +95,7 @@ static hop *hop_new(hops *all, char const *name, char const *tls)
   memset(h, 0, sizeof *h);
   h->name = memcpy(h + 1, name, len + 1);
   h->tls = strcpy(h->name + len + 1, tls);
+  h->auth = auth_find(h->tls);
   if (!hop_add(all, h))
   {
     alloc_free(h);

@@ -7,14 +7,15 @@
 #include "qmgr/core.h"
 
 /*
- * Two routes to one next hop that demand different things of TLS have a hop each: they never share a
- * connection.  Their file is one.
+ * Two routes to one next hop that demand different things of TLS, or go by different names of
+ * conf/authout, have a hop each: they never share a connection.  Their file is one.
  */
 typedef struct hop
 {
   char *name;
   int turned;                /* a connection that came from there, no next hop: it has no file */
-  char const *tls;           /* what must hold of TLS, in the words of job/job.h; may be empty */
+  char const *tls;           /* what must hold of TLS and AUTH, in the words of job/job.h; may be empty */
+  char const *auth;          /* of these, the name of conf/authout; NULL: mail goes without AUTH */
   struct hop *other;         /* of the same name, or NULL; the first one is in the tree */
   site site;
   unsigned int without;      /* extensions it offers in vain, as its route says (smtp_extension) */

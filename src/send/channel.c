@@ -119,6 +119,13 @@ int channel_file_pending(channel const *w)
   return !w->dead && w->file != -1;
 }
 
+/* What waits begins at out_pos. */
+void channel_wipe(channel *w)
+{
+  explicit_bzero(w->out, w->out_pos);
+  explicit_bzero(w->out + w->out_len, sizeof w->out - w->out_len);
+}
+
 static enum channel_result file_send(channel *w, size_t *sent)
 {
   size_t max = w->file_left > SENDFILE_MAX ? SENDFILE_MAX : (size_t)w->file_left;

@@ -71,6 +71,9 @@ extern int channel_pending(channel const *w);
 /* Is some of the last file left to be sent? */
 extern int channel_file_pending(channel const *w);
 
+/* Overwrite what was put and has been sent: a password does not stay there. */
+extern void channel_wipe(channel *w);
+
 /* Write once; *sent is the number of octets. */
 extern enum channel_result channel_write(channel *w, size_t *sent);
 

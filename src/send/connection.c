@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "base/wallclock.h"
+#include "send/auth.h"
 #include "send/secure.h"
 #include "send/transaction.h"
 #include "smtp/reply.h"
@@ -135,7 +136,7 @@ static void hello_write(smtp_connection *s, enum pipeline_kind kind)
   channel_puts(&s->channel, s->where->me);
   channel_puts(&s->channel, "\r\n");
   s->hello_ms = wallclock_steady_ms();
-  s->extensions = 0;
+  s->extensions = s->mechanisms = 0;
   s->size_max = 0;
   exchange_expect(s, kind, 0, 0);
 }
@@ -189,12 +190,19 @@ static void end_at_ourselves(smtp_connection *s)
   exchange_end(s, CONNECTION_END_OURSELVES);
 }
 
+/* It is in TLS, or goes without. */
+static void connection_settled(smtp_connection *s)
+{
+  if (auth_wanted(s)) auth_begin(s);
+  else connection_opens(s);
+}
+
 static void hello_accepted(smtp_connection *s)
 {
   s->trip_ms = wallclock_steady_ms() - s->hello_ms;
-  if (!secure_wanted(s)) connection_opens(s);
+  if (!secure_wanted(s)) connection_settled(s);
   else if (s->extensions & SMTP_EXT_STARTTLS) secure_begin(s);
-  else if (secure_dispensable(s)) connection_opens(s);
+  else if (secure_dispensable(s)) connection_settled(s);
   else secure_not_offered(s);
 }
 
@@ -218,7 +226,7 @@ static void greeting_replied(smtp_connection *s)
 /* TLS has begun, or it was left out. */
 static void secured(smtp_connection *s, enum secure_outcome outcome)
 {
-  if (outcome == SECURE_PLAIN) connection_opens(s);
+  if (outcome == SECURE_PLAIN) connection_settled(s);
   if (outcome != SECURE_READY) return;
   s->state = CONNECTION_GREETING;
   if (s->where->tlswrap) exchange_expect(s, PIPELINE_GREETING, 0, 0);
@@ -245,6 +253,7 @@ static void nonsense(smtp_connection *s, char const *line, size_t len)
   memcpy(said, line, n);
   said[n] = 0;
   smtp_text_clean(said, n);
+  auth_hide(s, said, n);
   text_join(s->text, sizeof s->text, "host ", s->peer, JOB_TEXT_NONSENSE, said);
   exchange_fail(s, "4.5.0");
 }
@@ -283,7 +292,8 @@ static void reply_take(smtp_connection *s)
     connection_refused(s, PIPELINE_NOTHING);
     return;
   }
-  if (s->reply.code == 421 && head->kind != PIPELINE_QUIT && head->kind != PIPELINE_STARTTLS)
+  if (s->reply.code == 421 && head->kind != PIPELINE_QUIT && head->kind != PIPELINE_STARTTLS
+   && head->kind != PIPELINE_AUTH)
   {
     connection_refused(s, head->kind);
     return;
@@ -301,6 +311,7 @@ static void reply_take(smtp_connection *s)
     case PIPELINE_GREETING: greeting_replied(s); break;
     case PIPELINE_EHLO: case PIPELINE_HELO: hello_replied(s, e.kind); break;
     case PIPELINE_STARTTLS: secured(s, secure_replied(s)); break;
+    case PIPELINE_AUTH: if (auth_replied(s)) connection_opens(s); break;
     case PIPELINE_RSET: if (!exchange_positive(s)) connection_refused(s, e.kind); break;
     case PIPELINE_QUIT: exchange_end(s, CONNECTION_END_QUIT); break;
     default: if (!transaction_replied(s, &e)) break_off(s);
@@ -330,6 +341,8 @@ static void reply_add(smtp_connection *s, char const *line, size_t len,
   smtp_text_clean(reply->text, reply->len);
   reply->text[reply->len] = 0;
   reply->code = parsed->code;
+  reply->last = parsed->text;
+  reply->lastlen = parsed->textlen;
   smtp_status_scan(reply->status, parsed->code, parsed->text, parsed->textlen);
 }
 
@@ -339,6 +352,7 @@ static void extension_take(smtp_connection *s, smtp_reply_line const *line)
   unsigned int offered = smtp_extension_scan(line->text, line->textlen, &size) & ~s->where->without;
   if (offered & SMTP_EXT_SIZE) s->size_max = size;
   s->extensions |= offered;
+  s->mechanisms |= sasl_offer_scan(line->text, line->textlen);
 }
 
 static void line_take(smtp_connection *s, char const *line, size_t len)

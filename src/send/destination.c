@@ -187,6 +187,7 @@ int destination_option_scan(destination *out, char const *s, size_t len)
   if (job_field_is(&key, "loopbackdns")) return switch_scan(&out->loopbackdns, value, valuelen);
   if (job_field_is(&key, "lookup")) return smtp_timeout_scan(&out->lookup_s, value, valuelen);
   if (job_field_is(&key, "reach")) return smtp_timeout_scan(&out->reach_s, value, valuelen);
+  if (job_field_is(&key, "auth")) return string_copy(out->auth, sizeof out->auth, value, valuelen);
   if (job_field_is(&key, "tls")) return tls_scan(&out->tls, value, valuelen);
   if (job_field_is(&key, "tlsname")) return tlsname_scan(out, value, valuelen);
   if (job_field_is(&key, "tlsprint")) return tls_prints_scan(out->tlsprint, value, valuelen) != 0;
@@ -203,5 +204,5 @@ int destination_scan(destination *out, char const *s, size_t len)
   if (!none && !destination_nexthop_scan(out, field.s, field.len)) return 0;
   while (job_field_next(&s, &len, &field))
     if (!destination_option_scan(out, field.s, field.len)) return 0;
-  return none == (*out->turned != 0);
+  return none == (*out->turned != 0) && !(*out->auth && (none || out->tls < TLS_ENCRYPT));
 }

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "job/turn.h"
+#include "smtp/account.h"
 #include "smtp/domain.h"
 #include "smtp/timeout.h"
 #include "tls/ask.h"
@@ -18,6 +19,8 @@ typedef struct destination_address
   socklen_t size;
   struct sockaddr_storage socket;
 } destination_address;
+
+#define DESTINATION_AUTH_MAX 64
 
 typedef struct destination
 {
@@ -38,6 +41,8 @@ typedef struct destination
   char tlsname[SMTP_DOMAIN_MAX + 2];      /* a name, or ".name" of one below it; "": the site's own */
   char tlsprint[TLS_PRINTS_TEXT_MAX];     /* SHA-256 as tls_prints_scan() leaves them */
   int tlswrap;                     /* TLS from the first octet */
+  char auth[DESTINATION_AUTH_MAX + 1];    /* by which name of conf/authout we are known there; "": by none */
+  smtp_account account;            /* and who that is; from a line of its own */
 } destination;
 
 /*

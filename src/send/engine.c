@@ -14,10 +14,10 @@
 #define ASKED "?"
 
 /* Run the tls-io beside this program, or one on PATH, over this connection. */
-static void tls_io_run(int fd)
+static void tls_io_run(int fd, char *certificate)
 {
   char path[PATH_LEN];
-  char *const argv[] = { TLS_IO, "-c", 0 };
+  char *const argv[] = { TLS_IO, "-c", certificate ? "-k" : 0, certificate, 0 };
   ssize_t len = readlink("/proc/self/exe", path, sizeof path - sizeof TLS_IO);
   char *name = len > 0 ? memrchr(path, '/', (size_t)len) : 0;
   sigset_t none;
@@ -36,16 +36,24 @@ static void tls_io_run(int fd)
   _exit(127);
 }
 
-static void connection_make(int asker)
+int engine_run(char *certificate)
 {
   int pair[2];
   pid_t child;
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == -1) _exit(111);
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == -1) return -1;
   child = fork();
-  if (child == 0) tls_io_run(pair[1]);
-  if (child == -1 || job_send(asker, ASKED, 1, pair, 1) != 1) _exit(111);
-  close(pair[0]);
+  if (child == 0) tls_io_run(pair[1], certificate);
   close(pair[1]);
+  if (child != -1) return pair[0];
+  close(pair[0]);
+  return -1;
+}
+
+static void connection_make(int asker)
+{
+  int fd = engine_run(0);
+  if (fd == -1 || job_send(asker, ASKED, 1, &fd, 1) != 1) _exit(111);
+  close(fd);
 }
 
 /* Until the other end is gone. */

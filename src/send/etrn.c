@@ -24,13 +24,21 @@
 #include "base/wire.h"
 #include "job/job.h"
 #include "job/nexthop.h"
+#include "send/accountfile.h"
+#include "send/demand.h"
+#include "send/destination.h"
+#include "send/engine.h"
 #include "smtp/chars.h"
 #include "smtp/domain.h"
 #include "smtp/reply.h"
+#include "smtp/sasl.h"
+#include "tls/handover.h"
 
 char const *PROG = "etrn";
 
-#define USAGE "usage: etrn [-H name] [-p port] [-t seconds] host[:port][,host[:port]]... node..."
+#define USAGE \
+  "usage: etrn [-H name] [-p port] [-t seconds] [-o option] [-a file] [-k file]" \
+  " host[:port][,host[:port]]... node..."
 
 enum { EXIT_ASKED = 0, EXIT_REFUSED = 100, EXIT_TEMPORARY = 111 };
 
@@ -60,6 +68,8 @@ typedef struct etrn_request
   char const *helo;                  /* NULL: our host name or address */
   unsigned long port;                /* the port where the host has none */
   unsigned long timeout_s;
+  destination where;                 /* what TLS must be worth, and who we are */
+  char *certificate;                 /* of ours, for tls-io; NULL: none */
   char *const *nodes;                /* ends with NULL */
 } etrn_request;
 
@@ -73,8 +83,12 @@ typedef struct talk
 
   unsigned int code;                 /* of the last reply: its code, its text in one line, */
   char text[SMTP_REPLY_LINE_MAX];
-  unsigned int extensions;           /* and the extensions, after EHLO */
+  unsigned int extensions;           /* and, of a reply to EHLO, what it offers */
+  unsigned int mechanisms;
 
+  int plain;                         /* go without TLS, for it failed before */
+  int secured;
+  char helo[NAME_MAX_OCTETS + 1];
   char const *why;                   /* why there is no reply */
 } talk;
 
@@ -144,13 +158,14 @@ static int reply_read(talk *t)
   size_t len, used = 0;
   unsigned long long size;
   int lines;
-  t->extensions = 0;
+  t->extensions = t->mechanisms = 0;
   for (lines = 0; !reply.last; lines++)
   {
     if (!wire_reply_read(&t->wire, line, &len)) return no_reply(t, wire_why(&t->wire));
     if (lines == SMTP_REPLY_LINES_MAX || !smtp_reply_scan(line, len, &reply))
       return no_reply(t, "this is not SMTP");
     if (lines) t->extensions |= smtp_extension_scan(reply.text, reply.textlen, &size);
+    if (lines) t->mechanisms |= sasl_offer_scan(reply.text, reply.textlen);
     text_add(t, &used, &reply);
   }
   smtp_text_clean(t->text, used);
@@ -181,6 +196,21 @@ static void quit(talk *t)
 static void die_silent(talk const *t, char const *what, char const *argument)
 {
   log_line("fatal: ", t->peer->word, ": no ", what, argument, ": ", t->why);
+  _exit(EXIT_TEMPORARY);
+}
+
+/* Report what the host lacks. */
+static void die_lacking(talk *t, char const *what)
+{
+  log_line("fatal: ", t->peer->word, ": does not offer ", what);
+  quit(t);
+  _exit(EXIT_REFUSED);
+}
+
+/* Report what is wrong, and end it without a word more. */
+static void die_now(talk const *t, char const *what, char const *why)
+{
+  log_line("fatal: ", t->peer->word, ": ", what, ": ", why);
   _exit(EXIT_TEMPORARY);
 }
 
@@ -247,7 +277,7 @@ static void host_connect(talk *t, unsigned long timeout_s)
   wire_step_on(&t->wire, t->deadline_ms, (unsigned int)timeout_s);
 }
 
-/* --- the conversation ------------------------------------------------------------------- */
+/* --- greeting and EHLO ------------------------------------------------------------------ */
 
 /* Choose our name for EHLO: a host name with a dot in it, else the address we connect from. */
 static void helo_find(talk const *t, char *out, size_t max)
@@ -264,23 +294,182 @@ static void helo_find(talk const *t, char *out, size_t max)
   text_join(out, max, self.ss_family == AF_INET6 ? "[IPv6:" : "[", address, "]");
 }
 
-static void greet(talk *t, char const *helo)
+static void greeting_read(talk *t)
 {
-  char name[NAME_MAX_OCTETS + 1];
   if (!reply_read(t)) die_silent(t, "greeting", "");
   if (t->code != 220) die_reply(t, "greeting");
-  if (!helo)
-  {
-    helo_find(t, name, sizeof name);
-    helo = name;
-  }
-  command_put(t, "EHLO", helo);
+}
+
+static void hello(talk *t)
+{
+  command_put(t, "EHLO", t->helo);
   if (!reply_read(t)) die_silent(t, "answer to EHLO", "");
   if (t->code != 250) die_reply(t, "answer to EHLO");
-  if (t->extensions & SMTP_EXT_ETRN) return;
-  log_line("fatal: ", t->peer->word, ": does not offer ETRN");
-  quit(t);
-  _exit(EXIT_REFUSED);
+}
+
+/* --- TLS -------------------------------------------------------------------------------- */
+
+static unsigned int seconds_left(talk const *t)
+{
+  int64_t const left = t->deadline_ms - wallclock_steady_ms();
+  return left > 1000 ? (unsigned int)(left / 1000) : 1;
+}
+
+/* The name of the host, for SNI; "" where it goes by its address. */
+static char const *host_name(talk const *t)
+{
+  destination_address address;
+  return destination_address_make(&address, t->peer->name, 0) ? "" : t->peer->name;
+}
+
+/* Run a tls-io, and ask whether it can.  1; 0 with why it cannot. */
+static int engine_ask(talk *t, handover *h, etrn_request const *asked, char why[LOG_LINE_MAX])
+{
+  destination where = asked->where;
+  tls_request request;
+  int fd = engine_run(asked->certificate);
+  text_join(where.host, sizeof where.host, t->peer->name);
+  demand_ask(&request, &where, host_name(t), seconds_left(t));
+  explicit_bzero(&where.account, sizeof where.account);
+  if (fd != -1 && handover_ask(h, fd, -1, &request)) return 1;
+  if (fd == -1) text_join(why, LOG_LINE_MAX, strerror(errno));
+  else log_clean(why, LOG_LINE_MAX, h->answer.reason.s, h->answer.reason.len);
+  if (fd != -1) close(fd);
+  return 0;
+}
+
+/* What the host has said too soon is not believed to be from inside of TLS.  1, or 0 with why. */
+static int shake(talk *t, handover *h, char why[LOG_LINE_MAX])
+{
+  size_t early;
+  wire_peek(&t->wire, &early);
+  text_join(why, LOG_LINE_MAX, "it said more behind its reply to STARTTLS");
+  if (early) return 0;
+  wire_step_on(&h->wire, t->deadline_ms, seconds_left(t));
+  if (handover_make(h, t->wire.in_fd)) return 1;
+  log_clean(why, LOG_LINE_MAX, h->answer.reason.s, h->answer.reason.len);
+  return 0;
+}
+
+/* From now on the host is where tls-io is. */
+static void move(talk *t, handover *h)
+{
+  close(t->wire.in_fd);
+  wire_init(&t->wire, h->wire.in_fd, h->wire.in_fd, -1);
+  wire_continue(&t->wire, &h->wire);
+  wire_step_on(&t->wire, t->deadline_ms, seconds_left(t));
+  t->secured = 1;
+}
+
+static int dispensable(etrn_request const *asked)
+{
+  return asked->where.tls <= TLS_MAY && !asked->where.tlswrap;
+}
+
+/* TLS cannot be had.  Where it is demanded that is all. */
+static void go_without(talk *t, etrn_request const *asked, char const *why)
+{
+  if (!dispensable(asked)) die_now(t, "no TLS", why);
+  log_line("warning: ", t->peer->word, ": no TLS: ", why);
+  t->plain = 1;
+}
+
+/* Does the host agree to STARTTLS? */
+static int agreed(talk *t)
+{
+  command_put(t, "STARTTLS", "");
+  if (!reply_read(t)) die_silent(t, "answer to STARTTLS", "");
+  return t->code == 220;
+}
+
+/*
+ * Over to TLS: by STARTTLS, or with the first octet.  1; 0: it failed, and is not demanded: the
+ * connection is of no more use.
+ */
+static int secure(talk *t, etrn_request const *asked)
+{
+  static handover h;
+  char why[LOG_LINE_MAX];
+  int usable = 1;
+  if (!engine_ask(t, &h, asked, why))
+  {
+    go_without(t, asked, why);
+    return 1;
+  }
+  if (!asked->where.tlswrap && !agreed(t))
+  {
+    if (!dispensable(asked)) die_reply(t, "answer to STARTTLS");
+    text_join(why, sizeof why, t->text);
+    usable = t->code != 421;
+  }
+  else if (shake(t, &h, why))
+  {
+    move(t, &h);
+    return 1;
+  }
+  else usable = 0;
+  close(h.wire.in_fd);
+  go_without(t, asked, why);
+  return usable;
+}
+
+/* --- AUTH ------------------------------------------------------------------------------- */
+
+static int sasl_replied(talk *t, sasl const *x)
+{
+  wire_put(&t->wire, x->line, strlen(x->line));
+  wire_put(&t->wire, "\r\n", 2);
+  if (!reply_read(t)) die_silent(t, "answer to AUTH", "");
+  sasl_hide(x, t->text, strlen(t->text));
+  return t->code / 100 == 3;
+}
+
+static void authenticate(talk *t, smtp_account const *account)
+{
+  sasl x;
+  if (!t->mechanisms && !(t->extensions & SMTP_EXT_AUTH)) die_lacking(t, "AUTH");
+  if (!sasl_begin(&x, account, t->mechanisms, t->secured)) die_lacking(t, "a mechanism of AUTH that we could use");
+  while (sasl_replied(t, &x))
+    if (!sasl_answer(&x, t->text, strlen(t->text)))
+      die_now(t, "SASL authentication failed", "it asks for what makes no sense");
+  if (t->code / 100 != 2) die_reply(t, "SASL authentication failed");
+  sasl_end(&x);
+}
+
+/* --- the conversation ------------------------------------------------------------------- */
+
+/* Up to the reply to EHLO, in TLS where that is to be had.  1; 0: once more, without. */
+static int reach(talk *t, etrn_request const *asked)
+{
+  host_connect(t, asked->timeout_s);
+  if (asked->helo) text_join(t->helo, sizeof t->helo, asked->helo);
+  else helo_find(t, t->helo, sizeof t->helo);
+  if (asked->where.tlswrap && !secure(t, asked)) return 0;
+  greeting_read(t);
+  hello(t);
+  if (t->secured || t->plain || asked->where.tls == TLS_NONE) return 1;
+  if (!(t->extensions & SMTP_EXT_STARTTLS))
+  {
+    if (!dispensable(asked)) die_lacking(t, "TLS");
+    return 1;
+  }
+  if (!secure(t, asked)) return 0;
+  hello(t); /* what was offered before counts no more, nor does it behind another reply */
+  return 1;
+}
+
+static void greet(talk *t, etrn_request const *asked)
+{
+  unsigned int offered;
+  if (!reach(t, asked))
+  {
+    close(t->wire.in_fd);
+    reach(t, asked);
+  }
+  offered = t->extensions;
+  if (*asked->where.account.user) authenticate(t, &asked->where.account);
+  t->extensions = offered;
+  if (!(offered & SMTP_EXT_ETRN)) die_lacking(t, "ETRN");
 }
 
 /* Write a whole line to standard output: lines of other hosts come between at any time. */
@@ -316,8 +505,7 @@ static int host_ask(target const *peer, etrn_request const *asked)
   t.deadline_ms = wallclock_steady_ms() + (int64_t)asked->timeout_s * 1000;
   alarm((unsigned int)asked->timeout_s + 1);
   signal(SIGPIPE, SIG_IGN);
-  host_connect(&t, asked->timeout_s);
-  greet(&t, asked->helo);
+  greet(&t, asked);
   nodes_ask(&t, asked->nodes);
   quit(&t);
   return t.status;
@@ -399,15 +587,40 @@ static int helo_ok(char const *name)
   return smtp_domain_ok(name, strlen(name)) || smtp_literal_ok(name, strlen(name));
 }
 
+/* What TLS must be worth, in the words of a route. */
+static int route_option_set(destination *where, char const *word)
+{
+  return !strncmp(word, "tls", 3) && destination_option_scan(where, word, strlen(word));
+}
+
+static int account_set(smtp_account *account, char const *file)
+{
+  char const *why = accountfile_read(account, file);
+  if (!why) return 1;
+  log_line("fatal: ", file, ": ", why);
+  exit(EXIT_REFUSED);
+}
+
+/* Who shows a certificate, or says a password, wants TLS where nobody has said that it may be left out. */
+static int demand_settle(etrn_request *asked)
+{
+  int const known = *asked->where.account.user || asked->certificate;
+  demand_complete(&asked->where, known ? TLS_ENCRYPT : TLS_MAY);
+  return !(asked->certificate && asked->where.tls == TLS_NONE);
+}
+
 static int options_read(int argc, char *const *argv, etrn_request *asked)
 {
   int c;
   opterr = 0;
-  while ((c = getopt(argc, argv, "+H:p:t:")) != -1)
+  while ((c = getopt(argc, argv, "+H:p:t:o:a:k:")) != -1)
   {
     int good = c == 'H' ? helo_ok(asked->helo = optarg)
       : c == 'p' ? number_ok(optarg, 65535, &asked->port)
       : c == 't' ? number_ok(optarg, TIMEOUT_MAX_S, &asked->timeout_s)
+      : c == 'o' ? route_option_set(&asked->where, optarg)
+      : c == 'a' ? account_set(&asked->where.account, optarg)
+      : c == 'k' ? *(asked->certificate = optarg) != 0
       : 0;
     if (!good) die_usage();
   }
@@ -440,13 +653,16 @@ static size_t targets_read(target **peers, char *list, unsigned long port)
 
 int main(int argc, char **argv)
 {
-  etrn_request asked = { .port = PORT_SMTP, .timeout_s = TIMEOUT_S };
+  static etrn_request asked = { .port = PORT_SMTP, .timeout_s = TIMEOUT_S };
   target *peers;
   size_t count, i;
   int status = EXIT_ASKED;
 
+  prctl(PR_SET_DUMPABLE, 0); /* a core file would hold a password */
+  destination_init(&asked.where);
+  asked.where.tls = TLS_LEVELS;
   argv += options_read(argc, argv, &asked);
-  if (!argv[0] || !argv[1]) die_usage();
+  if (!argv[0] || !argv[1] || !demand_settle(&asked)) die_usage();
   asked.nodes = argv + 1;
   for (i = 0; asked.nodes[i]; i++)
     if (!node_ok(asked.nodes[i]))

@@ -20,6 +20,7 @@ static struct step
   [PIPELINE_EHLO] = { "performing the EHLO handshake", "EHLO", SMTP_TIMEOUT_HELO },
   [PIPELINE_HELO] = { "performing the HELO handshake", "HELO", SMTP_TIMEOUT_HELO },
   [PIPELINE_STARTTLS] = { "sending STARTTLS", "STARTTLS", SMTP_TIMEOUT_TLS },
+  [PIPELINE_AUTH] = { "performing SASL authentication", "AUTH", SMTP_TIMEOUT_HELO },
   [PIPELINE_MAIL] = { "sending MAIL FROM", "MAIL FROM", SMTP_TIMEOUT_MAIL },
   [PIPELINE_RCPT] = { "sending RCPT TO", "RCPT TO", SMTP_TIMEOUT_RCPT },
   [PIPELINE_DATA] = { "sending DATA command", "DATA", SMTP_TIMEOUT_DATAINIT },
@@ -80,6 +81,7 @@ void exchange_end(smtp_connection *s, enum connection_end end)
   channel_close(&s->channel);
   fd_end(&s->secure.fd);
   fd_end(&s->secure.wire);
+  sasl_end(&s->sasl);
   s->state = CONNECTION_ENDED;
   s->end = end;
   s->writing = 0;

@@ -16,12 +16,13 @@
 #include "send/outbox.h"
 #include "send/pipeline.h"
 #include "send/report.h"
+#include "smtp/sasl.h"
 #include "tls/ask.h"
 
 enum connection_state
 {
   CONNECTION_CONNECTING,
-  CONNECTION_GREETING,   /* until EHLO or HELO is answered */
+  CONNECTION_GREETING,   /* until EHLO or HELO is answered, and AUTH where it is wanted */
   CONNECTION_SECURING,   /* TLS begins: see secure.h */
   CONNECTION_OPEN,       /* mail can be sent */
   CONNECTION_QUITTING,
@@ -33,7 +34,7 @@ enum connection_end
   CONNECTION_END_NONE,
   CONNECTION_END_QUIT,      /* no error, or the peer closed when it owed no reply */
   CONNECTION_END_PLAIN,     /* TLS failed, and is not demanded: the same address at once, without */
-  CONNECTION_END_SITE,      /* it failed before EHLO was answered: code and text say why */
+  CONNECTION_END_SITE,      /* it failed before mail could be sent: code and text say why */
   CONNECTION_END_OURSELVES, /* the peer has our own name: code and text say so */
   CONNECTION_END_LOST       /* it failed while open: code and text say why */
 };
@@ -56,6 +57,8 @@ typedef struct connection_reply
   char status[SMTP_STATUS_MAX]; /* of the last line */
   size_t len;
   char text[JOB_TEXT_MAX];      /* all lines, codes included, a space between them */
+  char const *last;             /* text of the last line, as it came, until more is read */
+  size_t lastlen;
 } connection_reply;
 
 /* How far TLS has come. */
@@ -104,6 +107,7 @@ typedef struct smtp_connection
   int64_t trip_ms;              /* until it was answered */
   size_t window;                /* messages to have at once, as reported to qmgr */
   unsigned int extensions;      /* smtp_extension */
+  unsigned int mechanisms;      /* of AUTH that the server offers, sasl_mechanism, or-ed */
   unsigned int lied;            /* of these, extensions that turned out not to work */
   unsigned long long size_max;  /* of SIZE; 0: none given */
 
@@ -125,6 +129,7 @@ typedef struct smtp_connection
 
   connection_reply reply;
   secure secure;
+  sasl sasl;                    /* AUTH; without an account before and afterwards */
   channel channel;
 } smtp_connection;
 

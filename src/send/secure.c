@@ -7,6 +7,8 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "send/auth.h"
+#include "send/demand.h"
 
 /*
  * What the kernel holds between us and tls-io: little, so that what was written is soon on the wire, as the times of
@@ -24,7 +26,7 @@ int secure_wanted(smtp_connection const *s)
 
 int secure_dispensable(smtp_connection const *s)
 {
-  return s->where->tls <= TLS_MAY && !s->where->tlswrap;
+  return s->where->tls <= TLS_MAY && !s->where->tlswrap && !auth_wanted(s);
 }
 
 /* --- the ways it ends ---------------------------------------------------------------------- */
@@ -70,46 +72,10 @@ static char const *host_name(smtp_connection const *s)
   return destination_address_make(&address, name, 0) ? "" : name;
 }
 
-/* ".customer.tld" is no name of a server. */
-static char const *server_name(smtp_connection const *s)
-{
-  char const *name = s->where->tlsname;
-  return *name && *name != '.' ? name : host_name(s);
-}
-
-/*
- * The names by which a site is known.  The name of an MX is not one: whoever forges the answers of the DNS has chosen
- * it (RFC 7672 section 1.3).
- */
-static void names_ask(tls_request *r, destination const *where)
-{
-  char below[SMTP_DOMAIN_MAX + 2];
-  tls_request_match(r, *where->tlsname ? where->tlsname : where->host);
-  if (*where->tlsname || !where->exchangers) return;
-  text_join(below, sizeof below, ".", where->host);
-  tls_request_match(r, below);
-}
-
-static void prints_ask(tls_request *r, char const *s)
-{
-  char one[TLS_PRINT_LEN + 1];
-  for (; *s; s += s[TLS_PRINT_LEN] ? TLS_PRINT_LEN + 1 : TLS_PRINT_LEN)
-  {
-    memcpy(one, s, TLS_PRINT_LEN);
-    one[TLS_PRINT_LEN] = 0;
-    tls_request_print(r, one);
-  }
-}
-
 static int request_send(smtp_connection *s)
 {
-  destination const *where = s->where;
-  enum tls_level level = where->tls < TLS_ENCRYPT && where->tlswrap ? TLS_ENCRYPT : where->tls;
   tls_request r;
-  tls_request_connect(&r, server_name(s), where->timeout_s[SMTP_TIMEOUT_TLS], level);
-  if (level == TLS_VERIFY) names_ask(&r, where);
-  if (level == TLS_FINGERPRINT) prints_ask(&r, where->tlsprint);
-  tls_request_end(&r);
+  demand_ask(&r, s->where, host_name(s), s->where->timeout_s[SMTP_TIMEOUT_TLS]);
   return send(s->secure.fd, r.s, r.len, MSG_NOSIGNAL) == (ssize_t)r.len;
 }
 

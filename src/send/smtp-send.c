@@ -21,10 +21,12 @@
 #include "base/text.h"
 #include "base/wallclock.h"
 #include "job/job.h"
+#include "send/accountfile.h"
 #include "send/candidates.h"
 #include "send/commandline.h"
 #include "send/confine.h"
 #include "send/connection.h"
+#include "send/demand.h"
 #include "send/destination.h"
 #include "send/engine.h"
 #include "send/host.h"
@@ -35,7 +37,8 @@
 char const *PROG = "smtp-send";
 
 #define USAGE \
-  "smtp-send [-L] [-n NAMESERVER] [-H NAME] [-t TIMEOUTS] [-w EXTENSIONS] [-o OPTION] NEXTHOP SENDER RECIPIENT..."
+  "smtp-send [-L] [-n NAMESERVER] [-H NAME] [-t TIMEOUTS] [-w EXTENSIONS] [-o OPTION] [-a FILE]" \
+  " NEXTHOP SENDER RECIPIENT..."
 
 /* The time to finish what is on the wire when qmgr has ended, or when we are told to stop. */
 #define STOP_MS 60000
@@ -330,11 +333,19 @@ static void courier_secure(courier *a, int fd, char const *why)
   if (a->line.state == CONNECTION_ENDED) courier_connection_ended(a);
 }
 
+/* By hand it comes at once, or does not: then what goes in clear text is written, for no descriptor will wake us. */
 static void courier_ask_tls(courier *a)
 {
   if (!connection_asks(&a->line)) return;
-  if (!a->from_commandline) report_tls(&a->out);
-  else courier_secure(a, engine_connect(a->engine), "it cannot be run");
+  if (!a->from_commandline)
+  {
+    report_tls(&a->out);
+    return;
+  }
+  courier_secure(a, engine_connect(a->engine), "it cannot be run");
+  if (a->line.state == CONNECTION_ENDED) return;
+  connection_step(&a->line, 0);
+  if (a->line.state == CONNECTION_ENDED) courier_connection_ended(a);
 }
 
 /* The line "tls", with a descriptor, or why there is none. */
@@ -369,6 +380,17 @@ static int turned_take(courier *a)
   return 1;
 }
 
+#define AUTH "auth"
+
+/* " BASE64", which is wiped: what is said of a line that makes no sense holds nothing of it. */
+static enum outbox_line auth_take(courier *a, char *s, size_t len)
+{
+  int const good = *a->where.auth && !*a->where.account.user && len && *s == ' '
+    && smtp_account_scan(&a->where.account, s + 1, len - 1);
+  explicit_bzero(s, len);
+  return good ? OUTBOX_LINE_OK : OUTBOX_LINE_SENSELESS;
+}
+
 static int site_take(courier *a, char const *s, size_t len)
 {
   if (!destination_scan(&a->where, s, len)) return 0;
@@ -376,8 +398,10 @@ static int site_take(courier *a, char const *s, size_t len)
   return !*a->where.turned || turned_take(a);
 }
 
-static enum outbox_line line_take(courier *a, char const *s, size_t len)
+static enum outbox_line line_take(courier *a, char *s, size_t len)
 {
+  if (len >= sizeof AUTH - 1 && !memcmp(s, AUTH, sizeof AUTH - 1))
+    return auth_take(a, s + (sizeof AUTH - 1), len - (sizeof AUTH - 1));
   if (!line_clean(s, len)) return OUTBOX_LINE_SENSELESS;
   if (a->destination_known && len >= 3 && !memcmp(s, "tls", 3) && (len == 3 || s[3] == ' '))
     return tls_take(a, s + 3, len - 3);
@@ -578,11 +602,19 @@ static int route_option_set(destination *where, char const *word)
   return !strncmp(word, "tls", 3) && destination_option_scan(where, word, strlen(word));
 }
 
+static int account_set(destination *where, char const *file)
+{
+  char const *why = accountfile_read(&where->account, file);
+  if (!why) return 1;
+  log_line("fatal: ", file, ": ", why);
+  exit(EXIT_FAILED);
+}
+
 static int options_read(destination *where, int argc, char *const *argv)
 {
   int c;
   opterr = 0;
-  while ((c = getopt(argc, argv, "+Ln:H:t:w:o:")) != -1)
+  while ((c = getopt(argc, argv, "+Ln:H:t:w:o:a:")) != -1)
   {
     int good = c == 'n' ? nameserver_set(where, optarg)
       : c == 'L' ? option_set(where, "loopbackdns", "1")
@@ -590,6 +622,7 @@ static int options_read(destination *where, int argc, char *const *argv)
       : c == 't' ? option_set(where, "timeouts", optarg)
       : c == 'w' ? option_set(where, "without", optarg)
       : c == 'o' ? route_option_set(where, optarg)
+      : c == 'a' ? account_set(where, optarg)
       : 0;
     if (!good) die_usage();
   }
@@ -629,9 +662,11 @@ static void report_left(courier *a)
 static int run_from_commandline(courier *a, int argc, char *const *argv)
 {
   int first;
-  a->where.tls = TLS_MAY;
+  a->where.tls = TLS_LEVELS;
   first = options_read(&a->where, argc, argv);
   if (argc - first < 3) die_usage();
+  demand_complete(&a->where, *a->where.account.user ? TLS_ENCRYPT : TLS_MAY);
+  if (*a->where.account.user && a->where.tls < TLS_ENCRYPT) die_usage();
   argv += first;
   if (!destination_nexthop_scan(&a->where, argv[0], strlen(argv[0]))) die_usage();
   message_take(&a->jobs, argv[1], (char const *const *)(argv + 2));
@@ -657,6 +692,7 @@ int main(int argc, char **argv)
 {
   static courier a;
   int from_commandline = argc > 1;
+  prctl(PR_SET_DUMPABLE, 0); /* a core file would hold mail, and a password */
   courier_init(&a, from_commandline);
   a.sigterm_fd = signals_init();
   return from_commandline ? run_from_commandline(&a, argc, argv) : run_for_qmgr(&a);

@@ -255,11 +255,12 @@ static int accept_counted(session *s, etrn_node const *node, uint64_t waiting)
 
 static void flush_log(session *s, etrn_node const *node, int known, uint64_t waiting)
 {
+  int const user = s->identity.method != 0;
   char n[UINT64_FMT];
   if (!session_may_log(s)) return;
   n[uint64_fmt(n, waiting)] = 0;
-  log_line("flush ", node->name, " asked for by ", s->who, known ? ": " : "", known ? n : "",
-           known ? " waiting" : "");
+  log_line("flush ", node->name, " asked for by ", s->who, user ? " user=" : "",
+           user ? s->identity.name : "", known ? ": " : "", known ? n : "", known ? " waiting" : "");
 }
 
 /*

@@ -7,53 +7,16 @@
 #include <skalibs/djbunix.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "job/job.h"
-#include "tls/ask.h"
+#include "tls/handover.h"
 
-/* tls-io is on this host, and answers at once or not at all. */
-#define READY_S 5
 /* tls-io gives up a handshake by itself, and says why: we wait so much longer. */
 #define HANDSHAKE_MORE_S 5
 /* Octets of what a client said too early that are logged. */
 #define EARLY_SHOWN 100
 
-/* A connection to tls-io, and the last line that came by it, which the answer points into. */
-typedef struct engine
-{
-  wire wire;
-  char line[WIRE_REPLY_MAX];
-  tls_answer answer;
-} engine;
-
-static tls_field field_of(char const *text)
-{
-  return (tls_field){ text, strlen(text) };
-}
-
 /* --- asking tls-io ------------------------------------------------------------------------ */
-
-/* Why a wait for tls-io came to nothing. */
-static char const *const wire_reasons[] =
-{
-  [WIRE_OPEN] = "tls-io says what makes no sense", [WIRE_LOST] = "tls-io has ended",
-  [WIRE_TIMEOUT] = "timed out", [WIRE_STOPPED] = "told to stop"
-};
-
-/*
- * Read the next answer.  1 when it is of this kind, and not a refusal; 0 with the reason in the
- * answer.
- */
-static int engine_answers(engine *e, enum tls_answer_kind kind)
-{
-  size_t len;
-  if (wire_reply_read(&e->wire, e->line, &len) && tls_answer_scan(e->line, len, &e->answer))
-  {
-    if (e->answer.kind == kind) return 1;
-    if (e->answer.kind == TLS_NO || e->answer.kind == TLS_FAILED) return 0;
-  }
-  e->answer.reason = field_of(wire_reasons[e->wire.state]);
-  return 0;
-}
 
 /* Only a connection that is one descriptor twice can be handed over. */
 static int one_socket(void)
@@ -63,27 +26,27 @@ static int one_socket(void)
     && in.st_dev == out.st_dev && in.st_ino == out.st_ino;
 }
 
-static int engine_ask(engine *e, session const *s, int fd)
+static int engine_ask(handover *e, session const *s, int fd)
 {
   tls_request request;
   tls_request_accept(&request, s->timeout[SMTP_TIMEOUT_TLS], 0, 0);
   tls_request_end(&request);
-  if (!wire_init(&e->wire, fd, fd, s->stop)) return 0;
-  wire_step(&e->wire, READY_S);
-  return wire_put(&e->wire, request.s, request.len) && engine_answers(e, TLS_READY);
+  return handover_ask(e, fd, s->stop, &request);
 }
 
 /* Will tls-io take the connection?  1; 0 after a line in the log. */
-static int engine_ready(engine *e, session *s)
+static int engine_ready(handover *e, session *s)
 {
   char reason[TLS_ANSWER_MAX];
   int fd = one_socket() ? job_connect(s->instance, "run/tls", SOCK_STREAM) : (errno = ENOTSOCK, -1);
   if (fd != -1 && engine_ask(e, s, fd)) return 1;
-  if (fd == -1) e->answer.reason = field_of(strerror(errno));
-  else fd_close(fd);
-  if (session_may_log(s))
-    log_line("warning: TLS is not available for ", s->who, ": ",
-             log_clean(reason, sizeof reason, e->answer.reason.s, e->answer.reason.len));
+  if (fd == -1) text_join(reason, sizeof reason, strerror(errno));
+  else
+  {
+    log_clean(reason, sizeof reason, e->answer.reason.s, e->answer.reason.len);
+    fd_close(fd);
+  }
+  if (session_may_log(s)) log_line("warning: TLS is not available for ", s->who, ": ", reason);
   return 0;
 }
 
@@ -93,16 +56,12 @@ static int engine_ready(engine *e, session *s)
  * Make the handshake, which ends sooner for a client that is mute while most connections are taken.
  * 1; 0 with the reason in the answer: then nobody can use the connection any more.
  */
-static int engine_shake(engine *e, session *s)
+static int engine_shake(handover *e, session *s)
 {
-  int const client = 0;
   s->tenth = 0;
   wire_hurry(&e->wire, s->wire.hurried, s->wire.data);
   wire_step(&e->wire, s->timeout[SMTP_TIMEOUT_TLS] + HANDSHAKE_MORE_S);
-  if (job_send(e->wire.out_fd, TLS_GO, sizeof TLS_GO - 1, &client, 1) == sizeof TLS_GO - 1)
-    return engine_answers(e, TLS_DONE);
-  e->answer.reason = field_of(strerror(errno));
-  return 0;
+  return handover_make(e, 0);
 }
 
 /* Copy a word, as much of it as there is room for before end.  Returns behind it. */
@@ -138,7 +97,7 @@ static void forget(session *s)
 }
 
 /* From now on the client is where tls-io is.  1, or 0 with errno. */
-static int move(engine *e, session *s)
+static int move(handover *e, session *s)
 {
   int fd = e->wire.in_fd;
   policy_own(&s->policy);
@@ -148,7 +107,7 @@ static int move(engine *e, session *s)
   return 1;
 }
 
-static int shaken(engine *e, session *s)
+static int shaken(handover *e, session *s)
 {
   if (!move(e, s)) return session_broken(s);
   secured_set(s, &e->answer);
@@ -159,7 +118,7 @@ static int shaken(engine *e, session *s)
   return 1;
 }
 
-static int unshaken(engine *e, session *s)
+static int unshaken(handover *e, session *s)
 {
   char reason[TLS_ANSWER_MAX];
   s->end = SESSION_HANDSHAKE;
@@ -170,7 +129,7 @@ static int unshaken(engine *e, session *s)
   return 0;
 }
 
-static int handshake(engine *e, session *s)
+static int handshake(handover *e, session *s)
 {
   return engine_shake(e, s) ? shaken(e, s) : unshaken(e, s);
 }
@@ -201,7 +160,7 @@ int starttls_offered(session *s)
 
 int starttls_verb(session *s, smtp_command const *command)
 {
-  engine e;
+  handover e;
   int offered;
   if (command->argumentlen) return session_refuse(s, "501 5.5.4 Syntax: STARTTLS");
   if (*s->secured) return session_refuse(s, "554 5.5.1 Error: TLS already active");
@@ -221,7 +180,7 @@ int starttls_verb(session *s, smtp_command const *command)
 
 int starttls_first(session *s)
 {
-  engine e;
+  handover e;
   if (engine_ready(&e, s)) return handshake(&e, s);
   s->end = SESSION_NO_TLS;
   return 0;

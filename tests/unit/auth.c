@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "auth/hmac.h"
+#include "smtp/hmac.h"
 #include "check.h"
 
 char const *PROG = "auth";

@@ -680,16 +680,22 @@ static void check_route_tls(void)
     "below.tld - tls=verify tlsname=.customer.tld\n"
     "print.tld - tlsprint=" PRINT ",01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF\n"
     "wrap.tld [mx.tld]:465 tlswrap\n"
-    "both.tld [mx.tld]:465 tlswrap tls=verify\n";
+    "both.tld [mx.tld]:465 tlswrap tls=verify\n"
+    "auth.tld [mx.tld]:587 auth=provider\n"
+    "authed.tld [mx.tld]:587 auth=a-b_c.1 tlsname=mx.tld tlswrap\n";
   enum tls_level level;
   CHECK("tls: may", route_tls_is("a.tld", "tls=may") && conf_tlslevel(conf, &level) && level == TLS_MAY);
   CHECK("tls: nothing of what is held", route_tls_is(CONF_HELD, ""));
   set("routes", routes);
   check_route_tls_found("tls, text");
   CHECK("tls: from the first octet", route_tls_is("wrap.tld", "tls=encrypt tlswrap") && route_tls_is("both.tld", "tls=verify tlswrap"));
+  CHECK("auth: not in clear text", route_tls_is("auth.tld", "tls=encrypt auth=provider"));
+  CHECK("auth: the last word", route_tls_is("authed.tld", "tls=verify tlswrap tlsname=mx.tld auth=a-b_c.1"));
   CHECK("tls: routes compile", compiles("routes"));
   check_route_tls_found("tls, compiled");
   set("tlslevel", "verify\n");
+  CHECK("auth: compiled", route_tls_is("auth.tld", "tls=verify auth=provider")
+    && route_tls_is("authed.tld", "tls=verify tlswrap tlsname=mx.tld auth=a-b_c.1"));
   CHECK("tls: what the route does not say", route_tls_is("a.tld", "tls=verify") && route_tls_is("wrap.tld", "tls=verify tlswrap"));
   check_route_tls_found("tls, another default");
   uncompile("routes");
@@ -703,6 +709,11 @@ static void check_route_tls(void)
   route_bad("a.tld b.tld tls=may tls=may", "said twice: tls=may");
   route_bad("a.tld b.tld tlswrap tlswrap", "said twice: tlswrap");
   route_bad("a.tld b.tld tls=may tlswrap", "tlswrap needs tls=encrypt or more");
+  route_bad("a.tld b.tld tls=may auth=x", "auth needs tls=encrypt or more");
+  route_bad("a.tld b.tld auth=x tls=none", "auth needs tls=encrypt or more");
+  route_bad("a.tld b.tld auth=x auth=x", "said twice: auth=x");
+  route_bad("a.tld b.tld auth=", "not a name of conf/authout: auth=");
+  route_bad("a.tld b.tld auth=a/b", "not a name of conf/authout: auth=a/b");
   route_bad("a.tld b.tld tls=encrypt tlsname=a.tld", "tlsname is for tls=verify");
   route_bad("a.tld b.tld tls=verify tlsprint=" PRINT, "tlsprint is for tls=fingerprint");
   route_bad("a.tld b.tld tls=fingerprint", "tls=fingerprint without tlsprint");
@@ -946,6 +957,44 @@ static void check_secrets(void)
   unset("authsecrets");
 }
 
+static char const *account_of(char const *name)
+{
+  static smtp_account account;
+  static char both[sizeof account + 1];
+  if (!conf_authout(conf, name, &account)) return *account.user || *account.password ? "?" : "!";
+  if (!*account.user) return "-";
+  snprintf(both, sizeof both, "%s %s", account.user, account.password);
+  return both;
+}
+
+static void check_authout(void)
+{
+  char line[SMTP_USER_MAX + SMTP_PASSWORD_MAX + 16];
+  CHECK("authout: missing", !strcmp(account_of("provider"), "-"));
+  set("authout", "# all of them\nprovider   us@provider.tld\tS3cret#1  # ours\nprov a b\n");
+  CHECK("authout: an account", !strcmp(account_of("provider"), "us@provider.tld S3cret#1"));
+  CHECK("authout: not a part", !strcmp(account_of("prov"), "a b") && !strcmp(account_of("pro"), "-"));
+  CHECK("authout: case counts", !strcmp(account_of("Provider"), "-") && !strcmp(account_of(""), "-"));
+  set("authout", "a b c\nann S3cret\n");
+  CHECK("authout: whole lines", !strcmp(account_of("a"), "!") && failed(0, "conf/authout: line 2: not NAME USER PASSWORD"));
+  set("authout", "a b c S3cret\n");
+  CHECK("authout: one word", !strcmp(account_of("a"), "!") && failed(0, "conf/authout: line 1: not NAME USER PASSWORD"));
+  set("authout", "a/S3cret b c\n");
+  CHECK("authout: a name", !strcmp(account_of("a"), "!") && failed(0, "conf/authout: line 1: not a name that a route can have"));
+  set("authout", "a b c\nd e f\na g h\n");
+  CHECK("authout: two of them", !strcmp(account_of("a"), "!") && failed(0, "conf/authout: line 3: a second line for: a"));
+  CHECK("authout: of another", !strcmp(account_of("d"), "e f"));
+  memset(line, 'x', sizeof line);
+  line[1] = line[2 + SMTP_USER_MAX] = ' ';
+  memcpy(line + 3 + SMTP_USER_MAX + SMTP_PASSWORD_MAX, "\n", 2);
+  set("authout", line);
+  CHECK("authout: the longest", strlen(account_of("x")) == SMTP_USER_MAX + 1 + SMTP_PASSWORD_MAX);
+  memcpy(line + 3 + SMTP_USER_MAX + SMTP_PASSWORD_MAX, "x\n", 3);
+  set("authout", line);
+  CHECK("authout: too long", !strcmp(account_of("x"), "!") && failed(0, "conf/authout: line 1: user or password too long"));
+  unset("authout");
+}
+
 static void check_command(void)
 {
   stralloc s = STRALLOC_ZERO;
@@ -979,6 +1028,7 @@ int main(void)
   check_clients();
   check_users();
   check_secrets();
+  check_authout();
   check_command();
   check_recipients();
   check_queues();

@@ -143,6 +143,32 @@ static void test_greeting(void)
         a && !strncmp(received(), "site ", 5) && !strstr(got, "without"));
 }
 
+/* Who we are goes out at once, behind the site line, and nothing of it stays. */
+static void test_account(void)
+{
+  agent *a;
+  begin("account");
+  h.auth = "provider";
+  conf_put("authout", "provider us S3cret\n");
+  a = agent_make();
+  CHECK("account: it is said at once", strstr(received(), "\nauth dXMAUzNjcmV0\n") && !strncmp(got, "site ", 5)
+        && strchr(got, '\n') < strstr(got, "auth ") && strchr(strstr(got, "auth "), '\n') == got + got_len - 1);
+  agents_flush(&all);
+  CHECK("account: once", a && !a->out.len && !*received());
+  conf_put("authout", "other us S3cret\n");
+  a = connect_one();
+  peer = peer_accept(listener);
+  agents_flush(&all);
+  CHECK("account: nobody of that name", a && !strncmp(received(), "site ", 5) && !strstr(got, "\nauth"));
+  conf_put("authout", "provider us\n");
+  a = connect_one();
+  peer = peer_accept(listener);
+  agents_flush(&all);
+  CHECK("account: the file makes no sense", a && !strncmp(received(), "site ", 5) && !strstr(got, "\nauth")
+        && logged("warning: conf/authout: line 1: not NAME USER PASSWORD: nobody is known as provider") == 1);
+  h.auth = 0;
+}
+
 static void test_no_socket(void)
 {
   begin("none");
@@ -491,6 +517,7 @@ int main(void)
 {
   qmgr_begin();
   test_greeting();
+  test_account();
   test_no_socket();
   test_backlog();
   test_give();

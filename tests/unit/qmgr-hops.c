@@ -69,6 +69,11 @@ static void test_demands(void)
         && q.sched.sites.row.count == 3);
   CHECK("demands: the file is the first one's", one->site.health.state == HEALTH_DOWN
         && two->site.health.state == HEALTH_UNKNOWN);
+  CHECK("demands: who we are there", !one->auth && !strcmp(hops_get(&all, ONE, "tls=encrypt auth=us")->auth, "us")
+        && hops_get(&all, ONE, "tls=encrypt auth=them") != hops_get(&all, ONE, "tls=encrypt auth=us")
+        && hops_get(&all, ONE, "tls=encrypt") == three);
+  hops_forget(&all, hops_get(&all, ONE, "tls=encrypt auth=us"));
+  hops_forget(&all, hops_get(&all, ONE, "tls=encrypt auth=them"));
   CHECK("demands: of one name", !strcmp(two->name, ONE) && !strcmp(two->tls, "tls=verify"));
   CHECK("demands: again", hops_get(&all, ONE, "tls=may") == one
         && hops_get(&all, ONE, "tls=verify") == two && hops_get(&all, ONE, "tls=encrypt") == three);

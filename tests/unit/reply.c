@@ -103,6 +103,8 @@ static struct extension_case
   { "SIZE 12x", SMTP_EXT_SIZE, 7 },
   { "SIZE -1", SMTP_EXT_SIZE, 7 },
   { "SIZE ", SMTP_EXT_SIZE, 7 },
+  { "AUTH PLAIN LOGIN", SMTP_EXT_AUTH, 7 },
+  { "AUTH=LOGIN", 0, 7 },
   { "8BITMIME", SMTP_EXT_8BITMIME, 7 },
   { "SMTPUTF8", SMTP_EXT_SMTPUTF8, 7 },
   { "CHUNKING", SMTP_EXT_CHUNKING, 7 },

@@ -88,6 +88,12 @@ int main(void)
   CHECK("TLS that makes no sense", !scans("a.tld tls=dane") && !scans("a.tld tls=much") && !scans("a.tld tlsname=a..b")
         && !scans("a.tld tlsname=.") && !scans("a.tld tlsprint=01"));
 
+  CHECK("AUTH", scans("a.tld tls=encrypt auth=a-b_c.1") && !strcmp(s.auth, "a-b_c.1") && !*s.account.user);
+  CHECK("no AUTH unless said", scans("a.tld tls=encrypt") && !*s.auth);
+  CHECK("no AUTH in clear text", !scans("a.tld auth=x") && !scans("a.tld auth=x tls=may") && scans("a.tld auth=x tls=verify"));
+  CHECK("no AUTH where there is no TLS", !scans("- turned=unknown[192.0.2.7]:1234 tls=encrypt auth=x"));
+  CHECK("as long as a name is", !scans("a.tld tls=encrypt auth=" PRINT "x") && scans("a.tld tls=encrypt auth=" PRINT));
+
   CHECK("address IPv4", address_is("192.0.2.1:25", "192.0.2.1", 25));
   CHECK("address IPv6", address_is("[::1]:25", "::1", 25));
   CHECK("address IPv6 bare", address_is("2001:db8::1:25", "2001:db8::1", 25));

@@ -1,4 +1,4 @@
-#include "auth/hmac.h"
+#include "smtp/hmac.h"
 
 #include <md5.h>
 #include <string.h>

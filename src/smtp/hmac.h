@@ -1,5 +1,5 @@
-#ifndef AUTH_HMAC_H
-#define AUTH_HMAC_H
+#ifndef SMTP_HMAC_H
+#define SMTP_HMAC_H
 
 /* Proofs that are compared: HMAC-MD5 (RFC 2104), as CRAM-MD5 has it, and without telling by the time. */
 

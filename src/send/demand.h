@@ -1,0 +1,18 @@
+#ifndef SEND_DEMAND_H
+#define SEND_DEMAND_H
+
+/* What a destination demands of TLS. */
+
+#include "send/destination.h"
+#include "tls/ask.h"
+
+/* Where nobody has said which level (TLS_LEVELS): what the rest of it means; else this one. */
+extern void demand_complete(destination *where, enum tls_level level);
+
+/*
+ * The request to tls-io for it.
+ *   host  the name of the host that is connected to, "" where it goes by its address
+ */
+extern void demand_ask(tls_request *r, destination const *where, char const *host, unsigned int timeout_s);
+
+#endif
