@@ -134,9 +134,18 @@ static int client_load(context const *c, SSL_CTX *ssl)
   return authorities_load(ssl) || !c->ssl;
 }
 
+/* Most relays begin without: then there is nothing to tell. */
+static int certificate_unset(void)
+{
+  struct stat st;
+  return lstat(CERTIFICATE, &st) == -1 && errno == ENOENT;
+}
+
 static int context_make(context *c)
 {
-  SSL_CTX *ssl = ssl_make(c->server ? TLS_server_method() : TLS_client_method());
+  SSL_CTX *ssl;
+  if (c->server && !c->ssl && certificate_unset()) return 0;
+  ssl = ssl_make(c->server ? TLS_server_method() : TLS_client_method());
   if (!ssl) return warn_why(c->server ? CERTIFICATE : AUTHORITIES, reason_last());
   if (!(c->server ? server_load(ssl) : client_load(c, ssl)))
   {
