@@ -64,7 +64,7 @@ JOB := $(call object,job/job job/journal job/nexthop job/socket job/turn)
 # How tls-io is asked: of those who ask it, too.
 TLS_ASK := $(call object,tls/ask)
 SEND := $(call object,send/connection send/transaction send/secure send/exchange send/commands send/fit send/pipeline \
-  send/channel send/report send/outbox send/commandline send/host send/dnstcp send/candidates send/retry \
+  send/channel send/report send/outbox send/commandline send/host send/dnstcp send/timed send/candidates send/retry \
   send/destination send/engine send/confine base/calls) $(TLS_ASK) $(JOB) $(BASE)
 SCHED := $(call object,sched/moment sched/backoff sched/health sched/array sched/row sched/timer sched/cuts sched/limit \
   sched/quota sched/known sched/state sched/site sched/connection sched/domain sched/attempt sched/pass sched/reversal sched/turn \
