@@ -330,11 +330,13 @@ static void courier_secure(courier *a, int fd, char const *why)
   if (a->line.state == CONNECTION_ENDED) courier_connection_ended(a);
 }
 
-static void courier_ask_tls(courier *a)
+/* 1 where the answer has come at once, and the connection goes on. */
+static int courier_ask_tls(courier *a)
 {
-  if (!connection_asks(&a->line)) return;
+  if (!connection_asks(&a->line)) return 0;
   if (!a->from_commandline) report_tls(&a->out);
   else courier_secure(a, engine_connect(a->engine), "it cannot be run");
+  return a->from_commandline;
 }
 
 /* The line "tls", with a descriptor, or why there is none. */
@@ -484,7 +486,7 @@ static void connection_act(courier *a, short revents)
   if (a->line.state == CONNECTION_ENDED) return;
   connection_step(&a->line, revents);
   if (a->line.state == CONNECTION_ENDED) courier_connection_ended(a);
-  else courier_ask_tls(a);
+  else if (courier_ask_tls(a)) connection_act(a, 0);
 }
 
 static int time_left_ms(courier *a)
