@@ -49,7 +49,7 @@ PACKAGES_CHECK := $(PACKAGES_DEMO) openssl gnutls-bin libnet-ssleay-perl shunit2
   daemontools runit openbsd-inetd systemd msmtp swaks curl nsd unbound perl socat jq tinycdb iproute2 \
   libdb5.3 libgnutls-dane0 libidn12 libnsl2 libpcre2-8-0 pflogsumm logwatch systemd-journal-remote \
   libmail-deliverystatus-bounceparser-perl libsisimai-perl python3-flufl.bounce python3-prometheus-client \
-  mutt bsd-mailx git-email libfaketime cvm libdigest-hmac-perl fail2ban
+  mutt bsd-mailx git-email libfaketime cvm libdigest-hmac-perl fail2ban ldnsutils
 # Nothing is compiled before its packages are there, where they are asked for at all.
 FIRST := $(if $(filter check check-% demo bench,$(MAKECMDGOALS)),deps)
 
@@ -64,8 +64,8 @@ JOB := $(call object,job/job job/journal job/nexthop job/socket job/turn)
 # How tls-io is asked: of those who ask it, too.
 TLS_ASK := $(call object,tls/ask)
 SEND := $(call object,send/connection send/transaction send/secure send/exchange send/commands send/fit send/pipeline \
-  send/channel send/report send/outbox send/commandline send/host send/dnstcp send/timed send/candidates send/retry \
-  send/destination send/engine send/confine base/calls) $(TLS_ASK) $(JOB) $(BASE)
+  send/channel send/report send/outbox send/commandline send/host send/dns send/dnstcp send/timed send/dane send/candidates send/retry \
+  send/destination send/engine send/confine base/calls base/resolver) $(TLS_ASK) $(JOB) $(BASE)
 SCHED := $(call object,sched/moment sched/backoff sched/health sched/array sched/row sched/timer sched/cuts sched/limit \
   sched/quota sched/known sched/state sched/site sched/connection sched/domain sched/attempt sched/pass sched/reversal sched/turn \
   sched/sched)
@@ -133,7 +133,7 @@ $(BIN)/mailq: $(call object,compat/mailq) $(FACE)
 $(BIN)/postqueue: $(call object,compat/postqueue) $(FACE)
 $(BIN)/postcat: $(call object,compat/postcat) $(QUEUE)
 $(BIN)/postsuper: $(call object,compat/postsuper compat/executable) $(ACT)
-$(BIN)/conf-check: $(call object,conf/conf-check) $(CONF)
+$(BIN)/conf-check: $(call object,conf/conf-check base/resolver) $(CONF)
 $(BIN)/conf-cdb: $(call object,conf/conf-cdb) $(CONF)
 $(BIN)/sluice-init: $(call object,admin/sluice-init admin/maker admin/service admin/users \
   admin/renew check/findings check/check-layout check/layout print/out) $(FLUSH)

@@ -91,7 +91,7 @@ _sluice_offer() {
     place) printf '%s\n' new cur hold active ;;
     part) printf '%s\n' new cur hold incoming active deferred ;;
     body) printf '%s\n' 7BIT 8BITMIME ;;
-    tls) printf '%s\n' tls=none tls=may tls=encrypt tls=fingerprint tls=verify tlsname= tlsprint= tlswrap ;;
+    tls) printf '%s\n' tls=none tls=may tls=dane tls=encrypt tls=fingerprint tls=verify tls=dane-only tlsname= tlsprint= tlswrap ;;
     extension) printf '%s\n' PIPELINING CHUNKING SIZE 8BITMIME DSN SMTPUTF8 ;;
     event) printf '%s\n' never success failure delay ;;
     returned) printf '%s\n' full hdrs ;;

@@ -319,7 +319,7 @@ conf_setting const conf_settings[] =
     "octets of a failed message that are returned to its sender; of a larger one its header",
     &check_octets, 0 },
   [TLSLEVEL] = { "tlslevel", CONF_VALUE, "may",
-    "none, may, encrypt or verify: TLS of sites whose route says nothing of it",
+    "none, may, dane, encrypt, verify or dane-only: TLS of sites whose route says nothing of it",
     &check_tlslevel, 1 },
   [TIMEOUTS] = { "timeouts", CONF_LINES, "(RFC 5321's)",
     "NAME TIME for each step of an SMTP dialogue", &check_timeout, 1 },

@@ -159,7 +159,7 @@ static int turned_scan(char out[JOB_TURN_PEER_MAX + 1], char const *s, size_t le
 static int tls_scan(enum tls_level *out, char const *s, size_t len)
 {
   *out = tls_level_scan(s, len);
-  return *out < TLS_DANE;
+  return *out < TLS_LEVELS;
 }
 
 static int tlsname_scan(destination *out, char const *s, size_t len)

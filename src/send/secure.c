@@ -17,6 +17,11 @@
 #define NO_ENGINE "TLS is required, but our TLS engine is unavailable"
 #define NO_HANDSHAKE "Cannot start TLS: handshake failure"
 
+static host_address const *host(smtp_connection const *s)
+{
+  return &s->candidates->hosts.address[s->candidates->at];
+}
+
 int secure_wanted(smtp_connection const *s)
 {
   return s->where->tls != TLS_NONE && !s->secure.plain && s->secure.step != SECURE_DONE;
@@ -24,7 +29,7 @@ int secure_wanted(smtp_connection const *s)
 
 int secure_dispensable(smtp_connection const *s)
 {
-  return s->where->tls <= TLS_MAY && !s->where->tlswrap;
+  return host(s)->tls.level <= TLS_MAY && !s->where->tlswrap;
 }
 
 /* --- the ways it ends ---------------------------------------------------------------------- */
@@ -66,7 +71,7 @@ static enum secure_outcome engine_missing(smtp_connection *s, char const *why)
 static char const *host_name(smtp_connection const *s)
 {
   destination_address address;
-  char const *name = s->candidates->hosts.address[s->candidates->at].name;
+  char const *name = host(s)->name;
   return destination_address_make(&address, name, 0) ? "" : name;
 }
 
@@ -74,6 +79,7 @@ static char const *host_name(smtp_connection const *s)
 static char const *server_name(smtp_connection const *s)
 {
   char const *name = s->where->tlsname;
+  if (host(s)->tls.dane.count) return host(s)->tls.dane.base;
   return *name && *name != '.' ? name : host_name(s);
 }
 
@@ -90,6 +96,14 @@ static void names_ask(tls_request *r, destination const *where)
   tls_request_match(r, below);
 }
 
+/* The names that a chain from a record may lead to, where it does not name the key itself (RFC 7672 section 3.2.2). */
+static void dane_names_ask(tls_request *r, smtp_connection const *s)
+{
+  tls_request_match(r, host(s)->tls.dane.base);
+  tls_request_match(r, s->where->host);
+  if (s->where->exchangers) tls_request_match(r, s->candidates->hosts.domain);
+}
+
 static void prints_ask(tls_request *r, char const *s)
 {
   char one[TLS_PRINT_LEN + 1];
@@ -104,10 +118,13 @@ static void prints_ask(tls_request *r, char const *s)
 static int request_send(smtp_connection *s)
 {
   destination const *where = s->where;
-  enum tls_level level = where->tls < TLS_ENCRYPT && where->tlswrap ? TLS_ENCRYPT : where->tls;
+  host_tls const *tls = &host(s)->tls;
+  enum tls_level level = tls->level < TLS_ENCRYPT && where->tlswrap ? TLS_ENCRYPT : tls->level;
   tls_request r;
   tls_request_connect(&r, server_name(s), where->timeout_s[SMTP_TIMEOUT_TLS], level);
   if (level == TLS_VERIFY) names_ask(&r, where);
+  if (tls->dane.count) dane_names_ask(&r, s);
+  dane_ask(&tls->dane, &r);
   if (level == TLS_FINGERPRINT) prints_ask(&r, where->tlsprint);
   tls_request_end(&r);
   return send(s->secure.fd, r.s, r.len, MSG_NOSIGNAL) == (ssize_t)r.len;
@@ -242,6 +259,13 @@ static void established_log(smtp_connection const *s, tls_answer const *answer)
             " (", string(bits, &answer->bits), " bits)");
 }
 
+/* With TLS_DANE tls-io alone knows whether any of the records is of use: one may hold what is no certificate. */
+static int verified_wanted(smtp_connection const *s)
+{
+  enum tls_level const level = host(s)->tls.level;
+  return level >= TLS_FINGERPRINT && level != TLS_DANE;
+}
+
 enum secure_outcome secure_answer(smtp_connection *s, char const *line, size_t len)
 {
   char reason[TLS_ANSWER_MAX];
@@ -252,7 +276,7 @@ enum secure_outcome secure_answer(smtp_connection *s, char const *line, size_t l
     return SECURE_ON;
   }
   established_log(s, &answer);
-  if (s->where->tls >= TLS_FINGERPRINT && answer.trust != TLS_VERIFIED)
+  if (verified_wanted(s) && answer.trust != TLS_VERIFIED)
   {
     secure_failed(s, TLS_NOT_VERIFIED);
     return SECURE_ON;

@@ -77,7 +77,7 @@ typedef struct courier
   size_t in_len;
   char in[2 * JOB_LINE_MAX];
   destination where;
-  host_resolver resolver;
+  dns_resolver resolver;
   outbox jobs;
   report out;
   candidates to;
@@ -155,8 +155,8 @@ static void courier_look_up(courier *a)
   sigprocmask(SIG_BLOCK, &in_lookup, 0);
   a->looked_up = 1;
   a->refused = outcome == HOST_NEVER;
+  if (*a->to.hosts.text) log_line(a->to.hosts.text);
   if (outcome == HOST_FOUND) return;
-  log_line(a->to.hosts.text);
   if (outcome == HOST_LATER) courier_down(a, a->to.hosts.code, a->to.hosts.text);
 }
 
@@ -516,7 +516,7 @@ static void courier_wait(courier *a, struct pollfd p[WAIT_ALL])
  */
 static void courier_confine(courier *a)
 {
-  host_resolver_open(&a->resolver);
+  dns_resolver_open(&a->resolver);
   if (!confine())
     log_line("warning: unable to confine myself, see smtp-send(8): ", strerror(errno));
 }

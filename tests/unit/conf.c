@@ -630,6 +630,7 @@ static int route_tls_is(char const *domain, char const *words)
 static void check_route_tls_found(char const *form)
 {
   CHECK(form, route_tls_is("none.tld", "tls=none") && route_tls_is("must.tld", "tls=encrypt"));
+  CHECK(form, route_tls_is("dane.tld", "tls=dane-only"));
   CHECK(form, route_tls_is("named.tld", "tls=verify tlsname=mx.customer.tld"));
   CHECK(form, route_tls_is("below.tld", "tls=verify tlsname=.customer.tld"));
   CHECK(form, route_tls_is("print.tld", "tls=fingerprint tlsprint=" PRINT "," PRINT));
@@ -675,6 +676,7 @@ static void check_route_tls(void)
 {
   static char const routes[] =
     "none.tld - tls=none\n"
+    "dane.tld - tls=dane-only\n"
     "must.tld - tls=encrypt\n"
     "named.tld - tlsname=MX.Customer.tld.\n"
     "below.tld - tls=verify tlsname=.customer.tld\n"
@@ -694,12 +696,13 @@ static void check_route_tls(void)
   check_route_tls_found("tls, another default");
   uncompile("routes");
   set("tlslevel", "fingerprint\n");
-  CHECK("tls: no default", failed(conf_tlslevel(conf, &level), "conf/tlslevel: line 1: not among none, may, encrypt, verify: fingerprint"));
+  CHECK("tls: no default", failed(conf_tlslevel(conf, &level), "conf/tlslevel: line 1: not among none, may, dane, encrypt, verify, dane-only: fingerprint"));
   set("tlslevel", "dane\n");
-  CHECK("tls: not yet", failed(conf_tlslevel(conf, &level), "conf/tlslevel: line 1: not among none, may, encrypt, verify: dane"));
+  CHECK("tls: as the DNS says", route_tls_is("a.tld", "tls=dane") && conf_tlslevel(conf, &level) && level == TLS_DANE);
   unset("tlslevel");
-  route_bad("a.tld b.tld tls=", "not among none, may, encrypt, fingerprint, verify: tls=");
-  route_bad("a.tld b.tld tls=dane-only", "not among none, may, encrypt, fingerprint, verify: tls=dane-only");
+  route_bad("a.tld b.tld tls=", "not among none, may, dane, encrypt, fingerprint, verify, dane-only: tls=");
+  route_bad("a.tld b.tld tls=danes", "not among none, may, dane, encrypt, fingerprint, verify, dane-only: tls=danes");
+  route_bad("a.tld b.tld tls=dane tlsname=a.tld", "tlsname is for tls=verify");
   route_bad("a.tld b.tld tls=may tls=may", "said twice: tls=may");
   route_bad("a.tld b.tld tlswrap tlswrap", "said twice: tlswrap");
   route_bad("a.tld b.tld tls=may tlswrap", "tlswrap needs tls=encrypt or more");
