@@ -41,7 +41,7 @@ declare -gA _sluice_arguments=(
   [site-list]='-C:directory -1 -j -w -t:word site'
   [sluice-init]='-l:word -U -u directory'
   [sluice-log]='-r -u -h:word -n:word -t:word file'
-  [smtp-send]='-L -n:word -H:word -t:word -w:extension -o:tls site word'
+  [smtp-send]='-L -n:word -H:word -t:word -w:extension -o:tls -p:word site word'
   [smtpd-etrn]='-C:directory -t'
   [tls-io]='-s -c -C:directory -d:word -k:file -n:word'
 )
@@ -100,7 +100,7 @@ _sluice_offer() {
     setting)
       printf '%s\n' me postmaster listen listentls tls nameserver loopbackdns databytes lifetime delaywarning backoff concurrency \
         concurrencyincoming concurrencyclient subdomains minfree bouncebytes etrncounts fsyncdir lenient percenthack \
-        tlslevel authclear checkpassword timeouts tlsca tlscert tlskey relaydomains relayclients flushdomains flushclients \
+        tlslevel tlspolicy authclear checkpassword timeouts tlsca tlscert tlskey relaydomains relayclients flushdomains flushclients \
         flushusers users authsecrets recipients queues routes ;;
     hint) printf '%s\n' new flush scan deleted held released requeued ;;
   esac

@@ -94,6 +94,7 @@ testWrongValues() {
   wrong concurrencyincoming 'line 1: too small: 0' 0
   wrong concurrencyclient 'line 1: too large: 10001' 10001
   wrong tlslevel 'line 1: not among none, may, dane, encrypt, verify, dane-only: much' much
+  wrong tlspolicy 'line 1: neither ADDRESS:PORT nor /PATH: localhost:8461' localhost:8461
   wrong lifetime 'line 2: more than one value: 6d' 5d 6d
   wrong lifetime 'no value' '# 5d'
 }
@@ -247,7 +248,7 @@ EOT
 
 testNothingToVerifyBy() {
   ln -s "$T/nowhere" "$I/conf/tlsca"
-  for verify in 'tlslevel verify' 'routes a.example - tls=verify' 'routes a.example - tlsname=b.example'; do
+  for verify in 'tlspolicy 127.0.0.1:8461' 'tlslevel verify' 'routes a.example - tls=verify' 'routes a.example - tlsname=b.example'; do
     conf "${verify%% *}" "${verify#* }"
     check
     assertEquals "$verify" 111 $?

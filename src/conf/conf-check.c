@@ -335,7 +335,7 @@ static int level_wanted(checker *c, enum tls_level one, enum tls_level other)
 static void check_tlsca(checker *c)
 {
   char const *path = is_set(c, CONF_TLSCA) ? CONF_TLSCA : conf_setting_find(CONF_TLSCA)->fallback;
-  int wanted = level_wanted(c, TLS_VERIFY, TLS_VERIFY);
+  int wanted = is_set(c, "tlspolicy") || level_wanted(c, TLS_VERIFY, TLS_VERIFY);
   if (wanted && faccessat(c->conf, path, R_OK, 0) == -1)
     warn(CONF_TLSCA, "", "cannot be read: no site that is to be verified gets any mail");
 }

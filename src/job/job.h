@@ -35,6 +35,9 @@
  *                                    the domain or a name below it
  *        tlsprint=SHA256[,SHA256]... certificates, or their keys, that are the site's
  *        tlswrap                     TLS from the first octet
+ *        tlspolicy=MAP               policies of MTA-STS can be asked for by this map (send/policy.h),
+ *                                    of the MX of a domain with tls=may or tls=dane
+ *        policyat=ADDRESS:PORT       and there; without it over a connection that "policy" brings
  *   alone                            the next message is the first and only one of its connection
  *                                    (not with turned)
  *   mail ID ARRIVAL OFFSET LENGTH FLAGS <SENDER> [PARAMETER]...
@@ -47,6 +50,8 @@
  *   tls                              a connection to tls-io, as its descriptor, which travels as a
  *                                    message's does; for an agent that asked for one
  *   tls REASON                       there is none
+ *   policy                           a connection to the server of policies, likewise
+ *   policy REASON
  *
  *   Jobs may be written together, their descriptors with the first octet of all of them, at most
  *   JOB_FDS_MAX at once; descriptors come in the order of the mail lines.
@@ -64,6 +69,10 @@
  *   vain ID STATUS TEXT              the same, and the connection settled nothing; ID of the
  *                                    message whose turn it was, or "-"
  *   tls                              the agent wants a connection to tls-io
+ *   policy                           the agent wants one to the server of policies, without
+ *                                    policyat; before that has come, or the word that there is
+ *                                    none, it looks nothing up
+ *   policy REASON                    that server has no answer
  *   without EXTENSION                the site offers the extension, and does not know it
  *   down STATUS TEXT                 the site cannot be talked to: look-up, connect, greeting or
  *                                    EHLO failed, or the connection that was turned round is lost.

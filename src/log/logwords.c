@@ -129,6 +129,7 @@ static struct
   { "smtp-send", "connect to " },
   { "smtp-send", "SSL_connect error to " },
   { "smtp-send", "TLSA lookup error for " },
+  { "smtp-send", "no host of the site's MTA-STS policy: " },
   { "smtp-send", "Anonymous TLS connection established to " },
   { "smtp-send", "Untrusted TLS connection established to " },
   { "smtp-send", "Trusted TLS connection established to " },

@@ -189,6 +189,10 @@ int destination_option_scan(destination *out, char const *s, size_t len)
   if (job_field_is(&key, "reach")) return smtp_timeout_scan(&out->reach_s, value, valuelen);
   if (job_field_is(&key, "tls")) return tls_scan(&out->tls, value, valuelen);
   if (job_field_is(&key, "tlsname")) return tlsname_scan(out, value, valuelen);
+  if (job_field_is(&key, "tlspolicy"))
+    return string_copy(out->policy_map, sizeof out->policy_map, value, valuelen);
+  if (job_field_is(&key, "policyat"))
+    return string_copy(out->policy_at, sizeof out->policy_at, value, valuelen);
   if (job_field_is(&key, "tlsprint")) return tls_prints_scan(out->tlsprint, value, valuelen) != 0;
   return 1;
 }

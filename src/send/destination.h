@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "job/turn.h"
+#include "send/policy.h"
 #include "smtp/domain.h"
 #include "smtp/timeout.h"
 #include "tls/ask.h"
@@ -18,6 +19,9 @@ typedef struct destination_address
   socklen_t size;
   struct sockaddr_storage socket;
 } destination_address;
+
+/* Room for an IP address in text. */
+#define DESTINATION_ADDRESS_MAX 48
 
 typedef struct destination
 {
@@ -38,6 +42,8 @@ typedef struct destination
   char tlsname[SMTP_DOMAIN_MAX + 2];      /* a name, or ".name" of one below it; "": the site's own */
   char tlsprint[TLS_PRINTS_TEXT_MAX];     /* SHA-256 as tls_prints_scan() leaves them */
   int tlswrap;                     /* TLS from the first octet */
+  char policy_map[POLICY_MAP_MAX + 1]; /* what to ask for MTA-STS policies; "": nobody */
+  char policy_at[DESTINATION_ADDRESS_MAX + 8]; /* and where, ADDRESS:PORT; "": our caller connects */
 } destination;
 
 /*
@@ -67,7 +73,6 @@ extern int destination_address_scan(destination_address *out, char const *s, siz
 extern int destination_address_make(destination_address *out, char const *text, uint16_t port);
 
 /* The IP address in text. */
-#define DESTINATION_ADDRESS_MAX 48
 extern char const *destination_address_format(char out[DESTINATION_ADDRESS_MAX],
                                               destination_address const *address);
 

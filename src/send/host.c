@@ -38,6 +38,7 @@ typedef struct finder
 {
   dns dns;
   destination const *where;
+  policy const *sts;           /* what the site's MTA-STS demands */
   struct ifaddrs *interfaces;
   host_list *list;
   int unfit;               /* an address was left out that mail does not go to */
@@ -408,12 +409,15 @@ static int dane_judge(finder *f, char const *name, host_tls *out)
   return host_bar(f, out->dane.found ? "unusable TLSA records: " : "no TLSA records found: ", name);
 }
 
-/* 1; 0: the host is not used. */
+/* DANE goes before a policy (RFC 8461 section 2).  1; 0: the host is not used. */
 static int tls_judge(finder *f, char const *name, host_tls *out)
 {
   out->level = f->where->tls;
   dane_clear(&out->dane);
-  return (out->level != TLS_DANE && out->level != TLS_DANE_ONLY) || dane_judge(f, name, out);
+  if ((out->level == TLS_DANE || out->level == TLS_DANE_ONLY) && !dane_judge(f, name, out)) return 0;
+  if (!f->sts->found || out->dane.count) return 1;
+  out->level = TLS_VERIFY;
+  return policy_names(f->sts, name) || host_bar(f, "no host of the site's MTA-STS policy: ", name);
 }
 
 /* Add an address, or the loopback by its name, which the operator wrote in conf/routes.  1 or 0. */
@@ -577,7 +581,7 @@ static enum host_outcome host_try(finder *f)
   return f->where->exchangers && !localhost_is(f->where->host) ? host_exchangers(f) : host_alone(f);
 }
 
-enum host_outcome host_find(host_list *list, destination const *where, dns_resolver *resolver)
+enum host_outcome host_find(host_list *list, destination const *where, policy const *sts, dns_resolver *resolver)
 {
   _Alignas(HEADER) unsigned char answer[DNSTCP_ANSWER_MAX];
   finder f;
@@ -585,6 +589,7 @@ enum host_outcome host_find(host_list *list, destination const *where, dns_resol
   unsigned int tries = HOST_TRIES;
   memset(&f, 0, sizeof f);
   f.where = where;
+  f.sts = sts;
   f.list = list;
   srand((unsigned int)wallclock_us());
   if (!dns_begin(&f.dns, resolver, &where->nameserver, where->lookup_s,

@@ -9,14 +9,16 @@
 #include "send/dane.h"
 #include "send/destination.h"
 #include "send/dns.h"
+#include "send/policy.h"
 #include "smtp/domain.h"
 
 /* Addresses that are tried for one site. */
 #define HOST_ADDRESSES_MAX 5
 
 /*
- * What TLS with a host must be worth: as the site's route has it, where that is not dane or dane-only.  TLS_DANE and
- * TLS_DANE_ONLY: its records must be met.
+ * What TLS with a host must be worth: as the site's route has it, where that is not dane or dane-only, and the site has
+ * no policy.  TLS_DANE and TLS_DANE_ONLY: its records must be met; TLS_VERIFY where the route has another level: its
+ * name must be (MTA-STS).
  */
 typedef struct host_tls
 {
@@ -65,13 +67,17 @@ typedef struct host_list
  * Addresses of one link, multicast and reserved ones are left out.
  * Where nothing else is found: HOST_NEVER by MX, HOST_LATER for a host that was named in brackets,
  * whose DNS those who run us can see to.
- * With dane a host whose TLSA cannot be looked up is left out: HOST_LATER where there is no other (send/dane.h).
+ * With dane a host whose TLSA cannot be looked up is left out, as one is that a policy does not name: HOST_LATER where
+ * there is no other (send/dane.h, send/policy.h).
  * "localhost" and what is below it is the loopback, without a question (RFC 6761 section 6.3); in
  * brackets it is taken, like an address in brackets.
  */
 #define HOST_TRIES 3
-/* resolver  open; host_find() closes it */
-extern enum host_outcome host_find(host_list *list, destination const *where,
+/*
+ *   sts       what the site's MTA-STS demands; nothing where TLS has to be worth more than that anyway
+ *   resolver  open; host_find() closes it
+ */
+extern enum host_outcome host_find(host_list *list, destination const *where, policy const *sts,
                                    dns_resolver *resolver);
 
 /* The host turned out to be ourselves, by its name: empty the list, with that as the reason. */

@@ -122,7 +122,8 @@ static int request_send(smtp_connection *s)
   enum tls_level level = tls->level < TLS_ENCRYPT && where->tlswrap ? TLS_ENCRYPT : tls->level;
   tls_request r;
   tls_request_connect(&r, server_name(s), where->timeout_s[SMTP_TIMEOUT_TLS], level);
-  if (level == TLS_VERIFY) names_ask(&r, where);
+  if (level == TLS_VERIFY && where->tls != TLS_VERIFY) tls_request_match(&r, host(s)->name);
+  else if (level == TLS_VERIFY) names_ask(&r, where);
   if (tls->dane.count) dane_names_ask(&r, s);
   dane_ask(&tls->dane, &r);
   if (level == TLS_FINGERPRINT) prints_ask(&r, where->tlsprint);

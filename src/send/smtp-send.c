@@ -17,6 +17,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "base/endpoint.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/wallclock.h"
@@ -29,13 +30,14 @@
 #include "send/engine.h"
 #include "send/host.h"
 #include "send/outbox.h"
+#include "send/policy.h"
 #include "send/report.h"
 #include "send/retry.h"
 
 char const *PROG = "smtp-send";
 
 #define USAGE \
-  "smtp-send [-L] [-n NAMESERVER] [-H NAME] [-t TIMEOUTS] [-w EXTENSIONS] [-o OPTION] NEXTHOP SENDER RECIPIENT..."
+  "smtp-send [-L] [-n NAMESERVER] [-H NAME] [-t TIMEOUTS] [-w EXTENSIONS] [-o OPTION] [-p POLICY] NEXTHOP SENDER RECIPIENT..."
 
 /* The time to finish what is on the wire when qmgr has ended, or when we are told to stop. */
 #define STOP_MS 60000
@@ -54,6 +56,9 @@ char const *PROG = "smtp-send";
 /* After so long a qmgr that does not read its reports counts as ended. */
 #define REPORT_WAIT_S 30
 
+/* How long the server of policies may take. */
+#define POLICY_WAIT_S 10
+
 /* Why what is left was not sent, where nobody has said. */
 #define ENDED_EARLY "ended before all was sent"
 
@@ -63,6 +68,9 @@ typedef struct courier
 {
   int from_commandline;
   int destination_known;
+  int policy_asked;       /* for a connection to the server of policies */
+  int policy_fd;          /* that connection, or -1: none came */
+  int policy_known;       /* whether it comes is known */
   int looked_up;
   int refused;            /* no mail can be sent there: to.hosts.code and .text say why */
   unsigned int in_vain;   /* connections in a row that settled nothing */
@@ -78,6 +86,7 @@ typedef struct courier
   char in[2 * JOB_LINE_MAX];
   destination where;
   dns_resolver resolver;
+  policy sts;
   outbox jobs;
   report out;
   candidates to;
@@ -147,11 +156,48 @@ static void courier_down(courier *a, char const *code, char const *text)
   a->over = 1;
 }
 
+/* Where more is demanded of TLS, or nothing, no policy has a say. */
+static int policy_wanted(courier const *a)
+{
+  return *a->where.policy_map && a->where.exchangers
+    && (a->where.tls == TLS_MAY || a->where.tls == TLS_DANE);
+}
+
+static void policy_connect(courier *a, char const *server)
+{
+  a->policy_known = 1;
+  a->policy_fd = endpoint_connect(server);
+  if (a->policy_fd == -1) report_policy_missing(&a->out, strerror(errno));
+}
+
+/* May the host be looked up, or is the connection to the server of policies to come first? */
+static int policy_ready(courier *a)
+{
+  if (policy_wanted(a) && !a->policy_known && *a->where.policy_at) policy_connect(a, a->where.policy_at);
+  if (!policy_wanted(a) || a->policy_known) return 1;
+  if (!a->policy_asked) report_policy(&a->out);
+  a->policy_asked = 1;
+  return 0;
+}
+
+static void policy_look_up(courier *a)
+{
+  unsigned int const seconds = a->where.lookup_s < POLICY_WAIT_S ? a->where.lookup_s : POLICY_WAIT_S;
+  char const *why;
+  if (a->policy_fd == -1) return;
+  why = !policy_wanted(a) ? 0 : policy_ask(&a->sts, a->policy_fd, a->where.policy_map, a->where.host,
+                                           wallclock_steady_ms() + (int64_t)seconds * 1000);
+  if (why) report_policy_missing(&a->out, why);
+  close(a->policy_fd);
+  a->policy_fd = -1;
+}
+
 static void courier_look_up(courier *a)
 {
   enum host_outcome outcome;
   sigprocmask(SIG_UNBLOCK, &in_lookup, 0);
-  outcome = host_find(&a->to.hosts, &a->where, &a->resolver);
+  policy_look_up(a);
+  outcome = host_find(&a->to.hosts, &a->where, &a->sts, &a->resolver);
   sigprocmask(SIG_BLOCK, &in_lookup, 0);
   a->looked_up = 1;
   a->refused = outcome == HOST_NEVER;
@@ -241,7 +287,7 @@ static void courier_connection_ended(courier *a)
 
 static int courier_connecting(courier const *a)
 {
-  return !a->over && !a->refused && a->line.state == CONNECTION_ENDED && outbox_ready(&a->jobs);
+  return a->looked_up && !a->over && !a->refused && a->line.state == CONNECTION_ENDED && outbox_ready(&a->jobs);
 }
 
 /* Make connections while there are messages, and addresses for them. */
@@ -351,6 +397,18 @@ static enum outbox_line tls_take(courier *a, char const *why, size_t len)
   return OUTBOX_LINE_OK;
 }
 
+/* The line "policy", likewise. */
+static enum outbox_line policy_take(courier *a, char const *why, size_t len)
+{
+  char reason[JOB_TEXT_MAX];
+  int fd = len ? -1 : outbox_fd(&a->jobs);
+  if (a->policy_known || (!len && fd == -1)) return OUTBOX_LINE_SENSELESS;
+  if (len) report_policy_missing(&a->out, log_clean(reason, sizeof reason, why, len));
+  a->policy_fd = fd;
+  a->policy_known = 1;
+  return OUTBOX_LINE_OK;
+}
+
 /* --- job lines --------------------------------------------------------------------------- */
 
 static int line_clean(char const *s, size_t len)
@@ -378,11 +436,18 @@ static int site_take(courier *a, char const *s, size_t len)
   return !*a->where.turned || turned_take(a);
 }
 
+/* Is the line this word, alone or with more behind it? */
+static int line_is(char const *s, size_t len, char const *word)
+{
+  size_t const n = strlen(word);
+  return len >= n && !memcmp(s, word, n) && (len == n || s[n] == ' ');
+}
+
 static enum outbox_line line_take(courier *a, char const *s, size_t len)
 {
   if (!line_clean(s, len)) return OUTBOX_LINE_SENSELESS;
-  if (a->destination_known && len >= 3 && !memcmp(s, "tls", 3) && (len == 3 || s[3] == ' '))
-    return tls_take(a, s + 3, len - 3);
+  if (a->destination_known && line_is(s, len, "tls")) return tls_take(a, s + 3, len - 3);
+  if (a->destination_known && line_is(s, len, "policy")) return policy_take(a, s + 7, len > 7 ? len - 7 : 0);
   if (a->destination_known) return outbox_take(&a->jobs, s, len);
   if (len < 5 || memcmp(s, "site ", 5) || !site_take(a, s + 5, len - 5))
     return OUTBOX_LINE_SENSELESS;
@@ -475,7 +540,7 @@ static int jobs_wanted(courier const *a)
 static void courier_act(courier *a)
 {
   if (a->from_commandline && !a->jobs.held) jobs_end(a, STOP_MS);
-  if (!a->jobs_ended && !a->looked_up && outbox_ready(&a->jobs)) courier_look_up(a);
+  if (!a->jobs_ended && !a->looked_up && outbox_ready(&a->jobs) && policy_ready(a)) courier_look_up(a);
   candidates_forget_silent(&a->to);
   courier_connect(a);
   if (a->refused) courier_refuse(a);
@@ -546,7 +611,7 @@ static void courier_run(courier *a)
 static void courier_init(courier *a, int from_commandline)
 {
   a->from_commandline = from_commandline;
-  a->engine = -1;
+  a->engine = a->policy_fd = -1;
   destination_init(&a->where);
   outbox_init(&a->jobs);
   report_init(&a->out, from_commandline ? 1 : 0, from_commandline);
@@ -580,11 +645,22 @@ static int route_option_set(destination *where, char const *word)
   return !strncmp(word, "tls", 3) && destination_option_scan(where, word, strlen(word));
 }
 
-static int options_read(destination *where, int argc, char *const *argv)
+/* "SERVER [MAP]".  The connection is made now: later this process makes none but to sites. */
+static int policy_set(courier *a, char *server)
 {
+  char *space = strchr(server, ' ');
+  if (space) *space++ = 0;
+  if (!endpoint_ok(server) || !option_set(&a->where, "tlspolicy", space ? space : ENDPOINT_MAP)) return 0;
+  policy_connect(a, server);
+  return 1;
+}
+
+static int options_read(courier *a, int argc, char *const *argv)
+{
+  destination *where = &a->where;
   int c;
   opterr = 0;
-  while ((c = getopt(argc, argv, "+Ln:H:t:w:o:")) != -1)
+  while ((c = getopt(argc, argv, "+Ln:H:t:w:o:p:")) != -1)
   {
     int good = c == 'n' ? nameserver_set(where, optarg)
       : c == 'L' ? option_set(where, "loopbackdns", "1")
@@ -592,6 +668,7 @@ static int options_read(destination *where, int argc, char *const *argv)
       : c == 't' ? option_set(where, "timeouts", optarg)
       : c == 'w' ? option_set(where, "without", optarg)
       : c == 'o' ? route_option_set(where, optarg)
+      : c == 'p' ? policy_set(a, optarg)
       : 0;
     if (!good) die_usage();
   }
@@ -632,7 +709,7 @@ static int run_from_commandline(courier *a, int argc, char *const *argv)
 {
   int first;
   a->where.tls = TLS_MAY;
-  first = options_read(&a->where, argc, argv);
+  first = options_read(a, argc, argv);
   if (argc - first < 3) die_usage();
   argv += first;
   if (!destination_nexthop_scan(&a->where, argv[0], strlen(argv[0]))) die_usage();

@@ -715,6 +715,36 @@ static void check_route_tls(void)
   unset("routes");
 }
 
+static int policy_is(char const *text, char const *server, char const *map)
+{
+  static stralloc a = STRALLOC_ZERO, b = STRALLOC_ZERO;
+  if (text) set("tlspolicy", text);
+  else unset("tlspolicy");
+  return conf_tlspolicy(conf, &a, &b) && !strcmp(a.s, server) && !strcmp(b.s, map);
+}
+
+static void policy_bad(char const *text, char const *why)
+{
+  char expected[512];
+  snprintf(expected, sizeof expected, "conf/tlspolicy: line 1: %s", why);
+  CHECK(text, failed(policy_is(text, "", ""), expected));
+}
+
+static void check_tlspolicy(void)
+{
+  CHECK("tlspolicy: none", policy_is(0, "", ""));
+  CHECK("tlspolicy: address", policy_is("127.0.0.1:8461\n", "127.0.0.1:8461", "postfix"));
+  CHECK("tlspolicy: IPv6", policy_is("[::1]:8461 sts\n", "[::1]:8461", "sts"));
+  CHECK("tlspolicy: path", policy_is("/run/mta-sts.socket", "/run/mta-sts.socket", "postfix"));
+  policy_bad("127.0.0.1", "neither ADDRESS:PORT nor /PATH: 127.0.0.1");
+  policy_bad("localhost:8461", "neither ADDRESS:PORT nor /PATH: localhost:8461");
+  policy_bad("127.0.0.1:0", "neither ADDRESS:PORT nor /PATH: 127.0.0.1:0");
+  policy_bad("127.0.0.1:65536", "neither ADDRESS:PORT nor /PATH: 127.0.0.1:65536");
+  policy_bad("127.0.0.1:8461 a b", "not SERVER [MAP]: 127.0.0.1:8461 a b");
+  policy_bad("127.0.0.1:8461 \xc3\xbc", "not SERVER [MAP]: 127.0.0.1:8461 \xc3\xbc");
+  unset("tlspolicy");
+}
+
 static int kept_is(conf_routes const *routes, char const *domain, char const *site)
 {
   static conf_route route = CONF_ROUTE_ZERO;
@@ -987,6 +1017,7 @@ int main(void)
   check_queues();
   check_routes();
   check_route_tls();
+  check_tlspolicy();
   check_files();
   check_fold();
 
