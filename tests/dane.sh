@@ -17,6 +17,7 @@ oneTimeSetUp() {
   postfix_new postfix match.example
   free_port OWNPORT
   free_port CLEARPORT
+  free_port SNIPORT
   postfix_set smtpd_tls_security_level=may smtpd_tls_loglevel=1 "smtpd_tls_cert_file=$T/mx.crt" "smtpd_tls_key_file=$T/mx.key"
   as_root tee -a "$POSTFIX/etc/master.cf" >/dev/null <<EOT
 127.0.0.1:$OWNPORT inet n - n - - smtpd
@@ -50,7 +51,8 @@ site() {
 
 zone() {
   echo "3 1 1 $KEY" | site match
-  printf '%s\n' "_$OWNPORT._tcp.mx.match TLSA 3 1 1 $SELF" "_$CLEARPORT._tcp.mx.match TLSA 3 1 1 $KEY"
+  printf '%s\n' "_$OWNPORT._tcp.mx.match TLSA 3 1 1 $SELF" "_$CLEARPORT._tcp.mx.match TLSA 3 1 1 $KEY" \
+    "_$SNIPORT._tcp.mx.match TLSA 3 1 1 $SELF"
   echo "3 1 1 $SELF" | site mismatch
   echo "1 1 1 $KEY" | site pkix
   echo "_$CLEARPORT._tcp.mx.pkix TLSA 1 1 1 $KEY"
@@ -177,6 +179,19 @@ testAlias() {
   established Verified host.own.example
   dane "away.example:$POSTFIXPORT"
   deferred 'of a host whose zone is not signed' "4.7.5 host.away.example[127.0.0.1]:$POSTFIXPORT Server certificate not verified"
+}
+
+# A server with certificates of several names is asked for that of the records' name.  This one is no mail server.
+testSni() {
+  openssl s_server -accept "127.0.0.1:$SNIPORT" -cert "$T/mx.crt" -key "$T/mx.key" -servername mx.match.example \
+    -cert2 "$T/self.crt" -key2 "$T/self.key" </dev/zero >"$T/sni" 2>&1 &
+  sni_pid=$!
+  wait_for 10 port_taken "$SNIPORT" || fail "$(cat "$T/sni")"
+  dane -o tlswrap -t 60 "alias.example:$SNIPORT"
+  established Verified host.alias.example "$SNIPORT"
+  kill "$sni_pid"
+  wait "$sni_pid" 2>/dev/null
+  assertContains "$(cat "$T/sni")" 'Hostname in TLS extension: "mx.match.example"'
 }
 
 # --- where there are none, or none to be had ------------------------------------------------
