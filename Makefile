@@ -49,7 +49,7 @@ PACKAGES_CHECK := $(PACKAGES_DEMO) openssl gnutls-bin sslscan libnet-ssleay-perl
   daemontools runit openbsd-inetd systemd msmtp swaks curl nsd unbound perl socat jq tinycdb iproute2 \
   libdb5.3 libgnutls-dane0 libidn12 libnsl2 libpcre2-8-0 pflogsumm logwatch systemd-journal-remote \
   libmail-deliverystatus-bounceparser-perl libsisimai-perl python3-flufl.bounce python3-prometheus-client \
-  mutt bsd-mailx git-email libfaketime cvm libdigest-hmac-perl fail2ban
+  mutt bsd-mailx git-email libfaketime cvm libdigest-hmac-perl fail2ban ldnsutils postfix-mta-sts-resolver
 # Nothing is compiled before its packages are there, where they are asked for at all.
 FIRST := $(if $(filter check check-% demo bench,$(MAKECMDGOALS)),deps)
 
@@ -66,14 +66,15 @@ JOB := $(call object,job/job job/journal job/nexthop job/socket job/turn)
 # How tls-io is asked: of those who ask it, too.
 TLS_ASK := $(call object,tls/ask)
 SEND := $(call object,send/connection send/transaction send/secure send/auth send/accountfile send/exchange send/commands send/fit send/pipeline \
-  send/channel send/report send/outbox send/commandline send/host send/dnstcp send/candidates send/retry \
-  send/destination send/demand send/engine send/confine base/calls) $(TLS_ASK) $(SASL) $(JOB) $(BASE)
+  send/channel send/report send/outbox send/commandline send/host send/dns send/dnstcp send/timed send/dane send/policy \
+  send/candidates send/retry send/destination send/demand send/engine send/confine base/calls base/resolver base/endpoint) \
+  $(TLS_ASK) $(SASL) $(JOB) $(BASE)
 SCHED := $(call object,sched/moment sched/backoff sched/health sched/array sched/row sched/timer sched/cuts sched/limit \
   sched/quota sched/known sched/state sched/site sched/connection sched/domain sched/attempt sched/pass sched/reversal sched/turn \
   sched/sched)
 START := $(call object,start/program start/options) $(BASE)
 CONF := $(call object,conf/error conf/file conf/fold conf/address conf/syntax conf/conf conf/list conf/user \
-  conf/route conf/check job/job job/nexthop smtp/account) $(TLS_ASK) $(START)
+  conf/route conf/check job/job job/nexthop base/endpoint smtp/account) $(TLS_ASK) $(START)
 QUEUE := $(call object,queue/id queue/queuedir queue/message queue/room queue/trace \
   queue/totals) $(JOB) $(CONF)
 FLUSH := $(call object,flush/flush flush/reserve flush/trigger) $(QUEUE)
@@ -135,7 +136,7 @@ $(BIN)/mailq: $(call object,compat/mailq) $(FACE)
 $(BIN)/postqueue: $(call object,compat/postqueue) $(FACE)
 $(BIN)/postcat: $(call object,compat/postcat) $(QUEUE)
 $(BIN)/postsuper: $(call object,compat/postsuper compat/executable) $(ACT)
-$(BIN)/conf-check: $(call object,conf/conf-check tls/inspect) $(CONF)
+$(BIN)/conf-check: $(call object,conf/conf-check base/resolver tls/inspect) $(CONF)
 $(BIN)/conf-cdb: $(call object,conf/conf-cdb) $(CONF)
 $(BIN)/sluice-init: $(call object,admin/sluice-init admin/maker admin/service admin/users \
   admin/renew check/findings check/check-layout check/layout print/out) $(FLUSH)
@@ -315,6 +316,7 @@ build/fuzz/fields: src/bounce/fields.c
 build/fuzz/ask: src/tls/ask.c
 build/fuzz/sasl: $(patsubst $(O)/%.o,%.c,$(SASL))
 build/fuzz/sasl: FUZZ_LIBRARIES := $(DIGESTS)
+build/fuzz/policy: src/send/policy.c src/send/timed.c src/base/text.c src/base/wallclock.c
 
 fuzz: $(FUZZ)
 	@for f in $(FUZZ); do echo "$$f"; mkdir -p $$f.corpus; $$f -dict=tests/fuzz/words -max_len=5000 -max_total_time=$(FUZZ_SECONDS) \

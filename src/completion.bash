@@ -41,7 +41,7 @@ declare -gA _sluice_arguments=(
   [site-list]='-C:directory -1 -j -w -t:word site'
   [sluice-init]='-l:word -U -u directory'
   [sluice-log]='-r -u -h:word -n:word -t:word file'
-  [smtp-send]='-L -n:word -H:word -t:word -w:extension -o:tls -a:file site word'
+  [smtp-send]='-L -n:word -H:word -t:word -w:extension -o:tls -a:file -p:word site word'
   [smtpd-etrn]='-C:directory -t'
   [tls-io]='-s -c -C:directory -d:word -k:file -n:word'
 )
@@ -91,7 +91,7 @@ _sluice_offer() {
     place) printf '%s\n' new cur hold active ;;
     part) printf '%s\n' new cur hold incoming active deferred ;;
     body) printf '%s\n' 7BIT 8BITMIME ;;
-    tls) printf '%s\n' tls=none tls=may tls=encrypt tls=fingerprint tls=verify tlsname= tlsprint= tlswrap ;;
+    tls) printf '%s\n' tls=none tls=may tls=dane tls=encrypt tls=fingerprint tls=verify tls=dane-only tlsname= tlsprint= tlswrap ;;
     extension) printf '%s\n' PIPELINING CHUNKING SIZE 8BITMIME DSN SMTPUTF8 ;;
     event) printf '%s\n' never success failure delay ;;
     returned) printf '%s\n' full hdrs ;;
@@ -100,8 +100,8 @@ _sluice_offer() {
     setting)
       printf '%s\n' me postmaster listen listentls tls nameserver loopbackdns databytes lifetime delaywarning backoff concurrency \
         concurrencyincoming concurrencyclient subdomains minfree bouncebytes etrncounts fsyncdir lenient percenthack \
-        tlslevel authclear checkpassword timeouts tlsca tlscert tlskey relaydomains relayclients flushdomains flushclients \
-        flushusers users authsecrets authout recipients queues routes ;;
+        tlslevel tlspolicy authclear checkpassword timeouts tlsca tlscert tlskey relaydomains relayclients flushdomains \
+        flushclients flushusers users authsecrets authout recipients queues routes ;;
     hint) printf '%s\n' new flush scan deleted held released requeued ;;
   esac
 }

@@ -94,7 +94,8 @@ testWrongValues() {
   wrong concurrency 'line 1: PERSITE is over TOTAL: 20 10' '20 10'
   wrong concurrencyincoming 'line 1: too small: 0' 0
   wrong concurrencyclient 'line 1: too large: 10001' 10001
-  wrong tlslevel 'line 1: not among none, may, encrypt, verify: much' much
+  wrong tlslevel 'line 1: not among none, may, dane, encrypt, verify, dane-only: much' much
+  wrong tlspolicy 'line 1: neither ADDRESS:PORT nor /PATH: localhost:8461' localhost:8461
   wrong lifetime 'line 2: more than one value: 6d' 5d 6d
   wrong lifetime 'no value' '# 5d'
 }
@@ -241,9 +242,55 @@ testWarnings() {
   done
 }
 
+testDaneWithoutResolver() {
+  for dane in 'tlslevel dane' 'tlslevel dane-only' 'routes a.example - tls=dane'; do
+    conf "${dane%% *}" "${dane#* }"
+    for server in 192.0.2.53 '[2001:db8::1]:53' 128.0.0.1; do
+      conf nameserver "$server"
+      check
+      assertEquals "$dane" 0 $?
+      assertContains "$dane, $server" "$(err)" 'warning: conf/tlslevel: dane without a resolver to believe'
+    done
+    for server in 127.0.0.1 127.1.2.3:5353 '[::1]'; do
+      conf nameserver "$server"
+      check
+      assertNotContains "$dane, $server" "$(err)" resolver
+    done
+    conf "${dane%% *}"
+  done
+  conf nameserver 192.0.2.53
+  conf tlslevel verify
+  check
+  assertNotContains 'nobody wants to know' "$(err)" resolver
+}
+
+# What resolv.conf says of the servers there.
+testDaneByResolvConf() {
+  unshare -m true 2>/dev/null || {
+    skip 'needs root, and a mount namespace of its own'
+    return
+  }
+  conf tlslevel dane
+  while read -r good lines; do
+    # shellcheck disable=SC2059 # \n in it
+    printf "$lines\n" >"$T/resolv.conf"
+    unshare -m sh -c 'mount --bind "$0/resolv.conf" /etc/resolv.conf && exec "$@"' "$T" "$BIN/conf-check" -C "$I" >"$T/out" 2>"$T/err"
+    if [ "$good" = y ]; then assertNotContains "$lines" "$(err)" resolver
+    else assertContains "$lines" "$(err)" 'dane without a resolver to believe'; fi
+  done <<EOT
+y nameserver 127.0.0.53
+y nameserver ::1
+y # nobody
+y nameserver 192.0.2.53\\noptions trust-ad
+n nameserver 192.0.2.53
+n nameserver 127.0.0.1\\nnameserver 192.0.2.53
+n nameserver 2001:db8::1\\nnameserver 127.0.0.1
+EOT
+}
+
 testNothingToVerifyBy() {
   ln -s "$T/nowhere" "$I/conf/tlsca"
-  for verify in 'tlslevel verify' 'routes a.example - tls=verify' 'routes a.example - tlsname=b.example'; do
+  for verify in 'tlspolicy 127.0.0.1:8461' 'tlslevel verify' 'routes a.example - tls=verify' 'routes a.example - tlsname=b.example'; do
     conf "${verify%% *}" "${verify#* }"
     check
     assertEquals "$verify" 111 $?

@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <resolv.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +18,7 @@
 
 #include "base/directory.h"
 #include "base/log.h"
+#include "base/resolver.h"
 #include "base/wallclock.h"
 #include "conf/conf-internal.h"
 #include "start/options.h"
@@ -314,18 +317,19 @@ static int clients_everybody(checker *c, char const *name)
   return 0;
 }
 
-/* Is a certificate of any site to be verified? */
-static int verify_wanted(checker *c)
+/* Does any site have one of two levels, by the settings? */
+static int level_wanted(checker *c, enum tls_level one, enum tls_level other)
 {
   conf_setting const *setting = conf_setting_find("routes");
   conf_route_line route = CONF_ROUTE_LINE_ZERO;
   conf_line line = { .number = 0 };
   enum tls_level level = TLS_NONE;
   size_t pos = 0;
-  int wanted = conf_tlslevel(c->conf, &level) && level == TLS_VERIFY;
+  int wanted = conf_tlslevel(c->conf, &level) && (level == one || level == other);
   if (conf_file_read(c->conf, setting, &c->text) <= 0) return wanted;
   while (!wanted && conf_line_next(setting, &c->text, &pos, &line) > 0)
-    wanted = conf_route_scan(&route, line.s, line.len) && route.options.tls == TLS_VERIFY;
+    wanted = conf_route_scan(&route, line.s, line.len)
+      && (route.options.tls == one || route.options.tls == other);
   conf_route_line_free(&route);
   return wanted;
 }
@@ -333,8 +337,31 @@ static int verify_wanted(checker *c)
 static void check_tlsca(checker *c)
 {
   char const *path = is_set(c, CONF_TLSCA) ? CONF_TLSCA : conf_setting_find(CONF_TLSCA)->fallback;
-  if (verify_wanted(c) && faccessat(c->conf, path, R_OK, 0) == -1)
+  int wanted = is_set(c, "tlspolicy") || level_wanted(c, TLS_VERIFY, TLS_VERIFY);
+  if (wanted && faccessat(c->conf, path, R_OK, 0) == -1)
     warn(CONF_TLSCA, "", "cannot be read: no site that is to be verified gets any mail");
+}
+
+/* Does whoever answers for the DNS stand where nobody can speak for him (base/resolver.h)? */
+static int resolver_good(checker const *c)
+{
+  struct __res_state r = { .nscount = 0 };
+  stralloc server = STRALLOC_ZERO;
+  int good = conf_nameserver(c->conf, &server) && server.len;
+  if (good) good = !strncmp(server.s, "127.", 4) || !strncmp(server.s, "[::1]", 5);
+  else if (res_ninit(&r) == 0)
+  {
+    good = resolver_believed(&r);
+    res_nclose(&r);
+  }
+  stralloc_free(&server);
+  return good;
+}
+
+static void check_dane(checker *c)
+{
+  if (!level_wanted(c, TLS_DANE, TLS_DANE_ONLY) || resolver_good(c)) return;
+  warn("tlslevel", "", "dane without a resolver to believe: at 127.0.0.1, or with \"options trust-ad\" in resolv.conf");
 }
 
 /* May others read the key: anybody, or who may add to the queue, whose group conf/ has? */
@@ -583,6 +610,7 @@ static void check_sense(checker *c)
   if (clients_everybody(c, "flushclients")) warn("flushclients", "", "anybody may use ETRN");
   check_tls_sense(c);
   check_tlsca(c);
+  check_dane(c);
   if (conf_concurrency_read(c->conf, &concurrency) && concurrency.total < CONCURRENCY_FEW)
     warn("concurrency", "", "so few in all that sites that hang can keep all others waiting");
   if (conf_me(c->conf, &me) && !memchr(me.s, '.', me.len))

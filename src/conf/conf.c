@@ -10,6 +10,7 @@
 #include <skalibs/types.h>
 
 #include "base/duration.h"
+#include "base/endpoint.h"
 #include "smtp/path.h"
 
 /* --- words to values ------------------------------------------------------------------------ */
@@ -98,6 +99,30 @@ static int tls_scan(char const *s, size_t len, enum conf_tls *tls)
   while (i < TLS_WORDS && (len != strlen(tls_words[i]) || memcmp(s, tls_words[i], len))) i++;
   *tls = (enum conf_tls)i;
   return i < TLS_WORDS ? 1 : conf_fail("neither none, may nor encrypt", s, len);
+}
+
+#define MAP_MAX 64
+
+/* A word that can stand in a question and in a line of job/job.h. */
+static int map_ok(conf_word const *map)
+{
+  size_t i = 0;
+  while (i < map->len && map->s[i] > ' ' && map->s[i] < 127) i++;
+  return i == map->len && map->len <= MAP_MAX;
+}
+
+/* The words are strings afterwards, in memory of the caller's. */
+static int tlspolicy_scan(char const *s, size_t len, stralloc *server, stralloc *map)
+{
+  conf_word first, second;
+  char const *all = s;
+  size_t alllen = len;
+  if (!conf_word_next(&s, &len, &first)) return conf_fail("not SERVER [MAP]", all, alllen);
+  if (!conf_word_next(&s, &len, &second)) second = (conf_word){ ENDPOINT_MAP, sizeof ENDPOINT_MAP - 1 };
+  if (len || !map_ok(&second))
+    return conf_fail("not SERVER [MAP]", all, alllen);
+  if (!string_copy(server, first.s, first.len) || !string_copy(map, second.s, second.len)) return 0;
+  return endpoint_ok(server->s) || conf_fail("neither ADDRESS:PORT nor /PATH", first.s, first.len);
 }
 
 /* The names in conf/timeouts of enum conf_timeout, behind those of enum smtp_timeout. */
@@ -255,6 +280,15 @@ static int check_tlslevel(char const *s, size_t len)
   return conf_tlslevel_scan(&level, s, len);
 }
 
+static int check_tlspolicy(char const *s, size_t len)
+{
+  stralloc server = STRALLOC_ZERO, map = STRALLOC_ZERO;
+  int r = tlspolicy_scan(s, len, &server, &map);
+  stralloc_free(&server);
+  stralloc_free(&map);
+  return r;
+}
+
 /* --- the table -------------------------------------------------------------------------------- */
 
 /* In the order of conf_settings. */
@@ -262,7 +296,7 @@ enum
 {
   ME, POSTMASTER, LISTEN, LISTENTLS, TLS, NAMESERVER, LOOPBACKDNS, DATABYTES, ETRNCOUNTS, FSYNCDIR,
   LENIENT, PERCENTHACK, AUTHCLEAR, CHECKPASSWORD, LIFETIME, DELAYWARNING, BACKOFF, CONCURRENCY,
-  CONCURRENCYINCOMING, CONCURRENCYCLIENT, SUBDOMAINS, MINFREE, BOUNCEBYTES, TLSLEVEL, TIMEOUTS
+  CONCURRENCYINCOMING, CONCURRENCYCLIENT, SUBDOMAINS, MINFREE, BOUNCEBYTES, TLSLEVEL, TLSPOLICY, TIMEOUTS
 };
 
 conf_setting const conf_settings[] =
@@ -319,8 +353,10 @@ conf_setting const conf_settings[] =
     "octets of a failed message that are returned to its sender; of a larger one its header",
     &check_octets, 0 },
   [TLSLEVEL] = { "tlslevel", CONF_VALUE, "may",
-    "none, may, encrypt or verify: TLS of sites whose route says nothing of it",
+    "none, may, dane, encrypt, verify or dane-only: TLS of sites whose route says nothing of it",
     &check_tlslevel, 1 },
+  [TLSPOLICY] = { "tlspolicy", CONF_VALUE, "",
+    "SERVER [MAP]: a socketmap server that knows the MTA-STS policies of sites", &check_tlspolicy, 1 },
   [TIMEOUTS] = { "timeouts", CONF_LINES, "(RFC 5321's)",
     "NAME TIME for each step of an SMTP dialogue", &check_timeout, 1 },
   { CONF_TLSCERT, CONF_PEM, "(none)",
@@ -633,6 +669,17 @@ int conf_tlslevel(int conf, enum tls_level *level)
   conf_line line;
   int r = value_read(conf, TLSLEVEL, &text, &line)
     && conf_tlslevel_scan(level, line.s, line.len);
+  stralloc_free(&text);
+  return r;
+}
+
+int conf_tlspolicy(int conf, stralloc *server, stralloc *map)
+{
+  stralloc text = STRALLOC_ZERO;
+  conf_line line;
+  int r = value_read(conf, TLSPOLICY, &text, &line);
+  if (r && line.number) r = tlspolicy_scan(line.s, line.len, server, map) || no_memory(TLSPOLICY);
+  else if (r) r = (string_copy(server, "", 0) && string_copy(map, "", 0)) || no_memory(TLSPOLICY);
   stralloc_free(&text);
   return r;
 }

@@ -132,6 +132,12 @@ extern int conf_delaywarning(int conf, uint64_t *seconds);
 /* tlslevel: what TLS of sites must be worth whose route says nothing of it. */
 extern int conf_tlslevel(int conf, enum tls_level *level);
 
+/*
+ * tlspolicy: where policies of MTA-STS are asked for: server, as endpoint_connect() takes it, "" where nowhere; map, its
+ * name there.  Strings.
+ */
+extern int conf_tlspolicy(int conf, stralloc *server, stralloc *map);
+
 /* backoff: MIN MAX in seconds. */
 typedef struct conf_backoff { uint64_t min; uint64_t max; } conf_backoff;
 extern int conf_backoff_read(int conf, conf_backoff *backoff);

@@ -213,8 +213,8 @@ static int flag_scan(int *flag, conf_word const *word)
 int conf_tlslevel_scan(enum tls_level *level, char const *s, size_t len)
 {
   *level = tls_level_scan(s, len);
-  return (*level < TLS_DANE && *level != TLS_FINGERPRINT)
-    || conf_fail("not among none, may, encrypt, verify", s, len);
+  return (*level < TLS_LEVELS && *level != TLS_FINGERPRINT)
+    || conf_fail("not among none, may, dane, encrypt, verify, dane-only", s, len);
 }
 
 #define TLSNAME " tlsname="
@@ -258,8 +258,8 @@ static int tls_option_scan(conf_route_line *route, conf_word const *word)
     return conf_fail("unknown option", word->s, word->len);
   if (options->tls != TLS_LEVELS) return said_twice(word);
   options->tls = tls_level_scan(value, len);
-  return options->tls < TLS_DANE
-    || conf_fail("not among none, may, encrypt, fingerprint, verify", word->s, word->len);
+  return options->tls < TLS_LEVELS
+    || conf_fail("not among none, may, dane, encrypt, fingerprint, verify, dane-only", word->s, word->len);
 }
 
 static int option_scan(conf_route_line *line, conf_word const *word)

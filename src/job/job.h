@@ -39,6 +39,9 @@
  *                                    conf/authout; with tls=encrypt or more
  *   auth BASE64                      who NAME is, see smtp/account.h; once, behind the site line.  No
  *                                    word of it is ever repeated, whatever is wrong with it.
+ *        tlspolicy=MAP               policies of MTA-STS can be asked for by this map (send/policy.h),
+ *                                    of the MX of a domain with tls=may or tls=dane
+ *        policyat=ADDRESS:PORT       and there; without it over a connection that "policy" brings
  *   alone                            the next message is the first and only one of its connection
  *                                    (not with turned)
  *   mail ID ARRIVAL OFFSET LENGTH FLAGS <SENDER> [PARAMETER]...
@@ -51,6 +54,8 @@
  *   tls                              a connection to tls-io, as its descriptor, which travels as a
  *                                    message's does; for an agent that asked for one
  *   tls REASON                       there is none
+ *   policy                           a connection to the server of policies, likewise
+ *   policy REASON
  *
  *   Jobs may be written together, their descriptors with the first octet of all of them, at most
  *   JOB_FDS_MAX at once; descriptors come in the order of the mail lines.
@@ -68,6 +73,10 @@
  *   vain ID STATUS TEXT              the same, and the connection settled nothing; ID of the
  *                                    message whose turn it was, or "-"
  *   tls                              the agent wants a connection to tls-io
+ *   policy                           the agent wants one to the server of policies, without
+ *                                    policyat; before that has come, or the word that there is
+ *                                    none, it looks nothing up
+ *   policy REASON                    that server has no answer
  *   without EXTENSION                the site offers the extension, and does not know it
  *   down STATUS TEXT                 the site cannot be talked to: look-up, connect, greeting or
  *                                    EHLO failed, or the connection that was turned round is lost.

@@ -128,6 +128,8 @@ static struct
   { "smtpd-etrn", "too many errors after " },
   { "smtp-send", "connect to " },
   { "smtp-send", "SSL_connect error to " },
+  { "smtp-send", "TLSA lookup error for " },
+  { "smtp-send", "no host of the site's MTA-STS policy: " },
   { "smtp-send", "Anonymous TLS connection established to " },
   { "smtp-send", "Untrusted TLS connection established to " },
   { "smtp-send", "Trusted TLS connection established to " },

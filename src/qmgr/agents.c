@@ -8,6 +8,7 @@
 #include <skalibs/allreadwrite.h>
 #include <skalibs/djbunix.h>
 
+#include "base/endpoint.h"
 #include "qmgr/active.h"
 #include "smtp/reply.h"
 
@@ -457,25 +458,38 @@ static int said_without(agent const *a, char const *s, size_t len)
   return 0;
 }
 
-/* A connection to tls-io for the agent, or -1 with errno. */
-static int tls_connect(agents *all, agent const *a)
+static int tlsout_connect(core const *q)
+{
+  return core_connect(q, "tlsout");
+}
+
+static int policy_connect(core const *q)
+{
+  return endpoint_connect(q->settings.policy.s);
+}
+
+/* A connection for the agent, or -1 with errno. */
+static int connect_for(agents *all, agent const *a, int (*make)(core const *q))
 {
   int fd;
   if (a->out_fds_len == JOB_FDS_MAX) return (errno = EAGAIN, -1);
-  fd = core_connect(all->core, "tlsout");
-  return fd == -1 && agents_free_descriptors(all) ? core_connect(all->core, "tlsout") : fd;
+  fd = make(all->core);
+  return fd == -1 && agents_free_descriptors(all) ? make(all->core) : fd;
 }
 
-/* It cannot make one: it gave up making any but to sites (send/confine.h). */
-static int said_tls(agents *all, agent *a)
+/*
+ * The agent wants a connection that it cannot make: it gave up making any but to sites (send/confine.h).  It gets it
+ * with the line "WORD", or "WORD REASON".
+ */
+static void connection_hand(agents *all, agent *a, char const *word, int (*make)(core const *q))
 {
   size_t before = a->out.len;
-  int fd = tls_connect(all, a);
+  int fd = connect_for(all, a, make);
   char const *why = fd == -1 ? strerror(errno) : "";
-  if (stralloc_cats(&a->out, fd == -1 ? "tls " : "tls") && stralloc_cats(&a->out, why)
+  if (stralloc_cats(&a->out, word) && stralloc_cats(&a->out, fd == -1 ? " " : "") && stralloc_cats(&a->out, why)
    && stralloc_cats(&a->out, "\n"))
   {
-    if (fd == -1) return 0;
+    if (fd == -1) return;
     a->out_fds[a->out_fds_len++] = fd;
     all->out_fds++;
   }
@@ -484,6 +498,21 @@ static int said_tls(agents *all, agent *a)
     a->out.len = before;
     if (fd != -1) fd_close(fd);
   }
+}
+
+static int said_tls(agents *all, agent *a)
+{
+  connection_hand(all, a, "tls", &tlsout_connect);
+  return 0;
+}
+
+/* With a reason it tells why the server of policies is of no use. */
+static int said_policy(agents *all, agent *a, char const *s, size_t len)
+{
+  char why[LOG_LINE_MAX];
+  if (!len) connection_hand(all, a, "policy", &policy_connect);
+  else core_say(all->core, SAY_POLICY, "warning: no policies of MTA-STS from ", all->core->settings.policy.s, ": ",
+                log_clean(why, sizeof why, s, len));
   return 0;
 }
 
@@ -495,6 +524,7 @@ static int line_scan(agents *all, agent *a, agent_event *e, char const *s, size_
   if (job_field_is(&word, "window")) return said_window(a, s, len);
   if (job_field_is(&word, "without")) return said_without(a, s, len);
   if (job_field_is(&word, "tls")) return said_tls(all, a);
+  if (job_field_is(&word, "policy")) return said_policy(all, a, s, len);
   if (job_field_is(&word, "up")) return said_up(e, s, len);
   if (job_field_is(&word, "down")) return said_down(e, s, len);
   if (job_field_is(&word, "lost")) return said_lost(e, s, len);

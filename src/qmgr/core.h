@@ -30,6 +30,7 @@ enum say
   SAY_NO_REQUEST,            /* in asked/ */
   SAY_NOTHING_WAITS,         /* for what was requested */
   SAY_TURN,                  /* in run/turn, or a connection that came there */
+  SAY_POLICY,                /* no policies of MTA-STS */
   SAY_KINDS
 };
 

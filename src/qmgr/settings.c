@@ -25,8 +25,15 @@ static int timeouts_add(stralloc *session, unsigned int const seconds[CONF_TIMEO
     && stralloc_cats(session, " reach=") && number_add(session, seconds[CONF_TIMEOUT_REACH]);
 }
 
+/* An agent connects to the server itself, but for one behind a UNIX socket. */
+static int policy_add(stralloc *session, char const *server, char const *map)
+{
+  return !*server
+    || (session_add(session, "tlspolicy", map) && (*server == '/' || session_add(session, "policyat", server)));
+}
+
 /* What an agent must know about us and its limits, see job.h. */
-static int session_read(stralloc *session, int conf)
+static int session_read(stralloc *session, stralloc *policy, int conf)
 {
   stralloc value = STRALLOC_ZERO;
   unsigned int seconds[CONF_TIMEOUTS];
@@ -41,6 +48,8 @@ static int session_read(stralloc *session, int conf)
     && (!said || session_add(session, "loopbackdns", loopbackdns ? "1" : "0"))
     && conf_timeouts(conf, seconds)
     && timeouts_add(session, seconds)
+    && conf_tlspolicy(conf, policy, &value)
+    && policy_add(session, policy->s, value.s)
     && stralloc_0(session);
   stralloc_free(&value);
   return r;
@@ -54,18 +63,20 @@ int settings_changed(settings const *now, int conf)
 int settings_read(settings *now, int conf)
 {
   settings new = {
-    .session = STRALLOC_ZERO, .routes = CONF_ROUTES_ZERO, .generation = now->generation + 1,
+    .policy = STRALLOC_ZERO, .session = STRALLOC_ZERO, .routes = CONF_ROUTES_ZERO, .generation = now->generation + 1,
     .stamp = conf_kept_stamp(conf)
   };
   if (!conf_backoff_read(conf, &new.backoff)
    || !conf_concurrency_read(conf, &new.concurrency)
-   || !session_read(&new.session, conf)
+   || !session_read(&new.session, &new.policy, conf)
    || !conf_routes_read(conf, &new.routes))
   {
     stralloc_free(&new.session);
+    stralloc_free(&new.policy);
     return 0;
   }
   stralloc_free(&now->session);
+  stralloc_free(&now->policy);
   conf_routes_free(&now->routes);
   *now = new;
   return 1;

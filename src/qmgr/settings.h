@@ -14,6 +14,7 @@ typedef struct settings
   conf_concurrency concurrency;
   conf_routes routes;
   uint64_t stamp;            /* of the files as they were read */
+  stralloc policy;           /* the server of policies, "" where there is none, a string */
   stralloc session;          /* the KEY=VALUE part of a job's site line, a string */
   unsigned int generation;   /* counts the readings: a domain whose route is older looks again */
 } settings;

@@ -159,7 +159,7 @@ static int turned_scan(char out[JOB_TURN_PEER_MAX + 1], char const *s, size_t le
 static int tls_scan(enum tls_level *out, char const *s, size_t len)
 {
   *out = tls_level_scan(s, len);
-  return *out < TLS_DANE;
+  return *out < TLS_LEVELS;
 }
 
 static int tlsname_scan(destination *out, char const *s, size_t len)
@@ -190,6 +190,10 @@ int destination_option_scan(destination *out, char const *s, size_t len)
   if (job_field_is(&key, "auth")) return string_copy(out->auth, sizeof out->auth, value, valuelen);
   if (job_field_is(&key, "tls")) return tls_scan(&out->tls, value, valuelen);
   if (job_field_is(&key, "tlsname")) return tlsname_scan(out, value, valuelen);
+  if (job_field_is(&key, "tlspolicy"))
+    return string_copy(out->policy_map, sizeof out->policy_map, value, valuelen);
+  if (job_field_is(&key, "policyat"))
+    return string_copy(out->policy_at, sizeof out->policy_at, value, valuelen);
   if (job_field_is(&key, "tlsprint")) return tls_prints_scan(out->tlsprint, value, valuelen) != 0;
   return 1;
 }

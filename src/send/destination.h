@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "job/turn.h"
+#include "send/policy.h"
 #include "smtp/account.h"
 #include "smtp/domain.h"
 #include "smtp/timeout.h"
@@ -21,6 +22,8 @@ typedef struct destination_address
 } destination_address;
 
 #define DESTINATION_AUTH_MAX 64
+/* Room for an IP address in text. */
+#define DESTINATION_ADDRESS_MAX 48
 
 typedef struct destination
 {
@@ -43,6 +46,8 @@ typedef struct destination
   int tlswrap;                     /* TLS from the first octet */
   char auth[DESTINATION_AUTH_MAX + 1];    /* by which name of conf/authout we are known there; "": by none */
   smtp_account account;            /* and who that is; from a line of its own */
+  char policy_map[POLICY_MAP_MAX + 1]; /* what to ask for MTA-STS policies; "": nobody */
+  char policy_at[DESTINATION_ADDRESS_MAX + 8]; /* and where, ADDRESS:PORT; "": our caller connects */
 } destination;
 
 /*
@@ -72,7 +77,6 @@ extern int destination_address_scan(destination_address *out, char const *s, siz
 extern int destination_address_make(destination_address *out, char const *text, uint16_t port);
 
 /* The IP address in text. */
-#define DESTINATION_ADDRESS_MAX 48
 extern char const *destination_address_format(char out[DESTINATION_ADDRESS_MAX],
                                               destination_address const *address);
 

@@ -601,12 +601,15 @@ static int account_set(smtp_account *account, char const *file)
   exit(EXIT_REFUSED);
 }
 
-/* Who shows a certificate, or says a password, wants TLS where nobody has said that it may be left out. */
+/*
+ * Who shows a certificate, or says a password, wants TLS where nobody has said that it may be left out.  What the DNS
+ * demands is not looked up here.
+ */
 static int demand_settle(etrn_request *asked)
 {
   int const known = *asked->where.account.user || asked->certificate;
   demand_complete(&asked->where, known ? TLS_ENCRYPT : TLS_MAY);
-  return !(asked->certificate && asked->where.tls == TLS_NONE);
+  return asked->where.tls < TLS_DANE && !(asked->certificate && asked->where.tls == TLS_NONE);
 }
 
 static int options_read(int argc, char *const *argv, etrn_request *asked)

@@ -1,20 +1,16 @@
 #include "send/host.h"
 
 #include <arpa/inet.h>
-#include <arpa/nameser.h>
 #include <ifaddrs.h>
-#include <netdb.h>
 #include <netinet/in.h>
-#include <resolv.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "base/wallclock.h"
+#include "send/dns.h"
 #include "send/dnstcp.h"
 
-/* The most aliases to follow one after the other; resolvers allow about as many. */
-#define ALIASES_MAX 8
 #define PORT_DNS 53
 /* The most MX to use; RFC 5321 asks for two, and more help no site. */
 #define EXCHANGERS_MAX 20
@@ -22,16 +18,6 @@
 #define NAME_ADDRESSES_MAX 8
 /* The most addresses of one name to try while there are other names. */
 #define NAME_SHARE 3
-/* The resolver counts whole seconds: one that lacks no more than this counts as whole. */
-#define SECOND_SHORT_MS 100
-
-enum answer
-{
-  ANSWER_DATA,     /* records of the type asked for */
-  ANSWER_NONE,     /* the name exists, without such records */
-  ANSWER_NO_NAME,
-  ANSWER_LATER
-};
 
 typedef struct exchanger
 {
@@ -50,244 +36,25 @@ typedef struct exchanger_list
 
 typedef struct finder
 {
-  res_state resolver;          /* asks the first name server of its list alone: see resolver_turn */
-  int servers;                 /* in that list */
-  struct sockaddr_in6 nameserver6; /* the resolver points here: see resolver_close */
-  int64_t deadline_ms;     /* of all look-ups (wallclock_steady_ms) */
-  int64_t turn_ms;         /* of the look-ups for the present name */
+  dns dns;
   destination const *where;
+  policy const *sts;           /* what the site's MTA-STS demands */
   struct ifaddrs *interfaces;
   host_list *list;
   int unfit;               /* an address was left out that mail does not go to */
   int doubt;               /* a look-up ended without an answer: what is missing may be there */
-  enum answer last;        /* how the last look-up of IPv4 addresses ended */
+  int barred;              /* a host was left out whose TLS would not be worth enough: see the list's text */
+  enum dns_answer last;    /* how the last look-up of IPv4 addresses ended */
+  int vouched;             /* the names of the hosts are the operator's or signed */
+  int secure;              /* the addresses of the present name are signed; and who has them: */
+  char owner[NS_MAXDNAME];
   exchanger_list exchangers;
-  unsigned char *answer;   /* DNSTCP_ANSWER_MAX octets */
 } finder;
 
-/* --- the resolver ------------------------------------------------------------------- */
-
-static void resolver_ask_at(finder *f, destination_address const *server)
+static enum dns_answer records_find(finder *f, char const *name, ns_type type, dns_record_fn *fn, void *data)
 {
-  res_state r = f->resolver;
-  r->nscount = 1;
-  if (server->socket.ss_family == AF_INET)
-  {
-    memcpy(&r->nsaddr_list[0], &server->socket, sizeof r->nsaddr_list[0]);
-    return;
-  }
-  /* glibc's form of an IPv6 server: no family in the old list, the address in the new one */
-  memcpy(&f->nameserver6, &server->socket, sizeof f->nameserver6);
-  r->nsaddr_list[0].sin_family = 0;
-  r->_u._ext.nscount = 1;
-  r->_u._ext.nssocks[0] = -1;
-  r->_u._ext.nsaddrs[0] = &f->nameserver6;
-}
-
-void host_resolver_open(host_resolver *resolver)
-{
-  resolver->good = res_ninit(&resolver->state) == 0;
-}
-
-static int resolver_take(finder *f, host_resolver *resolver)
-{
-  if (!resolver->good) return 0;
-  f->resolver = &resolver->state;
-  f->resolver->retry = 1;
-  f->resolver->options |= RES_USE_EDNS0 | RES_IGNTC; /* TCP is ours: see tcp_ask */
-  if (f->where->nameserver.size) resolver_ask_at(f, &f->where->nameserver);
-  f->servers = f->resolver->nscount;
-  f->resolver->nscount = 1;
-  return 1;
-}
-
-static void resolver_close(finder *f)
-{
-  if (f->resolver->_u._ext.nsaddrs[0] == &f->nameserver6) f->resolver->_u._ext.nsaddrs[0] = 0;
-  f->resolver->nscount = f->servers;
-  res_nclose(f->resolver);
-}
-
-/*
- * Move the first name server to the end of the list.  We ask one at a time, since the resolver has
- * no deadline for its own round; a server that has answered is asked first from then on.
- */
-static void resolver_turn(finder *f)
-{
-  res_state r = f->resolver;
-  size_t last = (size_t)f->servers - 1;
-  struct sockaddr_in const address = r->nsaddr_list[0];
-  struct sockaddr_in6 *const address6 = r->_u._ext.nsaddrs[0];
-  if (!last) return;
-  memmove(r->nsaddr_list, r->nsaddr_list + 1, last * sizeof r->nsaddr_list[0]);
-  memmove(r->_u._ext.nsaddrs, r->_u._ext.nsaddrs + 1, last * sizeof r->_u._ext.nsaddrs[0]);
-  r->nsaddr_list[last] = address;
-  r->_u._ext.nsaddrs[last] = address6;
-  r->_u._ext.nscount = 0; /* tells glibc that the list is new */
-}
-
-static enum answer resolver_error(finder const *f)
-{
-  switch (f->resolver->res_h_errno)
-  {
-    case HOST_NOT_FOUND: return ANSWER_NO_NAME;
-    case NO_DATA: return ANSWER_NONE;
-    default: return ANSWER_LATER;
-  }
-}
-
-/* --- time --------------------------------------------------------------------------- */
-
-/*
- * Begin the turn of the next of so many names: it has its part of the time that is left, but no
- * more than it takes to ask each server once.  So a name without an answer leaves the others their
- * time; once all have had a turn, they have another.
- */
-static void turn_begin(finder *f, size_t names)
-{
-  int64_t now = wallclock_steady_ms();
-  int64_t share = (f->deadline_ms - now) / (int64_t)names;
-  int64_t most = (int64_t)f->servers * HOST_WAIT_S * 1000;
-  if (share > most) share = most;
-  if (share < 1000) share = 1000;
-  f->turn_ms = now + share < f->deadline_ms ? now + share : f->deadline_ms;
-}
-
-/* Seconds to wait for a server, while so many can still be asked; 0: the turn is over. */
-static int turn_wait_s(finder const *f, int servers)
-{
-  int64_t left = (f->turn_ms - wallclock_steady_ms() + SECOND_SHORT_MS) / 1000;
-  int64_t share = left / servers;
-  if (left < 1) return 0;
-  return share < 1 ? 1 : share > HOST_WAIT_S ? HOST_WAIT_S : (int)share;
-}
-
-/* --- questions ---------------------------------------------------------------------- */
-
-/* The result in an answer's header (RFC 1035 section 4.1.1). */
-static int answer_cut(finder const *f)
-{
-  return ((HEADER const *)(void const *)f->answer)->tc;
-}
-
-static enum answer answer_status(finder const *f)
-{
-  switch (((HEADER const *)(void const *)f->answer)->rcode)
-  {
-    case ns_r_noerror: return ANSWER_DATA;
-    case ns_r_nxdomain: return ANSWER_NO_NAME;
-    default: return ANSWER_LATER;
-  }
-}
-
-/* The server that is asked: see resolver_ask_at for how glibc names an IPv6 one. */
-static struct sockaddr const *server_address(finder const *f, socklen_t *len)
-{
-  res_state r = f->resolver;
-  int six = !r->nsaddr_list[0].sin_family && r->_u._ext.nsaddrs[0];
-  *len = six ? sizeof *r->_u._ext.nsaddrs[0] : sizeof r->nsaddr_list[0];
-  if (six) return (struct sockaddr const *)r->_u._ext.nsaddrs[0];
-  return (struct sockaddr const *)&r->nsaddr_list[0];
-}
-
-/* Ask the same question of the same server over TCP: its answer does not fit over UDP. */
-static int tcp_ask(finder *f, char const *name, ns_type type, int wait_s, enum answer *why)
-{
-  unsigned char question[NS_PACKETSZ];
-  socklen_t server_len;
-  struct sockaddr const *server = server_address(f, &server_len);
-  int len = res_nmkquery(f->resolver, ns_o_query, name, ns_c_in, (int)type, 0, 0, 0, question,
-                         sizeof question);
-  *why = ANSWER_LATER;
-  if (len == -1 || !wait_s) return -1;
-  len = dnstcp_ask(server, server_len, question, (size_t)len, f->answer,
-                   wallclock_steady_ms() + (int64_t)wait_s * 1000);
-  if (len != -1) *why = answer_status(f);
-  return *why == ANSWER_DATA ? len : -1;
-}
-
-/*
- * Put a question to one server after the other until one answers or the turn is over.
- * Returns the length of what is in f->answer, or -1 with *why.
- */
-static int question_ask(finder *f, char const *name, ns_type type, enum answer *why)
-{
-  int servers;
-  *why = ANSWER_LATER;
-  for (servers = f->servers; servers && *why == ANSWER_LATER; servers--)
-  {
-    int len;
-    f->resolver->retrans = turn_wait_s(f, servers);
-    if (!f->resolver->retrans) return -1;
-    memset(f->answer, 0, sizeof(HEADER));
-    len = res_nquery(f->resolver, name, ns_c_in, (int)type, f->answer, DNSTCP_ANSWER_MAX);
-    if (len == -1) *why = resolver_error(f);
-    if (answer_cut(f)) len = tcp_ask(f, name, type, turn_wait_s(f, servers), why);
-    if (len != -1) return len;
-    if (*why == ANSWER_LATER) resolver_turn(f);
-  }
-  return -1;
-}
-
-/* Called for each record of the type asked for. */
-typedef void record_fn(void *data, ns_msg *message, ns_rr *record);
-
-/* Walk through an answer: give records of the type to fn, the name of the last CNAME to alias. */
-static enum answer answer_read(finder *f, int len, ns_type type, char alias[NS_MAXDNAME],
-                               record_fn *fn, void *data)
-{
-  enum answer found = ANSWER_NONE;
-  ns_msg message;
-  int i;
-  if (ns_initparse(f->answer, len, &message) == -1) return ANSWER_LATER;
-  for (i = 0; i < ns_msg_count(message, ns_s_an); i++)
-  {
-    ns_rr record;
-    if (ns_parserr(&message, ns_s_an, i, &record) == -1) return ANSWER_LATER;
-    if (ns_rr_type(record) == ns_t_cname)
-    {
-      if (dn_expand(ns_msg_base(message), ns_msg_end(message), ns_rr_rdata(record), alias,
-                    NS_MAXDNAME) == -1)
-        return ANSWER_LATER;
-    }
-    else if (ns_rr_type(record) == type)
-    {
-      fn(data, &message, &record);
-      found = ANSWER_DATA;
-    }
-  }
-  return found;
-}
-
-/*
- * Ask for a name's records.  A recursive server follows aliases itself; one that is only
- * authoritative may end its answer with a CNAME, which is then asked for in turn.
- */
-static enum answer aliases_follow(finder *f, char const *name, ns_type type, record_fn *fn,
-                                  void *data)
-{
-  char asked[NS_MAXDNAME];
-  char alias[NS_MAXDNAME];
-  unsigned int i;
-  text_join(asked, sizeof asked, name);
-  for (i = 0; i < ALIASES_MAX; i++)
-  {
-    enum answer found;
-    int len = question_ask(f, asked, type, &found);
-    if (len == -1) return found;
-    alias[0] = 0;
-    found = answer_read(f, len, type, alias, fn, data);
-    if (found != ANSWER_NONE || !alias[0]) return found;
-    memcpy(asked, alias, sizeof asked);
-  }
-  return ANSWER_LATER;
-}
-
-static enum answer records_find(finder *f, char const *name, ns_type type, record_fn *fn,
-                                void *data)
-{
-  enum answer found = aliases_follow(f, name, type, fn, data);
-  if (found == ANSWER_LATER) f->doubt = 1;
+  enum dns_answer found = dns_find(&f->dns, name, type, fn, data);
+  if (found == DNS_LATER) f->doubt = 1;
   return found;
 }
 
@@ -512,6 +279,20 @@ static int localhost_is(char const *name)
   return smtp_domain_below(name, strlen(name), "localhost", 9);
 }
 
+static void address_source_init(finder *f, char const *name)
+{
+  f->secure = 0;
+  text_join(f->owner, sizeof f->owner, name);
+}
+
+/* Those of one family may be signed alone, where the name is an alias of two. */
+static void address_source_note(finder *f, enum dns_answer found)
+{
+  if (found != DNS_DATA || f->dns.secure < f->secure) return;
+  f->secure = f->dns.secure;
+  memcpy(f->owner, f->dns.owner, sizeof f->owner);
+}
+
 /*
  * Add all addresses of a name to two sets, first the preferred one.  Ask for IPv4 first: there are
  * servers that never answer a question for IPv6, and the turn must not be over before the answer
@@ -519,6 +300,7 @@ static int localhost_is(char const *name)
  */
 static void addresses_find(finder *f, char const *name, address_set *first, address_set *second)
 {
+  address_source_init(f, name);
   if (localhost_is(name))
   {
     address_set_offer_literal(first, "127.0.0.1");
@@ -526,30 +308,32 @@ static void addresses_find(finder *f, char const *name, address_set *first, addr
     return;
   }
   f->last = records_find(f, name, ns_t_a, address_take, second);
-  records_find(f, name, ns_t_aaaa, address_take, first);
+  address_source_note(f, f->last);
+  address_source_note(f, records_find(f, name, ns_t_aaaa, address_take, first));
 }
 
 /* --- the list ----------------------------------------------------------------------- */
 
-static void list_add(host_list *list, char const *name, destination_address const *address)
+static void list_add(host_list *list, char const *name, host_tls const *tls, destination_address const *address)
 {
   host_address *a;
   if (list->count == HOST_ADDRESSES_MAX) return;
   a = &list->address[list->count++];
   text_join(a->name, sizeof a->name, name);
   a->address = *address;
+  a->tls = *tls;
 }
 
 /* Add addresses of a name, one of each set in turn, share of them at the most. */
-static void list_add_name(host_list *list, char const *name, address_set const *first,
+static void list_add_name(host_list *list, char const *name, host_tls const *tls, address_set const *first,
                           address_set const *second, size_t share)
 {
   size_t end = list->count + share;
   size_t i;
   for (i = 0; i < first->count || i < second->count; i++)
   {
-    if (i < first->count && list->count < end) list_add(list, name, &first->address[i]);
-    if (i < second->count && list->count < end) list_add(list, name, &second->address[i]);
+    if (i < first->count && list->count < end) list_add(list, name, tls, &first->address[i]);
+    if (i < second->count && list->count < end) list_add(list, name, tls, &second->address[i]);
   }
 }
 
@@ -576,9 +360,10 @@ static enum host_outcome loops_back(finder *f)
 }
 
 /* The outcome when no address was found. */
-static enum host_outcome list_empty(finder *f, enum answer found)
+static enum host_outcome list_empty(finder *f, enum dns_answer found)
 {
   char const *name = f->where->host;
+  if (f->barred) return HOST_LATER;
   if (f->doubt)
     return list_refuse(f->list, HOST_LATER, "4.4.3",
                        "Host or domain name not found, try again: no answer about ", name);
@@ -592,10 +377,47 @@ static enum host_outcome list_empty(finder *f, enum answer found)
     return list_refuse(f->list, HOST_NEVER, "5.4.4",
                        "Host or domain name found, but it has no address that mail goes to: ",
                        name);
-  if (found == ANSWER_NO_NAME)
+  if (found == DNS_NO_NAME)
     return list_refuse(f->list, HOST_NEVER, "5.4.4", "Host or domain name not found: ", name);
   return list_refuse(f->list, HOST_NEVER, "5.4.4",
                      "Host or domain name found, but it has no address: ", name);
+}
+
+/* --- what TLS with a host must be worth ---------------------------------------------- */
+
+static int host_bar(finder *f, char const *why, char const *name)
+{
+  char port[TEXT_NUMBER_MAX];
+  f->barred = 1;
+  f->list->code = "4.7.5";
+  text_join(f->list->text, sizeof f->list->text, why, name, ":", text_number(port, f->where->port));
+  return 0;
+}
+
+/* Where the route says dane or dane-only.  1; 0: the host is not used. */
+static int dane_judge(finder *f, char const *name, host_tls *out)
+{
+  dane_host const host = { .name = name, .owner = f->owner, .secure = f->secure, .port = f->where->port };
+  if (f->vouched && !dane_find(&out->dane, &f->dns, &host))
+  {
+    f->doubt = 1;
+    return host_bar(f, "TLSA lookup error for ", name);
+  }
+  if (out->dane.count) return 1;
+  out->level = out->dane.found ? TLS_ENCRYPT : TLS_MAY;
+  if (f->where->tls != TLS_DANE_ONLY) return 1;
+  return host_bar(f, out->dane.found ? "unusable TLSA records: " : "no TLSA records found: ", name);
+}
+
+/* DANE goes before a policy (RFC 8461 section 2).  1; 0: the host is not used. */
+static int tls_judge(finder *f, char const *name, host_tls *out)
+{
+  out->level = f->where->tls;
+  dane_clear(&out->dane);
+  if ((out->level == TLS_DANE || out->level == TLS_DANE_ONLY) && !dane_judge(f, name, out)) return 0;
+  if (!f->sts->found || out->dane.count) return 1;
+  out->level = TLS_VERIFY;
+  return policy_names(f->sts, name) || host_bar(f, "no host of the site's MTA-STS policy: ", name);
 }
 
 /* Add an address, or the loopback by its name, which the operator wrote in conf/routes.  1 or 0. */
@@ -605,6 +427,16 @@ static int host_literal(char const *host, address_set *first, address_set *secon
   return address_set_literal(first, "127.0.0.1") && address_set_literal(second, "::1");
 }
 
+/* Add addresses of one of so many names, unless there are none, or its TLS would not be worth enough. */
+static void host_add(finder *f, char const *name, size_t names, address_set const *first, address_set const *second)
+{
+  host_tls tls;
+  if (!first->count && !second->count) return;
+  dns_turn(&f->dns, names);
+  if (!tls_judge(f, name, &tls)) return;
+  list_add_name(f->list, name, &tls, first, second, f->exchangers.count > 1 ? NAME_SHARE : HOST_ADDRESSES_MAX);
+}
+
 /* Find the host itself, without its MX. */
 static enum host_outcome host_alone(finder *f)
 {
@@ -612,11 +444,13 @@ static enum host_outcome host_alone(finder *f)
   address_set first, second;
   address_set_init(&first, f);
   address_set_init(&second, f);
-  turn_begin(f, 1);
+  address_source_init(f, host);
+  f->vouched = 1;
+  dns_turn(&f->dns, 1);
   if (f->where->exchangers || !host_literal(host, &first, &second))
     addresses_find(f, host, &first, &second);
   if (first.ourselves || second.ourselves) return loops_back(f);
-  list_add_name(f->list, host, &first, &second, HOST_ADDRESSES_MAX);
+  host_add(f, host, 1, &first, &second);
   return f->list->count ? HOST_FOUND : list_empty(f, f->last);
 }
 
@@ -683,10 +517,10 @@ static int exchanger_add(finder *f, size_t i)
   if (!strcasecmp(name, f->where->me)) return 0;
   address_set_init(&first, f);
   address_set_init(&second, f);
-  turn_begin(f, list->count - i);
+  dns_turn(&f->dns, list->count - i);
   addresses_find(f, name, &first, &second);
   if (first.ourselves || second.ourselves) return 0;
-  list_add_name(f->list, name, &first, &second, list->count > 1 ? NAME_SHARE : HOST_ADDRESSES_MAX);
+  host_add(f, name, list->count - i, &first, &second);
   return 1;
 }
 
@@ -707,7 +541,7 @@ static enum host_outcome exchangers_try(finder *f)
       {
         f->list->count = before;
         if (before) return HOST_FOUND;
-        return f->doubt || list->odd ? list_empty(f, ANSWER_NONE) : loops_back(f);
+        return f->doubt || f->barred || list->odd ? list_empty(f, DNS_NONE) : loops_back(f);
       }
   }
   return f->list->count ? HOST_FOUND : list_empty(f, f->last);
@@ -716,10 +550,12 @@ static enum host_outcome exchangers_try(finder *f)
 static enum host_outcome host_exchangers(finder *f)
 {
   exchanger_list *list = &f->exchangers;
-  enum answer found;
-  turn_begin(f, 1);
+  enum dns_answer found;
+  dns_turn(&f->dns, 1);
   found = records_find(f, f->where->host, ns_t_mx, exchanger_take, list);
-  if (found == ANSWER_LATER || found == ANSWER_NO_NAME) return list_empty(f, found);
+  f->vouched = f->dns.secure;
+  text_join(f->list->domain, sizeof f->list->domain, f->dns.owner);
+  if (found == DNS_LATER || found == DNS_NO_NAME) return list_empty(f, found);
   if (list->count)
   {
     qsort(list->exchanger, list->count, sizeof list->exchanger[0], exchanger_compare);
@@ -728,38 +564,40 @@ static enum host_outcome host_exchangers(finder *f)
   if (list->null && !list->odd)
     return list_refuse(f->list, HOST_NEVER, "5.1.10", "Domain does not accept mail (null MX): ",
                        f->where->host);
-  if (found == ANSWER_NONE) return host_alone(f); /* the implicit MX */
-  return list_empty(f, ANSWER_NONE);
+  if (found == DNS_NONE) return host_alone(f); /* the implicit MX */
+  return list_empty(f, DNS_NONE);
 }
 
 /* Begin again: earlier answers are in the caches of the name servers. */
 static enum host_outcome host_try(finder *f)
 {
-  f->doubt = f->unfit = 0;
-  f->last = ANSWER_NONE;
+  f->doubt = f->unfit = f->barred = 0;
+  f->list->text[0] = 0;
+  f->list->domain[0] = 0;
+  f->last = DNS_NONE;
   f->list->count = 0;
   f->exchangers.count = 0;
   f->exchangers.null = f->exchangers.odd = 0;
   return f->where->exchangers && !localhost_is(f->where->host) ? host_exchangers(f) : host_alone(f);
 }
 
-enum host_outcome host_find(host_list *list, destination const *where, host_resolver *resolver)
+enum host_outcome host_find(host_list *list, destination const *where, policy const *sts, dns_resolver *resolver)
 {
   _Alignas(HEADER) unsigned char answer[DNSTCP_ANSWER_MAX];
   finder f;
   enum host_outcome outcome;
   unsigned int tries = HOST_TRIES;
   memset(&f, 0, sizeof f);
-  f.answer = answer;
   f.where = where;
+  f.sts = sts;
   f.list = list;
-  f.deadline_ms = wallclock_steady_ms() + (int64_t)where->lookup_s * 1000;
   srand((unsigned int)wallclock_us());
-  if (!resolver_take(&f, resolver))
+  if (!dns_begin(&f.dns, resolver, &where->nameserver, where->lookup_s,
+                 where->tls == TLS_DANE || where->tls == TLS_DANE_ONLY, answer))
     return list_refuse(list, HOST_LATER, "4.3.0", "resolver does not start", "");
   do outcome = host_try(&f);
   while (f.doubt && outcome == HOST_LATER && --tries);
-  resolver_close(&f);
+  dns_end(&f.dns);
   if (f.interfaces) freeifaddrs(f.interfaces);
   return outcome;
 }

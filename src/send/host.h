@@ -4,19 +4,33 @@
 /* Find the addresses of a next hop, by DNS (RFC 5321 section 5). */
 
 #include <stddef.h>
-#include <resolv.h>
 
 #include "job/job.h"
+#include "send/dane.h"
 #include "send/destination.h"
+#include "send/dns.h"
+#include "send/policy.h"
 #include "smtp/domain.h"
 
 /* Addresses that are tried for one site. */
 #define HOST_ADDRESSES_MAX 5
 
+/*
+ * What TLS with a host must be worth: as the site's route has it, where that is not dane or dane-only, and the site has
+ * no policy.  TLS_DANE and TLS_DANE_ONLY: its records must be met; TLS_VERIFY where the route has another level: its
+ * name must be (MTA-STS).
+ */
+typedef struct host_tls
+{
+  enum tls_level level;
+  dane dane;
+} host_tls;
+
 typedef struct host_address
 {
   char name[SMTP_DOMAIN_MAX + 1];
   destination_address address;
+  host_tls tls;
 } host_address;
 
 /*
@@ -30,28 +44,16 @@ typedef struct host_list
 {
   size_t count;
   host_address address[HOST_ADDRESSES_MAX];
+  char domain[SMTP_DOMAIN_MAX + 1]; /* what has the MX: where the site's domain is an alias, another one */
   /* when no address was found: enhanced status code and reason, strings */
   char const *code;
-  char text[JOB_TEXT_MAX];
+  char text[JOB_TEXT_MAX];          /* and where one was: of a host that is not used for its TLS; else "" */
 } host_list;
-
-/* The C library's resolver, all zero at first. */
-typedef struct host_resolver
-{
-  int good;
-  struct __res_state state;
-} host_resolver;
-
-/*
- * Read resolv.conf: no other file is opened later to find a host.  An error is reported by
- * host_find().
- */
-extern void host_resolver_open(host_resolver *resolver);
 
 /*
  * Find the addresses of a site, within where->lookup_s seconds however many names and name servers
  * are mute; what is known by then is used.  Each name has a turn, in which every server is waited
- * for HOST_WAIT_S at the most, less where there are many; where nothing is found and some were not
+ * for DNS_WAIT_S at the most, less where there are many; where nothing is found and some were not
  * answered for, all of it is done again, HOST_TRIES times in all.  An answer that does not fit over
  * UDP is asked for over TCP, as long as over UDP.
  *
@@ -65,14 +67,18 @@ extern void host_resolver_open(host_resolver *resolver);
  * Addresses of one link, multicast and reserved ones are left out.
  * Where nothing else is found: HOST_NEVER by MX, HOST_LATER for a host that was named in brackets,
  * whose DNS those who run us can see to.
+ * With dane a host whose TLSA cannot be looked up is left out, as one is that a policy does not name: HOST_LATER where
+ * there is no other (send/dane.h, send/policy.h).
  * "localhost" and what is below it is the loopback, without a question (RFC 6761 section 6.3); in
  * brackets it is taken, like an address in brackets.
  */
-#define HOST_WAIT_S 3
 #define HOST_TRIES 3
-/* resolver  open; host_find() closes it */
-extern enum host_outcome host_find(host_list *list, destination const *where,
-                                   host_resolver *resolver);
+/*
+ *   sts       what the site's MTA-STS demands; nothing where TLS has to be worth more than that anyway
+ *   resolver  open; host_find() closes it
+ */
+extern enum host_outcome host_find(host_list *list, destination const *where, policy const *sts,
+                                   dns_resolver *resolver);
 
 /* The host turned out to be ourselves, by its name: empty the list, with that as the reason. */
 extern void host_loops_back(host_list *list, destination const *where);

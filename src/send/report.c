@@ -208,6 +208,17 @@ void report_tls(report *r)
   out_line(r, "tls");
 }
 
+void report_policy(report *r)
+{
+  out_line(r, "policy");
+}
+
+void report_policy_missing(report *r, char const *why)
+{
+  if (!r->from_commandline) out_line(r, "policy ", why);
+  else log_line("warning: no policy of MTA-STS: ", why);
+}
+
 void report_without(report *r, char const *extension)
 {
   if (!r->from_commandline) out_line(r, "without ", extension);

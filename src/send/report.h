@@ -59,6 +59,9 @@ extern void report_lost(report *r, int dropped);
 extern void report_vain(report *r, char const *id, char const *code, char const *text);
 /* The connection to tls-io is wanted that only qmgr can make. */
 extern void report_tls(report *r);
+/* The same of the server of MTA-STS policies; or why that is of no use, in the log where there is no qmgr. */
+extern void report_policy(report *r);
+extern void report_policy_missing(report *r, char const *why);
 extern void report_without(report *r, char const *extension);
 extern void report_down(report *r, char const *code, char const *text);
 

@@ -19,6 +19,11 @@
 #define NO_ENGINE "TLS is required, but our TLS engine is unavailable"
 #define NO_HANDSHAKE "Cannot start TLS: handshake failure"
 
+static host_address const *host(smtp_connection const *s)
+{
+  return &s->candidates->hosts.address[s->candidates->at];
+}
+
 int secure_wanted(smtp_connection const *s)
 {
   return s->where->tls != TLS_NONE && !s->secure.plain && s->secure.step != SECURE_DONE;
@@ -26,7 +31,7 @@ int secure_wanted(smtp_connection const *s)
 
 int secure_dispensable(smtp_connection const *s)
 {
-  return s->where->tls <= TLS_MAY && !s->where->tlswrap && !auth_wanted(s);
+  return host(s)->tls.level <= TLS_MAY && !s->where->tlswrap && !auth_wanted(s);
 }
 
 /* --- the ways it ends ---------------------------------------------------------------------- */
@@ -68,14 +73,36 @@ static enum secure_outcome engine_missing(smtp_connection *s, char const *why)
 static char const *host_name(smtp_connection const *s)
 {
   destination_address address;
-  char const *name = s->candidates->hosts.address[s->candidates->at].name;
+  char const *name = host(s)->name;
   return destination_address_make(&address, name, 0) ? "" : name;
+}
+
+/* The names that a chain from a record may lead to, where it does not name the key itself (RFC 7672 section 3.2.2). */
+static void dane_names_ask(tls_request *r, smtp_connection const *s)
+{
+  tls_request_match(r, host(s)->tls.dane.base);
+  tls_request_match(r, s->where->host);
+  if (s->where->exchangers) tls_request_match(r, s->candidates->hosts.domain);
+}
+
+/* What is demanded of this host alone: by its TLSA records, or as one that a policy names. */
+static void host_ask(tls_request *r, smtp_connection const *s)
+{
+  host_tls const *tls = &host(s)->tls;
+  enum tls_level level = tls->level < TLS_ENCRYPT && s->where->tlswrap ? TLS_ENCRYPT : tls->level;
+  tls_request_connect(r, tls->dane.count ? tls->dane.base : host_name(s), s->where->timeout_s[SMTP_TIMEOUT_TLS],
+                      level);
+  if (level == TLS_VERIFY) tls_request_match(r, host(s)->name);
+  if (tls->dane.count) dane_names_ask(r, s);
+  dane_ask(&tls->dane, r);
+  tls_request_end(r);
 }
 
 static int request_send(smtp_connection *s)
 {
   tls_request r;
-  demand_ask(&r, s->where, host_name(s), s->where->timeout_s[SMTP_TIMEOUT_TLS]);
+  if (host(s)->tls.level != s->where->tls || host(s)->tls.dane.count) host_ask(&r, s);
+  else demand_ask(&r, s->where, host_name(s), s->where->timeout_s[SMTP_TIMEOUT_TLS]);
   return send(s->secure.fd, r.s, r.len, MSG_NOSIGNAL) == (ssize_t)r.len;
 }
 
@@ -208,6 +235,13 @@ static void established_log(smtp_connection const *s, tls_answer const *answer)
             " (", string(bits, &answer->bits), " bits)");
 }
 
+/* With TLS_DANE tls-io alone knows whether any of the records is of use: one may hold what is no certificate. */
+static int verified_wanted(smtp_connection const *s)
+{
+  enum tls_level const level = host(s)->tls.level;
+  return level >= TLS_FINGERPRINT && level != TLS_DANE;
+}
+
 enum secure_outcome secure_answer(smtp_connection *s, char const *line, size_t len)
 {
   char reason[TLS_ANSWER_MAX];
@@ -218,7 +252,7 @@ enum secure_outcome secure_answer(smtp_connection *s, char const *line, size_t l
     return SECURE_ON;
   }
   established_log(s, &answer);
-  if (s->where->tls >= TLS_FINGERPRINT && answer.trust != TLS_VERIFIED)
+  if (verified_wanted(s) && answer.trust != TLS_VERIFIED)
   {
     secure_failed(s, TLS_NOT_VERIFIED);
     return SECURE_ON;

@@ -17,6 +17,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "base/endpoint.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/wallclock.h"
@@ -31,13 +32,14 @@
 #include "send/engine.h"
 #include "send/host.h"
 #include "send/outbox.h"
+#include "send/policy.h"
 #include "send/report.h"
 #include "send/retry.h"
 
 char const *PROG = "smtp-send";
 
 #define USAGE \
-  "smtp-send [-L] [-n NAMESERVER] [-H NAME] [-t TIMEOUTS] [-w EXTENSIONS] [-o OPTION] [-a FILE]" \
+  "smtp-send [-L] [-n NAMESERVER] [-H NAME] [-t TIMEOUTS] [-w EXTENSIONS] [-o OPTION] [-a FILE] [-p POLICY]" \
   " NEXTHOP SENDER RECIPIENT..."
 
 /* The time to finish what is on the wire when qmgr has ended, or when we are told to stop. */
@@ -57,6 +59,9 @@ char const *PROG = "smtp-send";
 /* After so long a qmgr that does not read its reports counts as ended. */
 #define REPORT_WAIT_S 30
 
+/* How long the server of policies may take. */
+#define POLICY_WAIT_S 10
+
 /* Why what is left was not sent, where nobody has said. */
 #define ENDED_EARLY "ended before all was sent"
 
@@ -66,6 +71,9 @@ typedef struct courier
 {
   int from_commandline;
   int destination_known;
+  int policy_asked;       /* for a connection to the server of policies */
+  int policy_fd;          /* that connection, or -1: none came */
+  int policy_known;       /* whether it comes is known */
   int looked_up;
   int refused;            /* no mail can be sent there: to.hosts.code and .text say why */
   unsigned int in_vain;   /* connections in a row that settled nothing */
@@ -80,7 +88,8 @@ typedef struct courier
   size_t in_len;
   char in[2 * JOB_LINE_MAX];
   destination where;
-  host_resolver resolver;
+  dns_resolver resolver;
+  policy sts;
   outbox jobs;
   report out;
   candidates to;
@@ -150,16 +159,53 @@ static void courier_down(courier *a, char const *code, char const *text)
   a->over = 1;
 }
 
+/* Where more is demanded of TLS, or nothing, no policy has a say. */
+static int policy_wanted(courier const *a)
+{
+  return *a->where.policy_map && a->where.exchangers
+    && (a->where.tls == TLS_MAY || a->where.tls == TLS_DANE);
+}
+
+static void policy_connect(courier *a, char const *server)
+{
+  a->policy_known = 1;
+  a->policy_fd = endpoint_connect(server);
+  if (a->policy_fd == -1) report_policy_missing(&a->out, strerror(errno));
+}
+
+/* May the host be looked up, or is the connection to the server of policies to come first? */
+static int policy_ready(courier *a)
+{
+  if (policy_wanted(a) && !a->policy_known && *a->where.policy_at) policy_connect(a, a->where.policy_at);
+  if (!policy_wanted(a) || a->policy_known) return 1;
+  if (!a->policy_asked) report_policy(&a->out);
+  a->policy_asked = 1;
+  return 0;
+}
+
+static void policy_look_up(courier *a)
+{
+  unsigned int const seconds = a->where.lookup_s < POLICY_WAIT_S ? a->where.lookup_s : POLICY_WAIT_S;
+  char const *why;
+  if (a->policy_fd == -1) return;
+  why = !policy_wanted(a) ? 0 : policy_ask(&a->sts, a->policy_fd, a->where.policy_map, a->where.host,
+                                           wallclock_steady_ms() + (int64_t)seconds * 1000);
+  if (why) report_policy_missing(&a->out, why);
+  close(a->policy_fd);
+  a->policy_fd = -1;
+}
+
 static void courier_look_up(courier *a)
 {
   enum host_outcome outcome;
   sigprocmask(SIG_UNBLOCK, &in_lookup, 0);
-  outcome = host_find(&a->to.hosts, &a->where, &a->resolver);
+  policy_look_up(a);
+  outcome = host_find(&a->to.hosts, &a->where, &a->sts, &a->resolver);
   sigprocmask(SIG_BLOCK, &in_lookup, 0);
   a->looked_up = 1;
   a->refused = outcome == HOST_NEVER;
+  if (*a->to.hosts.text) log_line(a->to.hosts.text);
   if (outcome == HOST_FOUND) return;
-  log_line(a->to.hosts.text);
   if (outcome == HOST_LATER) courier_down(a, a->to.hosts.code, a->to.hosts.text);
 }
 
@@ -244,7 +290,7 @@ static void courier_connection_ended(courier *a)
 
 static int courier_connecting(courier const *a)
 {
-  return !a->over && !a->refused && a->line.state == CONNECTION_ENDED && outbox_ready(&a->jobs);
+  return a->looked_up && !a->over && !a->refused && a->line.state == CONNECTION_ENDED && outbox_ready(&a->jobs);
 }
 
 /* Make connections while there are messages, and addresses for them. */
@@ -333,19 +379,11 @@ static void courier_secure(courier *a, int fd, char const *why)
   if (a->line.state == CONNECTION_ENDED) courier_connection_ended(a);
 }
 
-/* By hand it comes at once, or does not: then what goes in clear text is written, for no descriptor will wake us. */
 static void courier_ask_tls(courier *a)
 {
   if (!connection_asks(&a->line)) return;
-  if (!a->from_commandline)
-  {
-    report_tls(&a->out);
-    return;
-  }
-  courier_secure(a, engine_connect(a->engine), "it cannot be run");
-  if (a->line.state == CONNECTION_ENDED) return;
-  connection_step(&a->line, 0);
-  if (a->line.state == CONNECTION_ENDED) courier_connection_ended(a);
+  if (!a->from_commandline) report_tls(&a->out);
+  else courier_secure(a, engine_connect(a->engine), "it cannot be run");
 }
 
 /* The line "tls", with a descriptor, or why there is none. */
@@ -357,6 +395,18 @@ static enum outbox_line tls_take(courier *a, char const *why, size_t len)
   log_clean(reason, sizeof reason, why, len);
   if (a->line.state != CONNECTION_ENDED) courier_secure(a, fd, reason);
   else if (fd != -1) close(fd);
+  return OUTBOX_LINE_OK;
+}
+
+/* The line "policy", likewise. */
+static enum outbox_line policy_take(courier *a, char const *why, size_t len)
+{
+  char reason[JOB_TEXT_MAX];
+  int fd = len ? -1 : outbox_fd(&a->jobs);
+  if (a->policy_known || (!len && fd == -1)) return OUTBOX_LINE_SENSELESS;
+  if (len) report_policy_missing(&a->out, log_clean(reason, sizeof reason, why, len));
+  a->policy_fd = fd;
+  a->policy_known = 1;
   return OUTBOX_LINE_OK;
 }
 
@@ -398,13 +448,20 @@ static int site_take(courier *a, char const *s, size_t len)
   return !*a->where.turned || turned_take(a);
 }
 
+/* Is the line this word, alone or with more behind it? */
+static int line_is(char const *s, size_t len, char const *word)
+{
+  size_t const n = strlen(word);
+  return len >= n && !memcmp(s, word, n) && (len == n || s[n] == ' ');
+}
+
 static enum outbox_line line_take(courier *a, char *s, size_t len)
 {
   if (len >= sizeof AUTH - 1 && !memcmp(s, AUTH, sizeof AUTH - 1))
     return auth_take(a, s + (sizeof AUTH - 1), len - (sizeof AUTH - 1));
   if (!line_clean(s, len)) return OUTBOX_LINE_SENSELESS;
-  if (a->destination_known && len >= 3 && !memcmp(s, "tls", 3) && (len == 3 || s[3] == ' '))
-    return tls_take(a, s + 3, len - 3);
+  if (a->destination_known && line_is(s, len, "tls")) return tls_take(a, s + 3, len - 3);
+  if (a->destination_known && line_is(s, len, "policy")) return policy_take(a, s + 7, len > 7 ? len - 7 : 0);
   if (a->destination_known) return outbox_take(&a->jobs, s, len);
   if (len < 5 || memcmp(s, "site ", 5) || !site_take(a, s + 5, len - 5))
     return OUTBOX_LINE_SENSELESS;
@@ -497,7 +554,7 @@ static int jobs_wanted(courier const *a)
 static void courier_act(courier *a)
 {
   if (a->from_commandline && !a->jobs.held) jobs_end(a, STOP_MS);
-  if (!a->jobs_ended && !a->looked_up && outbox_ready(&a->jobs)) courier_look_up(a);
+  if (!a->jobs_ended && !a->looked_up && outbox_ready(&a->jobs) && policy_ready(a)) courier_look_up(a);
   candidates_forget_silent(&a->to);
   courier_connect(a);
   if (a->refused) courier_refuse(a);
@@ -538,7 +595,7 @@ static void courier_wait(courier *a, struct pollfd p[WAIT_ALL])
  */
 static void courier_confine(courier *a)
 {
-  host_resolver_open(&a->resolver);
+  dns_resolver_open(&a->resolver);
   if (!confine())
     log_line("warning: unable to confine myself, see smtp-send(8): ", strerror(errno));
 }
@@ -568,7 +625,7 @@ static void courier_run(courier *a)
 static void courier_init(courier *a, int from_commandline)
 {
   a->from_commandline = from_commandline;
-  a->engine = -1;
+  a->engine = a->policy_fd = -1;
   destination_init(&a->where);
   outbox_init(&a->jobs);
   report_init(&a->out, from_commandline ? 1 : 0, from_commandline);
@@ -610,11 +667,22 @@ static int account_set(destination *where, char const *file)
   exit(EXIT_FAILED);
 }
 
-static int options_read(destination *where, int argc, char *const *argv)
+/* "SERVER [MAP]".  The connection is made now: later this process makes none but to sites. */
+static int policy_set(courier *a, char *server)
 {
+  char *space = strchr(server, ' ');
+  if (space) *space++ = 0;
+  if (!endpoint_ok(server) || !option_set(&a->where, "tlspolicy", space ? space : ENDPOINT_MAP)) return 0;
+  policy_connect(a, server);
+  return 1;
+}
+
+static int options_read(courier *a, int argc, char *const *argv)
+{
+  destination *where = &a->where;
   int c;
   opterr = 0;
-  while ((c = getopt(argc, argv, "+Ln:H:t:w:o:a:")) != -1)
+  while ((c = getopt(argc, argv, "+Ln:H:t:w:o:a:p:")) != -1)
   {
     int good = c == 'n' ? nameserver_set(where, optarg)
       : c == 'L' ? option_set(where, "loopbackdns", "1")
@@ -623,6 +691,7 @@ static int options_read(destination *where, int argc, char *const *argv)
       : c == 'w' ? option_set(where, "without", optarg)
       : c == 'o' ? route_option_set(where, optarg)
       : c == 'a' ? account_set(where, optarg)
+      : c == 'p' ? policy_set(a, optarg)
       : 0;
     if (!good) die_usage();
   }
@@ -663,7 +732,7 @@ static int run_from_commandline(courier *a, int argc, char *const *argv)
 {
   int first;
   a->where.tls = TLS_LEVELS;
-  first = options_read(&a->where, argc, argv);
+  first = options_read(a, argc, argv);
   if (argc - first < 3) die_usage();
   demand_complete(&a->where, *a->where.account.user ? TLS_ENCRYPT : TLS_MAY);
   if (*a->where.account.user && a->where.tls < TLS_ENCRYPT) die_usage();

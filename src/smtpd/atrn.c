@@ -106,7 +106,7 @@ static int demands_tls(conf_route const *route)
   static char const key[] = "tls=";
   char const *level = route->tls.s + sizeof key - 1;
   return route->tls.len >= sizeof key
-    && tls_level_scan(level, strcspn(level, " ")) >= TLS_ENCRYPT;
+    && tls_level_demands(tls_level_scan(level, strcspn(level, " ")));
 }
 
 /* Is there one among them that may not go in clear text?  1, or 0 with conf_error(). */

@@ -55,6 +55,11 @@ enum tls_level tls_level_scan(char const *s, size_t len)
   return (enum tls_level)i;
 }
 
+int tls_level_demands(enum tls_level level)
+{
+  return level >= TLS_ENCRYPT && level != TLS_DANE;
+}
+
 char const *tls_trust_name(enum tls_trust trust)
 {
   return trusts[trust].name;

@@ -39,6 +39,8 @@ enum tls_level
 /* The word for a level; and which level a word names, TLS_LEVELS where it names none. */
 extern char const *tls_level_name(enum tls_level level);
 extern enum tls_level tls_level_scan(char const *s, size_t len);
+/* Is TLS demanded whatever the DNS says of the host?  With TLS_DANE it is where it says so. */
+extern int tls_level_demands(enum tls_level level);
 
 /*
  * Read a list of SHA-256 as people write them, parted by commas: in any case, colons between their octets or not.

@@ -630,6 +630,7 @@ static int route_tls_is(char const *domain, char const *words)
 static void check_route_tls_found(char const *form)
 {
   CHECK(form, route_tls_is("none.tld", "tls=none") && route_tls_is("must.tld", "tls=encrypt"));
+  CHECK(form, route_tls_is("dane.tld", "tls=dane-only"));
   CHECK(form, route_tls_is("named.tld", "tls=verify tlsname=mx.customer.tld"));
   CHECK(form, route_tls_is("below.tld", "tls=verify tlsname=.customer.tld"));
   CHECK(form, route_tls_is("print.tld", "tls=fingerprint tlsprint=" PRINT "," PRINT));
@@ -675,6 +676,7 @@ static void check_route_tls(void)
 {
   static char const routes[] =
     "none.tld - tls=none\n"
+    "dane.tld - tls=dane-only\n"
     "must.tld - tls=encrypt\n"
     "named.tld - tlsname=MX.Customer.tld.\n"
     "below.tld - tls=verify tlsname=.customer.tld\n"
@@ -700,12 +702,13 @@ static void check_route_tls(void)
   check_route_tls_found("tls, another default");
   uncompile("routes");
   set("tlslevel", "fingerprint\n");
-  CHECK("tls: no default", failed(conf_tlslevel(conf, &level), "conf/tlslevel: line 1: not among none, may, encrypt, verify: fingerprint"));
+  CHECK("tls: no default", failed(conf_tlslevel(conf, &level), "conf/tlslevel: line 1: not among none, may, dane, encrypt, verify, dane-only: fingerprint"));
   set("tlslevel", "dane\n");
-  CHECK("tls: not yet", failed(conf_tlslevel(conf, &level), "conf/tlslevel: line 1: not among none, may, encrypt, verify: dane"));
+  CHECK("tls: as the DNS says", route_tls_is("a.tld", "tls=dane") && conf_tlslevel(conf, &level) && level == TLS_DANE);
   unset("tlslevel");
-  route_bad("a.tld b.tld tls=", "not among none, may, encrypt, fingerprint, verify: tls=");
-  route_bad("a.tld b.tld tls=dane-only", "not among none, may, encrypt, fingerprint, verify: tls=dane-only");
+  route_bad("a.tld b.tld tls=", "not among none, may, dane, encrypt, fingerprint, verify, dane-only: tls=");
+  route_bad("a.tld b.tld tls=danes", "not among none, may, dane, encrypt, fingerprint, verify, dane-only: tls=danes");
+  route_bad("a.tld b.tld tls=dane tlsname=a.tld", "tlsname is for tls=verify");
   route_bad("a.tld b.tld tls=may tls=may", "said twice: tls=may");
   route_bad("a.tld b.tld tlswrap tlswrap", "said twice: tlswrap");
   route_bad("a.tld b.tld tls=may tlswrap", "tlswrap needs tls=encrypt or more");
@@ -721,6 +724,36 @@ static void check_route_tls(void)
   route_bad("a.tld b.tld tlsname=a..b", "not a domain name: a..b");
   route_bad("a.tld b.tld tlsprint=01", "not SHA-256 in hexadecimal digits: tlsprint=01");
   unset("routes");
+}
+
+static int policy_is(char const *text, char const *server, char const *map)
+{
+  static stralloc a = STRALLOC_ZERO, b = STRALLOC_ZERO;
+  if (text) set("tlspolicy", text);
+  else unset("tlspolicy");
+  return conf_tlspolicy(conf, &a, &b) && !strcmp(a.s, server) && !strcmp(b.s, map);
+}
+
+static void policy_bad(char const *text, char const *why)
+{
+  char expected[512];
+  snprintf(expected, sizeof expected, "conf/tlspolicy: line 1: %s", why);
+  CHECK(text, failed(policy_is(text, "", ""), expected));
+}
+
+static void check_tlspolicy(void)
+{
+  CHECK("tlspolicy: none", policy_is(0, "", ""));
+  CHECK("tlspolicy: address", policy_is("127.0.0.1:8461\n", "127.0.0.1:8461", "postfix"));
+  CHECK("tlspolicy: IPv6", policy_is("[::1]:8461 sts\n", "[::1]:8461", "sts"));
+  CHECK("tlspolicy: path", policy_is("/run/mta-sts.socket", "/run/mta-sts.socket", "postfix"));
+  policy_bad("127.0.0.1", "neither ADDRESS:PORT nor /PATH: 127.0.0.1");
+  policy_bad("localhost:8461", "neither ADDRESS:PORT nor /PATH: localhost:8461");
+  policy_bad("127.0.0.1:0", "neither ADDRESS:PORT nor /PATH: 127.0.0.1:0");
+  policy_bad("127.0.0.1:65536", "neither ADDRESS:PORT nor /PATH: 127.0.0.1:65536");
+  policy_bad("127.0.0.1:8461 a b", "not SERVER [MAP]: 127.0.0.1:8461 a b");
+  policy_bad("127.0.0.1:8461 \xc3\xbc", "not SERVER [MAP]: 127.0.0.1:8461 \xc3\xbc");
+  unset("tlspolicy");
 }
 
 static int kept_is(conf_routes const *routes, char const *domain, char const *site)
@@ -1034,6 +1067,7 @@ int main(void)
   check_queues();
   check_routes();
   check_route_tls();
+  check_tlspolicy();
   check_files();
   check_fold();
 

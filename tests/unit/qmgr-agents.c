@@ -169,6 +169,28 @@ static void test_account(void)
   h.auth = 0;
 }
 
+/* A server of policies is there, or is not; who asks gets a connection to it, or is told why not. */
+static void test_policy(void)
+{
+  agent *a;
+  int server;
+  char path[4096];
+  begin("policy");
+  server = listener_make("policy", 1);
+  snprintf(path, sizeof path, "/proc/self/fd/%d/policy", q.run);
+  q.settings.policy.s = path;
+  a = agent_make();
+  CHECK("policy: nothing that has happened", !said(a, "policy\n"));
+  agents_flush(&all);
+  CHECK("policy: with a descriptor", strstr(received(), "\npolicy\n") && fds_len == 1 && peer_accept(server) != -1);
+  strcat(path, "-none");
+  CHECK("policy: nor here", !said(a, "policy\n"));
+  agents_flush(&all);
+  CHECK("policy: there is none", !strcmp(received(), "policy No such file or directory\n"));
+  CHECK("policy: of no use", !said(a, "policy no answer\npolicy no answer\n") && nothing_more(a));
+  CHECK("policy: said once a minute", logged("no policies of MTA-STS from ") == 1);
+}
+
 static void test_no_socket(void)
 {
   begin("none");
@@ -518,6 +540,7 @@ int main(void)
   qmgr_begin();
   test_greeting();
   test_account();
+  test_policy();
   test_no_socket();
   test_backlog();
   test_give();

@@ -83,9 +83,13 @@ int main(void)
   CHECK("no TLS unless said", scans("a.tld") && s.tls == TLS_NONE && !s.tlswrap && !*s.tlsname && !*s.tlsprint);
   CHECK("TLS", scans("a.tld tls=verify tlsname=.a.tld tlswrap me=b.tld") && s.tls == TLS_VERIFY && s.tlswrap
         && !strcmp(s.tlsname, ".a.tld") && !strcmp(s.me, "b.tld"));
+  CHECK("as the DNS says", scans("a.tld tls=dane") && s.tls == TLS_DANE && scans("a.tld tls=dane-only")
+        && s.tls == TLS_DANE_ONLY);
+  CHECK("policies", scans("a.tld") && !*s.policy_map && scans("a.tld tlspolicy=postfix policyat=[::1]:8461")
+        && !strcmp(s.policy_map, "postfix") && !strcmp(s.policy_at, "[::1]:8461"));
   CHECK("fingerprints", scans("a.tld tls=fingerprint tlsprint=" PRINT "," PRINT) && s.tls == TLS_FINGERPRINT
         && !strcmp(s.tlsprint, PRINT "," PRINT));
-  CHECK("TLS that makes no sense", !scans("a.tld tls=dane") && !scans("a.tld tls=much") && !scans("a.tld tlsname=a..b")
+  CHECK("TLS that makes no sense", !scans("a.tld tls=danes") && !scans("a.tld tls=much") && !scans("a.tld tlsname=a..b")
         && !scans("a.tld tlsname=.") && !scans("a.tld tlsprint=01"));
 
   CHECK("AUTH", scans("a.tld tls=encrypt auth=a-b_c.1") && !strcmp(s.auth, "a-b_c.1") && !*s.account.user);
