@@ -255,7 +255,7 @@ testAuthFails() {
 # --- the command line ------------------------------------------------------------------------
 
 testWrongUse() {
-  for wrong in '-o me=x' '-o tls=much' '-o tlsname=a..b' "-o tls=none -k $T/client.pem" '-k'; do
+  for wrong in '-o me=x' '-o tls=much' '-o tls=dane' '-o tlsname=a..b' "-o tls=none -k $T/client.pem" '-k'; do
     # shellcheck disable=SC2086 # words
     ask 100 $wrong 127.0.0.1:1
     assertContains "$wrong" "$err" 'usage: etrn'
