@@ -101,7 +101,7 @@ _sluice_offer() {
       printf '%s\n' me postmaster listen listentls tls nameserver loopbackdns databytes lifetime delaywarning backoff concurrency \
         concurrencyincoming concurrencyclient subdomains minfree bouncebytes etrncounts fsyncdir lenient percenthack \
         tlslevel authclear checkpassword timeouts tlsca tlscert tlskey relaydomains relayclients flushdomains flushclients \
-        flushusers users authsecrets recipients queues routes ;;
+        flushusers users authsecrets clientcerts recipients queues routes ;;
     hint) printf '%s\n' new flush scan deleted held released requeued ;;
   esac
 }

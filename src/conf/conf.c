@@ -340,9 +340,11 @@ conf_setting const conf_settings[] =
   { "flushusers", CONF_LIST, "(none)",
     "local users that may ask for a flush", &conf_check_user, 0 },
   { "users", CONF_LIST, "(none)",
-    "NAME [norelay] [DOMAIN]...: what users of AUTH may do", &conf_check_account, 0 },
+    "NAME [norelay] [DOMAIN]...: what users of AUTH, and by certificate, may do", &conf_check_account, 0 },
   { "authsecrets", CONF_SECRETS, "(none)",
     "USER SECRET for AUTH", &conf_check_secret, 0 },
+  { "clientcerts", CONF_LIST, "(none)",
+    "SHA256 USER: whose certificate, or key of one, that is", &conf_check_clientcert, 0 },
   { "routes", CONF_COMPILED, "(none: MX)",
     "PATTERN NEXTHOP [park] [lifetime=TIME] [delaywarning=TIME] [concurrency=N]"
     " [without=EXTENSION,...] [tls=LEVEL] [tlsname=NAME] [tlsprint=SHA256,...] [tlswrap]",

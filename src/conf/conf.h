@@ -238,6 +238,17 @@ extern int conf_secret(int conf, char const *user, size_t len, char secret[CONF_
                        int *found);
 
 /*
+ * clientcerts: lines "SHA256 USER", the SHA-256 of a certificate or of its public key (its
+ * SubjectPublicKeyInfo), with colons or without, in any case.
+ *   certificate, key  as tls-io tells them (tls/ask.h); what is said of the certificate counts first
+ *   user              a string, "" where neither is anybody's
+ * A SHA-256 that is named twice is an error.
+ */
+#define CONF_CLIENTCERTS "clientcerts"
+extern int conf_clientcert(int conf, tls_field const *certificate, tls_field const *key,
+                           char user[CONF_ACCOUNT_MAX + 1]);
+
+/*
  * users: lines "NAME [norelay] [DOMAIN]...": what a client may do that has proved to be that user.
  * A user who is on no line may relay, and has no domains; one who is on several has what all say.
  */

@@ -19,6 +19,7 @@ extern int conf_check_recipient(char const *s, size_t len);
 extern int conf_check_route(char const *s, size_t len);
 extern int conf_check_secret(char const *s, size_t len);
 extern int conf_check_account(char const *s, size_t len);
+extern int conf_check_clientcert(char const *s, size_t len);
 
 /* A queue to be found among the lines of conf/queues. */
 typedef struct conf_queue_question
@@ -35,6 +36,10 @@ extern int conf_queue_match(void *question, char const *s, size_t len);
 
 /* A line of authsecrets.  1, or 0 with conf_fail(), which says nothing of what the line holds. */
 extern int conf_secret_scan(char const *s, size_t len, conf_word *user, conf_word *secret);
+
+/* A line of clientcerts; print is a string, in the form of tls/ask.h.  1, or 0 with conf_fail(). */
+extern int conf_clientcert_scan(char const *s, size_t len, char print[TLS_PRINT_LEN + 1],
+                                conf_word *user);
 
 /* A user to be found among the lines of conf/users. */
 typedef struct conf_account_question

@@ -74,7 +74,7 @@ typedef struct session
   wire_line line;             /* the present command, into which its arguments point */
   enum session_end end;
   peer client;
-  identity identity;          /* as AUTH has proved it */
+  identity identity;          /* as AUTH, or a certificate, has proved it */
   policy policy;
   int instance;               /* four descriptors; queue and trigger are -1 until needed */
   int conf;
