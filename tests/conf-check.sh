@@ -37,6 +37,7 @@ testDefaults() {
   says 'me = mail.example  (conf/me)'
   says 'listen = 127.0.0.1:2525  (default)'
   says 'listentls = (none)  (default)'
+  says 'listenodmr = (none)  (default)'
   says 'tls = none  (default)'
   says 'tlscert = (none)  (default)'
   says 'databytes = 104857600  (default)'
@@ -78,6 +79,7 @@ testWrongValues() {
   wrong postmaster 'line 1: not at a domain: root@[192.0.2.1]' 'root@[192.0.2.1]'
   wrong listen 'line 1: no port: 127.0.0.1' 127.0.0.1
   wrong listentls 'line 1: no port: 465' 465
+  wrong listenodmr 'line 1: no port: 366' 366
   wrong tls 'line 1: neither none, may nor encrypt: yes' yes
   wrong nameserver 'line 1: not an IP address: dns.example' dns.example
   wrong databytes 'line 1: not a number: 10M' 10M
@@ -159,7 +161,7 @@ testCertificate() {
 }
 
 testTlsWithoutCertificate() {
-  for setting in 'tls encrypt' 'tls may' 'listentls 127.0.0.1:465' "clientcerts $(printf %064d 1) joe"; do
+  for setting in 'tls encrypt' 'tls may' 'listentls 127.0.0.1:465' 'listenodmr 127.0.0.1:366' "clientcerts $(printf %064d 1) joe"; do
     conf "${setting%% *}" "${setting#* }"
     check
     assertEquals 'exit code' 0 $?

@@ -25,8 +25,8 @@ tmp' "$(find "$T/a/queue" -mindepth 1 -type d -printf '%f\n' | sort)"
   assertTrue 'trigger' "[ -p $T/a/queue/trigger ]"
   assertEquals 127.0.0.1:2600 "$(cat "$T/a/conf/listen")"
   assertEquals "$(uname -n)" "$(cat "$T/a/conf/me")"
-  assertEquals 'for who wants it' "$T/a/service/smtps/down" "$(find "$T/a" -name down)"
-  for service in smtpd local qmgr send bounce auth tls tlsout smtps; do
+  assertEquals 'for who wants them' "$T/a/service/odmr/down $T/a/service/smtps/down" "$(find "$T/a" -name down | sort | xargs)"
+  for service in smtpd local qmgr send bounce auth tls tlsout smtps odmr; do
     for program in run log/run; do
       assertTrue "$service/$program" "[ -x $T/a/service/$service/$program ]"
       cmp "service/$service/$program" "$T/a/service/$service/$program" || fail "$service/$program is another"

@@ -111,7 +111,7 @@ static reader *reader_find(char const *name)
   {
     { "me", &conf_me }, { "postmaster", &conf_postmaster },
     { "listen", &conf_listen }, { "listentls", &conf_listentls },
-    { "tls", &tls_read }, { "nameserver", &conf_nameserver }
+    { "listenodmr", &conf_listenodmr }, { "tls", &tls_read }, { "nameserver", &conf_nameserver }
   };
   size_t i = 0;
   for (; i < sizeof readers / sizeof *readers; i++)
@@ -356,7 +356,7 @@ static int listens_for_all(checker const *c)
 static void check_tls_sense(checker const *c)
 {
   enum conf_tls tls = CONF_TLS_NONE;
-  int wanted = is_set(c, "listentls") || is_set(c, CONF_CLIENTCERTS)
+  int wanted = is_set(c, "listentls") || is_set(c, "listenodmr") || is_set(c, CONF_CLIENTCERTS)
     || (conf_tls(c->conf, &tls) && tls != CONF_TLS_NONE);
   if (wanted && !is_set(c, CONF_TLSCERT))
     warn(CONF_TLSCERT, "", "missing: no client can begin TLS");

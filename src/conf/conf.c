@@ -260,8 +260,8 @@ static int check_tlslevel(char const *s, size_t len)
 /* In the order of conf_settings. */
 enum
 {
-  ME, POSTMASTER, LISTEN, LISTENTLS, TLS, NAMESERVER, LOOPBACKDNS, DATABYTES, ETRNCOUNTS, FSYNCDIR,
-  LENIENT, PERCENTHACK, AUTHCLEAR, CHECKPASSWORD, LIFETIME, DELAYWARNING, BACKOFF, CONCURRENCY,
+  ME, POSTMASTER, LISTEN, LISTENTLS, LISTENODMR, TLS, NAMESERVER, LOOPBACKDNS, DATABYTES, ETRNCOUNTS,
+  FSYNCDIR, LENIENT, PERCENTHACK, AUTHCLEAR, CHECKPASSWORD, LIFETIME, DELAYWARNING, BACKOFF, CONCURRENCY,
   CONCURRENCYINCOMING, CONCURRENCYCLIENT, SUBDOMAINS, MINFREE, BOUNCEBYTES, TLSLEVEL, TIMEOUTS
 };
 
@@ -275,6 +275,9 @@ conf_setting const conf_settings[] =
     "ADDRESS:PORT where mail is taken", &check_listen, 1 },
   [LISTENTLS] = { "listentls", CONF_VALUE, "",
     "ADDRESS:PORT where mail is taken over TLS from the first octet", &check_listen, 0 },
+  [LISTENODMR] = { "listenodmr", CONF_VALUE, "",
+    "ADDRESS:PORT where customers with fetchmail -p ODMR come for their mail, over TLS",
+    &check_listen, 0 },
   [TLS] = { "tls", CONF_VALUE, "(may where tlscert is, else none)",
     "none, may, encrypt: is STARTTLS offered, or asked of every client?", &check_tls, 0 },
   [NAMESERVER] = { "nameserver", CONF_VALUE, "",
@@ -493,6 +496,11 @@ int conf_listen(int conf, stralloc *listen)
 int conf_listentls(int conf, stralloc *listen)
 {
   return endpoint_read(conf, LISTENTLS, listen, 1, LISTEN_PORT);
+}
+
+int conf_listenodmr(int conf, stralloc *listen)
+{
+  return endpoint_read(conf, LISTENODMR, listen, 1, LISTEN_PORT);
 }
 
 int conf_tls(int conf, enum conf_tls *tls)

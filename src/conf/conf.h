@@ -71,6 +71,9 @@ extern int conf_listen(int conf, stralloc *listen);
 /* listentls: the same, of our server that begins with a handshake of TLS; "": there is none. */
 extern int conf_listentls(int conf, stralloc *listen);
 
+/* listenodmr: likewise, of the one where a record of TLS holds no more than one line. */
+extern int conf_listenodmr(int conf, stralloc *listen);
+
 /*
  * tls: what our server makes of STARTTLS.  Without the file it is offered where there is a
  * certificate: a file or link CONF_TLSCERT in conf/.

@@ -88,6 +88,7 @@ typedef struct session
   int minfree_said;
   uint64_t minfree;
   int tls_first;              /* TLS comes before the greeting, and before it not a word */
+  int tls_lines;              /* no record of it holds more than one line of ours */
   int tls_known;
   enum conf_tls tls;
   char secured[SESSION_TLS_MAX]; /* by which TLS, as logs and trace headers say it; "": by none */

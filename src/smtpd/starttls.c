@@ -67,7 +67,7 @@ static int engine_ask(engine *e, session const *s, int fd)
 {
   tls_request request;
   tls_request_accept(&request, s->timeout[SMTP_TIMEOUT_TLS], conf_exists(s->conf, CONF_CLIENTCERTS),
-                     0);
+                     s->tls_lines);
   tls_request_end(&request);
   if (!wire_init(&e->wire, fd, fd, s->stop)) return 0;
   wire_step(&e->wire, READY_S);

@@ -158,6 +158,10 @@ static void check_endpoints(void)
   CHECK("listentls: a port is not enough", !conf_listentls(conf, &s) && errno == EINVAL);
   unset("listen");
   unset("listentls");
+  CHECK("listenodmr: default", string_is(conf_listenodmr(conf, &s), &s, ""));
+  set("listenodmr", "192.0.2.1:366\n");
+  CHECK("listenodmr", string_is(conf_listenodmr(conf, &s), &s, "192.0.2.1:366"));
+  unset("listenodmr");
   unset("nameserver");
   stralloc_free(&s);
 }
