@@ -79,7 +79,7 @@ testLongCommand() {
 
 # Offered in clear, to whom it may be a challenge that nobody has seen before.
 testChallenges() {
-  for i in 1 2 3; do
+  for _ in 1 2 3; do
     printf 'EHLO client.example\nAUTH CRAM-MD5\n*\nQUIT\n' | smtp | sed -n 's/^334 //p' | base64 -d >>"$T/challenges"
     echo >>"$T/challenges"
   done
