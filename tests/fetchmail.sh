@@ -1,6 +1,6 @@
 # ATRN as the real fetchmail has it (-p ODMR), which pumps the mail into port 25 of localhost: in a network of our own.
 # shellcheck disable=SC1091
-[ -n "${APART-}" ] || ! unshare -n true 2>/dev/null || APART=1 exec unshare -n sh "$0" "$@"
+[ -n "${APART-}" ] || ! unshare -n -m true 2>/dev/null || APART=1 exec unshare -n -m sh "$0" "$@"
 . tests/lib.sh
 # shellcheck source=tests/peer/certificates.sh
 . tests/peer/certificates.sh
@@ -9,7 +9,9 @@
 
 oneTimeSetUp() {
   [ -n "${APART-}" ] || return 0
-  ip link set lo up || fail 'no loopback'
+  # fetchmail wants its host to have an address
+  printf '127.0.0.1 localhost %s\n' "$(uname -n)" >"$T/hosts"
+  ip link set lo up && mount --bind "$T/hosts" /etc/hosts || fail 'no network of our own'
   certificate_authority
   certificate mail localhost
   certificate joe joe.example
