@@ -34,6 +34,7 @@ setUp() {
   conf listenodmr "127.0.0.1:$ODMRPORT"
   rm "$I/service/smtps/down" "$I/service/odmr/down"
   start
+  s6-svwait -U -t 20000 "$I/service/tls" "$I/service/smtps" "$I/service/odmr" || fail "$(log tls; log smtps; log odmr)"
 }
 
 tearDown() {
@@ -157,6 +158,26 @@ testServerOffersStarttls() {
   assertNotContains "$(cat "$SINK/log")" starttls
 }
 
+# records PORT: how many lines there are in each record of a reply to EHLO.
+records() {
+  python3 - "$1" <<'END'
+import socket, ssl, sys
+s = ssl._create_unverified_context().wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])), 60))
+s.recv(65536)
+s.sendall(b"EHLO customer.example\r\n")
+reply = []
+while not reply or b"250 " not in reply[-1]:
+    reply.append(s.recv(65536))
+print(*(octets.count(b"\n") for octets in reply))
+END
+}
+
+# fetchmail waits for the socket once it has read a line of a record.
+testRecords() {
+  assertEquals '1 1 1 1 1 1 1 1 1 1 1 1' "$(records "$ODMRPORT")"
+  assertNotContains "$(records "$TLSPORT")" '1 1'
+}
+
 # A large one, over each kind of connection, in chunks and in DATA.
 testOctets() {
   { printf 'Subject: large\n\n..\n.x\n' && head -c 7900000 /dev/urandom | base64 && printf '%s\n' . .; } | sed 's/$/\r/' >"$T/large"
@@ -180,7 +201,7 @@ testOctets() {
 # killed PROGRAM SERVICE: in the middle of a reversal; another one gets the rest, and one message at the most comes twice, that
 # of which the 250 was lost.  (Without PIPELINING there is one on the wire.)
 killed() {
-  server --ext 8BITMIME --delay 0.05
+  server --ext 8BITMIME --delay 0.1
   hold a.example 12
   comes -t joe S3cret >"$T/killed" &
   killed_client=$!

@@ -169,6 +169,29 @@ testCertificate() {
   assertTrue 'known twice' "logged odmr ', ccert_user=joe'"
 }
 
+# Each program as a user of its own, and port 366 opened by root.
+testUsers() {
+  apart || return
+  getent passwd sluice-auth >/dev/null || { skip 'no users of sluice: make users'; return; }
+  stop
+  for setting in me relaydomains routes listenodmr users tlscert tlskey authsecrets; do cp "$I/conf/$setting" "$T/$setting"; done
+  instance "users$relays" -U
+  for setting in me relaydomains routes listenodmr users tlscert; do install -m 644 "$T/$setting" "$I/conf/$setting"; done
+  install -m 400 -o sluice-tls "$T/tlskey" "$I/conf/tlskey"
+  install -m 400 -o sluice-auth "$T/authsecrets" "$I/conf/authsecrets"
+  rm "$I/service/odmr/down"
+  start
+  s6-svwait -U -t 20000 "$I/service/tls" "$I/service/odmr" "$I/service/auth" || fail "$(log tls; log odmr)"
+  submit_odd
+  comes ''
+  assertEquals "$(tail -n 5 "$T/said")" 0 $?
+  assertTrue "drained: $(log send)" 'wait_for 60 drained'
+  is_odd "$SINK"/*.msg
+  assertTrue 'octet for octet' $?
+  DOMAINS='b.example c.example' comes ''
+  assertEquals "a foreign domain: $(tail -n 5 "$T/said")" 4 $?
+}
+
 # --- what does not ------------------------------------------------------------------
 
 testNothingWaits() {
