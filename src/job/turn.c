@@ -51,7 +51,7 @@ size_t job_turn_begin(char *out, char const *user, char const *peer, int tls)
 {
   char *end = stpcpy(out, "turn ");
   size_t i;
-  for (i = 0; user[i] && i < JOB_TURN_USER_MAX; i++)
+  for (i = 0; i < JOB_TURN_USER_MAX && user[i]; i++)
     *end++ = (unsigned char)user[i] > ' ' && user[i] != 127 ? user[i] : '_';
   end = stpcpy(stpcpy(stpcpy(end, " "), peer), tls ? " tls" : " clear");
   return (size_t)(end - out);
