@@ -43,6 +43,7 @@ turn() {
 turn_begin() {
   turn_options=
   while case ${1-} in --cut*) turn_options="$turn_options $1 $2" && shift 2 ;; -*) turn_options="$turn_options $1" && shift ;; *) false ;; esac; do :; done
+  : >"$T/turn" # what the one before has said
   # shellcheck disable=SC2086 # several options
   tests/peer/turn $turn_options "$I/run/turn" "${SERVER?}" "$@" </dev/null >"$T/turn" 2>&1 &
   turns="${turns-} $!"
