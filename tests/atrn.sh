@@ -187,7 +187,7 @@ testOctets() {
       submit -r -t x@a.example "$T/large" >"$T/submit" || fail "$(cat "$T/submit")"
       wait_for 60 waits a.example 1 || fail 'it does not wait'
       # shellcheck disable=SC2086 # an option and its argument
-      assertEquals "$way $extensions: $(cat "$T/comes.err")" "$GRANTED" "$(comes $way joe S3cret)"
+      assertEquals "$way $extensions" "$GRANTED" "$(comes $way joe S3cret)"
       assertTrue "$way $extensions: drained" 'wait_for 60 drained'
       tail -c "$(wc -c <"$T/large")" "$SINK"/*.msg | cmp - "$T/large"
       assertTrue "$way $extensions: octet for octet" $?
