@@ -42,7 +42,7 @@ declare -gA _sluice_arguments=(
   [sluice-init]='-l:word -U -u directory'
   [sluice-log]='-r -u -h:word -n:word -t:word file'
   [smtp-send]='-L -n:word -H:word -t:word -w:extension -o:tls -a:file -p:word site word'
-  [smtpd-etrn]='-C:directory -t'
+  [smtpd-etrn]='-C:directory -t -l'
   [tls-io]='-s -c -C:directory -d:word -k:file -n:word'
 )
 
@@ -98,10 +98,10 @@ _sluice_offer() {
     state) printf '%s\n' incoming active deferred hold corrupt ;;
     list) printf '%s\n' relaydomains flushdomains routes recipients ;;
     setting)
-      printf '%s\n' me postmaster listen listentls tls nameserver loopbackdns databytes lifetime delaywarning backoff concurrency \
+      printf '%s\n' me postmaster listen listentls listenodmr tls nameserver loopbackdns databytes lifetime delaywarning backoff concurrency \
         concurrencyincoming concurrencyclient subdomains minfree bouncebytes etrncounts fsyncdir lenient percenthack \
         tlslevel tlspolicy authclear checkpassword timeouts tlsca tlscert tlskey relaydomains relayclients flushdomains \
-        flushclients flushusers users authsecrets authout recipients queues routes ;;
+        flushclients flushusers users authsecrets authout clientcerts recipients queues routes ;;
     hint) printf '%s\n' new flush scan deleted held released requeued ;;
   esac
 }

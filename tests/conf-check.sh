@@ -38,6 +38,7 @@ testDefaults() {
   says 'me = mail.example  (conf/me)'
   says 'listen = 127.0.0.1:2525  (default)'
   says 'listentls = (none)  (default)'
+  says 'listenodmr = (none)  (default)'
   says 'tls = none  (default)'
   says 'tlscert = (none)  (default)'
   says 'databytes = 104857600  (default)'
@@ -79,6 +80,7 @@ testWrongValues() {
   wrong postmaster 'line 1: not at a domain: root@[192.0.2.1]' 'root@[192.0.2.1]'
   wrong listen 'line 1: no port: 127.0.0.1' 127.0.0.1
   wrong listentls 'line 1: no port: 465' 465
+  wrong listenodmr 'line 1: no port: 366' 366
   wrong tls 'line 1: neither none, may nor encrypt: yes' yes
   wrong nameserver 'line 1: not an IP address: dns.example' dns.example
   wrong databytes 'line 1: not a number: 10M' 10M
@@ -202,9 +204,8 @@ testCertificateThatIsNotMeant() {
 }
 
 testTlsWithoutCertificate() {
-  for setting in 'tls encrypt' 'tls may' 'listentls 127.0.0.1:465'; do
-    # shellcheck disable=SC2086 # name and value
-    conf $setting
+  for setting in 'tls encrypt' 'tls may' 'listentls 127.0.0.1:465' 'listenodmr 127.0.0.1:366' "clientcerts $(printf %064d 1) joe"; do
+    conf "${setting%% *}" "${setting#* }"
     check
     assertEquals 'exit code' 0 $?
     assertEquals "$setting" 'conf-check: warning: conf/tlscert: missing: no client can begin TLS' "$(err)"
@@ -386,6 +387,41 @@ conf-check: warning: conf/users: no secret in conf/authsecrets: bob' "$(err)"
   check
   assertEquals "$(err)" 0 $?
   says 'checkpassword = cvm-checkpassword cvm-pwfile  (conf/checkpassword)'
+}
+
+testClientCertificates() {
+  one=$(printf '%064d' 1) two=$(printf '%064d' 2)
+  certificate_of_ours
+  conf users joe ann
+  conf clientcerts "$one joe" "$(echo "$two" | sed 's/../&:/g; s/:$//') ann"
+  check
+  assertEquals "$(err)" 0 $?
+  assertNull "$(err)" "$(err)"
+  says 'clientcerts = 2 entries  (conf/clientcerts)'
+  conf clientcerts "$one joe"
+  check
+  assertEquals 'conf-check: warning: conf/users: no certificate in conf/clientcerts: ann' "$(err)"
+  conf authsecrets 'bob x'
+  chmod 600 "$I/conf/authsecrets"
+  conf users joe ann bob
+  check
+  assertEquals 'conf-check: warning: conf/users: no secret in conf/authsecrets, no certificate in conf/clientcerts: ann' "$(err)"
+  conf authsecrets
+  conf checkpassword true
+  check
+  assertNull 'others may be known there' "$(err)"
+  conf checkpassword
+  conf users
+  wrong clientcerts 'line 1: not a SHA-256: 12:34' '12:34 joe'
+  wrong clientcerts 'line 1: not SHA256 USER' "$one"
+  conf clientcerts "$one joe" "$two ann" "$one ann"
+  check
+  assertEquals 'exit code' 100 $?
+  assertEquals "conf-check: conf/clientcerts: named twice: $one" "$(err)"
+}
+certificate_of_ours() {
+  echo x >"$I/conf/tlscert"
+  (umask 077 && echo x >"$I/conf/tlskey")
 }
 
 # Who may not read them is told so, and all else is judged.

@@ -47,7 +47,7 @@ testUsers() {
   assertEquals sluice-q "$(user_of bounce)"
   assertEquals sluice-auth "$(user_of auth)"
   assertEquals sluice-tls "$(user_of tls)"
-  for service in qmgr smtpd local send bounce auth tls tlsout smtps; do assertEquals "$service/log" sluice-log "$(user_of $service/log)"; done
+  for service in qmgr smtpd local send bounce auth tls tlsout smtps odmr; do assertEquals "$service/log" sluice-log "$(user_of $service/log)"; done
   conf routes '* - park'
   s6-svc -h "$I/service/qmgr"
   submit -t x@users.example >"$T/submit"

@@ -25,8 +25,8 @@ tmp' "$(find "$T/a/queue" -mindepth 1 -type d -printf '%f\n' | sort)"
   assertTrue 'trigger' "[ -p $T/a/queue/trigger ]"
   assertEquals 127.0.0.1:2600 "$(cat "$T/a/conf/listen")"
   assertEquals "$(uname -n)" "$(cat "$T/a/conf/me")"
-  assertEquals 'for who wants it' "$T/a/service/smtps/down" "$(find "$T/a" -name down)"
-  for service in smtpd local qmgr send bounce auth tls tlsout smtps; do
+  assertEquals 'for who wants them' "$T/a/service/odmr/down $T/a/service/smtps/down" "$(find "$T/a" -name down | sort | xargs)"
+  for service in smtpd local qmgr send bounce auth tls tlsout smtps odmr; do
     for program in run log/run; do
       assertTrue "$service/$program" "[ -x $T/a/service/$service/$program ]"
       cmp "service/$service/$program" "$T/a/service/$service/$program" || fail "$service/$program is another"
@@ -38,16 +38,17 @@ tmp' "$(find "$T/a/queue" -mindepth 1 -type d -printf '%f\n' | sort)"
 # What an earlier version laid out gets the services of this one; what an operator made of those stays.
 testRenewedServices() {
   init "$T/old"
-  rm -rf "$T/old/service/tls" "$T/old/service/smtps"
+  rm -rf "$T/old/service/tls" "$T/old/service/smtps" "$T/old/service/odmr"
   echo mine >"$T/old/service/smtpd/env"
   (cd "$T/old" && find . -type f -exec md5sum {} +) | sort >"$T/before"
   init -u "$T/old" >"$T/out"
   assertEquals "$(err)" 0 $?
   assertContains "$(cat "$T/out")" 'service/tls/run: missing file: mended'
   assertContains "$(cat "$T/out")" 'service/smtps/down: missing file: mended'
+  assertContains "$(cat "$T/out")" "service/odmr/down: missing file: mended"
   (cd "$T/old" && find . -type f -exec md5sum {} +) | sort >"$T/after"
   assertNull 'taken away or changed' "$(comm -23 "$T/before" "$T/after")"
-  assertNull 'something else' "$(comm -13 "$T/before" "$T/after" | grep -v ' ./service/\(tls\|smtps\)/')"
+  assertNull 'something else' "$(comm -13 "$T/before" "$T/after" | grep -v ' ./service/\(tls\|smtps\|odmr\)/')"
   rm "$T/old/service/smtps/down"
   init -u "$T/old" >"$T/out"
   assertNull 'nothing to do' "$(cat "$T/out")"

@@ -1646,11 +1646,11 @@ testBrokenSettings() {
 }
 
 testUsage() {
-  for arguments in -x -C 'a b' -h; do
+  for arguments in -x -C 'a b' -h -l; do
     # shellcheck disable=SC2086
     "$BIN/smtpd-etrn" $arguments </dev/null >"$T/got" 2>"$T/err"
     assertEquals "$arguments" 100 $?
-    assertEquals 'usage: smtpd-etrn [-C DIR] [-t]' "$(cat "$T/err")"
+    assertEquals 'usage: smtpd-etrn [-C DIR] [-t [-l]]' "$(cat "$T/err")"
     assertEquals '' "$(cat "$T/got")"
   done
 }

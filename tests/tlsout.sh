@@ -254,6 +254,16 @@ testNoEngineAtOnce() {
   log_says 'our TLS engine is unavailable: it cannot be run'
 }
 
+# The same where it has ended before it was asked.
+testEngineThatHasEnded() {
+  mkdir -p "$T/alone"
+  cp "$BIN/smtp-send" "$T/alone"
+  echo x | traced -f -o "$T/trace" -e trace=sendto -e inject=sendto:delay_enter=300000 timeout 60 "$T/alone/smtp-send" -L \
+    -n "127.0.0.1:$DNSPORT" "[127.0.0.1]:$POSTFIXPORT" a@b.example alice@customer.example >"$T/said" 2>"$T/log"
+  assertContains "$(cat "$T/log")" 'our TLS engine is unavailable: Broken pipe'
+  sent 'may'
+}
+
 # --- behind qmgr ----------------------------------------------------------------------------
 
 testBehindQmgr() {

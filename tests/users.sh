@@ -418,11 +418,13 @@ testNothingToGain() {
   for_users || return
   fresh gain
   free_port TLSPORT
+  free_port ODMRPORT
   conf listentls "127.0.0.1:$TLSPORT"
-  rm "$I/service/smtps/down"
+  conf listenodmr "127.0.0.1:$ODMRPORT"
+  rm "$I/service/smtps/down" "$I/service/odmr/down"
   start
-  wait_for 20 s6-svwait -U -t 1000 "$I/service/smtps" || fail "$(log smtps)"
-  for service in smtpd local qmgr send bounce auth tls tlsout smtps; do
+  for service in smtps odmr; do wait_for 20 s6-svwait -U -t 1000 "$I/service/$service" || fail "$(log $service)"; done
+  for service in smtpd local qmgr send bounce auth tls tlsout smtps odmr; do
     stripped $service
     stripped $service/log
   done

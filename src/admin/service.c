@@ -9,7 +9,7 @@
 service_kind const service_kinds[SERVICES] =
 {
   { "smtpd", 0 }, { "local", 0 }, { "qmgr", 0 }, { "send", 0 }, { "bounce", 0 }, { "auth", 0 },
-  { "tls", 0 }, { "tlsout", 0 }, { "smtps", 1 }
+  { "tls", 0 }, { "tlsout", 0 }, { "smtps", 1 }, { "odmr", 1 }
 };
 
 /* --- where things are ---------------------------------------------------------------------- */

@@ -14,7 +14,7 @@ typedef struct service_kind
   int down;   /* for who wants it: its file "down" keeps supervisors from starting it */
 } service_kind;
 
-#define SERVICES 9
+#define SERVICES 10
 extern service_kind const service_kinds[SERVICES];
 
 /* Logs name senders and recipients: the logger's own group may read them, and nobody else. */

@@ -115,8 +115,8 @@ static reader *reader_find(char const *name)
   static struct { char const *name; reader *read; } const readers[] =
   {
     { "me", &conf_me }, { "postmaster", &conf_postmaster },
-    { "listen", &conf_listen }, { "listentls", &conf_listentls }, { "tls", &tls_read },
-    { "nameserver", &conf_nameserver }
+    { "listen", &conf_listen }, { "listentls", &conf_listentls },
+    { "listenodmr", &conf_listenodmr }, { "tls", &tls_read }, { "nameserver", &conf_nameserver }
   };
   size_t i = 0;
   for (; i < sizeof readers / sizeof *readers; i++)
@@ -424,7 +424,8 @@ static void check_certificate(checker const *c)
 static void check_tls_sense(checker const *c)
 {
   enum conf_tls tls = CONF_TLS_NONE;
-  int wanted = is_set(c, "listentls") || (conf_tls(c->conf, &tls) && tls != CONF_TLS_NONE);
+  int wanted = is_set(c, "listentls") || is_set(c, "listenodmr") || is_set(c, CONF_CLIENTCERTS)
+    || (conf_tls(c->conf, &tls) && tls != CONF_TLS_NONE);
   if (wanted && !is_set(c, CONF_TLSCERT))
     warn(CONF_TLSCERT, "", "missing: no client can begin TLS");
   if (is_set(c, CONF_TLSCERT) && !is_set(c, CONF_TLSKEY))
@@ -444,6 +445,18 @@ static int word_compare(void const *a, void const *b)
   return r ? r : (x->len > y->len) - (x->len < y->len);
 }
 
+static void words_sort(genalloc *words)
+{
+  if (!words->len) return;
+  qsort(words->s, genalloc_len(conf_word, words), sizeof (conf_word), &word_compare);
+}
+
+static int word_find(conf_word const *word, genalloc const *words)
+{
+  return words->len
+    && bsearch(word, words->s, genalloc_len(conf_word, words), sizeof *word, &word_compare) != 0;
+}
+
 /*
  * The first words of all lines of a list, sorted; they point into *text.  0: it is missing or cannot
  * be read to its end, which was told already.
@@ -459,7 +472,7 @@ static int first_words(checker *c, char const *name, stralloc *text, genalloc *w
   while ((r = conf_line_next(setting, text, &pos, &line)) > 0)
     if (conf_word_next(&line.s, &line.len, &word) && !genalloc_append(conf_word, words, &word))
       die_memory();
-  qsort(genalloc_s(conf_word, words), genalloc_len(conf_word, words), sizeof word, &word_compare);
+  words_sort(words);
   return !r;
 }
 
@@ -482,19 +495,39 @@ static void names_twice(checker *c, genalloc const *names, char const *what)
     }
 }
 
-static void users_without(checker *c, genalloc const *secrets)
+/* Those whose certificates are named are added to *users; they point into *text.  1 or 0, as above. */
+static int certified_users(checker *c, stralloc *text, genalloc *users)
+{
+  conf_setting const *setting = conf_setting_find(CONF_CLIENTCERTS);
+  char print[TLS_PRINT_LEN + 1];
+  conf_line line = { .number = 0 };
+  conf_word user;
+  size_t pos = 0;
+  int r;
+  if (!is_set(c, CONF_CLIENTCERTS)) return 1;
+  if (conf_file_read(c->conf, setting, text) <= 0) return 0;
+  while ((r = conf_line_next(setting, text, &pos, &line)) > 0)
+    if (conf_clientcert_scan(line.s, line.len, print, &user) && !genalloc_append(conf_word, users, &user))
+      die_memory();
+  return !r;
+}
+
+/* Warn of users who can prove nothing: they have neither a secret nor a certificate. */
+static void users_without(checker *c, genalloc const *proved)
 {
   stralloc text = STRALLOC_ZERO;
   genalloc users = GENALLOC_ZERO;
   char name[CONF_ACCOUNT_MAX + 1];
+  char const *what = !is_set(c, CONF_CLIENTCERTS) ? "no secret in conf/authsecrets: "
+    : !is_set(c, "authsecrets") ? "no certificate in conf/clientcerts: "
+    : "no secret in conf/authsecrets, no certificate in conf/clientcerts: ";
   size_t i = 0;
   if (first_words(c, "users", &text, &users))
     for (; i < genalloc_len(conf_word, &users); i++)
     {
       conf_word const *user = genalloc_s(conf_word, &users) + i;
-      if (!bsearch(user, genalloc_s(conf_word, secrets), genalloc_len(conf_word, secrets),
-                   sizeof *user, &word_compare))
-        log_line("warning: conf/users: no secret in conf/authsecrets: ", name_shown(name, user));
+      if (!word_find(user, proved))
+        log_line("warning: conf/users: ", what, name_shown(name, user));
     }
   genalloc_free(conf_word, &users);
   stralloc_free(&text);
@@ -514,31 +547,37 @@ static void secrets_free(stralloc *text, genalloc *words)
   stralloc_free(text);
 }
 
+/* Who can prove to be whom?  secrets are the users of conf/authsecrets. */
+static void check_proofs(checker *c, genalloc *secrets)
+{
+  stralloc text = STRALLOC_ZERO;
+  if (certified_users(c, &text, secrets))
+  {
+    words_sort(secrets);
+    users_without(c, secrets);
+  }
+  stralloc_free(&text);
+}
+
 static void check_secrets(checker *c)
 {
   stralloc text = STRALLOC_ZERO;
   genalloc secrets = GENALLOC_ZERO;
+  int readable;
   if (is_set(c, "authsecrets") && is_set(c, "checkpassword"))
   {
     c->wrong = 1;
     log_line("conf/checkpassword: not beside conf/authsecrets, which alone is asked");
   }
   check_mode(c, "authsecrets");
-  if (first_words(c, "authsecrets", &text, &secrets))
-  {
-    names_twice(c, &secrets, "conf/authsecrets: a second secret: ");
-    users_without(c, &secrets);
-  }
+  readable = first_words(c, "authsecrets", &text, &secrets);
+  if (readable) names_twice(c, &secrets, "conf/authsecrets: a second secret: ");
+  if (readable || (is_set(c, CONF_CLIENTCERTS) && !is_set(c, "authsecrets") && !is_set(c, "checkpassword")))
+    check_proofs(c, &secrets);
   secrets_free(&text, &secrets);
 }
 
 /* --- who we are at sites -------------------------------------------------------------------- */
-
-static int name_among(conf_word const *name, genalloc const *names)
-{
-  size_t const n = genalloc_len(conf_word, names);
-  return n && bsearch(name, genalloc_s(conf_word, names), n, sizeof *name, &word_compare);
-}
 
 /* Is the site proved to be itself before it gets our password? */
 static int site_proved(checker const *c, conf_route_line const *route)
@@ -558,7 +597,7 @@ static void route_check(checker *c, conf_route_line const *route, unsigned int n
   if (!site_proved(c, route))
     log_line("warning: conf/routes: line ", digits,
              ": auth without tls=verify: whoever poses as the site gets the password");
-  if (name_among(&name, names)) return;
+  if (word_find(&name, names)) return;
   c->wrong = 1;
   log_line("conf/routes: line ", digits, ": no such name in conf/authout: ",
            name_shown(shown, &name));
@@ -586,6 +625,45 @@ static void check_authout(checker *c)
   if (read) names_twice(c, &names, "conf/authout: a second line for: ");
   if (read || !is_set(c, "authout")) routes_check(c, &names);
   secrets_free(&text, &names);
+}
+
+typedef char print[TLS_PRINT_LEN + 1];
+
+static int print_compare(void const *one, void const *other)
+{
+  return memcmp(one, other, TLS_PRINT_LEN);
+}
+
+/* All that lines of conf/clientcerts name, sorted. */
+static void prints_read(checker *c, genalloc *prints)
+{
+  conf_setting const *setting = conf_setting_find(CONF_CLIENTCERTS);
+  conf_line line = { .number = 0 };
+  conf_word user;
+  print one;
+  size_t pos = 0;
+  if (conf_file_read(c->conf, setting, &c->text) <= 0) return;
+  while (conf_line_next(setting, &c->text, &pos, &line) > 0)
+    if (conf_clientcert_scan(line.s, line.len, one, &user) && !genalloc_append(print, prints, &one))
+      die_memory();
+  if (prints->len) qsort(prints->s, genalloc_len(print, prints), sizeof (print), &print_compare);
+}
+
+/* A certificate that is named twice could be two users'. */
+static void check_certificates(checker *c)
+{
+  genalloc prints = GENALLOC_ZERO;
+  print const *all;
+  size_t i = 1;
+  prints_read(c, &prints);
+  all = genalloc_s(print, &prints);
+  for (; i < genalloc_len(print, &prints); i++)
+    if (!print_compare(all[i - 1], all[i]))
+    {
+      c->wrong = 1;
+      log_line("conf/clientcerts: named twice: ", all[i]);
+    }
+  genalloc_free(print, &prints);
 }
 
 /* --- the rest of it ------------------------------------------------------------------------- */
@@ -681,6 +759,7 @@ int main(int argc, char const *const *argv)
     check_sense(&c);
     check_secrets(&c);
     check_authout(&c);
+    check_certificates(&c);
     check_names(&c);
   }
   if (!buffer_flush(buffer_1)) strerr_diefusys(111, "write to standard output");

@@ -294,8 +294,8 @@ static int check_tlspolicy(char const *s, size_t len)
 /* In the order of conf_settings. */
 enum
 {
-  ME, POSTMASTER, LISTEN, LISTENTLS, TLS, NAMESERVER, LOOPBACKDNS, DATABYTES, ETRNCOUNTS, FSYNCDIR,
-  LENIENT, PERCENTHACK, AUTHCLEAR, CHECKPASSWORD, LIFETIME, DELAYWARNING, BACKOFF, CONCURRENCY,
+  ME, POSTMASTER, LISTEN, LISTENTLS, LISTENODMR, TLS, NAMESERVER, LOOPBACKDNS, DATABYTES, ETRNCOUNTS,
+  FSYNCDIR, LENIENT, PERCENTHACK, AUTHCLEAR, CHECKPASSWORD, LIFETIME, DELAYWARNING, BACKOFF, CONCURRENCY,
   CONCURRENCYINCOMING, CONCURRENCYCLIENT, SUBDOMAINS, MINFREE, BOUNCEBYTES, TLSLEVEL, TLSPOLICY, TIMEOUTS
 };
 
@@ -309,6 +309,9 @@ conf_setting const conf_settings[] =
     "ADDRESS:PORT where mail is taken", &check_listen, 1 },
   [LISTENTLS] = { "listentls", CONF_VALUE, "",
     "ADDRESS:PORT where mail is taken over TLS from the first octet", &check_listen, 0 },
+  [LISTENODMR] = { "listenodmr", CONF_VALUE, "",
+    "ADDRESS:PORT where customers with fetchmail -p ODMR come for their mail, over TLS",
+    &check_listen, 0 },
   [TLS] = { "tls", CONF_VALUE, "(may where tlscert is, else none)",
     "none, may, encrypt: is STARTTLS offered, or asked of every client?", &check_tls, 0 },
   [NAMESERVER] = { "nameserver", CONF_VALUE, "",
@@ -376,11 +379,13 @@ conf_setting const conf_settings[] =
   { "flushusers", CONF_LIST, "(none)",
     "local users that may ask for a flush", &conf_check_user, 0 },
   { "users", CONF_LIST, "(none)",
-    "NAME [norelay] [DOMAIN]...: what users of AUTH may do", &conf_check_account, 0 },
+    "NAME [norelay] [DOMAIN]...: what users of AUTH, and by certificate, may do", &conf_check_account, 0 },
   { "authsecrets", CONF_SECRETS, "(none)",
     "USER SECRET for AUTH", &conf_check_secret, 0 },
   { "authout", CONF_SECRETS, "(none)",
     "NAME USER PASSWORD: who we are at sites whose route has auth=NAME", &conf_check_authout, 0 },
+  { "clientcerts", CONF_LIST, "(none)",
+    "SHA256 USER: whose certificate, or key of one, that is", &conf_check_clientcert, 0 },
   { "routes", CONF_COMPILED, "(none: MX)",
     "PATTERN NEXTHOP [park] [lifetime=TIME] [delaywarning=TIME] [concurrency=N]"
     " [without=EXTENSION,...] [tls=LEVEL] [tlsname=NAME] [tlsprint=SHA256,...] [tlswrap] [auth=NAME]",
@@ -529,6 +534,11 @@ int conf_listen(int conf, stralloc *listen)
 int conf_listentls(int conf, stralloc *listen)
 {
   return endpoint_read(conf, LISTENTLS, listen, 1, LISTEN_PORT);
+}
+
+int conf_listenodmr(int conf, stralloc *listen)
+{
+  return endpoint_read(conf, LISTENODMR, listen, 1, LISTEN_PORT);
 }
 
 int conf_tls(int conf, enum conf_tls *tls)

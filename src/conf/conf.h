@@ -72,6 +72,9 @@ extern int conf_listen(int conf, stralloc *listen);
 /* listentls: the same, of our server that begins with a handshake of TLS; "": there is none. */
 extern int conf_listentls(int conf, stralloc *listen);
 
+/* listenodmr: likewise, of the one where a record of TLS holds no more than one line. */
+extern int conf_listenodmr(int conf, stralloc *listen);
+
 /*
  * tls: what our server makes of STARTTLS.  Without the file it is offered where there is a
  * certificate: a file or link CONF_TLSCERT in conf/.
@@ -250,6 +253,17 @@ extern int conf_secret(int conf, char const *user, size_t len, char secret[CONF_
  * A name with two lines is an error.
  */
 extern int conf_authout(int conf, char const *name, smtp_account *account);
+
+/*
+ * clientcerts: lines "SHA256 USER", the SHA-256 of a certificate or of its public key (its
+ * SubjectPublicKeyInfo), with colons or without, in any case.
+ *   certificate, key  as tls-io tells them (tls/ask.h); what is said of the certificate counts first
+ *   user              a string, "" where neither is anybody's
+ * A SHA-256 that is named twice is an error.
+ */
+#define CONF_CLIENTCERTS "clientcerts"
+extern int conf_clientcert(int conf, tls_field const *certificate, tls_field const *key,
+                           char user[CONF_ACCOUNT_MAX + 1]);
 
 /*
  * users: lines "NAME [norelay] [DOMAIN]...": what a client may do that has proved to be that user.

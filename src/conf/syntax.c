@@ -136,6 +136,23 @@ int conf_check_authout(char const *s, size_t len)
   return conf_authout_scan(s, len, &name, &user, &password);
 }
 
+int conf_clientcert_scan(char const *s, size_t len, char print[TLS_PRINT_LEN + 1], conf_word *user)
+{
+  conf_word first;
+  if (!conf_word_next(&s, &len, &first) || !conf_word_next(&s, &len, user) || len)
+    return conf_fail("not SHA256 USER", 0, 0);
+  if (!tls_print_scan(print, first.s, first.len))
+    return conf_fail("not a SHA-256", first.s, first.len);
+  return user->len <= CONF_ACCOUNT_MAX || conf_fail("user too long", user->s, user->len);
+}
+
+int conf_check_clientcert(char const *s, size_t len)
+{
+  char print[TLS_PRINT_LEN + 1];
+  conf_word user;
+  return conf_clientcert_scan(s, len, print, &user);
+}
+
 static int word_same(conf_word const *word, char const *s, size_t len)
 {
   return word->len == len && !memcmp(word->s, s, len);

@@ -20,6 +20,7 @@ extern int conf_check_route(char const *s, size_t len);
 extern int conf_check_secret(char const *s, size_t len);
 extern int conf_check_authout(char const *s, size_t len);
 extern int conf_check_account(char const *s, size_t len);
+extern int conf_check_clientcert(char const *s, size_t len);
 
 /* A queue to be found among the lines of conf/queues. */
 typedef struct conf_queue_question
@@ -40,6 +41,10 @@ extern int conf_secret_scan(char const *s, size_t len, conf_word *user, conf_wor
 /* The same of a line of authout. */
 extern int conf_authout_scan(char const *s, size_t len, conf_word *name, conf_word *user,
                              conf_word *password);
+
+/* A line of clientcerts; print is a string, in the form of tls/ask.h.  1, or 0 with conf_fail(). */
+extern int conf_clientcert_scan(char const *s, size_t len, char print[TLS_PRINT_LEN + 1],
+                                conf_word *user);
 
 /* A user to be found among the lines of conf/users. */
 typedef struct conf_account_question

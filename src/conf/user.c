@@ -69,6 +69,53 @@ int conf_authout(int conf, char const *name, smtp_account *account)
   return r;
 }
 
+/* --- clientcerts --- */
+
+/* Whose a SHA-256 is; more than one may be asked for. */
+typedef struct print_question
+{
+  tls_field const *print;
+  conf_word user;          /* in the list's text; len 0: nobody's */
+} print_question;
+
+typedef struct certificate_question
+{
+  print_question certificate;
+  print_question key;
+} certificate_question;
+
+static int print_match(print_question *q, char const *print, conf_word const *user)
+{
+  if (q->print->len != TLS_PRINT_LEN || memcmp(q->print->s, print, TLS_PRINT_LEN)) return 1;
+  if (q->user.len) return conf_fail("named twice", print, TLS_PRINT_LEN);
+  q->user = *user;
+  return 1;
+}
+
+static int certificate_match(void *data, char const *s, size_t len)
+{
+  certificate_question *q = data;
+  char print[TLS_PRINT_LEN + 1];
+  conf_word user;
+  return conf_clientcert_scan(s, len, print, &user) && print_match(&q->certificate, print, &user)
+    && print_match(&q->key, print, &user);
+}
+
+int conf_clientcert(int conf, tls_field const *certificate, tls_field const *key,
+                    char user[CONF_ACCOUNT_MAX + 1])
+{
+  certificate_question q = { .certificate = { .print = certificate }, .key = { .print = key } };
+  conf_list list = CONF_LIST_ZERO;
+  conf_word const *found;
+  int r = conf_list_open(conf, CONF_CLIENTCERTS, &list);
+  if (r && list.form == CONF_LIST_TEXT) r = conf_list_each(&list, &certificate_match, &q);
+  found = q.certificate.user.len ? &q.certificate.user : &q.key.user;
+  if (r && found->len) memcpy(user, found->s, found->len);
+  user[r ? found->len : 0] = 0;
+  conf_list_close(&list);
+  return r;
+}
+
 /* --- users --- */
 
 int conf_account_read(int conf, conf_list *kept, char const *name, size_t len,

@@ -238,10 +238,11 @@ int connection_asks(smtp_connection *s)
   return s->state == CONNECTION_SECURING && secure_asks(s);
 }
 
+/* Without an engine the connection may be open now: what is at hand has to go out, and nothing else would have it go. */
 void connection_secure(smtp_connection *s, int fd, char const *why)
 {
   secured(s, secure_take(s, fd, why));
-  if (s->state == CONNECTION_OPEN) connection_write(s);
+  if (s->state != CONNECTION_ENDED) connection_write(s);
 }
 
 /* --- reading --------------------------------------------------------------------------- */

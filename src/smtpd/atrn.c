@@ -266,8 +266,8 @@ static int more_came(session *s)
 /* Why not now, whatever is asked for; NULL: go on. */
 static char const *untimely(session *s)
 {
-  if (!auth_known(s) && !s->identity.method) return "502 5.5.1 Error: command not implemented";
-  if (!s->identity.method) return "530 5.7.0 Authentication required";
+  if (!auth_known(s)) return "502 5.5.1 Error: command not implemented";
+  if (!identity_known(&s->identity)) return "530 5.7.0 Authentication required";
   if (!s->esmtp) return "503 5.5.1 Error: send EHLO first";
   if (s->mail) return "503 5.5.1 Error: MAIL transaction in progress";
   return more_came(s) ? "503 5.5.1 Error: ATRN must come last" : 0;
@@ -275,7 +275,7 @@ static char const *untimely(session *s)
 
 int atrn_offered(session const *s)
 {
-  return s->auth_offered || s->identity.method;
+  return s->auth_offered || identity_known(&s->identity);
 }
 
 int atrn_verb(session *s, smtp_command const *command)

@@ -36,6 +36,7 @@ typedef struct exchange
   char challenge[1 + 2 * 16 + 1 + 20 + 1 + SMTP_DOMAIN_MAX + 2]; /* "<RANDOM.SECONDS@me>" */
   auth_claim claim;
   int foreign;             /* whoever it is wants to be somebody else: a password is no matter */
+  int proved;              /* the user is known already: there is nothing to ask */
 } exchange;
 
 /* --- responses --- */
@@ -152,7 +153,24 @@ static int cram_md5(exchange *x)
   return 1;
 }
 
-enum { MECHANISM_PLAIN = 1, MECHANISM_LOGIN = 2, MECHANISM_CRAM_MD5 = 4 };
+/* The user whose certificate the client has, by name or as a matter of course (RFC 4422 appendix A). */
+static int external(exchange *x)
+{
+  octets const *in = &x->first;
+  char const *user = x->s->identity.name;
+  if (!first_response(x, "")) return 0;
+  if (memchr(in->s, 0, in->len)) return refuse(x, "501 5.5.2 Error: NUL in a response");
+  x->proved = !in->len || !strcmp(in->s, user);
+  x->foreign = !x->proved;
+  if (!x->proved) user = in->s;
+  x->claim.user = field(user, strlen(user));
+  return 1;
+}
+
+enum
+{
+  MECHANISM_PLAIN = 1, MECHANISM_LOGIN = 2, MECHANISM_CRAM_MD5 = 4, MECHANISM_EXTERNAL = 8
+};
 
 static struct mechanism
 {
@@ -163,7 +181,7 @@ static struct mechanism
 {
   { "PLAIN", MECHANISM_PLAIN, &plain },
   { "LOGIN", MECHANISM_LOGIN, &login },
-  { "CRAM-MD5", MECHANISM_CRAM_MD5, &cram_md5 }
+  { "CRAM-MD5", MECHANISM_CRAM_MD5, &cram_md5 }, { "EXTERNAL", MECHANISM_EXTERNAL, &external }
 };
 #define MECHANISMS (sizeof mechanisms / sizeof *mechanisms)
 
@@ -178,9 +196,15 @@ static unsigned int answered_for(session const *s)
   return conf_exists(s->conf, "checkpassword") ? MECHANISM_PLAIN | MECHANISM_LOGIN : 0;
 }
 
+/* All there are for this client. */
+static unsigned int possible(session const *s)
+{
+  return answered_for(s) | (s->identity.certified ? MECHANISM_EXTERNAL : 0u);
+}
+
 int auth_known(session const *s)
 {
-  return answered_for(s) != 0;
+  return possible(s) || (!s->client.local && conf_exists(s->conf, CONF_CLIENTCERTS));
 }
 
 /* Those of them that the client may use here.  1, or 0: session_broken(). */
@@ -196,10 +220,10 @@ static int offered(session *s, unsigned int all, unsigned int *these)
 
 int auth_announce(session *s)
 {
-  char line[sizeof "250-AUTH PLAIN LOGIN CRAM-MD5"] = "250-AUTH", *end = line + strlen(line);
+  char line[sizeof "250-AUTH PLAIN LOGIN CRAM-MD5 EXTERNAL"] = "250-AUTH", *end = line + strlen(line);
   unsigned int these;
   size_t i;
-  if (!offered(s, answered_for(s), &these)) return 0;
+  if (!offered(s, possible(s), &these)) return 0;
   s->auth_offered = !!these;
   for (i = 0; i < MECHANISMS; i++)
     if (these & mechanisms[i].bit) end = stpcpy(stpcpy(end, " "), mechanisms[i].name);
@@ -258,6 +282,7 @@ static enum auth_verdict ask(exchange *x, char reason[AUTH_ANSWER_MAX])
 {
   session *s = x->s;
   if (x->foreign || x->claim.user.len > CONF_ACCOUNT_MAX) return AUTH_NO;
+  if (x->proved) return AUTH_YES;
   addresses_tell(x);
   return auth_ask(s->instance, &x->claim, s->timeout[CONF_TIMEOUT_AUTH], s->stop, reason);
 }
@@ -335,7 +360,7 @@ static char const *untimely(session const *s, unsigned int all)
 
 int auth_verb(session *s, smtp_command const *command)
 {
-  unsigned int const all = answered_for(s);
+  unsigned int const all = possible(s);
   char const *refusal = untimely(s, all);
   int r = refusal ? session_refuse(s, refusal) : auth(s, command, all);
   explicit_bzero(s->line.s, sizeof s->line.s);

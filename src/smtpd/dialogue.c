@@ -259,7 +259,7 @@ static int crowded(session *s)
   {
     connect_log(s);
     log_line("warning: Connection concurrency limit exceeded: ", count, " from ", s->who,
-             " for service ", s->tls_first ? "smtps" : "smtp");
+             " for service ", s->tls_lines ? "odmr" : s->tls_first ? "smtps" : "smtp");
   }
   if (!mute(s))
     session_reply(s, "421 4.7.0 ", s->me.s, " Error: too many connections from ", s->client.ip);

@@ -11,9 +11,21 @@ void identity_set(identity *id, char const *method, char const *name, size_t len
   id->name[len] = 0;
 }
 
+void identity_certify(identity *id, char const *name)
+{
+  id->certified = 1;
+  strcpy(id->name, name);
+}
+
+int identity_known(identity const *id)
+{
+  return id->method || id->certified;
+}
+
 void identity_forget(identity *id)
 {
   id->method = 0;
+  id->certified = 0;
 }
 
 static int account_read(identity *id, int conf)
@@ -24,7 +36,7 @@ static int account_read(identity *id, int conf)
 int identity_relays(identity *id, int conf, int *yes)
 {
   *yes = 0;
-  if (!id->method) return 1;
+  if (!identity_known(id)) return 1;
   if (!account_read(id, conf)) return 0;
   *yes = !id->account.norelay;
   return 1;
@@ -57,7 +69,7 @@ int identity_owns(identity *id, int conf, stralloc const *domains, int below, in
 {
   size_t i;
   *yes = 0;
-  if (!id->method) return 1;
+  if (!identity_known(id)) return 1;
   if (!account_read(id, conf)) return 0;
   *yes = 1;
   for (i = 0; *yes && i < domains->len; i += strlen(domains->s + i) + 1)

@@ -12,18 +12,25 @@
 
 typedef struct identity
 {
-  char const *method;               /* of the proof, for the log: "PLAIN"; NULL: nobody is known */
+  char const *method;               /* of AUTH, for the log: "PLAIN"; NULL: there was none */
+  int certified;                    /* there is a user whose certificate the client has */
   char name[CONF_ACCOUNT_MAX + 1];
   conf_list users;                  /* kept */
   conf_account account;             /* private */
 } identity;
 
 /*
- * The client is this user, from now on.
+ * The client is this user by AUTH, from now on.
  *   method  a string that stays
  *   name    up to CONF_ACCOUNT_MAX octets, without a NUL
  */
 extern void identity_set(identity *id, char const *method, char const *name, size_t len);
+
+/* The client has this user's certificate: that is who it is, until AUTH says otherwise. */
+extern void identity_certify(identity *id, char const *name);
+
+/* Is the client known, by whatever? */
+extern int identity_known(identity const *id);
 
 /* Nobody is known any more. */
 extern void identity_forget(identity *id);

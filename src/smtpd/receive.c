@@ -226,6 +226,8 @@ static void content_log(session const *s)
   else if (s->identity.method)
     log_later(s->writer.id, ": client=", s->who, ", sasl_method=", s->identity.method,
               ", sasl_username=", s->identity.name);
+  else if (s->identity.certified)
+    log_later(s->writer.id, ": client=", s->who, ", ccert_user=", s->identity.name);
   else log_later(s->writer.id, ": client=", s->who);
   log_line(s->writer.id, ": message-id=", id);
 }

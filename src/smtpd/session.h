@@ -74,7 +74,7 @@ typedef struct session
   wire_line line;             /* the present command, into which its arguments point */
   enum session_end end;
   peer client;
-  identity identity;          /* as AUTH has proved it */
+  identity identity;          /* as AUTH, or a certificate, has proved it */
   policy policy;
   int instance;               /* four descriptors; queue and trigger are -1 until needed */
   int conf;
@@ -88,6 +88,7 @@ typedef struct session
   int minfree_said;
   uint64_t minfree;
   int tls_first;              /* TLS comes before the greeting, and before it not a word */
+  int tls_lines;              /* no record of it holds more than one line of ours */
   int tls_known;
   enum conf_tls tls;
   char secured[SESSION_TLS_MAX]; /* by which TLS, as logs and trace headers say it; "": by none */

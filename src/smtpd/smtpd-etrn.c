@@ -18,24 +18,25 @@
 #include "base/instance.h"
 #include "start/program.h"
 
-#define USAGE "smtpd-etrn [-C DIR] [-t]"
+#define USAGE "smtpd-etrn [-C DIR] [-t [-l]]"
 #define dieusage() strerr_die(100, "usage: ", USAGE)
 
 char const *PROG = "smtpd-etrn";
 
-static char const *options_read(int argc, char const *const *argv, int *tls_first)
+static char const *options_read(int argc, char const *const *argv, session *s)
 {
   subgetopt scan = SUBGETOPT_ZERO;
   char const *instance = 0;
   int c;
   scan.err = 0;
-  while ((c = subgetopt_r(argc, argv, "C:t", &scan)) != -1)
+  while ((c = subgetopt_r(argc, argv, "C:tl", &scan)) != -1)
   {
     if (c == 'C') instance = scan.arg;
-    else if (c == 't') *tls_first = 1;
+    else if (c == 't') s->tls_first = 1;
+    else if (c == 'l') s->tls_lines = 1;
     else dieusage();
   }
-  if (scan.ind != argc) dieusage();
+  if (scan.ind != argc || (s->tls_lines && !s->tls_first)) dieusage();
   return instance_path(instance);
 }
 
@@ -80,7 +81,7 @@ static int stop_init(void)
 int main(int argc, char const *const *argv)
 {
   static session s;
-  char const *instance = options_read(argc, argv, &s.tls_first);
+  char const *instance = options_read(argc, argv, &s);
   log_init();
   log_name();
   umask(007);

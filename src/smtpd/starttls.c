@@ -29,7 +29,8 @@ static int one_socket(void)
 static int engine_ask(handover *e, session const *s, int fd)
 {
   tls_request request;
-  tls_request_accept(&request, s->timeout[SMTP_TIMEOUT_TLS], 0, 0);
+  tls_request_accept(&request, s->timeout[SMTP_TIMEOUT_TLS], conf_exists(s->conf, CONF_CLIENTCERTS),
+                     s->tls_lines);
   tls_request_end(&request);
   return handover_ask(e, fd, s->stop, &request);
 }
@@ -91,6 +92,7 @@ static void forget(session *s)
 {
   session_reset(s);
   identity_forget(&s->identity);
+  s->subdomains = UINT64_MAX;
   s->auth_offered = 0;
   *s->helo = 0;
   s->esmtp = 0;
@@ -107,6 +109,28 @@ static int move(handover *e, session *s)
   return 1;
 }
 
+/* What conf/clientcerts has to name to know the client, in Postfix's words. */
+static void certificate_log(session *s, tls_answer const *answer, char const *user)
+{
+  char certificate[TLS_PRINT_LEN + 1], key[TLS_PRINT_LEN + 1];
+  if (!session_may_log(s)) return;
+  log_line(s->who, ": fingerprint=",
+           log_clean(certificate, sizeof certificate, answer->certificate.s, answer->certificate.len),
+           ", pkey_fingerprint=", log_clean(key, sizeof key, answer->key.s, answer->key.len),
+           *user ? ", ccert_user=" : "", user);
+}
+
+/* Whose certificate has the client shown?  1; or 0: session_broken(). */
+static int certificate_know(session *s, tls_answer const *answer)
+{
+  char user[CONF_ACCOUNT_MAX + 1];
+  if (!answer->certificate.len) return 1;
+  if (!conf_clientcert(s->conf, &answer->certificate, &answer->key, user)) return session_broken(s);
+  certificate_log(s, answer, user);
+  if (*user) identity_certify(&s->identity, user);
+  return 1;
+}
+
 static int shaken(handover *e, session *s)
 {
   if (!move(e, s)) return session_broken(s);
@@ -115,7 +139,7 @@ static int shaken(handover *e, session *s)
   if (session_may_log(s))
     log_line(tls_trust_name(e->answer.trust), " TLS connection established from ", s->who, ": ",
              s->secured);
-  return 1;
+  return certificate_know(s, &e->answer);
 }
 
 static int unshaken(handover *e, session *s)

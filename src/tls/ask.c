@@ -105,6 +105,12 @@ static int print_fold(char out[TLS_PRINT_LEN], char const *s, size_t len)
   return n == TLS_PRINT_LEN && hex_ok(out, n);
 }
 
+int tls_print_scan(char out[TLS_PRINT_LEN + 1], char const *s, size_t len)
+{
+  out[TLS_PRINT_LEN] = 0;
+  return print_fold(out, s, len);
+}
+
 size_t tls_prints_scan(char out[TLS_PRINTS_TEXT_MAX], char const *s, size_t len)
 {
   size_t n = 0;

@@ -50,6 +50,9 @@ extern int tls_level_demands(enum tls_level level);
 #define TLS_PRINTS_TEXT_MAX (TLS_PRINTS_MAX * (TLS_PRINT_LEN + 1))
 extern size_t tls_prints_scan(char out[TLS_PRINTS_TEXT_MAX], char const *s, size_t len);
 
+/* The same for one, a string of TLS_PRINT_LEN digits.  1 or 0. */
+extern int tls_print_scan(char out[TLS_PRINT_LEN + 1], char const *s, size_t len);
+
 /* Some octets of a line. */
 typedef struct tls_field
 {

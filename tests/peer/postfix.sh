@@ -2,7 +2,8 @@
 # by root: with sudo where we are not.
 #
 #   postfix_new NAME DOMAIN...  lays one out that takes mail for the domains: sets POSTFIX, its
-#                               directory, and POSTFIXPORT.  All mail ends in $POSTFIX/mail/new.
+#                               directory, and POSTFIXPORT, which is $POSTFIXAT where that is set.
+#                               All mail ends in $POSTFIX/mail/new.
 #   postfix_set NAME=VALUE...   more of main.cf, before postfix_start
 #   postfix_start, postfix_stop  for good: but for log and mail all is removed
 #   postfix_sendmail ...        its sendmail(1)
@@ -14,7 +15,8 @@ as_root() {
 postfix_new() {
   POSTFIX=$T/$1
   shift
-  free_port POSTFIXPORT
+  POSTFIXPORT=${POSTFIXAT-}
+  [ -n "$POSTFIXPORT" ] || free_port POSTFIXPORT
   mkdir -p "$POSTFIX/etc" "$POSTFIX/queue" "$POSTFIX/data" "$POSTFIX/mail"
   as_root chown postfix "$POSTFIX/data"
   as_root chown root "$POSTFIX/queue" "$POSTFIX/etc"

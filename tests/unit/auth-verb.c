@@ -262,6 +262,34 @@ static void check_offers(void)
   CHECK("a local user", !strcmp(said("AUTH PLAIN " JOE "\r\n"), "502 5.5.1 Error: command not implemented\r\n"));
 }
 
+/* One who has the certificate of "joe b". */
+static void begin_certified(void)
+{
+  begin();
+  identity_certify(&s.identity, "joe b");
+}
+
+static void check_external(void)
+{
+  begin_certified();
+  CHECK("by no name", !strcmp(said("AUTH EXTERNAL =\r\n"), YES)
+    && !strcmp(s.identity.method, "EXTERNAL") && !strcmp(s.identity.name, "joe b"));
+  begin_certified();
+  CHECK("by the name", !strcmp(said("auth external am9lIGI=\r\n"), YES));
+  begin_certified();
+  CHECK("an empty response", !strcmp(said("AUTH EXTERNAL\r\n\r\n"), R334 YES));
+  begin_certified();
+  CHECK("another name", !strcmp(said("AUTH EXTERNAL YW5u\r\n"), "535 5.7.8 Error: authentication failed\r\n")
+    && !s.identity.method && identity_known(&s.identity) && !strcmp(s.identity.name, "joe b"));
+  begin_certified();
+  CHECK("a NUL", !strcmp(said("AUTH EXTERNAL am9lIGIA\r\n"), "501 5.5.2 Error: NUL in a response\r\n"));
+  begin_certified();
+  CHECK("another mechanism, once", !strcmp(said("AUTH PLAIN " JOE "\r\nAUTH EXTERNAL =\r\n"),
+    YES "503 5.5.1 Error: already authenticated\r\n") && !strcmp(s.identity.name, "joe"));
+  begin();
+  CHECK("without a certificate", !strcmp(said("AUTH EXTERNAL =\r\n"), "504 5.5.4 Error: no such authentication mechanism\r\n"));
+}
+
 static int announced(char const *line)
 {
   char out[200];
@@ -281,6 +309,8 @@ static void put(char const *name)
 
 static void check_announced(void)
 {
+  begin_certified();
+  CHECK("a certificate", auth_announce(&s) && s.auth_offered);
   CHECK("with secrets", announced("250-AUTH PLAIN LOGIN CRAM-MD5\r\n"));
   put("checkpassword");
   CHECK("with both", announced("250-AUTH PLAIN LOGIN CRAM-MD5\r\n"));
@@ -309,6 +339,7 @@ int main(void)
   check_long();
   check_cram();
   check_offers();
+  check_external();
   check_announced();
   kill(pid, SIGKILL);
   waitpid(pid, 0, 0);

@@ -158,6 +158,10 @@ static void check_endpoints(void)
   CHECK("listentls: a port is not enough", !conf_listentls(conf, &s) && errno == EINVAL);
   unset("listen");
   unset("listentls");
+  CHECK("listenodmr: default", string_is(conf_listenodmr(conf, &s), &s, ""));
+  set("listenodmr", "192.0.2.1:366\n");
+  CHECK("listenodmr", string_is(conf_listenodmr(conf, &s), &s, "192.0.2.1:366"));
+  unset("listenodmr");
   unset("nameserver");
   stralloc_free(&s);
 }
@@ -1028,6 +1032,42 @@ static void check_authout(void)
   unset("authout");
 }
 
+/* --- and by what certificate ------------------------------------------------------------------------ */
+
+#define PRINT_A "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define PRINT_B "ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+/* Whose certificate and key these are; "!": the file makes no sense. */
+static char const *certified(char const *certificate, char const *key)
+{
+  static char user[CONF_ACCOUNT_MAX + 1];
+  tls_field const one = { certificate, strlen(certificate) }, other = { key, strlen(key) };
+  return conf_clientcert(conf, &one, &other, user) ? user : "!";
+}
+
+static void check_clientcerts(void)
+{
+  CHECK("clientcerts: missing", !strcmp(certified(PRINT_A, PRINT_B), ""));
+  set("clientcerts", "# all\n00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff joe\n"
+    PRINT_B "\tann # hers\n");
+  CHECK("clientcerts: a certificate", !strcmp(certified(PRINT_A, ""), "joe"));
+  CHECK("clientcerts: a key", !strcmp(certified("", PRINT_A), "joe") && !strcmp(certified("x", PRINT_B), "ann"));
+  CHECK("clientcerts: the certificate first", !strcmp(certified(PRINT_B, PRINT_A), "ann"));
+  CHECK("clientcerts: nobody's", !strcmp(certified("", ""), ""));
+  set("clientcerts", PRINT_A " joe\n" PRINT_B " ann\n" PRINT_A " bob\n");
+  CHECK("clientcerts: twice", !strcmp(certified(PRINT_A, ""), "!")
+    && failed(0, "conf/clientcerts: line 3: named twice: " PRINT_A));
+  set("clientcerts", PRINT_B " joe\n" PRINT_A "00 joe\n");
+  CHECK("clientcerts: too long", !strcmp(certified(PRINT_B, ""), "!")
+    && failed(0, "conf/clientcerts: line 2: not a SHA-256: " PRINT_A "00"));
+  set("clientcerts", PRINT_B "," PRINT_A " joe\n");
+  CHECK("clientcerts: one a line", !strcmp(certified(PRINT_B, ""), "!"));
+  set("clientcerts", PRINT_B " joe ann\n");
+  CHECK("clientcerts: one user", !strcmp(certified(PRINT_B, ""), "!")
+    && failed(0, "conf/clientcerts: line 1: not SHA256 USER"));
+  unset("clientcerts");
+}
+
 static void check_command(void)
 {
   stralloc s = STRALLOC_ZERO;
@@ -1062,6 +1102,7 @@ int main(void)
   check_users();
   check_secrets();
   check_authout();
+  check_clientcerts();
   check_command();
   check_recipients();
   check_queues();

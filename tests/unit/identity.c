@@ -49,7 +49,11 @@ static int owns(char const *domains, int below)
 
 static void check_nobody(void)
 {
-  CHECK("nobody", !relays() && !owns("a.example", 0));
+  CHECK("nobody", !relays() && !owns("a.example", 0) && !identity_known(&id));
+  identity_certify(&id, "joe");
+  CHECK("by a certificate", relays() == 1 && identity_known(&id) && !id.method);
+  identity_forget(&id);
+  CHECK("forgotten", !relays() && !identity_known(&id));
   be("joe");
   CHECK("no file: relays", relays() == 1);
   CHECK("no file: no domains", !owns("a.example", 0));
