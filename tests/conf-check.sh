@@ -420,8 +420,10 @@ testClientCertificates() {
   assertEquals "conf-check: conf/clientcerts: named twice: $one" "$(err)"
 }
 certificate_of_ours() {
-  echo x >"$I/conf/tlscert"
-  (umask 077 && echo x >"$I/conf/tlskey")
+  certificate_authority
+  certificate mail mail.example
+  cp "$T/mail.crt" "$I/conf/tlscert"
+  (umask 077 && cp "$T/mail.key" "$I/conf/tlskey")
 }
 
 # Who may not read them is told so, and all else is judged.
