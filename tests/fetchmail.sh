@@ -265,4 +265,27 @@ testAuthTwice() {
   assertTrue 'drained' 'wait_for 20 drained'
 }
 
+# ETRN by a user whose address nobody knows: what esmtpname is for.
+testEtrn() {
+  apart || return
+  conf listentls 127.0.0.1:465
+  conf flushclients 192.0.2.0/24
+  rm "$I/service/smtps/down"
+  service smtps u
+  s6-svwait -U -t 20000 "$I/service/smtps" || fail "$(log smtps)"
+  etrn_comes 'esmtpname joe esmtppassword S3cret' a.example
+  assertContains "$(cat "$T/said")" '235 2.7.0 Authentication successful'
+  assertContains "$(cat "$T/said")" "$(printf 'ETRN> ETRN a.example\nfetchmail: ETRN< 25')"
+  etrn_comes 'esmtpname joe esmtppassword S3cret' c.example
+  assertContains "not his: $(cat "$T/said")" "$(cat "$T/said")" 'ETRN< 459 '
+  etrn_comes '' a.example
+  assertContains "nobody's: $(cat "$T/said")" "$(cat "$T/said")" 'ETRN< 459 '
+}
+# etrn_comes USER-OPTIONS DOMAIN
+etrn_comes() {
+  printf 'poll localhost protocol etrn service 465 %s\n  ssl sslcertck sslcertfile %s fetchdomains %s\n' "$1" "$CA" "$2" >"$T/fetchmailrc"
+  chmod 600 "$T/fetchmailrc"
+  HOME=$T timeout 60 fetchmail -v -f "$T/fetchmailrc" </dev/null >"$T/said" 2>&1
+}
+
 . shunit2
