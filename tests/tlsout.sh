@@ -177,6 +177,36 @@ testRefused() {
   assertEquals 'never a MAIL in clear text' 1 "$(mails)"
 }
 
+# Who insists on TLS, and could not have it, has not refused the message for good: it may be ours that was missing.
+testInsistsWhereItFails() {
+  tls_sink --starttls '454 4.7.0 not now' --mail '530 5.7.0 Must issue a STARTTLS command first'
+  by_hand "[127.0.0.1]:$SINKPORT"
+  deferred 'refused by the server' '4.7.0'
+  sink_stop
+  tls_sink --starttls '220 go on\n250-sink' --mail '530 5.7.0 Must issue a STARTTLS command first'
+  by_hand "[127.0.0.1]:$SINKPORT"
+  deferred 'broken on the way' '4.7.0'
+  sink_stop
+  tls_sink --mail '530 5.7.0 Must issue a STARTTLS command first'
+  mkdir -p "$T/alone"
+  cp "$BIN/smtp-send" "$T/alone"
+  BIN=$T/alone by_hand "[127.0.0.1]:$SINKPORT"
+  deferred 'no tls-io' '4.7.0'
+  sink_stop
+  sink sink --mail '530 5.7.0 Authentication required'
+  by_hand "[127.0.0.1]:$SINKPORT"
+  assertContains 'without TLS it is what it always was' "$(said)" '<alice@customer.example> failed 5.7.0'
+}
+
+# What is no reply is no reason to stay away.
+testNoReplyToStarttls() {
+  tls_sink --starttls 'what?'
+  by_hand "[127.0.0.1]:$SINKPORT"
+  sent 'may'
+  by_hand -o tls=encrypt "[127.0.0.1]:$SINKPORT"
+  deferred encrypt 4.7.5
+}
+
 testHandshakeFails() {
   tls_sink --no-handshake
   by_hand "[127.0.0.1]:$SINKPORT"
@@ -283,6 +313,18 @@ testBehindQmgr() {
   conf routes "* [127.0.0.1]:$WRAPPORT tlswrap"
   service qmgr h
   assertTrue "what is demanded no more: $(log qmgr)" 'wait_for 60 drained'
+}
+
+# A handshake that takes all the time there is to reach the site leaves time for clear text.
+testNoTimeLeft() {
+  tls_sink --mute-handshake
+  conf timeouts 'reach 3' 'tls 60'
+  conf routes "* [127.0.0.1]:$SINKPORT"
+  service qmgr h
+  submit -t x@customer.example >"$T/submit" || fail "submit: $(cat "$T/submit")"
+  assertTrue "$(log send)" 'wait_for 60 drained'
+  assertContains "$(log send)" 'once more in clear text'
+  conf timeouts
 }
 
 testServiceDown() {

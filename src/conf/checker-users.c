@@ -197,7 +197,8 @@ static void check_certificates(checker *c)
 static int site_proved(checker const *c, conf_route_line const *route)
 {
   enum tls_level level = route->options.tls;
-  return (level != TLS_LEVELS || conf_tlslevel(c->conf, &level)) && level >= TLS_FINGERPRINT;
+  if (level == TLS_LEVELS && !conf_tlslevel(c->conf, &level)) return 0;
+  return level == TLS_FINGERPRINT || level == TLS_VERIFY || level == TLS_DANE_ONLY;
 }
 
 /* A route wants a name that may not be there. */

@@ -472,7 +472,8 @@ static int policy_connect(core const *q)
 static int connect_for(agents *all, agent const *a, int (*make)(core const *q))
 {
   int fd;
-  if (a->out_fds_len == JOB_FDS_MAX) return (errno = EAGAIN, -1);
+  /* a message always finds room for its own */
+  if (a->out_fds_len >= JOB_FDS_MAX - 1) return (errno = EAGAIN, -1);
   fd = make(all->core);
   return fd == -1 && agents_free_descriptors(all) ? make(all->core) : fd;
 }

@@ -256,7 +256,8 @@ static void nonsense(smtp_connection *s, char const *line, size_t len)
   smtp_text_clean(said, n);
   auth_hide(s, said, n);
   text_join(s->text, sizeof s->text, "host ", s->peer, JOB_TEXT_NONSENSE, said);
-  exchange_fail(s, "4.5.0");
+  if (s->state == CONNECTION_SECURING) secure_failed(s, s->text);
+  else exchange_fail(s, "4.5.0");
 }
 
 /*
@@ -634,12 +635,19 @@ void connection_seal(smtp_connection *s)
 
 /* --- time ---------------------------------------------------------------------------------- */
 
+static void engine_unanswered(smtp_connection *s)
+{
+  secured(s, secure_unanswered(s));
+  if (s->state == CONNECTION_OPEN) connection_write(s);
+}
+
 static void deadline_check(smtp_connection *s)
 {
   int64_t deadline = connection_deadline(s);
   if (deadline == -1 || wallclock_steady_ms() < deadline) return;
   if (s->stopping && s->stop_ms <= deadline && s->state != CONNECTION_QUITTING)
     exchange_end(s, CONNECTION_END_QUIT);
+  else if (secure_talks(s)) engine_unanswered(s);
   else timed_out(s);
 }
 

@@ -4,6 +4,13 @@
 
 #include "base/text.h"
 
+int demand_option_scan(destination *where, char const *word)
+{
+  int const ours = !strcmp(word, "tlswrap") || !strncmp(word, "tls=", 4) || !strncmp(word, "tlsname=", 8)
+    || !strncmp(word, "tlsprint=", 9);
+  return ours && destination_option_scan(where, word, strlen(word));
+}
+
 void demand_complete(destination *where, enum tls_level level)
 {
   if (where->tls != TLS_LEVELS) return;

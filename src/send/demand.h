@@ -6,6 +6,9 @@
 #include "send/destination.h"
 #include "tls/ask.h"
 
+/* Take what TLS must be worth, in the words of a route.  1; 0 where the word makes no sense, or is about something else. */
+extern int demand_option_scan(destination *where, char const *word);
+
 /* Where nobody has said which level (TLS_LEVELS): what the rest of it means; else this one. */
 extern void demand_complete(destination *where, enum tls_level level);
 

@@ -587,12 +587,6 @@ static int helo_ok(char const *name)
   return smtp_domain_ok(name, strlen(name)) || smtp_literal_ok(name, strlen(name));
 }
 
-/* What TLS must be worth, in the words of a route. */
-static int route_option_set(destination *where, char const *word)
-{
-  return !strncmp(word, "tls", 3) && destination_option_scan(where, word, strlen(word));
-}
-
 static int account_set(smtp_account *account, char const *file)
 {
   char const *why = accountfile_read(account, file);
@@ -621,7 +615,7 @@ static int options_read(int argc, char *const *argv, etrn_request *asked)
     int good = c == 'H' ? helo_ok(asked->helo = optarg)
       : c == 'p' ? number_ok(optarg, 65535, &asked->port)
       : c == 't' ? number_ok(optarg, TIMEOUT_MAX_S, &asked->timeout_s)
-      : c == 'o' ? route_option_set(&asked->where, optarg)
+      : c == 'o' ? demand_option_scan(&asked->where, optarg)
       : c == 'a' ? account_set(&asked->where.account, optarg)
       : c == 'k' ? *(asked->certificate = optarg) != 0
       : 0;

@@ -47,11 +47,19 @@ void secure_not_offered(smtp_connection *s)
   demand_fails(s, "4.7.4", "TLS is required, but was not offered by host ", s->peer);
 }
 
+/* Once more without TLS, which the server knows how to do: why is what is said where there is no time for that. */
+static void end_plain(smtp_connection *s, char const *text, char const *more)
+{
+  text_join(s->text, sizeof s->text, text, more);
+  s->code = "4.7.5";
+  exchange_end(s, CONNECTION_END_PLAIN);
+}
+
 void secure_failed(smtp_connection *s, char const *why)
 {
   int verified = strncmp(why, TLS_NOT_VERIFIED, sizeof TLS_NOT_VERIFIED - 1) != 0;
   log_line("SSL_connect error to ", s->out->relay, ": ", why);
-  if (secure_dispensable(s)) exchange_end(s, CONNECTION_END_PLAIN);
+  if (secure_dispensable(s)) end_plain(s, NO_HANDSHAKE, "");
   else demand_fails(s, "4.7.5", verified ? NO_HANDSHAKE : why, "");
 }
 
@@ -65,6 +73,17 @@ static enum secure_outcome engine_missing(smtp_connection *s, char const *why)
   if (secure_dispensable(s)) return SECURE_PLAIN;
   demand_fails(s, "4.7.5", NO_ENGINE, "");
   return SECURE_ON;
+}
+
+enum secure_outcome secure_unanswered(smtp_connection *s)
+{
+  return engine_missing(s, strerror(ETIMEDOUT));
+}
+
+int secure_missed(smtp_connection const *s)
+{
+  return s->where->tls != TLS_NONE && !*s->where->turned && s->secure.step != SECURE_DONE
+    && (s->secure.plain || s->extensions & SMTP_EXT_STARTTLS);
 }
 
 /* --- what is asked ------------------------------------------------------------------------- */
@@ -216,7 +235,7 @@ enum secure_outcome secure_replied(smtp_connection *s)
     return SECURE_ON;
   }
   if (s->reply.code != 421) return SECURE_PLAIN;
-  exchange_end(s, CONNECTION_END_PLAIN);
+  end_plain(s, "Cannot start TLS: ", s->reply.text);
   return SECURE_ON;
 }
 

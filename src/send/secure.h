@@ -17,6 +17,13 @@ extern int secure_wanted(smtp_connection const *s);
 /* May mail go in clear text where TLS cannot be had? */
 extern int secure_dispensable(smtp_connection const *s);
 
+/*
+ * Is this connection in clear text though the server knows TLS, for it could not be had, here or there?  That is no
+ * fault of a message: a server that insists on TLS (530, RFC 3207 section 4) may get it the next time.
+ */
+extern int secure_missed(smtp_connection const *s);
+#define SECURE_DEMANDED 530
+
 /* TLS is demanded, and was not offered: the connection has ended. */
 extern void secure_not_offered(smtp_connection *s);
 
@@ -39,6 +46,8 @@ enum secure_outcome { SECURE_ON, SECURE_PLAIN, SECURE_READY };
 extern enum secure_outcome secure_take(smtp_connection *s, int fd, char const *why);
 /* tls-io has something to say, where secure_talks(). */
 extern enum secure_outcome secure_read(smtp_connection *s);
+/* It has said nothing, and its time is up. */
+extern enum secure_outcome secure_unanswered(smtp_connection *s);
 /* The reply to STARTTLS has come. */
 extern enum secure_outcome secure_replied(smtp_connection *s);
 /* A line of tls-io's, at SECURE_HANDSHAKE. */

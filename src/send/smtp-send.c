@@ -277,6 +277,7 @@ static void courier_connection_ended(courier *a)
     case CONNECTION_END_OURSELVES: courier_ourselves(a); break;
     case CONNECTION_END_PLAIN:
       log_line("no TLS to ", a->out.relay, ": once more in clear text");
+      candidates_answered(&a->to);
       candidates_plain(&a->to);
       break;
     case CONNECTION_END_SITE:
@@ -653,12 +654,6 @@ static int nameserver_set(destination *where, char const *value)
     || option_set(where, "nameserver", value);
 }
 
-/* What TLS must be worth, in the words of a route. */
-static int route_option_set(destination *where, char const *word)
-{
-  return !strncmp(word, "tls", 3) && destination_option_scan(where, word, strlen(word));
-}
-
 static int account_set(destination *where, char const *file)
 {
   char const *why = accountfile_read(&where->account, file);
@@ -689,7 +684,7 @@ static int options_read(courier *a, int argc, char *const *argv)
       : c == 'H' ? option_set(where, "me", optarg)
       : c == 't' ? option_set(where, "timeouts", optarg)
       : c == 'w' ? option_set(where, "without", optarg)
-      : c == 'o' ? route_option_set(where, optarg)
+      : c == 'o' ? demand_option_scan(where, optarg)
       : c == 'a' ? account_set(where, optarg)
       : c == 'p' ? policy_set(a, optarg)
       : 0;

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "send/commands.h"
 #include "send/fit.h"
+#include "send/secure.h"
 
 /* Octets that may be unanswered at once: they are sent again when the link drops. */
 #define WINDOW_OCTETS 1048576
@@ -273,7 +274,8 @@ static void refusal_report(smtp_connection *s, outbox_job *job, size_t rcpt,
 {
   char text[JOB_TEXT_MAX];
   char code[SMTP_STATUS_MAX];
-  int forever = s->reply.code / 100 == 5 && !(kind == PIPELINE_RCPT && s->reply.code == 552);
+  int forever = s->reply.code / 100 == 5 && !(kind == PIPELINE_RCPT && s->reply.code == 552)
+    && !(s->reply.code == SECURE_DEMANDED && secure_missed(s));
   exchange_code(code, s, forever ? '5' : '4');
   text_join(text, sizeof text, "host ", s->peer, JOB_TEXT_SAID, s->reply.text,
             JOB_TEXT_IN_REPLY, exchange_command(kind), JOB_TEXT_COMMAND);
