@@ -52,6 +52,8 @@ static void check_nobody(void)
   CHECK("nobody", !relays() && !owns("a.example", 0) && !identity_known(&id));
   identity_certify(&id, "joe");
   CHECK("by a certificate", relays() == 1 && identity_known(&id) && !id.method);
+  be(id.name);
+  CHECK("and by AUTH, as the same", !strcmp(id.name, "joe") && !strcmp(id.method, "PLAIN"));
   identity_forget(&id);
   CHECK("forgotten", !relays() && !identity_known(&id));
   be("joe");
