@@ -251,6 +251,12 @@ testNoMail() {
   assertEquals '453 You have no mail' "$(joe a.example)"
 }
 
+# All that he has is below something, and none of it waits.
+testNoMailBelow() {
+  conf users 'ann .d.example'
+  assertEquals '453 You have no mail' "$(comes ann xyzzy)"
+}
+
 testNotHis() {
   hold a.example
   hold d.example

@@ -25,6 +25,7 @@ typedef struct turning
 {
   session *s;
   names domains;       /* folded */
+  int none;            /* the customer has not even a pattern */
   uint64_t waiting;    /* messages in their lists */
 } turning;
 
@@ -92,6 +93,7 @@ static enum outcome domains_own(turning *t)
   enum outcome r = GOOD;
   size_t i;
   if (!identity_domains(&t->s->identity, t->s->conf, &patterns)) return BROKEN;
+  t->none = !patterns->len;
   for (i = 0; r == GOOD && i < patterns->len; i += strlen(patterns->s + i) + 1)
     if (patterns->s[i] == '.') r = domains_below(t, patterns->s + i + 1);
     else if (!names_add(&t->domains, 0, patterns->s + i, strlen(patterns->s + i))) r = BROKEN;
@@ -138,8 +140,8 @@ static int too_open(turning *t, int *yes)
 
 static int allowed(turning *t, int *yes)
 {
-  int open;
-  *yes = 0;
+  int open = 0;
+  *yes = !t->none;
   if (!names_len(&t->domains)) return 1;
   if (!identity_owns(&t->s->identity, t->s->conf, &t->domains.text, 0, yes)) return 0;
   if (*yes && !too_open(t, &open)) return 0;
