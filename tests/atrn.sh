@@ -313,4 +313,38 @@ testNobodyToTakeIt() {
 }
 granted() { [ "$(joe)" = "$GRANTED" ]; }
 
+# --- super-servers that say less ------------------------------------------------------
+
+# served COMMAND...: for those who come to PORT, by tcpserver.
+served() {
+  free_port PORT
+  tcpserver -1 -H -R -D -l 0 127.0.0.1 "$PORT" "$@" >"$T/served" 2>&1 &
+  SERVED=$!
+  wait_for 10 grep -q . "$T/served" || fail 'tcpserver does not start'
+}
+served_end() {
+  kill $SERVED
+  wait $SERVED
+}
+
+# Then the socket says it.
+testPortIsNotSaid() {
+  hold a.example
+  served env -u TCPREMOTEPORT "$BIN/smtpd-etrn" -C "$I"
+  assertEquals "$GRANTED" "$(joe)"
+  assertTrue 'it came' 'wait_for 20 sink_has 1'
+  assertTrue 'and by which connection' "log send | grep -q 'relay=unknown\[127\.0\.0\.1\]:[1-9][0-9]*, .*status=sent'"
+  served_end
+}
+
+# The socket has none: nothing is granted that qmgr would not take.
+testPortIsNotKnown() {
+  hold a.example
+  served env -u TCPREMOTEPORT socat STDIO "EXEC:$BIN/smtpd-etrn -C $I"
+  assertEquals '451 4.3.0 Error: unable to turn the connection now' "$(joe)"
+  assertContains 'why' "$(cat "$T/served")" 'unable to turn the connection of unknown[127.0.0.1]: Destination address required'
+  served_end
+  assertTrue 'it waits' 'waits a.example 1'
+}
+
 . shunit2

@@ -165,8 +165,10 @@ static int datagram_make(turning const *t, stralloc *out)
 {
   session const *s = t->s;
   char name[SESSION_WHO_MAX + sizeof s->client.port], head[JOB_TURN_HEAD_MAX];
+  char const *end;
   size_t i, len;
-  stpcpy(stpcpy(stpcpy(name, s->who), ":"), s->client.port);
+  end = stpcpy(stpcpy(stpcpy(name, s->who), ":"), s->client.port);
+  if (!job_turn_peer_ok(name, (size_t)(end - name))) return errno = EDESTADDRREQ, 0;
   len = job_turn_begin(head, s->identity.name, name, *s->secured != 0);
   if (!stralloc_copyb(out, head, len)) return errno = ENOMEM, 0;
   for (i = 0; i < names_len(&t->domains); i++)
