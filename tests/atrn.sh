@@ -313,6 +313,18 @@ testNobodyToTakeIt() {
 }
 granted() { [ "$(joe)" = "$GRANTED" ]; }
 
+# Who gets nothing so often is a nuisance, by whatever of the two replies.
+testFruitless() {
+  hold a.example
+  s6-svc -wd -T 10000 -d "$I/service/qmgr" || fail 'qmgr does not stop'
+  { yes 'ATRN b.example
+ATRN a.example' | head -n 130; } | tests/peer/login "127.0.0.1:$PORT" CRAM-MD5 joe S3cret >"$T/said" 2>"$T/err"
+  assertContains "$(cat "$T/said")" '453 You have no mail
+451 4.3.0 Error: unable to turn the connection now'
+  assertContains 'in the end' "$(cat "$T/said")" '421 4.7.0 mail.example Error: too many errors'
+  s6-svc -wu -T 10000 -u "$I/service/qmgr"
+}
+
 # --- super-servers that say less ------------------------------------------------------
 
 # served COMMAND...: for those who come to PORT, by tcpserver.

@@ -220,13 +220,14 @@ static int turn(turning *t)
 {
   session *s = t->s;
   count(t);
-  if (!t->waiting) return session_reply(s, "453 You have no mail");
+  if (!t->waiting) return session_junk(s) && session_reply(s, "453 You have no mail");
   if (!wire_flush(&s->wire)) return 0;
   if (!hand_over(t))
   {
     if (session_may_log(s))
       log_line("warning: unable to turn the connection of ", s->who, ": ", strerror(errno));
-    return session_reply(s, "451 4.3.0 Error: unable to turn the connection now");
+    return session_junk(s)
+      && session_reply(s, "451 4.3.0 Error: unable to turn the connection now");
   }
   session_forgive(s);
   session_reply(s, "250 OK now reversing the connection");
