@@ -251,6 +251,12 @@ testNoMail() {
   assertEquals '453 You have no mail' "$(joe a.example)"
 }
 
+# All that he has is below something, and none of it waits.
+testNoMailBelow() {
+  conf users 'ann .d.example'
+  assertEquals '453 You have no mail' "$(comes ann xyzzy)"
+}
+
 testNotHis() {
   hold a.example
   hold d.example
@@ -306,5 +312,51 @@ testNobodyToTakeIt() {
   assertTrue 'drained' 'wait_for 20 drained'
 }
 granted() { [ "$(joe)" = "$GRANTED" ]; }
+
+# Who gets nothing so often is a nuisance, by whatever of the two replies.
+testFruitless() {
+  hold a.example
+  s6-svc -wd -T 10000 -d "$I/service/qmgr" || fail 'qmgr does not stop'
+  { yes 'ATRN b.example
+ATRN a.example' | head -n 130; } | tests/peer/login "127.0.0.1:$PORT" CRAM-MD5 joe S3cret >"$T/said" 2>"$T/err"
+  assertContains "$(cat "$T/said")" '453 You have no mail
+451 4.3.0 Error: unable to turn the connection now'
+  assertContains 'in the end' "$(cat "$T/said")" '421 4.7.0 mail.example Error: too many errors'
+  s6-svc -wu -T 10000 -u "$I/service/qmgr"
+}
+
+# --- super-servers that say less ------------------------------------------------------
+
+# served COMMAND...: for those who come to PORT, by tcpserver.
+served() {
+  free_port PORT
+  tcpserver -1 -H -R -D -l 0 127.0.0.1 "$PORT" "$@" >"$T/served" 2>&1 &
+  SERVED=$!
+  wait_for 10 grep -q . "$T/served" || fail 'tcpserver does not start'
+}
+served_end() {
+  kill $SERVED
+  wait $SERVED
+}
+
+# Then the socket says it.
+testPortIsNotSaid() {
+  hold a.example
+  served env -u TCPREMOTEPORT "$BIN/smtpd-etrn" -C "$I"
+  assertEquals "$GRANTED" "$(joe)"
+  assertTrue 'it came' 'wait_for 20 sink_has 1'
+  assertTrue 'and by which connection' "log send | grep -q 'relay=unknown\[127\.0\.0\.1\]:[1-9][0-9]*, .*status=sent'"
+  served_end
+}
+
+# The socket has none: nothing is granted that qmgr would not take.
+testPortIsNotKnown() {
+  hold a.example
+  served env -u TCPREMOTEPORT socat STDIO "EXEC:$BIN/smtpd-etrn -C $I"
+  assertEquals '451 4.3.0 Error: unable to turn the connection now' "$(joe)"
+  assertContains 'why' "$(cat "$T/served")" 'unable to turn the connection of unknown[127.0.0.1]: Destination address required'
+  served_end
+  assertTrue 'it waits' 'waits a.example 1'
+}
 
 . shunit2

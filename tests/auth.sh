@@ -101,6 +101,22 @@ testNorelay() {
     '554 5.7.1 <x%y@ours.example>: Recipient address rejected: Source routing is not allowed')" "$(cat "$T/out")"
 }
 
+# Nor by another spelling of his name, where passwords are checked by one who takes it.
+testNorelayInAnyCase() {
+  conf authsecrets
+  printf '#!/bin/sh\nhead -z -n 1 <&3 | grep -qixz joe && exec "$@"\nexit 1\n' >"$T/caseless"
+  chmod 755 "$T/caseless"
+  conf checkpassword "$T/caseless"
+  cp "$I/conf/users" "$T/users.kept"
+  conf users 'joe norelay a.example'
+  for user in joe JOE Joe; do
+    assertEquals "$user" '235 250 250 554' \
+      "$(printf '%s\n' 'ETRN a.example' 'MAIL FROM:<a@b.example>' 'RCPT TO:<x@far.example>' | safe PLAIN $user x | cut -c 1-3 | xargs)"
+  done
+  cp "$T/users.kept" "$I/conf/users"
+  secrets
+}
+
 # One on no line may relay, and has no domains.
 testNoLine() {
   printf '%s\n' 'MAIL FROM:<a@b.example>' 'RCPT TO:<x@far.example>' RSET 'ETRN a.example' | login bob plugh >"$T/out"

@@ -379,6 +379,9 @@ conf-check: warning: conf/users: no secret in conf/authsecrets: bob' "$(err)"
   assertEquals 'exit code' 0 $?
   assertEquals 'conf-check: warning: conf/authsecrets: others than its owner may read it: chmod 600' "$(err)"
   chmod 600 "$I/conf/authsecrets"
+  conf users Joe JOE joe aNN
+  check
+  assertNull 'a user in any case' "$(err)"
   conf checkpassword 'cvm-checkpassword cvm-pwfile'
   check
   assertEquals 'exit code' 100 $?

@@ -222,7 +222,21 @@ EOF
 250 HELP
 501 5.5.4 Syntax: RSET
 221 2.0.0 Bye' "$(sed '1,/^250 /d' "$T/said" | grep -v ^250-)"
-  assertTrue 'logged' "wait_for 10 logged smtpd 'improper command pipelining after STARTTLS from unknown[127.0.0.1]: NOOP??RSET'"
+  assertTrue 'logged' "wait_for 10 logged smtpd 'improper command pipelining after STARTTLS from unknown[127.0.0.1]: NOOP'"
+}
+
+# injected TEXT SHOWN: what is said behind STARTTLS at once, and what the log has of it.
+injected() {
+  secure -c 'EHLO x' -e "$1" >"$T/said" </dev/null
+  wait_for 10 injected_logged "$2"
+}
+injected_logged() { log smtpd | grep -q "improper command pipelining after STARTTLS from unknown\[127\.0\.0\.1\]: $1\$"; }
+
+# A client in a hurry says its password there.
+testInjectedPassword() {
+  assertTrue "$(log smtpd)" "injected 'EHLO x\r\nAUTH PLAIN AGJvYgBTM2NyZXQ=\r\n' 'EHLO x'"
+  assertTrue "$(log smtpd)" "injected 'auth plain AGJvYgBTM2NyZXQ=\r\n' ''"
+  assertNotContains 'the password' "$(log smtpd)" AGJvYgBTM2NyZXQ
 }
 
 # --- what the message says --------------------------------------------------------------------

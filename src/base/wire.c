@@ -196,6 +196,7 @@ void wire_continue(wire *w, wire const *other)
 void wire_wipe(wire *w)
 {
   explicit_bzero(w->in, w->in_pos);
+  explicit_bzero(w->in + w->in_len, sizeof w->in - w->in_len);
 }
 
 /* Take one more octet.  1 when it ends the line. */

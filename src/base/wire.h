@@ -89,7 +89,7 @@ extern char const *wire_peek(wire *w, size_t *len);
 /* Take so many octets out of the input buffer. */
 extern void wire_taken(wire *w, size_t len);
 
-/* Overwrite what was taken out of the input buffer: a password does not stay there. */
+/* Overwrite all of the input buffer but what is still to be taken: a password does not stay there. */
 extern void wire_wipe(wire *w);
 
 /* Read up to the next CRLF, however long that takes within the step. */

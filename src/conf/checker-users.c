@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "conf/conf-internal.h"
+#include "smtp/chars.h"
 
 /* --- users and their secrets -------------------------------------------------------------- */
 
@@ -20,16 +21,28 @@ static int word_compare(void const *a, void const *b)
   return r ? r : (x->len > y->len) - (x->len < y->len);
 }
 
-static void words_sort(genalloc *words)
+/* As users of conf/users are compared: without regard to the case of ASCII letters. */
+static int user_compare(void const *a, void const *b)
 {
-  if (!words->len) return;
-  qsort(words->s, genalloc_len(conf_word, words), sizeof (conf_word), &word_compare);
+  conf_word const *x = a, *y = b;
+  size_t i = 0;
+  while (i < x->len && i < y->len && smtp_lower(x->s[i]) == smtp_lower(y->s[i])) i++;
+  if (i == x->len || i == y->len) return (x->len > y->len) - (x->len < y->len);
+  return smtp_lower(x->s[i]) - smtp_lower(y->s[i]);
 }
 
-static int word_find(conf_word const *word, genalloc const *words)
+typedef int compare_function(void const *, void const *);
+
+static void words_sort(genalloc *words, compare_function *compare)
+{
+  if (!words->len) return;
+  qsort(words->s, genalloc_len(conf_word, words), sizeof (conf_word), compare);
+}
+
+static int word_find(conf_word const *word, genalloc const *words, compare_function *compare)
 {
   return words->len
-    && bsearch(word, words->s, genalloc_len(conf_word, words), sizeof *word, &word_compare) != 0;
+    && bsearch(word, words->s, genalloc_len(conf_word, words), sizeof *word, compare) != 0;
 }
 
 /*
@@ -47,7 +60,7 @@ static int first_words(checker *c, char const *name, stralloc *text, genalloc *w
   while ((r = conf_line_next(setting, text, &pos, &line)) > 0)
     if (conf_word_next(&line.s, &line.len, &word) && !genalloc_append(conf_word, words, &word))
       checker_die_memory();
-  words_sort(words);
+  words_sort(words, &word_compare);
   return !r;
 }
 
@@ -101,7 +114,7 @@ static void users_without(checker *c, genalloc const *proved)
     for (; i < genalloc_len(conf_word, &users); i++)
     {
       conf_word const *user = genalloc_s(conf_word, &users) + i;
-      if (!word_find(user, proved))
+      if (!word_find(user, proved, &user_compare))
         log_line("warning: conf/users: ", what, name_shown(name, user));
     }
   genalloc_free(conf_word, &users);
@@ -128,7 +141,7 @@ static void check_proofs(checker *c, genalloc *secrets)
   stralloc text = STRALLOC_ZERO;
   if (certified_users(c, &text, secrets))
   {
-    words_sort(secrets);
+    words_sort(secrets, &user_compare);
     users_without(c, secrets);
   }
   stralloc_free(&text);
@@ -212,7 +225,7 @@ static void route_check(checker *c, conf_route_line const *route, unsigned int n
   if (!site_proved(c, route))
     log_line("warning: conf/routes: line ", digits,
              ": auth without tls=verify: whoever poses as the site gets the password");
-  if (word_find(&name, names)) return;
+  if (word_find(&name, names, &word_compare)) return;
   c->wrong = 1;
   log_line("conf/routes: line ", digits, ": no such name in conf/authout: ",
            name_shown(shown, &name));

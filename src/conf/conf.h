@@ -268,6 +268,8 @@ extern int conf_clientcert(int conf, tls_field const *certificate, tls_field con
 /*
  * users: lines "NAME [norelay] [DOMAIN]...": what a client may do that has proved to be that user.
  * A user who is on no line may relay, and has no domains; one who is on several has what all say.
+ * Names are compared without regard to the case of ASCII letters: who judges the proof may do so,
+ * and a client who says his name in another way is not to have more rights for it.
  */
 typedef struct conf_account
 {

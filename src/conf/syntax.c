@@ -46,20 +46,15 @@ static int label_ok(char const *s, size_t len)
   return len && len <= LABEL_MAX;
 }
 
-/* --- queues --- */
-
 /* Compare without regard to the case of ASCII letters. */
-static int queue_name_same(char const *a, char const *b, size_t len)
+static int name_same(conf_word const *name, char const *s, size_t len)
 {
   size_t i = 0;
-  for (; i < len; i++)
-  {
-    char c = a[i] >= 'A' && a[i] <= 'Z' ? (char)(a[i] + 'a' - 'A') : a[i];
-    char d = b[i] >= 'A' && b[i] <= 'Z' ? (char)(b[i] + 'a' - 'A') : b[i];
-    if (c != d) return 0;
-  }
-  return 1;
+  while (i < len && name->len == len && smtp_lower(name->s[i]) == smtp_lower(s[i])) i++;
+  return name->len == len && i == len;
 }
+
+/* --- queues --- */
 
 int conf_queue_match(void *data, char const *s, size_t len)
 {
@@ -69,7 +64,7 @@ int conf_queue_match(void *data, char const *s, size_t len)
   conf_word_next(&s, &len, &name);
   if (!label_ok(name.s, name.len)) return conf_fail("not a queue's name", name.s, name.len);
   if (!len) return conf_fail("queue without domains", name.s, name.len);
-  ours = q->name && name.len == q->len && queue_name_same(name.s, q->name, name.len);
+  ours = q->name && name_same(&name, q->name, q->len);
   q->found |= ours;
   while (conf_word_next(&s, &len, &domain))
   {
@@ -153,14 +148,9 @@ int conf_check_clientcert(char const *s, size_t len)
   return conf_clientcert_scan(s, len, print, &user);
 }
 
-static int word_same(conf_word const *word, char const *s, size_t len)
-{
-  return word->len == len && !memcmp(word->s, s, len);
-}
-
 static int word_is(conf_word const *word, char const *s)
 {
-  return word_same(word, s, strlen(s));
+  return word->len == strlen(s) && !memcmp(word->s, s, word->len);
 }
 
 int conf_account_match(void *data, char const *s, size_t len)
@@ -170,7 +160,7 @@ int conf_account_match(void *data, char const *s, size_t len)
   int ours, first = 1;
   conf_word_next(&s, &len, &name);
   if (name.len > CONF_ACCOUNT_MAX) return conf_fail("name too long", name.s, name.len);
-  ours = q->name && word_same(&name, q->name, q->len);
+  ours = q->name && name_same(&name, q->name, q->len);
   for (; conf_word_next(&s, &len, &word); first = 0)
   {
     int const norelay = first && word_is(&word, "norelay");

@@ -25,6 +25,7 @@ typedef struct turning
 {
   session *s;
   names domains;       /* folded */
+  int none;            /* the customer has not even a pattern */
   uint64_t waiting;    /* messages in their lists */
 } turning;
 
@@ -92,6 +93,7 @@ static enum outcome domains_own(turning *t)
   enum outcome r = GOOD;
   size_t i;
   if (!identity_domains(&t->s->identity, t->s->conf, &patterns)) return BROKEN;
+  t->none = !patterns->len;
   for (i = 0; r == GOOD && i < patterns->len; i += strlen(patterns->s + i) + 1)
     if (patterns->s[i] == '.') r = domains_below(t, patterns->s + i + 1);
     else if (!names_add(&t->domains, 0, patterns->s + i, strlen(patterns->s + i))) r = BROKEN;
@@ -138,8 +140,8 @@ static int too_open(turning *t, int *yes)
 
 static int allowed(turning *t, int *yes)
 {
-  int open;
-  *yes = 0;
+  int open = 0;
+  *yes = !t->none;
   if (!names_len(&t->domains)) return 1;
   if (!identity_owns(&t->s->identity, t->s->conf, &t->domains.text, 0, yes)) return 0;
   if (*yes && !too_open(t, &open)) return 0;
@@ -163,8 +165,10 @@ static int datagram_make(turning const *t, stralloc *out)
 {
   session const *s = t->s;
   char name[SESSION_WHO_MAX + sizeof s->client.port], head[JOB_TURN_HEAD_MAX];
+  char const *end;
   size_t i, len;
-  stpcpy(stpcpy(stpcpy(name, s->who), ":"), s->client.port);
+  end = stpcpy(stpcpy(stpcpy(name, s->who), ":"), s->client.port);
+  if (!job_turn_peer_ok(name, (size_t)(end - name))) return errno = EDESTADDRREQ, 0;
   len = job_turn_begin(head, s->identity.name, name, *s->secured != 0);
   if (!stralloc_copyb(out, head, len)) return errno = ENOMEM, 0;
   for (i = 0; i < names_len(&t->domains); i++)
@@ -216,13 +220,14 @@ static int turn(turning *t)
 {
   session *s = t->s;
   count(t);
-  if (!t->waiting) return session_reply(s, "453 You have no mail");
+  if (!t->waiting) return session_junk(s) && session_reply(s, "453 You have no mail");
   if (!wire_flush(&s->wire)) return 0;
   if (!hand_over(t))
   {
     if (session_may_log(s))
       log_line("warning: unable to turn the connection of ", s->who, ": ", strerror(errno));
-    return session_reply(s, "451 4.3.0 Error: unable to turn the connection now");
+    return session_junk(s)
+      && session_reply(s, "451 4.3.0 Error: unable to turn the connection now");
   }
   session_forgive(s);
   session_reply(s, "250 OK now reversing the connection");

@@ -7,7 +7,7 @@
 void identity_set(identity *id, char const *method, char const *name, size_t len)
 {
   id->method = method;
-  memcpy(id->name, name, len);
+  memmove(id->name, name, len);
   id->name[len] = 0;
 }
 

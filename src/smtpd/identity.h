@@ -22,7 +22,7 @@ typedef struct identity
 /*
  * The client is this user by AUTH, from now on.
  *   method  a string that stays
- *   name    up to CONF_ACCOUNT_MAX octets, without a NUL
+ *   name    up to CONF_ACCOUNT_MAX octets, without a NUL; may be the name that is there, by a certificate
  */
 extern void identity_set(identity *id, char const *method, char const *name, size_t len);
 

@@ -42,11 +42,16 @@ static void port_set(peer *p, uint16_t port)
   sprintf(p->port, "%u", (unsigned int)port);
 }
 
+static void port_from_socket(peer *p, struct sockaddr_storage const *address)
+{
+  if (address->ss_family == AF_INET || address->ss_family == AF_INET6) /* at the same place */
+    port_set(p, ntohs(((struct sockaddr_in const *)(void const *)address)->sin_port));
+}
+
 static int peer_from_socket(peer *p, struct sockaddr_storage const *address)
 {
   char text[INET6_ADDRSTRLEN] = "";
-  if (address->ss_family == AF_INET || address->ss_family == AF_INET6) /* at the same place */
-    port_set(p, ntohs(((struct sockaddr_in const *)(void const *)address)->sin_port));
+  port_from_socket(p, address);
   p->local = address->ss_family == AF_UNIX;
   if (p->local) memcpy(text, loopback, sizeof loopback);
   else if (address->ss_family == AF_INET)
@@ -68,13 +73,21 @@ static int peer_from_fd(peer *p, int fd, int (*name)(int, struct sockaddr *, soc
   return peer_from_text(p, loopback, sizeof loopback - 1);
 }
 
-/* What is no port is one that is not known: who counts on it has nothing but a log to read. */
+/* What is no port is one that is not known. */
 static void port_from_env(peer *p, char const *name)
 {
   char const *s = getenv(name);
   uint64_t port;
   if (s && smtp_number_scan(s, strlen(s), &port) && port <= UINT16_MAX)
     port_set(p, (uint16_t)port);
+}
+
+/* Not every super-server says the port beside the address; a pipe has none. */
+static void port_from_fd(peer *p, int fd)
+{
+  struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
+  socklen_t len = sizeof address;
+  if (getpeername(fd, (struct sockaddr *)&address, &len) == 0) port_from_socket(p, &address);
 }
 
 /*
@@ -119,6 +132,7 @@ int peer_read(peer *client, int fd)
   port_set(client, 0);
   if (!accepted) r = peer_from_env(client, "TCPREMOTEIP", "TCPREMOTEPORT");
   if (r == -1 && !accepted) r = peer_from_env(client, "REMOTE_ADDR", "REMOTE_PORT");
+  if (r == 1 && !strcmp(client->port, "0")) port_from_fd(client, fd);
   if (r != -1) return r;
   return peer_from_fd(client, fd, &getpeername) && (!client->local || peer_user(client, fd));
 }

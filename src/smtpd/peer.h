@@ -19,7 +19,7 @@ typedef struct peer
 
 /*
  * Read who the client is: $TCPREMOTEIP, else $REMOTE_ADDR, else getpeername(2) of the descriptor;
- * the port is in $TCPREMOTEPORT or $REMOTE_PORT.
+ * the port is in $TCPREMOTEPORT or $REMOTE_PORT, else the socket's.
  * A UNIX socket is a local user (SO_PEERCRED), a pipe somebody on this host: loopback.  Where a
  * UNIX socket was accepted (it has a name), only the kernel is asked: the environment has what the
  * client called itself.  Returns 1, or 0 with errno: EINVAL when the super-server's words are no

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "job/job.h"
+#include "smtp/chars.h"
 #include "tls/handover.h"
 
 /* tls-io gives up a handshake by itself, and says why: we wait so much longer. */
@@ -158,6 +159,14 @@ static int handshake(handover *e, session *s)
   return engine_shake(e, s) ? shaken(e, s) : unshaken(e, s);
 }
 
+/* How much of it may be logged: of its first line, and nothing where that is AUTH, with a password. */
+static size_t early_shown(char const *s, size_t len)
+{
+  size_t n = 0;
+  while (n < len && s[n] != '\r' && s[n] != '\n') n++;
+  return n >= 4 && smtp_word_is(s, 4, "AUTH") ? 0 : n;
+}
+
 /*
  * What came behind STARTTLS may be another's: who sits on the wire can put commands there, for the
  * client to be told the replies over TLS.
@@ -169,7 +178,7 @@ static void early_drop(session *s)
   char const *early = wire_peek(&s->wire, &len);
   if (len && session_may_log(s))
     log_line("improper command pipelining after STARTTLS from ", s->who, ": ",
-             log_clean(begin, sizeof begin, early, len));
+             log_clean(begin, sizeof begin, early, early_shown(early, len)));
   wire_taken(&s->wire, len);
 }
 

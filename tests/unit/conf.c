@@ -994,6 +994,29 @@ static void check_secrets(void)
   unset("authsecrets");
 }
 
+/* "norelay" or "" and how many octets of domains. */
+static char const *rights_of(char const *name)
+{
+  static char both[40];
+  conf_account account = CONF_ACCOUNT_ZERO;
+  int r = conf_account_read(conf, 0, name, strlen(name), &account);
+  snprintf(both, sizeof both, "%s%zu", account.norelay ? "norelay " : "", account.domains.len);
+  stralloc_free(&account.domains);
+  return r ? both : "!";
+}
+
+static void check_accounts(void)
+{
+  CHECK("users: missing", !strcmp(rights_of("bob"), "0"));
+  set("users", "bob norelay d.tld\nBoB e.tld\nB\303\226B f.tld\n");
+  CHECK("users: all lines", !strcmp(rights_of("bob"), "norelay 12"));
+  CHECK("users: case does not count", !strcmp(rights_of("BOB"), "norelay 12"));
+  CHECK("users: not a part", !strcmp(rights_of("bo"), "0") && !strcmp(rights_of("bobb"), "0"));
+  CHECK("users: case of ASCII", !strcmp(rights_of("b\303\226b"), "6") && !strcmp(rights_of("b\303\266b"), "0"));
+  CHECK("users: no other octet", !strcmp(rights_of("b\017b"), "0"));
+  unset("users");
+}
+
 static char const *account_of(char const *name)
 {
   static smtp_account account;
@@ -1101,6 +1124,7 @@ int main(void)
   check_clients();
   check_users();
   check_secrets();
+  check_accounts();
   check_authout();
   check_clientcerts();
   check_command();

@@ -52,6 +52,8 @@ static void check_nobody(void)
   CHECK("nobody", !relays() && !owns("a.example", 0) && !identity_known(&id));
   identity_certify(&id, "joe");
   CHECK("by a certificate", relays() == 1 && identity_known(&id) && !id.method);
+  be(id.name);
+  CHECK("and by AUTH, as the same", !strcmp(id.name, "joe") && !strcmp(id.method, "PLAIN"));
   identity_forget(&id);
   CHECK("forgotten", !relays() && !identity_known(&id));
   be("joe");
@@ -93,7 +95,7 @@ static void check_changes(void)
   be("norelay");
   CHECK("a name like the option", relays() == 1 && owns("x.example", 0) == 1);
   be("NoRelay");
-  CHECK("names are as they are", !owns("x.example", 0));
+  CHECK("in another case", relays() == 1 && owns("x.example", 0) == 1);
   users("ann\njoe no_domain..x\n");
   be("ann");
   CHECK("a broken line of another's", relays() == -1 && errno == EINVAL

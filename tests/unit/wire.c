@@ -107,6 +107,12 @@ static void check_wipe(void)
   wire_wipe(&w);
   CHECK("is gone", !memcmp(w.in, zeros, sizeof zeros));
   CHECK("and the next one is not", line_is("next"));
+  said("first\r\nsecret\r\n");
+  CHECK("in one read", line_is("first") && line_is("secret"));
+  said("last\r\n");
+  CHECK("a shorter one", line_is("last"));
+  wire_wipe(&w);
+  CHECK("what was behind it is gone", !memcmp(w.in + 7, zeros, sizeof zeros));
   end();
 }
 
