@@ -61,7 +61,7 @@ SMTP := $(call object,smtp/chars smtp/domain smtp/path smtp/command smtp/content
   smtp/reply smtp/header smtp/timeout smtp/base64)
 # Who we are for a server: on libmd.
 SASL := $(call object,smtp/account smtp/sasl smtp/hmac)
-BASE := $(call object,base/close base/directory base/instance base/log base/text base/duration base/wallclock) $(SMTP)
+BASE := $(call object,base/close base/directory base/instance base/log base/text base/duration base/wallclock base/nonblocking) $(SMTP)
 JOB := $(call object,job/job job/journal job/nexthop job/socket job/turn)
 # How tls-io is asked: of those who ask it, too.
 TLS_ASK := $(call object,tls/ask)
@@ -121,7 +121,7 @@ $(BIN)/queue-list: $(call object,list/queue-list list/listing list/listing-text 
   list/delay list/filter queue/ids print/out queue/sitefile) $(SCHED) $(FLUSH)
 $(BIN)/queue-cat: $(call object,list/queue-cat list/history queue/ids) $(QUEUE)
 $(BIN)/queue-shape: $(call object,list/queue-shape list/shape-table list/shape-metrics list/ages \
-  print/out queue/sitefile tls/inspect) $(FLUSH)
+  print/out queue/sitefile tls/inspect tls/certificate) $(FLUSH)
 $(BIN)/site-list: $(call object,list/site-list list/sites print/out queue/sitefile flush/names) \
   $(FLUSH)
 $(BIN)/queue-check: $(call object,check/queue-check check/findings check/check-layout \
@@ -137,7 +137,7 @@ $(BIN)/postqueue: $(call object,compat/postqueue) $(FACE)
 $(BIN)/postcat: $(call object,compat/postcat) $(QUEUE)
 $(BIN)/postsuper: $(call object,compat/postsuper compat/executable) $(ACT)
 $(BIN)/conf-check: $(call object,conf/conf-check conf/checker conf/checker-sense conf/checker-tls conf/checker-users \
-  base/resolver tls/inspect) $(CONF)
+  base/resolver tls/inspect tls/certificate) $(CONF)
 $(BIN)/conf-cdb: $(call object,conf/conf-cdb) $(CONF)
 $(BIN)/sluice-init: $(call object,admin/sluice-init admin/maker admin/service admin/users \
   admin/renew check/findings check/check-layout check/layout print/out) $(FLUSH)
@@ -146,7 +146,7 @@ $(BIN)/auth-check: $(call object,auth/auth-check auth/checkpassword auth/ask smt
 $(BIN)/smtp-send: $(call object,send/smtp-send) $(SEND)
 $(BIN)/tls-io: $(call object,tls/tls-io tls/session tls/pump tls/handshake tls/context tls/verify tls/certificate \
   tls/reason tls/confine base/calls job/socket) $(TLS_ASK) $(BASE)
-$(BIN)/etrn: $(call object,send/etrn send/accountfile send/demand send/destination send/engine tls/handover base/wire) \
+$(BIN)/etrn: $(call object,send/etrn send/accountfile send/demand send/destination send/engine send/timed tls/handover base/wire) \
   $(TLS_ASK) $(SASL) $(JOB) $(BASE)
 
 # -----------------------------------------------------------------------------------

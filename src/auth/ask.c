@@ -1,8 +1,6 @@
 #include "auth/ask.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/nonblocking.h"
 #include "base/wallclock.h"
 
 /* --- requests --- */
@@ -117,8 +116,7 @@ static int inquiry_wait(inquiry const *q, short events)
 {
   struct pollfd x[2] =
     { { .fd = q->stop, .events = POLLIN }, { .fd = q->socket, .events = events } };
-  int64_t left_ms = q->end_ms - wallclock_steady_ms();
-  int r = poll(x, 2, left_ms < 0 ? 0 : left_ms > INT_MAX ? INT_MAX : (int)left_ms);
+  int r = poll(x, 2, wallclock_left_ms(q->end_ms));
   if (r == -1) return errno == EINTR;
   if (!r) errno = ETIMEDOUT;
   else if (x[0].revents) errno = ECANCELED;
@@ -136,7 +134,7 @@ static int inquiry_connect(inquiry *q, int instance, unsigned int seconds)
   /* where the backlog is full, a descriptor that does not block would be told so at once */
   return setsockopt(q->socket, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most) == 0
     && connect(q->socket, (struct sockaddr const *)&address, sizeof address) == 0
-    && fcntl(q->socket, F_SETFL, O_NONBLOCK) != -1;
+    && nonblocking_set(q->socket);
 }
 
 static int inquiry_send(inquiry const *q, char const *s, size_t len)

@@ -13,10 +13,10 @@
 
 #include "auth/ask.h"
 #include "auth/checkpassword.h"
-#include "smtp/hmac.h"
 #include "base/log.h"
 #include "base/wallclock.h"
 #include "conf/conf.h"
+#include "smtp/hmac.h"
 #include "start/program.h"
 
 #define USAGE "auth-check [-C dir]"
@@ -33,8 +33,7 @@ char const *PROG = "auth-check";
 static ssize_t read_until(char *s, size_t max, int64_t end_ms)
 {
   struct pollfd x = { .fd = 0, .events = POLLIN };
-  int64_t left_ms = end_ms - wallclock_steady_ms();
-  int r = poll(&x, 1, left_ms < 0 ? 0 : (int)left_ms);
+  int r = poll(&x, 1, wallclock_left_ms(end_ms));
   if (!r) errno = ETIMEDOUT;
   return r < 1 ? -1 : read(0, s, max);
 }
@@ -119,14 +118,6 @@ static void answer(enum auth_verdict verdict, char const *reason)
   char line[AUTH_ANSWER_MAX];
   size_t len = auth_answer_format(line, verdict, reason);
   if (allwrite(1, line, len) != len) strerr_diefusys(111, "answer");
-}
-
-static int conf_find(char const *dir)
-{
-  int instance = program_instance(&dir), conf = conf_open(instance);
-  if (conf == -1) strerr_dief(111, dir, ": ", conf_error());
-  close(instance);
-  return conf;
 }
 
 int main(int argc, char const *const *argv)

@@ -40,12 +40,16 @@
 #endif
 
 /*
- * From here on for this process, for good; no privilege is needed.  1, or 0 with errno: EINVAL or
- * ENOSYS where the kernel has no such filters.
+ * Keep to the array that is a list, from here on for this process, for good; no privilege is needed.
+ * 1, or 0 with errno: EINVAL or ENOSYS where the kernel has no such filters.  Where there are no
+ * lists: 1 with a sanitizer, else 0 with ENOSYS.
  */
+#ifdef CALLS_MACHINE
+#define CALLS_LIMIT(list) calls_limit((list), sizeof (list) / sizeof *(list))
+#else
+#define CALLS_LIMIT(list) calls_unlimited()
+#endif
 extern int calls_limit(struct sock_filter const *list, unsigned short count);
-
-/* The same where there is no list: 1 with a sanitizer, else 0 with ENOSYS. */
 extern int calls_unlimited(void);
 
 #define CALL (offsetof(struct seccomp_data, nr))

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
+#include "base/close.h"
 #include "smtp/chars.h"
 
 typedef union endpoint
@@ -50,7 +50,8 @@ static socklen_t endpoint_make(endpoint *out, char const *text)
   size_t len;
   memset(out, 0, sizeof *out);
   if (*text == '/') return path_make(out, text);
-  if (!colon || !smtp_number_scan(colon + 1, strlen(colon + 1), &port) || !port || port > UINT16_MAX) return 0;
+  if (!colon || !smtp_number_scan(colon + 1, strlen(colon + 1), &port)) return 0;
+  if (!port || port > UINT16_MAX) return 0;
   len = (size_t)(colon - text);
   if (len > 2 && *text == '[' && text[len - 1] == ']') { text++; len -= 2; }
   if (len >= sizeof address) return 0;
@@ -68,13 +69,10 @@ int endpoint_ok(char const *text)
 int endpoint_connect(char const *text)
 {
   endpoint e;
-  int why;
   socklen_t const size = endpoint_make(&e, text);
   int fd = size ? socket(e.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) : -1;
   if (!size) errno = EINVAL;
   if (fd == -1 || connect(fd, &e.any, size) == 0 || errno == EINPROGRESS) return fd;
-  why = errno;
-  close(fd);
-  errno = why;
+  close_keep(fd);
   return -1;
 }

@@ -1,5 +1,6 @@
 #include "base/wallclock.h"
 
+#include <limits.h>
 #include <time.h>
 
 static uint64_t clock_us(clockid_t clock)
@@ -22,6 +23,12 @@ uint64_t wallclock_steady_us(void)
 int64_t wallclock_steady_ms(void)
 {
   return (int64_t)(wallclock_steady_us() / 1000);
+}
+
+int wallclock_left_ms(int64_t deadline_ms)
+{
+  int64_t const left_ms = deadline_ms - wallclock_steady_ms();
+  return left_ms < 0 ? 0 : left_ms > INT_MAX ? INT_MAX : (int)left_ms;
 }
 
 /* Put a number with leading zeros. */

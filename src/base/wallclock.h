@@ -20,6 +20,12 @@ extern uint64_t wallclock_steady_us(void);
 extern int64_t wallclock_steady_ms(void);
 
 /*
+ * The milliseconds until that clock shows so many, for poll(2): 0 when it does, or did; some weeks
+ * at the most, so that a wait may be over before the time is.
+ */
+extern int wallclock_left_ms(int64_t deadline_ms);
+
+/*
  * Room for a date in the form of RFC 5322 section 3.3: "Sat, 21 Nov 2026 07:45:53 +0000", a string.
  */
 #define WALLCLOCK_DATE_MAX 40

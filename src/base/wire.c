@@ -1,13 +1,12 @@
 #include "base/wire.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/nonblocking.h"
 #include "base/wallclock.h"
 
 #define CLOSE_S 1
@@ -16,12 +15,6 @@
  * the same.
  */
 #define BUSY_READS 16
-
-static int nonblocking(int fd)
-{
-  int flags = fcntl(fd, F_GETFL);
-  return flags != -1 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) != -1;
-}
 
 int wire_init(wire *w, int in, int out, int stop)
 {
@@ -33,7 +26,7 @@ int wire_init(wire *w, int in, int out, int stop)
   w->busy = 0;
   w->skip = 0;
   w->in_pos = w->in_len = w->out_pos = w->out_len = 0;
-  return nonblocking(in) && nonblocking(out);
+  return nonblocking_set(in) && nonblocking_set(out);
 }
 
 /* Set the end of the next wait: of a tenth of the step where hurried() is to be asked then. */
@@ -81,21 +74,11 @@ static int step_over(wire *w)
   return 0;
 }
 
-/*
- * The milliseconds for poll(2), which can wait for some weeks at most: it may return before the
- * deadline.
- */
-static int left_ms(int64_t deadline_ms)
-{
-  int64_t left = deadline_ms - wallclock_steady_ms();
-  return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
-}
-
 /* Wait until fd is ready for events (-1: for nothing), or may be.  1; 0 with the state changed. */
 static int wire_wait(wire *w, int fd, short events)
 {
   struct pollfd x[2] = { { .fd = w->stop, .events = POLLIN }, { .fd = fd, .events = events } };
-  int r = poll(x, 2, left_ms(w->deadline_ms));
+  int r = poll(x, 2, wallclock_left_ms(w->deadline_ms));
   w->busy = 0;
   if (r == -1 && errno != EINTR) return wire_over(w, WIRE_LOST);
   if (r == 0 && wallclock_steady_ms() >= w->deadline_ms)

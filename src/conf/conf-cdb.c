@@ -227,14 +227,12 @@ static conf_setting const *list_find(char const *name)
 int main(int argc, char const *const *argv)
 {
   char const *dir = 0;
-  int instance, conf;
+  int conf;
   size_t i;
   argv += program_options(argc, argv, &dir, USAGE);
   if (!*argv) dieusage();
   for (i = 0; argv[i]; i++) list_find(argv[i]);
-  instance = program_instance(&dir);
-  conf = conf_open(instance);
-  if (conf == -1) strerr_dief(111, dir, ": ", conf_error());
+  conf = conf_find(dir);
   program_become_owner(conf);
   for (i = 0; argv[i]; i++) compile(conf, list_find(argv[i]));
   return 0;

@@ -268,15 +268,6 @@ static int options_read(int argc, char const *const *argv, char const **dir, int
   return program_options_read(argc, argv, all, sizeof all / sizeof *all, USAGE);
 }
 
-static int conf_find(char const *dir)
-{
-  int instance = program_instance(&dir);
-  int conf = conf_open(instance);
-  if (conf == -1) strerr_dief(111, dir, ": ", conf_error());
-  close(instance);
-  return conf;
-}
-
 int main(int argc, char const *const *argv)
 {
   checker c = { .text = STRALLOC_ZERO, .from = STRALLOC_ZERO };

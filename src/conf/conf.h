@@ -38,6 +38,12 @@ extern int conf_exit_code(void);
 extern int conf_open(int instance);
 
 /*
+ * The same of the instance that -C or its default names (NULL), for a program that needs no more of
+ * it.  Dies 111.
+ */
+extern int conf_find(char const *dir);
+
+/*
  * A number that changes with any of the files whose settings qmgr keeps, as far as inode, size and
  * time tell.
  */

@@ -7,11 +7,13 @@
 #include <unistd.h>
 
 #include <skalibs/allreadwrite.h>
+#include <skalibs/strerr.h>
 
 #include "base/close.h"
 #include "base/instance.h"
 #include "conf/conf.h"
 #include "conf/error.h"
+#include "start/program.h"
 
 int conf_open(int instance)
 {
@@ -21,6 +23,15 @@ int conf_open(int instance)
   conf_fail("unable to open conf", strerror(e), strlen(strerror(e)));
   errno = e;
   return -1;
+}
+
+int conf_find(char const *dir)
+{
+  int instance = program_instance(&dir);
+  int conf = conf_open(instance);
+  if (conf == -1) strerr_dief(111, dir, ": ", conf_error());
+  close(instance);
+  return conf;
 }
 
 /* Is this a regular file of at most so many octets?  1, or 0 with conf_error(). */

@@ -98,8 +98,7 @@ static int flags_next(char const **s, size_t *len, unsigned int *flags)
   return 1;
 }
 
-/* Is this text without control characters, so that it stays on one line? */
-static int clean_ok(char const *s, size_t len)
+int job_clean_ok(char const *s, size_t len)
 {
   size_t i = 0;
   while (i < len && !control(s[i])) i++;
@@ -110,7 +109,7 @@ static int clean_ok(char const *s, size_t len)
 static int word_ok(job_field const *field)
 {
   return field->len && *field->s != '<' && !memchr(field->s, ' ', field->len)
-    && clean_ok(field->s, field->len);
+    && job_clean_ok(field->s, field->len);
 }
 
 /* Is this an id?  It may become part of a file name: letters and digits, nothing else. */
@@ -127,7 +126,7 @@ static int id_ok(job_field const *id)
 
 int job_mail_scan(char const *s, size_t len, job_mail *mail)
 {
-  if (!clean_ok(s, len)) return 0;
+  if (!job_clean_ok(s, len)) return 0;
   if (!job_field_next(&s, &len, &mail->id) || !id_ok(&mail->id)) return 0;
   if (!number_next(&s, &len, &mail->arrival_us)) return 0;
   if (!number_next(&s, &len, &mail->offset)) return 0;
@@ -141,7 +140,7 @@ int job_mail_scan(char const *s, size_t len, job_mail *mail)
 
 int job_rcpt_scan(char const *s, size_t len, job_rcpt *rcpt)
 {
-  if (!clean_ok(s, len)) return 0;
+  if (!job_clean_ok(s, len)) return 0;
   if (!number_next(&s, &len, &rcpt->number)) return 0;
   if (!path_next(&s, &len, &rcpt->address) || !rcpt->address.len) return 0;
   rcpt->parameters.s = s;
@@ -218,7 +217,7 @@ static int event_next(char const **s, size_t *len, enum job_event *event)
 
 int job_result_scan(char const *s, size_t len, job_result *result)
 {
-  if (!clean_ok(s, len)) return 0;
+  if (!job_clean_ok(s, len)) return 0;
   if (!number_next(&s, &len, &result->recipient)) return 0;
   if (!status_next(&s, &len, &result->status)) return 0;
   if (!job_field_next(&s, &len, &result->code) || !word_ok(&result->code)) return 0;
@@ -258,7 +257,7 @@ int job_journal_scan(char const *s, size_t len, uint64_t *time_us, job_result *r
 int job_notice_scan(char const *s, size_t len, uint64_t *time_us, job_notice *notice)
 {
   job_field word;
-  return clean_ok(s, len)
+  return job_clean_ok(s, len)
     && time_next(&s, &len, time_us)
     && number_next(&s, &len, &notice->recipient)
     && job_field_next(&s, &len, &word) && job_field_is(&word, "notice")
@@ -378,7 +377,7 @@ size_t job_mail_format(char *out, size_t max, job_mail const *mail)
   line l = { out, 0, max, 0 };
   char flags[JOB_FLAGS_MAX];
   if (!id_ok(&mail->id) || !inside_ok(&mail->sender)) return 0;
-  if (!clean_ok(mail->parameters.s, mail->parameters.len)) return 0;
+  if (!job_clean_ok(mail->parameters.s, mail->parameters.len)) return 0;
   job_flags_format(flags, mail->flags);
   line_puts(&l, "mail ");
   line_field(&l, &mail->id);
@@ -401,7 +400,7 @@ size_t job_rcpt_format(char *out, size_t max, job_rcpt const *rcpt)
 {
   line l = { out, 0, max, 0 };
   if (!rcpt->address.len || !inside_ok(&rcpt->address)) return 0;
-  if (!clean_ok(rcpt->parameters.s, rcpt->parameters.len)) return 0;
+  if (!job_clean_ok(rcpt->parameters.s, rcpt->parameters.len)) return 0;
   line_puts(&l, "rcpt ");
   line_number(&l, rcpt->number, 1);
   line_puts(&l, " ");

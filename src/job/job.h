@@ -139,6 +139,8 @@ typedef struct job_field
 } job_field;
 extern int job_field_next(char const **s, size_t *len, job_field *field);
 
+/* Is this text without control characters, so that it stays on one line? */
+extern int job_clean_ok(char const *s, size_t len);
 /* Is the field this word? */
 extern int job_field_is(job_field const *field, char const *word);
 /* A decimal number that fills the field and fits; 1 or 0. */

@@ -4,13 +4,6 @@
 
 #include "job/nexthop.h"
 
-static int clean_ok(char const *s, size_t len)
-{
-  size_t i = 0;
-  while (i < len && (unsigned char)s[i] >= ' ' && s[i] != 127) i++;
-  return i == len;
-}
-
 int job_turn_peer_ok(char const *s, size_t len)
 {
   char const *colon = memrchr(s, ':', len);
@@ -38,7 +31,7 @@ static int how_next(char const **s, size_t *len, job_field *how)
 int job_turn_scan(job_turn *turn, char const *s, size_t len)
 {
   job_field word;
-  if (len > JOB_TURN_MAX || !clean_ok(s, len)) return 0;
+  if (len > JOB_TURN_MAX || !job_clean_ok(s, len)) return 0;
   if (!job_field_next(&s, &len, &word) || !job_field_is(&word, "turn")) return 0;
   if (!user_next(&s, &len, &turn->user) || !peer_next(&s, &len, &turn->peer)
    || !how_next(&s, &len, &turn->how))

@@ -69,16 +69,11 @@ static int head_scan(char const *s, message *m)
 
 /* --- writing -------------------------------------------------------------------------- */
 
-/* Is this a control character, which could end a line? */
-static int control(char c)
-{
-  return (unsigned char)c < 32 || c == 127;
-}
-
+/* No control character, which could end a line?  1, or 0 with EINVAL. */
 static int clean_ok(char const *s, size_t len)
 {
   while (len--)
-    if (control(*s++))
+    if (smtp_control(*s++))
     {
       errno = EINVAL;
       return 0;
@@ -449,7 +444,7 @@ static int envelope_scan(message *m)
   size_t len, i;
   int r;
   for (i = 0; i < m->text.len; i++)
-    if (control(m->text.s[i]) && m->text.s[i] != '\n') return 0;
+    if (smtp_control(m->text.s[i]) && m->text.s[i] != '\n') return 0;
   if (!from_get(m, &c) || !arrival_get(m, &c) || !client_get(m, &c)) return 0;
   while (line_next(&c, &s, &len))
   {

@@ -62,16 +62,9 @@ static struct sock_filter const list[] =
   CALLS_END
 };
 
-int confine(void)
-{
-  return calls_limit(list, sizeof list / sizeof *list);
-}
-
-#else
-
-int confine(void)
-{
-  return calls_unlimited();
-}
-
 #endif
+
+int confine(void)
+{
+  return CALLS_LIMIT(list);
+}

@@ -22,6 +22,12 @@ static inline int smtp_letter(char c)
   return l >= 'a' && l <= 'z';
 }
 
+/* A control character, in ASCII. */
+static inline int smtp_control(char c)
+{
+  return (unsigned char)c < ' ' || c == 127;
+}
+
 /* Printable ASCII but space. */
 static inline int smtp_visible(char c)
 {

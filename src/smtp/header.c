@@ -9,11 +9,6 @@ static int white(char c)
   return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-static int control(char c)
-{
-  return (unsigned char)c < ' ' || c == 0x7f;
-}
-
 /* A character of an atom (RFC 5322 section 3.2.3, RFC 6532 section 3.2). */
 static int atext(char c)
 {
@@ -145,7 +140,7 @@ static int quoted_read(smtp_address_list *l, words *w)
     if (c == '"') return l->at++, 1;
     if (c == '\\' && ++l->at < l->len) c = l->s[l->at];
     else if (c == '\r' || c == '\n') continue;
-    if (at_end(l) || (control(c) && c != '\t')) return 0;
+    if (at_end(l) || (smtp_control(c) && c != '\t')) return 0;
     words_put(w, c == '\t' ? ' ' : c);
   }
   return 0;
@@ -197,7 +192,7 @@ static int literal_read(smtp_address_list *l, words *w)
     char c = l->s[l->at++];
     if (!white(c)) words_put(w, c);
     if (c == ']') return 1;
-    if ((control(c) && !white(c)) || strchr("[\\<>()@,;\"", c)) return 0;
+    if ((smtp_control(c) && !white(c)) || strchr("[\\<>()@,;\"", c)) return 0;
   }
   return 0;
 }
@@ -395,7 +390,7 @@ static size_t name_clean(char *out, char const *s, size_t len)
   }
   while (i < len)
   {
-    size_t size = smtp_high(s[i]) ? smtp_utf8_scan(s + i, len - i) : !control(s[i]);
+    size_t size = smtp_high(s[i]) ? smtp_utf8_scan(s + i, len - i) : !smtp_control(s[i]);
     if (size) memcpy(out + i, s + i, size);
     else out[i] = '?';
     i += size ? size : 1;

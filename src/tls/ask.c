@@ -35,6 +35,11 @@ static struct trust_words
   [TLS_VERIFIED] = { "verified", "Verified" }
 };
 
+tls_field tls_field_of(char const *s)
+{
+  return (tls_field){ s, strlen(s) };
+}
+
 /* --- words -------------------------------------------------------------------------------- */
 
 static int field_is(tls_field const *field, char const *word)
@@ -432,7 +437,7 @@ static void answer_reason(answer_text *a, char const *word, tls_field const *rea
   answer_word(a, word);
   answer_field(a, reason);
   for (i = 0; i < a->len; i++)
-    if ((unsigned char)a->s[i] < ' ' || a->s[i] == 127) a->s[i] = ' ';
+    if (smtp_control(a->s[i])) a->s[i] = ' ';
 }
 
 static void answer_done(answer_text *a, tls_answer const *answer)

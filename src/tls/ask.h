@@ -59,6 +59,8 @@ typedef struct tls_field
   char const *s;
   size_t len;
 } tls_field;
+/* All of a string. */
+extern tls_field tls_field_of(char const *s);
 
 /* --- requests, as they are made ----------------------------------------------------------- */
 

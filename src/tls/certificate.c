@@ -40,18 +40,13 @@ int certificate_key_print_of(X509 *certificate, certificate_print out)
   return done;
 }
 
-static int control(char c)
-{
-  return (unsigned char)c < ' ' || c == 127;
-}
-
 /* Write text as xtext.  1; 0 where it does not fit. */
 static int xtext_format(char *out, size_t max, char const *s, size_t len)
 {
   size_t i, n = 0;
   for (i = 0; i < len; i++)
   {
-    char const c = control(s[i]) ? '?' : s[i];
+    char const c = smtp_control(s[i]) ? '?' : s[i];
     unsigned char const octet = (unsigned char)c;
     if (max - n < sizeof "+00") return 0;
     if (smtp_visible(c) && c != '+' && c != '=') out[n++] = c;
@@ -81,4 +76,10 @@ void certificate_name(X509_NAME const *name, char out[CERTIFICATE_NAME_MAX])
   len = value ? ASN1_STRING_to_UTF8(&text, value) : -1;
   if (len < 0 || !xtext_format(out, CERTIFICATE_NAME_MAX, (char const *)text, (size_t)len)) *out = 0;
   OPENSSL_free(text);
+}
+
+int certificate_no_passphrase(char *s, int size, int writing, void *data)
+{
+  (void)s, (void)size, (void)writing, (void)data;
+  return 0;
 }

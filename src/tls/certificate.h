@@ -26,4 +26,7 @@ extern int certificate_key_print_of(X509 *certificate, certificate_print out);
  */
 extern void certificate_name(X509_NAME const *name, char out[CERTIFICATE_NAME_MAX]);
 
+/* A pem_password_cb: a pass phrase is asked for, and nobody is there to know it. */
+extern int certificate_no_passphrase(char *s, int size, int writing, void *data);
+
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/wallclock.h"
+#include "tls/certificate.h"
 #include "tls/reason.h"
 #include "tls/verify.h"
 
@@ -62,13 +63,6 @@ static int warn_why(char const *path, char const *why)
   return 0;
 }
 
-/* A pass phrase is asked for: nobody is there to know it. */
-static int no_passphrase(char *s, int size, int writing, void *data)
-{
-  (void)s, (void)size, (void)writing, (void)data;
-  return 0;
-}
-
 /* What holds for both sides.  TLS 1.0 and 1.1 are not used any more (RFC 8996). */
 static SSL_CTX *ssl_make(SSL_METHOD const *method)
 {
@@ -81,7 +75,7 @@ static SSL_CTX *ssl_make(SSL_METHOD const *method)
   SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
                    | SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_default_passwd_cb(ssl, no_passphrase);
+  SSL_CTX_set_default_passwd_cb(ssl, certificate_no_passphrase);
   SSL_CTX_set_read_ahead(ssl, 1);
   return ssl;
 }

@@ -8,11 +8,6 @@
 /* tls-io is on this host, and answers at once or not at all. */
 #define READY_S 5
 
-static tls_field field_of(char const *text)
-{
-  return (tls_field){ text, strlen(text) };
-}
-
 /* Why a wait for tls-io came to nothing. */
 static char const *const wire_reasons[] =
 {
@@ -22,7 +17,7 @@ static char const *const wire_reasons[] =
 
 static int unable(handover *h, char const *why)
 {
-  h->answer.reason = field_of(why);
+  h->answer.reason = tls_field_of(why);
   return 0;
 }
 

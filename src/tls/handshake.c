@@ -1,17 +1,10 @@
 #include "tls/handshake.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 
 #include "base/wallclock.h"
 #include "tls/reason.h"
-
-static int left_ms(int64_t deadline_ms)
-{
-  int64_t const left = deadline_ms - wallclock_steady_ms();
-  return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
-}
 
 /* What the library waits for, or 0: it does not wait. */
 static short events_wanted(SSL const *ssl, int result)
@@ -28,7 +21,7 @@ static short events_wanted(SSL const *ssl, int result)
 static char const *peer_wait(int tcp, short events, int clear, int64_t deadline_ms)
 {
   struct pollfd x[2] = { { .fd = tcp, .events = events }, { .fd = clear } };
-  int const left = left_ms(deadline_ms);
+  int const left = wallclock_left_ms(deadline_ms);
   if (!left) return "timed out";
   if (poll(x, 2, left) == -1 && errno != EINTR) return "out of memory";
   return x[1].revents ? "nobody asks for it any more" : 0;

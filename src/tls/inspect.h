@@ -1,15 +1,15 @@
 #ifndef TLS_INSPECT_H
 #define TLS_INSPECT_H
 
-/* A server's certificate as its operator wants to know of it: until when, for whom, with which key. */
+/* A server's certificate as its operator wants to know of it: until when, for whom, which key. */
 
 #include <stdint.h>
 
-typedef struct inspect inspect;
+typedef struct x509_st inspect;
 
 /*
- * The first certificate in a file of PEM, path being relative to the directory dir.  To be closed by the caller; NULL with
- * errno, which is EINVAL where there is no certificate in it.
+ * The first certificate in a file of PEM, path being relative to the directory dir.  To be closed by
+ * the caller; NULL with errno, which is EINVAL where there is no certificate in it.
  */
 extern inspect *inspect_open(int dir, char const *path);
 extern void inspect_close(inspect *certificate);
@@ -21,8 +21,8 @@ extern int64_t inspect_until_s(inspect const *certificate);
 extern int inspect_names(inspect *certificate, char const *name);
 
 /*
- * Is this file's key the certificate's?  1 or 0; -1 with errno, which is EINVAL where there is no key in it that can be
- * used without a pass phrase.
+ * Is this file's key the certificate's?  1 or 0; -1 with errno, which is EINVAL where there is no
+ * key in it that can be used without a pass phrase.
  */
 extern int inspect_fits(inspect const *certificate, int dir, char const *path);
 

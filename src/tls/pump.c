@@ -201,10 +201,7 @@ static int in_move(pump *p)
 /* For poll(2): milliseconds until the last moment, -1: there is none, 0: it is over. */
 static int left_ms(pump const *p)
 {
-  int64_t left;
-  if (!p->deadline_ms) return -1;
-  left = p->deadline_ms - wallclock_steady_ms();
-  return left > 0 ? (int)left : 0;
+  return p->deadline_ms ? wallclock_left_ms(p->deadline_ms) : -1;
 }
 
 /*

@@ -1,7 +1,6 @@
 #include "tls/session.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -9,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/nonblocking.h"
 #include "base/text.h"
 #include "base/wallclock.h"
 #include "job/job.h"
@@ -51,7 +51,7 @@ static int answer_write(int clear, tls_answer const *answer)
 
 static int answer_reason(session const *s, enum tls_answer_kind kind, char const *reason)
 {
-  tls_answer const answer = { .kind = kind, .reason = { reason, strlen(reason) } };
+  tls_answer const answer = { .kind = kind, .reason = tls_field_of(reason) };
   answer_write(s->clear, &answer);
   return 0;
 }
@@ -92,8 +92,8 @@ static int request_read(session *s)
   int64_t const deadline_ms = wallclock_steady_ms() + REQUEST_MS;
   while (!line_whole(s))
   {
-    int64_t const left = deadline_ms - wallclock_steady_ms();
-    if (left <= 0 || !clear_wait(s, (int)left)) return answer_reason(s, TLS_NO, "no request");
+    int const left_ms = wallclock_left_ms(deadline_ms);
+    if (!left_ms || !clear_wait(s, left_ms)) return answer_reason(s, TLS_NO, "no request");
     if (!line_read(s)) return s->len ? answer_reason(s, TLS_NO, "no whole request") : 0;
   }
   return 1;
@@ -145,16 +145,10 @@ static int connection_ok(int fd)
   return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
 }
 
-static int nonblocking(int fd)
-{
-  int const flags = fcntl(fd, F_GETFL);
-  return flags != -1 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) != -1;
-}
-
 static int connection_prepare(session *s)
 {
   int const on = 1, unsent = UNSENT_MAX;
-  if (!connection_ok(s->tcp) || !nonblocking(s->tcp) || SSL_set_fd(s->ssl, s->tcp) != 1)
+  if (!connection_ok(s->tcp) || !nonblocking_set(s->tcp) || SSL_set_fd(s->ssl, s->tcp) != 1)
     return answer_reason(s, TLS_FAILED, "this is no connection");
   /* whole records are written: there is nothing to wait for */
   setsockopt(s->tcp, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -209,11 +203,6 @@ static int hands_shake(session *s)
 
 /* --- what has come of it ------------------------------------------------------------------------ */
 
-static tls_field field_of(char const *s)
-{
-  return (tls_field){ s, strlen(s) };
-}
-
 static int answer_done(session const *s, tls_answer *answer)
 {
   char used[TEXT_NUMBER_MAX], of[TEXT_NUMBER_MAX], bits[2 * TEXT_NUMBER_MAX];
@@ -222,9 +211,9 @@ static int answer_done(session const *s, tls_answer *answer)
   text_join(bits, sizeof bits, text_number(used, (uint64_t)some), "/",
             text_number(of, (uint64_t)all));
   answer->kind = TLS_DONE;
-  answer->protocol = field_of(SSL_get_version(s->ssl));
-  answer->cipher = field_of(SSL_get_cipher_name(s->ssl));
-  answer->bits = field_of(bits);
+  answer->protocol = tls_field_of(SSL_get_version(s->ssl));
+  answer->cipher = tls_field_of(SSL_get_cipher_name(s->ssl));
+  answer->bits = tls_field_of(bits);
   return answer_write(s->clear, answer);
 }
 
@@ -237,10 +226,10 @@ static int answer_certificate(session const *s, X509 *certificate)
     return answer_reason(s, TLS_FAILED, "out of memory");
   certificate_name(X509_get_subject_name(certificate), subject);
   certificate_name(X509_get_issuer_name(certificate), issuer);
-  answer.certificate = field_of(whole);
-  answer.key = field_of(key);
-  answer.subject = field_of(subject);
-  answer.issuer = field_of(issuer);
+  answer.certificate = tls_field_of(whole);
+  answer.key = tls_field_of(key);
+  answer.subject = tls_field_of(subject);
+  answer.issuer = tls_field_of(issuer);
   return answer_done(s, &answer);
 }
 
@@ -258,7 +247,7 @@ void session_run(int clear, SSL_CTX *context, int server)
   static session s;
   s.clear = clear;
   s.tcp = -1;
-  if (!nonblocking(clear)) return;
+  if (!nonblocking_set(clear)) return;
   if (request_take(&s, context, server) && connection_take(&s) && connection_prepare(&s)
       && hands_shake(&s) && answer_tls(&s)) pump_run(s.ssl, clear, s.asked.lines);
 }

@@ -7,7 +7,6 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -21,6 +20,7 @@
 
 #include "base/instance.h"
 #include "base/log.h"
+#include "base/nonblocking.h"
 #include "base/text.h"
 #include "base/wallclock.h"
 #include "smtp/chars.h"
@@ -284,12 +284,10 @@ static void conf_enter(char const *option, int needed)
   if (chdir("/") == -1) die(EXIT_TEMPORARY, "unable to use /", strerror(errno));
 }
 
+/* Who was waiting may be gone when we accept. */
 static void listener_prepare(void)
 {
-  int const flags = fcntl(0, F_GETFL);
-  /* who was waiting may be gone */
-  if (flags == -1 || fcntl(0, F_SETFL, flags | O_NONBLOCK) == -1)
-    die(EXIT_TEMPORARY, "unable to use descriptor 0", strerror(errno));
+  if (!nonblocking_set(0)) die(EXIT_TEMPORARY, "unable to use descriptor 0", strerror(errno));
 }
 
 int main(int argc, char **argv)
