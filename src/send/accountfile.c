@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/close.h"
+#include "base/log.h"
 
 /* Room for an account and some lines of comment. */
 #define FILE_OCTETS_MAX 4096
@@ -83,7 +85,8 @@ static char const *file_scan(smtp_account *account, int fd)
   return why;
 }
 
-char const *accountfile_read(smtp_account *account, char const *file)
+/* NULL, or why there is no account. */
+static char const *account_find(smtp_account *account, char const *file)
 {
   int const fd = open(file, O_RDONLY | O_CLOEXEC);
   char const *why;
@@ -93,4 +96,12 @@ char const *accountfile_read(smtp_account *account, char const *file)
   if (why) explicit_bzero(account, sizeof *account);
   close_keep(fd);
   return why;
+}
+
+int accountfile_read(smtp_account *account, char const *file)
+{
+  char const *why = account_find(account, file);
+  if (!why) return 1;
+  log_line("fatal: ", file, ": ", why);
+  exit(100);
 }

@@ -20,10 +20,16 @@ void demand_complete(destination *where, enum tls_level level)
     : level;
 }
 
+char const *demand_host_name(char const *host)
+{
+  destination_address address;
+  return destination_address_make(&address, host, 0) ? "" : host;
+}
+
 /* ".customer.tld" is no name of a server. */
 static char const *server_name(destination const *where, char const *host)
 {
-  return *where->tlsname && *where->tlsname != '.' ? where->tlsname : host;
+  return *where->tlsname && *where->tlsname != '.' ? where->tlsname : demand_host_name(host);
 }
 
 /*

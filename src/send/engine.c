@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/close.h"
 #include "job/job.h"
 
 #define TLS_IO "tls-io"
@@ -36,17 +37,31 @@ static void tls_io_run(int fd, char *certificate)
   _exit(127);
 }
 
-int engine_run(char *certificate)
+/*
+ * Run this in a process of its own, which has one end of a socket pair, and does not return.
+ *   flags  of the sockets
+ * Returns the other end, or -1 with errno.
+ */
+static int process_make(int flags, void (*run)(int fd, char *argument), char *argument)
 {
   int pair[2];
   pid_t child;
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == -1) return -1;
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0, pair) == -1) return -1;
   child = fork();
-  if (child == 0) tls_io_run(pair[1], certificate);
-  close(pair[1]);
+  if (child == 0)
+  {
+    close(pair[0]);
+    run(pair[1], argument);
+  }
+  close_keep(pair[1]);
   if (child != -1) return pair[0];
-  close(pair[0]);
+  close_keep(pair[0]);
   return -1;
+}
+
+int engine_run(char *certificate)
+{
+  return process_make(SOCK_NONBLOCK, &tls_io_run, certificate);
 }
 
 static void connection_make(int asker)
@@ -57,9 +72,10 @@ static void connection_make(int asker)
 }
 
 /* Until the other end is gone. */
-static void serve(int asker)
+static void serve(int asker, char *none)
 {
   char octet;
+  (void)none;
   signal(SIGCHLD, SIG_IGN);
   while (read(asker, &octet, 1) == 1) connection_make(asker);
   _exit(0);
@@ -67,19 +83,7 @@ static void serve(int asker)
 
 int engine_start(void)
 {
-  int pair[2];
-  pid_t child;
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) return -1;
-  child = fork();
-  if (child == 0)
-  {
-    close(pair[0]);
-    serve(pair[1]);
-  }
-  close(pair[1]);
-  if (child != -1) return pair[0];
-  close(pair[0]);
-  return -1;
+  return process_make(0, &serve, 0);
 }
 
 int engine_connect(int engine)

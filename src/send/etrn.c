@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <netdb.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +27,7 @@
 #include "send/demand.h"
 #include "send/destination.h"
 #include "send/engine.h"
+#include "send/timed.h"
 #include "smtp/chars.h"
 #include "smtp/domain.h"
 #include "smtp/reply.h"
@@ -113,20 +113,6 @@ static int reply_status(unsigned int code)
 }
 
 /* --- reading and writing ---------------------------------------------------------------- */
-
-/* Wait for the socket.  0 at the deadline. */
-static int socket_wait(int fd, int events, int64_t deadline_ms)
-{
-  struct pollfd p = { .fd = fd, .events = (short)events };
-  int r;
-  do
-  {
-    int64_t left = deadline_ms - wallclock_steady_ms();
-    if (left <= 0) return 0;
-    r = poll(&p, 1, (int)left);
-  } while (r == -1 && errno == EINTR);
-  return r != 0;
-}
 
 static char const *wire_why(wire const *w)
 {
@@ -230,17 +216,9 @@ static void die_reply(talk *t, char const *what)
 static int address_connect(struct addrinfo const *a, int64_t deadline_ms)
 {
   int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
-  int e = 0;
-  socklen_t size = sizeof e;
   if (fd == -1) return -1;
-  if (connect(fd, a->ai_addr, a->ai_addrlen) == -1)
-  {
-    if (errno != EINPROGRESS) e = errno;
-    else if (!socket_wait(fd, POLLOUT, deadline_ms)) e = ETIMEDOUT;
-    else getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &size);
-  }
-  if (!e) return fd;
-  errno = e;
+  if (connect(fd, a->ai_addr, a->ai_addrlen) == 0) return fd;
+  if (errno == EINPROGRESS && timed_connected(fd, deadline_ms)) return fd;
   close_keep(fd);
   return -1;
 }
@@ -315,13 +293,6 @@ static unsigned int seconds_left(talk const *t)
   return left > 1000 ? (unsigned int)(left / 1000) : 1;
 }
 
-/* The name of the host, for SNI; "" where it goes by its address. */
-static char const *host_name(talk const *t)
-{
-  destination_address address;
-  return destination_address_make(&address, t->peer->name, 0) ? "" : t->peer->name;
-}
-
 /* Run a tls-io, and ask whether it can.  1; 0 with why it cannot. */
 static int engine_ask(talk *t, handover *h, etrn_request const *asked, char why[LOG_LINE_MAX])
 {
@@ -329,7 +300,7 @@ static int engine_ask(talk *t, handover *h, etrn_request const *asked, char why[
   tls_request request;
   int fd = engine_run(asked->certificate);
   text_join(where.host, sizeof where.host, t->peer->name);
-  demand_ask(&request, &where, host_name(t), seconds_left(t));
+  demand_ask(&request, &where, t->peer->name, seconds_left(t));
   explicit_bzero(&where.account, sizeof where.account);
   if (fd != -1 && handover_ask(h, fd, -1, &request)) return 1;
   if (fd == -1) text_join(why, LOG_LINE_MAX, strerror(errno));
@@ -587,14 +558,6 @@ static int helo_ok(char const *name)
   return smtp_domain_ok(name, strlen(name)) || smtp_literal_ok(name, strlen(name));
 }
 
-static int account_set(smtp_account *account, char const *file)
-{
-  char const *why = accountfile_read(account, file);
-  if (!why) return 1;
-  log_line("fatal: ", file, ": ", why);
-  exit(EXIT_REFUSED);
-}
-
 /*
  * Who shows a certificate, or says a password, wants TLS where nobody has said that it may be left out.  What the DNS
  * demands is not looked up here.
@@ -616,7 +579,7 @@ static int options_read(int argc, char *const *argv, etrn_request *asked)
       : c == 'p' ? number_ok(optarg, 65535, &asked->port)
       : c == 't' ? number_ok(optarg, TIMEOUT_MAX_S, &asked->timeout_s)
       : c == 'o' ? demand_option_scan(&asked->where, optarg)
-      : c == 'a' ? account_set(&asked->where.account, optarg)
+      : c == 'a' ? accountfile_read(&asked->where.account, optarg)
       : c == 'k' ? *(asked->certificate = optarg) != 0
       : 0;
     if (!good) die_usage();

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "job/job.h"
 #include "send/timed.h"
 #include "smtp/domain.h"
 
@@ -13,19 +14,8 @@
 
 /* --- words -------------------------------------------------------------------------------- */
 
-typedef struct part
-{
-  char const *s;
-  size_t len;
-} part;
-
-static int part_is(part const *p, char const *word)
-{
-  return p->len == strlen(word) && !memcmp(p->s, word, p->len);
-}
-
 /* Take what is before the next such octet, or all that is left.  0 when nothing is. */
-static int part_next(part *rest, char end, part *out)
+static int part_next(job_field *rest, char end, job_field *out)
 {
   char const *at = rest->len ? memchr(rest->s, end, rest->len) : 0;
   if (!rest->len) return 0;
@@ -39,7 +29,7 @@ static int part_next(part *rest, char end, part *out)
 /* --- an answer ---------------------------------------------------------------------------- */
 
 /* A name that makes no sense is no host's: what is demanded is not less for it. */
-static char const *match_take(policy *out, part match)
+static char const *match_take(policy *out, job_field match)
 {
   if (match.len >= sizeof out->match || memchr(match.s, 0, match.len)) return NONSENSE;
   out->match[smtp_domain_fold(out->match, match.s, match.len)] = 0;
@@ -48,38 +38,38 @@ static char const *match_take(policy *out, part match)
 }
 
 /* What stands beside the names is for Postfix's own certificates, log and report. */
-static char const *secure_take(policy *out, part rest)
+static char const *secure_take(policy *out, job_field rest)
 {
   static char const key[] = "match=";
   size_t const len = sizeof key - 1;
-  part word;
+  job_field word;
   while (part_next(&rest, ' ', &word))
     if (word.len > len && !memcmp(word.s, key, len))
-      return match_take(out, (part){ word.s + len, word.len - len });
+      return match_take(out, (job_field){ word.s + len, word.len - len });
   return NONSENSE;
 }
 
-static char const *found_take(policy *out, part rest)
+static char const *found_take(policy *out, job_field rest)
 {
-  part level;
+  job_field level;
   if (!part_next(&rest, ' ', &level)) return NONSENSE;
-  if (part_is(&level, "none") || part_is(&level, "may") || part_is(&level, "dane")) return 0;
-  return part_is(&level, "secure") ? secure_take(out, rest) : NONSENSE;
+  if (job_field_is(&level, "none") || job_field_is(&level, "may") || job_field_is(&level, "dane")) return 0;
+  return job_field_is(&level, "secure") ? secure_take(out, rest) : NONSENSE;
 }
 
 char const *policy_scan(policy *out, char const *s, size_t len)
 {
-  part rest = { s, len }, word;
+  job_field rest = { s, len }, word;
   out->found = 0;
   if (!part_next(&rest, ' ', &word)) return NONSENSE;
-  if (part_is(&word, "NOTFOUND")) return 0;
-  if (part_is(&word, "OK")) return found_take(out, rest);
-  if (part_is(&word, "TEMP") || part_is(&word, "TIMEOUT") || part_is(&word, "PERM"))
+  if (job_field_is(&word, "NOTFOUND")) return 0;
+  if (job_field_is(&word, "OK")) return found_take(out, rest);
+  if (job_field_is(&word, "TEMP") || job_field_is(&word, "TIMEOUT") || job_field_is(&word, "PERM"))
     return "it does not know at the moment";
   return NONSENSE;
 }
 
-static int name_matches(part const *name, char const *host, size_t len)
+static int name_matches(job_field const *name, char const *host, size_t len)
 {
   if (name->len < 2) return 0;
   if (*name->s != '.') return name->len == len && !memcmp(name->s, host, len);
@@ -89,7 +79,7 @@ static int name_matches(part const *name, char const *host, size_t len)
 
 int policy_names(policy const *p, char const *host)
 {
-  part rest = { p->match, strlen(p->match) }, name;
+  job_field rest = { p->match, strlen(p->match) }, name;
   size_t const len = strlen(host);
   while (part_next(&rest, ':', &name))
     if (name_matches(&name, host, len)) return 1;

@@ -88,14 +88,6 @@ int secure_missed(smtp_connection const *s)
 
 /* --- what is asked ------------------------------------------------------------------------- */
 
-/* The name of the host that is connected to, "" where it goes by its address. */
-static char const *host_name(smtp_connection const *s)
-{
-  destination_address address;
-  char const *name = host(s)->name;
-  return destination_address_make(&address, name, 0) ? "" : name;
-}
-
 /* The names that a chain from a record may lead to, where it does not name the key itself (RFC 7672 section 3.2.2). */
 static void dane_names_ask(tls_request *r, smtp_connection const *s)
 {
@@ -109,8 +101,8 @@ static void host_ask(tls_request *r, smtp_connection const *s)
 {
   host_tls const *tls = &host(s)->tls;
   enum tls_level level = tls->level < TLS_ENCRYPT && s->where->tlswrap ? TLS_ENCRYPT : tls->level;
-  tls_request_connect(r, tls->dane.count ? tls->dane.base : host_name(s), s->where->timeout_s[SMTP_TIMEOUT_TLS],
-                      level);
+  char const *name = tls->dane.count ? tls->dane.base : demand_host_name(host(s)->name);
+  tls_request_connect(r, name, s->where->timeout_s[SMTP_TIMEOUT_TLS], level);
   if (level == TLS_VERIFY) tls_request_match(r, host(s)->name);
   if (tls->dane.count) dane_names_ask(r, s);
   dane_ask(&tls->dane, r);
@@ -121,7 +113,7 @@ static int request_send(smtp_connection *s)
 {
   tls_request r;
   if (host(s)->tls.level != s->where->tls || host(s)->tls.dane.count) host_ask(&r, s);
-  else demand_ask(&r, s->where, host_name(s), s->where->timeout_s[SMTP_TIMEOUT_TLS]);
+  else demand_ask(&r, s->where, host(s)->name, s->where->timeout_s[SMTP_TIMEOUT_TLS]);
   return send(s->secure.fd, r.s, r.len, MSG_NOSIGNAL) == (ssize_t)r.len;
 }
 

@@ -654,14 +654,6 @@ static int nameserver_set(destination *where, char const *value)
     || option_set(where, "nameserver", value);
 }
 
-static int account_set(destination *where, char const *file)
-{
-  char const *why = accountfile_read(&where->account, file);
-  if (!why) return 1;
-  log_line("fatal: ", file, ": ", why);
-  exit(EXIT_FAILED);
-}
-
 /* "SERVER [MAP]".  The connection is made now: later this process makes none but to sites. */
 static int policy_set(courier *a, char *server)
 {
@@ -685,7 +677,7 @@ static int options_read(courier *a, int argc, char *const *argv)
       : c == 't' ? option_set(where, "timeouts", optarg)
       : c == 'w' ? option_set(where, "without", optarg)
       : c == 'o' ? demand_option_scan(where, optarg)
-      : c == 'a' ? account_set(where, optarg)
+      : c == 'a' ? accountfile_read(&where->account, optarg)
       : c == 'p' ? policy_set(a, optarg)
       : 0;
     if (!good) die_usage();
