@@ -34,7 +34,8 @@ static int level_wanted(checker *c, enum tls_level one, enum tls_level other)
 
 static void check_tlsca(checker *c)
 {
-  char const *path = checker_has(c, CONF_TLSCA) ? CONF_TLSCA : conf_setting_find(CONF_TLSCA)->fallback;
+  char const *path = checker_has(c, CONF_TLSCA) ? CONF_TLSCA
+    : conf_setting_find(CONF_TLSCA)->fallback;
   int wanted = checker_has(c, "tlspolicy") || level_wanted(c, TLS_VERIFY, TLS_VERIFY);
   if (wanted && faccessat(c->conf, path, R_OK, 0) == -1)
     checker_warn(CONF_TLSCA, "", "cannot be read: no site that is to be verified gets any mail");
@@ -59,7 +60,8 @@ static int resolver_good(checker const *c)
 static void check_dane(checker *c)
 {
   if (!level_wanted(c, TLS_DANE, TLS_DANE_ONLY) || resolver_good(c)) return;
-  checker_warn("tlslevel", "", "dane without a resolver to believe: at 127.0.0.1, or with \"options trust-ad\" in resolv.conf");
+  checker_warn("tlslevel", "", "dane without a resolver to believe: at 127.0.0.1, or with "
+               "\"options trust-ad\" in resolv.conf");
 }
 
 /* May others read the key: anybody, or who may add to the queue, whose group conf/ has? */
@@ -87,7 +89,8 @@ static void certificate_end(inspect const *certificate)
 {
   int64_t const left_s = inspect_until_s(certificate) - (int64_t)(wallclock_us() / 1000000);
   if (left_s < 0) checker_warn(CONF_TLSCERT, "", "it has expired");
-  else if (left_s < CERTIFICATE_ENDS_SOON_S) checker_warn(CONF_TLSCERT, "", "it expires within 14 days");
+  else if (left_s < CERTIFICATE_ENDS_SOON_S)
+    checker_warn(CONF_TLSCERT, "", "it expires within 14 days");
 }
 
 static void certificate_name(checker const *c, inspect *certificate)
@@ -101,8 +104,10 @@ static void certificate_name(checker const *c, inspect *certificate)
 static void certificate_key(checker const *c, inspect const *certificate)
 {
   int fits = inspect_fits(certificate, c->conf, CONF_TLSKEY);
-  if (!fits) checker_warn(CONF_TLSKEY, "", "it is not the key of the certificate in conf/" CONF_TLSCERT);
-  else if (fits == -1 && errno == EINVAL) checker_warn(CONF_TLSKEY, "", "no key in it that can be used");
+  if (!fits)
+    checker_warn(CONF_TLSKEY, "", "it is not the key of the certificate in conf/" CONF_TLSCERT);
+  else if (fits == -1 && errno == EINVAL)
+    checker_warn(CONF_TLSKEY, "", "no key in it that can be used");
 }
 
 static void check_certificate(checker const *c)
@@ -122,7 +127,8 @@ static void check_certificate(checker const *c)
 static void check_server(checker const *c)
 {
   enum conf_tls tls = CONF_TLS_NONE;
-  int wanted = checker_has(c, "listentls") || checker_has(c, "listenodmr") || checker_has(c, CONF_CLIENTCERTS)
+  int wanted = checker_has(c, "listentls") || checker_has(c, "listenodmr")
+    || checker_has(c, CONF_CLIENTCERTS)
     || (conf_tls(c->conf, &tls) && tls != CONF_TLS_NONE);
   if (wanted && !checker_has(c, CONF_TLSCERT))
     checker_warn(CONF_TLSCERT, "", "missing: no client can begin TLS");

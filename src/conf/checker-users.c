@@ -46,8 +46,8 @@ static int word_find(conf_word const *word, genalloc const *words, compare_funct
 }
 
 /*
- * The first words of all lines of a list, sorted; they point into *text.  0: it is missing or cannot
- * be read to its end, which was told already.
+ * The first words of all lines of a list, sorted; they point into *text.  0: it is missing or
+ * cannot be read to its end, which was told already.
  */
 static int first_words(checker *c, char const *name, stralloc *text, genalloc *words)
 {
@@ -83,7 +83,9 @@ static void names_twice(checker *c, genalloc const *names, char const *what)
     }
 }
 
-/* Those whose certificates are named are added to *users; they point into *text.  1 or 0, as above. */
+/*
+ * Those whose certificates are named are added to *users; they point into *text.  1 or 0, as above.
+ */
 static int certified_users(checker *c, stralloc *text, genalloc *users)
 {
   conf_setting const *setting = conf_setting_find(CONF_CLIENTCERTS);
@@ -95,7 +97,8 @@ static int certified_users(checker *c, stralloc *text, genalloc *users)
   if (!checker_has(c, CONF_CLIENTCERTS)) return 1;
   if (conf_file_read(c->conf, setting, text) <= 0) return 0;
   while ((r = conf_line_next(setting, text, &pos, &line)) > 0)
-    if (conf_clientcert_scan(line.s, line.len, print, &user) && !genalloc_append(conf_word, users, &user))
+    if (conf_clientcert_scan(line.s, line.len, print, &user)
+     && !genalloc_append(conf_word, users, &user))
       checker_die_memory();
   return !r;
 }
@@ -160,7 +163,8 @@ static void check_secrets(checker *c)
   check_mode(c, "authsecrets");
   readable = first_words(c, "authsecrets", &text, &secrets);
   if (readable) names_twice(c, &secrets, "conf/authsecrets: a second secret: ");
-  if (readable || (checker_has(c, CONF_CLIENTCERTS) && !checker_has(c, "authsecrets") && !checker_has(c, "checkpassword")))
+  if (readable || (checker_has(c, CONF_CLIENTCERTS) && !checker_has(c, "authsecrets")
+                   && !checker_has(c, "checkpassword")))
     check_proofs(c, &secrets);
   secrets_free(&text, &secrets);
 }

@@ -118,7 +118,8 @@ static int tlspolicy_scan(char const *s, size_t len, stralloc *server, stralloc 
   char const *all = s;
   size_t alllen = len;
   if (!conf_word_next(&s, &len, &first)) return conf_fail("not SERVER [MAP]", all, alllen);
-  if (!conf_word_next(&s, &len, &second)) second = (conf_word){ ENDPOINT_MAP, sizeof ENDPOINT_MAP - 1 };
+  if (!conf_word_next(&s, &len, &second))
+    second = (conf_word){ ENDPOINT_MAP, sizeof ENDPOINT_MAP - 1 };
   if (len || !map_ok(&second))
     return conf_fail("not SERVER [MAP]", all, alllen);
   if (!string_copy(server, first.s, first.len) || !string_copy(map, second.s, second.len)) return 0;
@@ -294,9 +295,10 @@ static int check_tlspolicy(char const *s, size_t len)
 /* In the order of conf_settings. */
 enum
 {
-  ME, POSTMASTER, LISTEN, LISTENTLS, LISTENODMR, TLS, NAMESERVER, LOOPBACKDNS, DATABYTES, ETRNCOUNTS,
-  FSYNCDIR, LENIENT, PERCENTHACK, AUTHCLEAR, CHECKPASSWORD, LIFETIME, DELAYWARNING, BACKOFF, CONCURRENCY,
-  CONCURRENCYINCOMING, CONCURRENCYCLIENT, SUBDOMAINS, MINFREE, BOUNCEBYTES, TLSLEVEL, TLSPOLICY, TIMEOUTS
+  ME, POSTMASTER, LISTEN, LISTENTLS, LISTENODMR, TLS, NAMESERVER, LOOPBACKDNS, DATABYTES,
+  ETRNCOUNTS, FSYNCDIR, LENIENT, PERCENTHACK, AUTHCLEAR, CHECKPASSWORD, LIFETIME, DELAYWARNING,
+  BACKOFF, CONCURRENCY, CONCURRENCYINCOMING, CONCURRENCYCLIENT, SUBDOMAINS, MINFREE, BOUNCEBYTES,
+  TLSLEVEL, TLSPOLICY, TIMEOUTS
 };
 
 conf_setting const conf_settings[] =
@@ -359,7 +361,8 @@ conf_setting const conf_settings[] =
     "none, may, dane, encrypt, verify or dane-only: TLS of sites whose route says nothing of it",
     &check_tlslevel, 1 },
   [TLSPOLICY] = { "tlspolicy", CONF_VALUE, "",
-    "SERVER [MAP]: a socketmap server that knows the MTA-STS policies of sites", &check_tlspolicy, 1 },
+    "SERVER [MAP]: a socketmap server that knows the MTA-STS policies of sites",
+    &check_tlspolicy, 1 },
   [TIMEOUTS] = { "timeouts", CONF_LINES, "(RFC 5321's)",
     "NAME TIME for each step of an SMTP dialogue", &check_timeout, 1 },
   { CONF_TLSCERT, CONF_PEM, "(none)",
@@ -379,7 +382,8 @@ conf_setting const conf_settings[] =
   { "flushusers", CONF_LIST, "(none)",
     "local users that may ask for a flush", &conf_check_user, 0 },
   { "users", CONF_LIST, "(none)",
-    "NAME [norelay] [DOMAIN]...: what users of AUTH, and by certificate, may do", &conf_check_account, 0 },
+    "NAME [norelay] [DOMAIN]...: what users of AUTH, and by certificate, may do",
+    &conf_check_account, 0 },
   { "authsecrets", CONF_SECRETS, "(none)",
     "USER SECRET for AUTH", &conf_check_secret, 0 },
   { "authout", CONF_SECRETS, "(none)",
@@ -388,7 +392,8 @@ conf_setting const conf_settings[] =
     "SHA256 USER: whose certificate, or key of one, that is", &conf_check_clientcert, 0 },
   { "routes", CONF_COMPILED, "(none: MX)",
     "PATTERN NEXTHOP [park] [lifetime=TIME] [delaywarning=TIME] [concurrency=N]"
-    " [without=EXTENSION,...] [tls=LEVEL] [tlsname=NAME] [tlsprint=SHA256,...] [tlswrap] [auth=NAME]",
+    " [without=EXTENSION,...] [tls=LEVEL] [tlsname=NAME] [tlsprint=SHA256,...] [tlswrap]"
+    " [auth=NAME]",
     &conf_check_route, 1 },
   { "queues", CONF_LIST, "(none)",
     "NAME DOMAIN... for ETRN #NAME", &conf_check_queue, 0 },

@@ -142,8 +142,8 @@ extern int conf_delaywarning(int conf, uint64_t *seconds);
 extern int conf_tlslevel(int conf, enum tls_level *level);
 
 /*
- * tlspolicy: where policies of MTA-STS are asked for: server, as endpoint_connect() takes it, "" where nowhere; map, its
- * name there.  Strings.
+ * tlspolicy: where policies of MTA-STS are asked for: server, as endpoint_connect() takes it, ""
+ * where nowhere; map, its name there.  Strings.
  */
 extern int conf_tlspolicy(int conf, stralloc *server, stralloc *map);
 
@@ -263,7 +263,7 @@ extern int conf_authout(int conf, char const *name, smtp_account *account);
 /*
  * clientcerts: lines "SHA256 USER", the SHA-256 of a certificate or of its public key (its
  * SubjectPublicKeyInfo), with colons or without, in any case.
- *   certificate, key  as tls-io tells them (tls/ask.h); what is said of the certificate counts first
+ *   certificate, key  as tls-io tells them (tls/ask.h); what is said of the former counts first
  *   user              a string, "" where neither is anybody's
  * A SHA-256 that is named twice is an error.
  */
@@ -289,7 +289,8 @@ extern int conf_account_read(int conf, conf_list *kept, char const *name, size_t
 
 /*
  * routes: lines "PATTERN NEXTHOP [park] [lifetime=TIME] [delaywarning=TIME] [concurrency=N]
- * [without=EXTENSION[,EXTENSION]...] [tls=LEVEL] [tlsname=NAME] [tlsprint=SHA256[,SHA256]...] [tlswrap] [auth=NAME]",
+ * [without=EXTENSION[,EXTENSION]...] [tls=LEVEL] [tlsname=NAME] [tlsprint=SHA256[,SHA256]...]
+ * [tlswrap] [auth=NAME]",
  * PATTERN a domain, ".domain" for all below it, or "*".  The exact domain wins, then the longest
  * ".domain", then "*".
  * NEXTHOP is [HOST]:PORT, [HOST], DOMAIN, DOMAIN:PORT, or "-" for the MX of the domain itself.
@@ -305,8 +306,8 @@ typedef struct conf_route
   uint64_t concurrency; /* connections */
   unsigned int without; /* smtp_extension, or-ed: not used even where the site offers them */
   /*
-   * a string: what must hold of TLS, how the site is known and, in its last word, who we are there, in the words of
-   * job/job.h
+   * a string: what must hold of TLS, how the site is known and, in its last word, who we are there,
+   * in the words of job/job.h
    */
   stralloc tls;
 } conf_route;

@@ -101,8 +101,9 @@ static void account_tell(agent const *a, smtp_account const *account)
 }
 
 /*
- * Tell the agent who we are at the site.  That goes out now, behind the site line: what waits is in memory that grows,
- * and leaves copies behind.  An agent that is not told says that the site is down; one that is gone is seen later.
+ * Tell the agent who we are at the site.  That goes out now, behind the site line: what waits is in
+ * memory that grows, and leaves copies behind.  An agent that is not told says that the site is
+ * down; one that is gone is seen later.
  */
 static void introduce(agents const *all, agent *a, char const *name)
 {
@@ -479,16 +480,16 @@ static int connect_for(agents *all, agent const *a, int (*make)(core const *q))
 }
 
 /*
- * The agent wants a connection that it cannot make: it gave up making any but to sites (send/confine.h).  It gets it
- * with the line "WORD", or "WORD REASON".
+ * The agent wants a connection that it cannot make: it gave up making any but to sites
+ * (send/confine.h).  It gets it with the line "WORD", or "WORD REASON".
  */
 static void connection_hand(agents *all, agent *a, char const *word, int (*make)(core const *q))
 {
   size_t before = a->out.len;
   int fd = connect_for(all, a, make);
   char const *why = fd == -1 ? strerror(errno) : "";
-  if (stralloc_cats(&a->out, word) && stralloc_cats(&a->out, fd == -1 ? " " : "") && stralloc_cats(&a->out, why)
-   && stralloc_cats(&a->out, "\n"))
+  if (stralloc_cats(&a->out, word) && stralloc_cats(&a->out, fd == -1 ? " " : "")
+   && stralloc_cats(&a->out, why) && stralloc_cats(&a->out, "\n"))
   {
     if (fd == -1) return;
     a->out_fds[a->out_fds_len++] = fd;
@@ -512,8 +513,8 @@ static int said_policy(agents *all, agent *a, char const *s, size_t len)
 {
   char why[LOG_LINE_MAX];
   if (!len) connection_hand(all, a, "policy", &policy_connect);
-  else core_say(all->core, SAY_POLICY, "warning: no policies of MTA-STS from ", all->core->settings.policy.s, ": ",
-                log_clean(why, sizeof why, s, len));
+  else core_say(all->core, SAY_POLICY, "warning: no policies of MTA-STS from ",
+                all->core->settings.policy.s, ": ", log_clean(why, sizeof why, s, len));
   return 0;
 }
 

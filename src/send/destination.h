@@ -41,13 +41,14 @@ typedef struct destination
   unsigned int reach_s;            /* until the site has answered EHLO, all addresses together */
   unsigned int without;            /* smtp_extension, or-ed: not used even where offered */
   enum tls_level tls;              /* what TLS must be worth, and what proves the site's: */
-  char tlsname[SMTP_DOMAIN_MAX + 2];      /* a name, or ".name" of one below it; "": the site's own */
-  char tlsprint[TLS_PRINTS_TEXT_MAX];     /* SHA-256 as tls_prints_scan() leaves them */
+  char tlsname[SMTP_DOMAIN_MAX + 2];   /* a name, or ".name" of one below; "": the site's own */
+  char tlsprint[TLS_PRINTS_TEXT_MAX];  /* SHA-256 as tls_prints_scan() leaves them */
   int tlswrap;                     /* TLS from the first octet */
-  char auth[DESTINATION_AUTH_MAX + 1];    /* by which name of conf/authout we are known there; "": by none */
+  char auth[DESTINATION_AUTH_MAX + 1]; /* the name of conf/authout we have there; "": none */
   smtp_account account;            /* and who that is; from a line of its own */
   char policy_map[POLICY_MAP_MAX + 1]; /* what to ask for MTA-STS policies; "": nobody */
-  char policy_at[DESTINATION_ADDRESS_MAX + 8]; /* and where, ADDRESS:PORT; "": our caller connects */
+  /* and where, ADDRESS:PORT; "": our caller connects */
+  char policy_at[DESTINATION_ADDRESS_MAX + 8];
 } destination;
 
 /*
@@ -59,7 +60,9 @@ extern void destination_init(destination *out);
 /* Read a next hop, see job/nexthop.h.  1, or 0 when the text is none. */
 extern int destination_nexthop_scan(destination *out, char const *s, size_t len);
 
-/* Read one word KEY=VALUE, or "tlswrap".  An unknown KEY is passed over.  0: VALUE makes no sense. */
+/*
+ * Read one word KEY=VALUE, or "tlswrap".  An unknown KEY is passed over.  0: VALUE makes no sense.
+ */
 extern int destination_option_scan(destination *out, char const *s, size_t len);
 
 /* Read what follows "site " in the line.  1 or 0. */

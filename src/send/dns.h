@@ -47,11 +47,13 @@ typedef struct dns
  * Begin, for so many seconds.
  *   resolver    open; dns_end() closes it
  *   nameserver  asked instead of those of resolv.conf, where it has an address
- *   signatures  1: ask whether answers are signed; where nobody is to be believed (base/resolver.h), none is
+ *   signatures  1: ask whether answers are signed; none is where nobody is to be believed
+ *               (base/resolver.h)
  *   answer      room for DNSTCP_ANSWER_MAX octets, aligned for HEADER
  * 1, or 0: there is no resolver.
  */
-extern int dns_begin(dns *d, dns_resolver *resolver, destination_address const *nameserver, unsigned int seconds,
+extern int dns_begin(dns *d, dns_resolver *resolver, destination_address const *nameserver,
+                     unsigned int seconds,
                      int signatures, unsigned char *answer);
 extern void dns_end(dns *d);
 
@@ -67,9 +69,11 @@ extern void dns_turn(dns *d, size_t names);
 typedef void dns_record_fn(void *data, ns_msg *message, ns_rr *record);
 
 /*
- * Ask for a name's records, of one server after the other until one answers or the turn is over; aliases are followed.
+ * Ask for a name's records, of one server after the other until one answers or the turn is over;
+ * aliases are followed.
  * An answer that does not fit over UDP is asked for over TCP, as long as over UDP.
  */
-extern enum dns_answer dns_find(dns *d, char const *name, ns_type type, dns_record_fn *fn, void *data);
+extern enum dns_answer dns_find(dns *d, char const *name, ns_type type, dns_record_fn *fn,
+                                void *data);
 
 #endif

@@ -43,7 +43,7 @@ typedef struct finder
   host_list *list;
   int unfit;               /* an address was left out that mail does not go to */
   int doubt;               /* a look-up ended without an answer: what is missing may be there */
-  int barred;              /* a host was left out whose TLS would not be worth enough: see the list's text */
+  int barred;              /* a host was left out for its TLS: see the list's text */
   enum dns_answer last;    /* how the last look-up of IPv4 addresses ended */
   int vouched;             /* the names of the hosts are the operator's or signed */
   int secure;              /* the addresses of the present name are signed; and who has them: */
@@ -51,7 +51,8 @@ typedef struct finder
   exchanger_list exchangers;
 } finder;
 
-static enum dns_answer records_find(finder *f, char const *name, ns_type type, dns_record_fn *fn, void *data)
+static enum dns_answer records_find(finder *f, char const *name, ns_type type, dns_record_fn *fn,
+                                    void *data)
 {
   enum dns_answer found = dns_find(&f->dns, name, type, fn, data);
   if (found == DNS_LATER) f->doubt = 1;
@@ -314,7 +315,8 @@ static void addresses_find(finder *f, char const *name, address_set *first, addr
 
 /* --- the list ----------------------------------------------------------------------- */
 
-static void list_add(host_list *list, char const *name, host_tls const *tls, destination_address const *address)
+static void list_add(host_list *list, char const *name, host_tls const *tls,
+                     destination_address const *address)
 {
   host_address *a;
   if (list->count == HOST_ADDRESSES_MAX) return;
@@ -325,8 +327,8 @@ static void list_add(host_list *list, char const *name, host_tls const *tls, des
 }
 
 /* Add addresses of a name, one of each set in turn, share of them at the most. */
-static void list_add_name(host_list *list, char const *name, host_tls const *tls, address_set const *first,
-                          address_set const *second, size_t share)
+static void list_add_name(host_list *list, char const *name, host_tls const *tls,
+                          address_set const *first, address_set const *second, size_t share)
 {
   size_t end = list->count + share;
   size_t i;
@@ -394,10 +396,17 @@ static int host_bar(finder *f, char const *why, char const *name)
   return 0;
 }
 
-/* Where the route says dane or dane-only.  1; 0: the host is not used. */
+/* Does the route say dane or dane-only? */
+static int dane_wanted(destination const *where)
+{
+  return where->tls == TLS_DANE || where->tls == TLS_DANE_ONLY;
+}
+
+/* Where it does.  1; 0: the host is not used. */
 static int dane_judge(finder *f, char const *name, host_tls *out)
 {
-  dane_host const host = { .name = name, .owner = f->owner, .secure = f->secure, .port = f->where->port };
+  dane_host const host =
+    { .name = name, .owner = f->owner, .secure = f->secure, .port = f->where->port };
   if (f->vouched && !dane_find(&out->dane, &f->dns, &host))
   {
     f->doubt = 1;
@@ -414,7 +423,7 @@ static int tls_judge(finder *f, char const *name, host_tls *out)
 {
   out->level = f->where->tls;
   dane_clear(&out->dane);
-  if ((out->level == TLS_DANE || out->level == TLS_DANE_ONLY) && !dane_judge(f, name, out)) return 0;
+  if (dane_wanted(f->where) && !dane_judge(f, name, out)) return 0;
   if (!f->sts->found || out->dane.count) return 1;
   out->level = TLS_VERIFY;
   return policy_names(f->sts, name) || host_bar(f, "no host of the site's MTA-STS policy: ", name);
@@ -427,14 +436,19 @@ static int host_literal(char const *host, address_set *first, address_set *secon
   return address_set_literal(first, "127.0.0.1") && address_set_literal(second, "::1");
 }
 
-/* Add addresses of one of so many names, unless there are none, or its TLS would not be worth enough. */
-static void host_add(finder *f, char const *name, size_t names, address_set const *first, address_set const *second)
+/*
+ * Add addresses of one of so many names, unless there are none, or its TLS would not be worth
+ * enough.
+ */
+static void host_add(finder *f, char const *name, size_t names, address_set const *first,
+                     address_set const *second)
 {
   host_tls tls;
   if (!first->count && !second->count) return;
   dns_turn(&f->dns, names);
   if (!tls_judge(f, name, &tls)) return;
-  list_add_name(f->list, name, &tls, first, second, f->exchangers.count > 1 ? NAME_SHARE : HOST_ADDRESSES_MAX);
+  list_add_name(f->list, name, &tls, first, second,
+                f->exchangers.count > 1 ? NAME_SHARE : HOST_ADDRESSES_MAX);
 }
 
 /* Find the host itself, without its MX. */
@@ -581,7 +595,8 @@ static enum host_outcome host_try(finder *f)
   return f->where->exchangers && !localhost_is(f->where->host) ? host_exchangers(f) : host_alone(f);
 }
 
-enum host_outcome host_find(host_list *list, destination const *where, policy const *sts, dns_resolver *resolver)
+enum host_outcome host_find(host_list *list, destination const *where, policy const *sts,
+                            dns_resolver *resolver)
 {
   _Alignas(HEADER) unsigned char answer[DNSTCP_ANSWER_MAX];
   finder f;
@@ -593,7 +608,7 @@ enum host_outcome host_find(host_list *list, destination const *where, policy co
   f.list = list;
   srand((unsigned int)wallclock_us());
   if (!dns_begin(&f.dns, resolver, &where->nameserver, where->lookup_s,
-                 where->tls == TLS_DANE || where->tls == TLS_DANE_ONLY, answer))
+                 dane_wanted(where), answer))
     return list_refuse(list, HOST_LATER, "4.3.0", "resolver does not start", "");
   do outcome = host_try(&f);
   while (f.doubt && outcome == HOST_LATER && --tries);

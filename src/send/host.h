@@ -16,9 +16,9 @@
 #define HOST_ADDRESSES_MAX 5
 
 /*
- * What TLS with a host must be worth: as the site's route has it, where that is not dane or dane-only, and the site has
- * no policy.  TLS_DANE and TLS_DANE_ONLY: its records must be met; TLS_VERIFY where the route has another level: its
- * name must be (MTA-STS).
+ * What TLS with a host must be worth: as the site's route has it, where that is not dane or
+ * dane-only, and the site has no policy.  TLS_DANE and TLS_DANE_ONLY: its records must be met;
+ * TLS_VERIFY where the route has another level: its name must be (MTA-STS).
  */
 typedef struct host_tls
 {
@@ -44,10 +44,10 @@ typedef struct host_list
 {
   size_t count;
   host_address address[HOST_ADDRESSES_MAX];
-  char domain[SMTP_DOMAIN_MAX + 1]; /* what has the MX: where the site's domain is an alias, another one */
+  char domain[SMTP_DOMAIN_MAX + 1]; /* that has the MX; another one than the site's, an alias */
   /* when no address was found: enhanced status code and reason, strings */
   char const *code;
-  char text[JOB_TEXT_MAX];          /* and where one was: of a host that is not used for its TLS; else "" */
+  char text[JOB_TEXT_MAX];          /* and where one was: why another host is not used, or "" */
 } host_list;
 
 /*
@@ -67,14 +67,14 @@ typedef struct host_list
  * Addresses of one link, multicast and reserved ones are left out.
  * Where nothing else is found: HOST_NEVER by MX, HOST_LATER for a host that was named in brackets,
  * whose DNS those who run us can see to.
- * With dane a host whose TLSA cannot be looked up is left out, as one is that a policy does not name: HOST_LATER where
- * there is no other (send/dane.h, send/policy.h).
+ * With dane a host whose TLSA cannot be looked up is left out, as one is that a policy does not
+ * name: HOST_LATER where there is no other (send/dane.h, send/policy.h).
  * "localhost" and what is below it is the loopback, without a question (RFC 6761 section 6.3); in
  * brackets it is taken, like an address in brackets.
  */
 #define HOST_TRIES 3
 /*
- *   sts       what the site's MTA-STS demands; nothing where TLS has to be worth more than that anyway
+ *   sts       what the site's MTA-STS demands; nothing where TLS has to be worth more anyway
  *   resolver  open; host_find() closes it
  */
 extern enum host_outcome host_find(host_list *list, destination const *where, policy const *sts,

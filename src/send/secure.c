@@ -11,8 +11,8 @@
 #include "send/demand.h"
 
 /*
- * What the kernel holds between us and tls-io: little, so that what was written is soon on the wire, as the times of
- * the dialogue and the look for silence have it.
+ * What the kernel holds between us and tls-io: little, so that what was written is soon on the
+ * wire, as the times of the dialogue and the look for silence have it.
  */
 #define HELD_OCTETS 16384
 
@@ -47,7 +47,7 @@ void secure_not_offered(smtp_connection *s)
   demand_fails(s, "4.7.4", "TLS is required, but was not offered by host ", s->peer);
 }
 
-/* Once more without TLS, which the server knows how to do: why is what is said where there is no time for that. */
+/* Once more without TLS; where there is no time for that, text and more are what is said. */
 static void end_plain(smtp_connection *s, char const *text, char const *more)
 {
   text_join(s->text, sizeof s->text, text, more);
@@ -88,7 +88,10 @@ int secure_missed(smtp_connection const *s)
 
 /* --- what is asked ------------------------------------------------------------------------- */
 
-/* The names that a chain from a record may lead to, where it does not name the key itself (RFC 7672 section 3.2.2). */
+/*
+ * The names that a chain from a record may lead to, where it does not name the key itself (RFC 7672
+ * section 3.2.2).
+ */
 static void dane_names_ask(tls_request *r, smtp_connection const *s)
 {
   tls_request_match(r, host(s)->tls.dane.base);
@@ -155,7 +158,9 @@ enum secure_outcome secure_take(smtp_connection *s, int fd, char const *why)
   return SECURE_ON;
 }
 
-/* Hand over the wire.  What the server has said too soon is not believed to be from inside of TLS. */
+/*
+ * Hand over the wire.  What the server has said too soon is not believed to be from inside of TLS.
+ */
 static void wire_give(smtp_connection *s)
 {
   if (channel_unread(&s->channel))
@@ -246,7 +251,10 @@ static void established_log(smtp_connection const *s, tls_answer const *answer)
             " (", string(bits, &answer->bits), " bits)");
 }
 
-/* With TLS_DANE tls-io alone knows whether any of the records is of use: one may hold what is no certificate. */
+/*
+ * With TLS_DANE tls-io alone knows whether any of the records is of use: one may hold what is no
+ * certificate.
+ */
 static int verified_wanted(smtp_connection const *s)
 {
   enum tls_level const level = host(s)->tls.level;

@@ -2,12 +2,13 @@
 #define SEND_SECURE_H
 
 /*
- * A connection goes over to TLS (RFC 3207, RFC 8314): from the offer of STARTTLS, or from its first octet,
- * until tls-io has made the handshake.  No key and no library is here: tls-io is handed the wire, and the
- * channel becomes the clear text that tls-io carries (tls/ask.h).
+ * A connection goes over to TLS (RFC 3207, RFC 8314): from the offer of STARTTLS, or from its first
+ * octet, until tls-io has made the handshake.  No key and no library is here: tls-io is handed the
+ * wire, and the channel becomes the clear text that tls-io carries (tls/ask.h).
  *
- * tls-io is asked before the server is: what is broken here hangs no connection.  What is not demanded may fail:
- * then the mail goes in clear text, over this connection or, where its octets are not SMTP any more, the next one.
+ * tls-io is asked before the server is: what is broken here hangs no connection.  What is not
+ * demanded may fail: then the mail goes in clear text, over this connection or, where its octets
+ * are not SMTP any more, the next one.
  */
 
 #include "send/exchange.h"
@@ -18,8 +19,9 @@ extern int secure_wanted(smtp_connection const *s);
 extern int secure_dispensable(smtp_connection const *s);
 
 /*
- * Is this connection in clear text though the server knows TLS, for it could not be had, here or there?  That is no
- * fault of a message: a server that insists on TLS (530, RFC 3207 section 4) may get it the next time.
+ * Is this connection in clear text though the server knows TLS, for it could not be had, here or
+ * there?  That is no fault of a message: a server that insists on TLS (530, RFC 3207 section 4) may
+ * get it the next time.
  */
 extern int secure_missed(smtp_connection const *s);
 #define SECURE_DEMANDED 530
@@ -42,7 +44,9 @@ extern int secure_talks(smtp_connection const *s);
  */
 enum secure_outcome { SECURE_ON, SECURE_PLAIN, SECURE_READY };
 
-/* The connection to tls-io has come; -1: there is none, and why.  Closed where nobody waits for it. */
+/*
+ * The connection to tls-io has come; -1: there is none, and why.  Closed where nobody waits for it.
+ */
 extern enum secure_outcome secure_take(smtp_connection *s, int fd, char const *why);
 /* tls-io has something to say, where secure_talks(). */
 extern enum secure_outcome secure_read(smtp_connection *s);

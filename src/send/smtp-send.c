@@ -39,8 +39,8 @@
 char const *PROG = "smtp-send";
 
 #define USAGE \
-  "smtp-send [-L] [-n NAMESERVER] [-H NAME] [-t TIMEOUTS] [-w EXTENSIONS] [-o OPTION] [-a FILE] [-p POLICY]" \
-  " NEXTHOP SENDER RECIPIENT..."
+  "smtp-send [-L] [-n NAMESERVER] [-H NAME] [-t TIMEOUTS] [-w EXTENSIONS] [-o OPTION] [-a FILE]" \
+  " [-p POLICY] NEXTHOP SENDER RECIPIENT..."
 
 /* The time to finish what is on the wire when qmgr has ended, or when we are told to stop. */
 #define STOP_MS 60000
@@ -176,7 +176,8 @@ static void policy_connect(courier *a, char const *server)
 /* May the host be looked up, or is the connection to the server of policies to come first? */
 static int policy_ready(courier *a)
 {
-  if (policy_wanted(a) && !a->policy_known && *a->where.policy_at) policy_connect(a, a->where.policy_at);
+  if (policy_wanted(a) && !a->policy_known && *a->where.policy_at)
+    policy_connect(a, a->where.policy_at);
   if (!policy_wanted(a) || a->policy_known) return 1;
   if (!a->policy_asked) report_policy(&a->out);
   a->policy_asked = 1;
@@ -185,11 +186,13 @@ static int policy_ready(courier *a)
 
 static void policy_look_up(courier *a)
 {
-  unsigned int const seconds = a->where.lookup_s < POLICY_WAIT_S ? a->where.lookup_s : POLICY_WAIT_S;
+  unsigned int const wait_s =
+    a->where.lookup_s < POLICY_WAIT_S ? a->where.lookup_s : POLICY_WAIT_S;
   char const *why;
   if (a->policy_fd == -1) return;
-  why = !policy_wanted(a) ? 0 : policy_ask(&a->sts, a->policy_fd, a->where.policy_map, a->where.host,
-                                           wallclock_steady_ms() + (int64_t)seconds * 1000);
+  why = !policy_wanted(a) ? 0
+    : policy_ask(&a->sts, a->policy_fd, a->where.policy_map, a->where.host,
+                 wallclock_steady_ms() + (int64_t)wait_s * 1000);
   if (why) report_policy_missing(&a->out, why);
   close(a->policy_fd);
   a->policy_fd = -1;
@@ -291,7 +294,8 @@ static void courier_connection_ended(courier *a)
 
 static int courier_connecting(courier const *a)
 {
-  return a->looked_up && !a->over && !a->refused && a->line.state == CONNECTION_ENDED && outbox_ready(&a->jobs);
+  return a->looked_up && !a->over && !a->refused && a->line.state == CONNECTION_ENDED
+    && outbox_ready(&a->jobs);
 }
 
 /* Make connections while there are messages, and addresses for them. */
@@ -462,7 +466,8 @@ static enum outbox_line line_take(courier *a, char *s, size_t len)
     return auth_take(a, s + (sizeof AUTH - 1), len - (sizeof AUTH - 1));
   if (!line_clean(s, len)) return OUTBOX_LINE_SENSELESS;
   if (a->destination_known && line_is(s, len, "tls")) return tls_take(a, s + 3, len - 3);
-  if (a->destination_known && line_is(s, len, "policy")) return policy_take(a, s + 7, len > 7 ? len - 7 : 0);
+  if (a->destination_known && line_is(s, len, "policy"))
+    return policy_take(a, s + 7, len > 7 ? len - 7 : 0);
   if (a->destination_known) return outbox_take(&a->jobs, s, len);
   if (len < 5 || memcmp(s, "site ", 5) || !site_take(a, s + 5, len - 5))
     return OUTBOX_LINE_SENSELESS;
@@ -555,7 +560,8 @@ static int jobs_wanted(courier const *a)
 static void courier_act(courier *a)
 {
   if (a->from_commandline && !a->jobs.held) jobs_end(a, STOP_MS);
-  if (!a->jobs_ended && !a->looked_up && outbox_ready(&a->jobs) && policy_ready(a)) courier_look_up(a);
+  if (!a->jobs_ended && !a->looked_up && outbox_ready(&a->jobs) && policy_ready(a))
+    courier_look_up(a);
   candidates_forget_silent(&a->to);
   courier_connect(a);
   if (a->refused) courier_refuse(a);
@@ -659,7 +665,8 @@ static int policy_set(courier *a, char *server)
 {
   char *space = strchr(server, ' ');
   if (space) *space++ = 0;
-  if (!endpoint_ok(server) || !option_set(&a->where, "tlspolicy", space ? space : ENDPOINT_MAP)) return 0;
+  if (!endpoint_ok(server)) return 0;
+  if (!option_set(&a->where, "tlspolicy", space ? space : ENDPOINT_MAP)) return 0;
   policy_connect(a, server);
   return 1;
 }

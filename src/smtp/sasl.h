@@ -2,8 +2,8 @@
 #define SMTP_SASL_H
 
 /*
- * The client's half of AUTH (RFC 4954): PLAIN (RFC 4616), LOGIN and CRAM-MD5 (RFC 2195).  The caller says
- * what is made here, and hands over what the server says to it.
+ * The client's half of AUTH (RFC 4954): PLAIN (RFC 4616), LOGIN and CRAM-MD5 (RFC 2195).  The
+ * caller says what is made here, and hands over what the server says to it.
  */
 
 #include <stddef.h>
@@ -16,14 +16,20 @@
 enum sasl_mechanism { SASL_PLAIN = 1, SASL_LOGIN = 2, SASL_CRAM_MD5 = 4 };
 
 /*
- * The mechanisms that one text line of an EHLO reply offers, of those known here: "AUTH NAME NAME", or
- * "AUTH=NAME NAME" as old servers say it.  0: none, or the line is about something else.
+ * The mechanisms that one text line of an EHLO reply offers, of those known here: "AUTH NAME NAME",
+ * or "AUTH=NAME NAME" as old servers say it.  0: none, or the line is about something else.
  */
 extern unsigned int sasl_offer_scan(char const *text, size_t len);
 
-/* Octets of a line that is made here, as a string, without its CRLF: the longest is the response of PLAIN. */
+/*
+ * Octets of a line that is made here, as a string, without its CRLF: the longest is the response of
+ * PLAIN.
+ */
 #define SASL_LINE_MAX SMTP_BASE64_MAX(2 + SMTP_USER_MAX + SMTP_PASSWORD_MAX)
-/* Octets of a command, CRLF included (RFC 5321 section 4.5.3.1.4): what does not fit is said when it is asked for. */
+/*
+ * Octets of a command, CRLF included (RFC 5321 section 4.5.3.1.4): what does not fit is said when
+ * it is asked for.
+ */
 #define SASL_COMMAND_MAX 512
 
 /* One AUTH; but for name and line private. */
@@ -38,8 +44,8 @@ typedef struct sasl
 } sasl;
 
 /*
- * Begin with the best mechanism that is offered: PLAIN, LOGIN, CRAM-MD5; where others may listen, the
- * last one alone.  x->line is the command then.
+ * Begin with the best mechanism that is offered: PLAIN, LOGIN, CRAM-MD5; where others may listen,
+ * the last one alone.  x->line is the command then.
  *   account    in use until sasl_end()
  *   encrypted  nobody but the server hears what we say
  * 1; 0: there is no such mechanism.
@@ -47,14 +53,14 @@ typedef struct sasl
 extern int sasl_begin(sasl *x, smtp_account const *account, unsigned int offered, int encrypted);
 
 /*
- * The server asks for a response: text of its reply 334.  x->line is what to say.  1; 0: the challenge makes no
- * sense, or all was said.
+ * The server asks for a response: text of its reply 334.  x->line is what to say.  1; 0: the
+ * challenge makes no sense, or all was said.
  */
 extern int sasl_answer(sasl *x, char const *text, size_t len);
 
 /*
- * Make asterisks of what a reply repeats of the password, or of what was said last: some servers tell which command
- * they do not understand.
+ * Make asterisks of what a reply repeats of the password, or of what was said last: some servers
+ * tell which command they do not understand.
  */
 extern void sasl_hide(sasl const *x, char *text, size_t len);
 
