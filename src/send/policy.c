@@ -53,7 +53,8 @@ static char const *found_take(policy *out, job_field rest)
 {
   job_field level;
   if (!part_next(&rest, ' ', &level)) return NONSENSE;
-  if (job_field_is(&level, "none") || job_field_is(&level, "may") || job_field_is(&level, "dane")) return 0;
+  if (job_field_is(&level, "none") || job_field_is(&level, "may") || job_field_is(&level, "dane"))
+    return 0;
   return job_field_is(&level, "secure") ? secure_take(out, rest) : NONSENSE;
 }
 
@@ -93,7 +94,8 @@ static int question_send(int fd, char const *map, char const *domain, int64_t de
   char text[POLICY_MAP_MAX + SMTP_DOMAIN_MAX + 2], number[TEXT_NUMBER_MAX];
   char line[sizeof text + TEXT_NUMBER_MAX + 2];
   size_t const len = text_join(text, sizeof text, map, " ", domain);
-  return timed_write(fd, line, text_join(line, sizeof line, text_number(number, len), ":", text, ","), deadline_ms);
+  size_t const all = text_join(line, sizeof line, text_number(number, len), ":", text, ",");
+  return timed_write(fd, line, all, deadline_ms);
 }
 
 /* The length of a netstring and its colon, an octet at a time.  0: it is none, or too long. */
@@ -118,11 +120,13 @@ static char const *answer_read(policy *out, int fd, int64_t deadline_ms)
   size_t len;
   errno = 0;
   len = length_read(fd, deadline_ms);
-  if (!len || !timed_read(fd, s, len + 1, deadline_ms)) return errno ? strerror(errno) : "no answer";
+  if (!len || !timed_read(fd, s, len + 1, deadline_ms))
+    return errno ? strerror(errno) : "no answer";
   return s[len] == ',' ? policy_scan(out, s, len) : NONSENSE;
 }
 
-char const *policy_ask(policy *out, int fd, char const *map, char const *domain, int64_t deadline_ms)
+char const *policy_ask(policy *out, int fd, char const *map, char const *domain,
+                       int64_t deadline_ms)
 {
   out->found = 0;
   if (!timed_connected(fd, deadline_ms) || !question_send(fd, map, domain, deadline_ms))
