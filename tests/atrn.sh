@@ -1,6 +1,8 @@
 # ATRN: a customer whom nobody can call comes for his mail, and it goes to him on the connection by which he came.
 # shellcheck disable=SC1091
 . tests/lib.sh
+# shellcheck source=tests/peer/customer.sh
+. tests/peer/customer.sh
 # shellcheck source=tests/peer/certificates.sh
 . tests/peer/certificates.sh
 
@@ -13,10 +15,7 @@ oneTimeSetUp() {
 }
 
 setUp() {
-  # the host that the route leads to, and the customer's own server
-  sink host
-  HOST=$SINK HOSTPORT=$SINKPORT
-  server
+  customers_start
   instance "relay$((relays = ${relays-0} + 1))"
   conf me mail.example
   conf relaydomains .example
@@ -28,30 +27,15 @@ setUp() {
   cp "$T/mail.crt" "$I/conf/tlscert"
   cp "$T/mail.key" "$I/conf/tlskey"
   chmod 600 "$I/conf/tlskey"
-  free_port TLSPORT
-  free_port ODMRPORT
-  conf listentls "127.0.0.1:$TLSPORT"
-  conf listenodmr "127.0.0.1:$ODMRPORT"
-  rm "$I/service/smtps/down" "$I/service/odmr/down"
+  listen_tls
   start
   s6-svwait -U -t 20000 "$I/service/tls" "$I/service/smtps" "$I/service/odmr" || fail "$(log tls; log smtps; log odmr)"
 }
 
 tearDown() {
   stop
-  for SINK in "$T/customer" "$T/host"; do
-    sink_stop
-    rm -f "$SINK"/*.msg "$SINK"/*.env "$SINK/log"
-  done
+  customers_stop
   fail_if_running
-}
-
-# server [OPTION...]: the customer's server is another one from now on, see tests/peer/sink.
-server() {
-  SINK=$T/customer
-  sink_stop
-  sink customer "$@"
-  SERVER=127.0.0.1:$SINKPORT
 }
 
 # comes [-t | -i PORT] USER PASSWORD [ARGUMENT]: a customer (-i: at the port where TLS begins); what he was told last.

@@ -327,8 +327,7 @@ testTwoNames() {
 # --- a sluice as the smart host, and users of their own ------------------------------------
 
 testSluiceWithUsers() {
-  [ "$(id -u)" = 0 ] || { skip 'for root'; return; }
-  getent passwd sluice-auth >/dev/null || { skip 'no users of sluice: make users'; return; }
+  for_users sluice-auth || return 0
   stop
   instance smart -U
   smart=$I smart_port=$PORT

@@ -105,6 +105,12 @@ skip() {
   startSkipping
 }
 
+# for_users [USER]: root, and users of sluice, that one among them; or the test is skipped: "for_users || return 0".
+for_users() {
+  [ "$(id -u)" = 0 ] || { skip 'for root'; return 1; }
+  getent passwd "${1-sluice-in}" >/dev/null && getent group sluice-q >/dev/null || { skip 'no users of sluice: make users'; return 1; }
+}
+
 # traced ...: strace(1), under which a sanitizer's search for leaks does not work.
 traced() { ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 strace "$@"; }
 
@@ -139,6 +145,15 @@ conf() {
   shift
   rm -f "$conf_file"
   [ $# = 0 ] || printf '%s\n' "$@" >"$conf_file"
+}
+
+# listen_tls: the instance will take connections over TLS from the first octet, at TLSPORT, and at ODMRPORT.
+listen_tls() {
+  free_port TLSPORT
+  free_port ODMRPORT
+  conf listentls "127.0.0.1:$TLSPORT"
+  conf listenodmr "127.0.0.1:$ODMRPORT"
+  rm "$I/service/smtps/down" "$I/service/odmr/down"
 }
 
 greets() { timeout 5 tests/peer/talk "${1:-127.0.0.1:$PORT}" </dev/null 2>/dev/null | grep -q "^220 "; }

@@ -184,8 +184,7 @@ testOwnersForOthers() {
 }
 
 testUsers() {
-  [ "$(id -u)" = 0 ] || { skip 'for root'; return; }
-  getent passwd sluice-in >/dev/null || { skip 'no users of sluice: make users'; return; }
+  for_users || return 0
   instance "users$made" -U
   well
   tree >"$T/fresh"
@@ -556,8 +555,7 @@ flow() {
 testNothingIsFoundWhileMailFlows() { flow 400; }
 
 testNothingIsFoundWhileMailFlowsWithUsers() {
-  [ "$(id -u)" = 0 ] || { skip 'for root'; return; }
-  getent passwd sluice-in >/dev/null || { skip 'no users of sluice: make users'; return; }
+  for_users || return 0
   instance "users$made" -U
   flow 100
 }

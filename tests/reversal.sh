@@ -2,14 +2,13 @@
 # customer's server at the far end.
 # shellcheck disable=SC1091
 . tests/lib.sh
+# shellcheck source=tests/peer/customer.sh
+. tests/peer/customer.sh
 # shellcheck source=tests/peer/postfix.sh
 . tests/peer/postfix.sh
 
 setUp() {
-  # the host that the route leads to, and the customer's own server
-  sink host
-  HOST=$SINK HOSTPORT=$SINKPORT
-  server
+  customers_start
   instance "relay$((relays = ${relays-0} + 1))"
   conf relaydomains .example
   conf backoff '1 4'
@@ -20,19 +19,8 @@ setUp() {
 tearDown() {
   stop
   turn_stop
-  for SINK in "$T/customer" "$T/host"; do
-    sink_stop
-    rm -f "$SINK"/*.msg "$SINK"/*.env "$SINK/log"
-  done
+  customers_stop
   fail_if_running
-}
-
-# server [OPTION...]: the customer's server is another one from now on, see tests/peer/sink.
-server() {
-  SINK=$T/customer
-  sink_stop
-  sink customer "$@"
-  SERVER=127.0.0.1:$SINKPORT
 }
 
 # turn [OPTION...] DOMAIN...: a customer comes, and turns his connection round; it is over.  turn_begin: it has begun.

@@ -390,7 +390,7 @@ ballast() { head -c "$1" /dev/zero >"$I/queue/ballast"; }
 
 # What was announced counts, and what comes unannounced is looked at while it comes.
 testRoom() {
-  disk size=16M || return
+  disk size=16M || return 0
   conf minfree 8000000
   codes '250 2.1.0, 250 2.0.0, 452 4.3.1' \
     'MAIL FROM:<a@b.example> SIZE=7000000\r\nRSET\r\nMAIL FROM:<a@b.example> SIZE=12000000\r\n'
@@ -418,7 +418,7 @@ testRoom() {
 
 # Without the setting: a small disk takes mail until a tenth is left; one that does not say how large it is, always.
 testRoomUnsaid() {
-  disk size=1M || return
+  disk size=1M || return 0
   codes '250 2.1.0' "$MAIL"
   ballast 970000
   codes '452 4.3.1' "$MAIL"

@@ -611,8 +611,7 @@ EOF
 # --- who may ask ------------------------------------------------------------------------------
 
 testOthersMayNot() {
-  [ "$(id -u)" = 0 ] || { skip 'for root'; return; }
-  getent passwd sluice-tls >/dev/null || { skip 'no users of sluice: make users'; return; }
+  for_users sluice-tls || return 0
   relay users -U
   chown sluice-tls "$I/conf/tlskey"
   chmod 400 "$I/conf/tlskey"

@@ -18,13 +18,6 @@ tearDown() {
   [ -z "${I-}" ] || stop
 }
 
-# for_users: or the test is skipped.
-for_users() {
-  [ "$(id -u)" = 0 ] || { skip 'for root'; return 1; }
-  getent passwd sluice-in >/dev/null && getent group sluice-q >/dev/null || { skip 'no users of sluice: make users'; return 1; }
-  return 0
-}
-
 writer='setpriv --reuid sluice-in --regid sluice --clear-groups'
 keeper='setpriv --reuid sluice-q --regid sluice-q --groups sluice'
 # An operator: a user of the host in both groups.
@@ -74,7 +67,7 @@ own() {
 # --- writers --------------------------------------------------------------------------------
 
 testWriterListsAndReadsNothing() {
-  for_users || return
+  for_users || return 0
   fresh writer
   chown daemon "$I/queue/new/1j1aaaaaaaaaac"
   for who in "$writer" 'setpriv --reuid sluice-in --regid sluice --init-groups'; do
@@ -98,7 +91,7 @@ testWriterListsAndReadsNothing() {
 }
 
 testWriterAdds() {
-  for_users || return
+  for_users || return 0
   fresh adds
   cd "$I/queue" || return
   can "$writer" sh -c 'umask 007 && echo >tmp/1j1aaaaaaaaaad && mv -n tmp/1j1aaaaaaaaaad new/1j1aaaaaaaaaad'
@@ -110,7 +103,7 @@ testWriterAdds() {
 
 # Neither a writer nor anybody but qmgr.
 testSockets() {
-  for_users || return
+  for_users || return 0
   fresh sockets
   start
   for socket in send bounce tlsout; do
@@ -152,7 +145,7 @@ as_it_was() {
 }
 
 testTwins() {
-  for_users || return
+  for_users || return 0
   fresh twins
   rm "$I/queue/new/1j1aaaaaaaaaac"
   cp "$I/queue/cur/1j1aa/$A" "$T/waiting"
@@ -188,7 +181,7 @@ testTwins() {
 
 # While no qmgr is there: programs that an operator runs mean the message that waits.
 testTwinsAndOperators() {
-  for_users || return
+  for_users || return 0
   fresh twins-operators
   cp "$I/queue/cur/1j1aa/$A" "$T/waiting"
   cp "$I/queue/hold/$B" "$T/held"
@@ -239,7 +232,7 @@ are_aside() { [ "$(aside)" -ge "$1" ]; }
 
 # A hole takes no room: what the file is said to hold is not read.
 testSparse() {
-  for_users || return
+  for_users || return 0
   fresh sparse
   rm "$I/queue/new/1j1aaaaaaaaaac"
   start
@@ -281,7 +274,7 @@ print("sluice-1 %010d %018d ----\n" % (len(envelope), len(content)) + envelope +
 }
 
 testRecipientsWithoutEnd() {
-  for_users || return
+  for_users || return 0
   fresh many
   conf routes "parked.example [127.0.0.1]:$SINKPORT park" ".parked.example [127.0.0.1]:$SINKPORT park" "* [127.0.0.1]:$SINKPORT"
   start
@@ -308,7 +301,7 @@ lines() { log qmgr | wc -l; }
 
 # Requests for what has no list, and names that are none, are gone soon, with few words; others are answered meanwhile.
 testRequestsWithoutEnd() {
-  for_users || return
+  for_users || return 0
   fresh requests
   conf flushdomains example .example
   $writer /usr/bin/python3 -c '
@@ -330,7 +323,7 @@ for n in range(5000):
 
 # What operators did is said where only they can say it.
 testForgedDeeds() {
-  for_users && runnable || return
+  for_users && runnable || return 0
   fresh forged
   start
   wait_for 20 waits parked.example 3 || fail "$(log qmgr)"
@@ -349,7 +342,7 @@ testForgedDeeds() {
 
 # What is no message, whatever it is, is said once a minute.
 testLinesWithoutEnd() {
-  for_users || return
+  for_users || return 0
   fresh lines
   start
   before=$(lines)
@@ -374,7 +367,7 @@ for n in range(300):
 # --- the services, as they are ---------------------------------------------------------------
 
 testCounts() {
-  for_users || return
+  for_users || return 0
   fresh counts
   conf etrncounts 1
   start
@@ -390,7 +383,7 @@ testCounts() {
 
 # One that is gone cannot be told from one that is there.
 testOneMessage() {
-  for_users || return
+  for_users || return 0
   fresh one
   start
   printf 'EHLO x\r\nETRN =%s\r\nETRN =1j1aaaaaaaaaaz\r\nQUIT\r\n' $A | socat -t 10 - "UNIX-CONNECT:$I/run/local" >"$T/said"
@@ -415,13 +408,9 @@ stripped() {
 }
 
 testNothingToGain() {
-  for_users || return
+  for_users || return 0
   fresh gain
-  free_port TLSPORT
-  free_port ODMRPORT
-  conf listentls "127.0.0.1:$TLSPORT"
-  conf listenodmr "127.0.0.1:$ODMRPORT"
-  rm "$I/service/smtps/down" "$I/service/odmr/down"
+  listen_tls
   start
   for service in smtps odmr; do wait_for 20 s6-svwait -U -t 1000 "$I/service/$service" || fail "$(log $service)"; done
   for service in smtpd local qmgr send bounce auth tls tlsout smtps odmr; do
@@ -433,7 +422,7 @@ testNothingToGain() {
 
 # A port that is root's to open: tcpserver keeps what that takes, smtpd-etrn has nothing.
 testLowPort() {
-  for_users || return
+  for_users || return 0
   [ "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)" -gt 1 ] || { skip 'all ports are for everybody here'; return; }
   fresh low
   PORT=1023
@@ -457,7 +446,7 @@ testLowPort() {
 # --- operators --------------------------------------------------------------------------------
 
 testOperator() {
-  for_users && runnable || return
+  for_users && runnable || return 0
   fresh operator
   start
   wait_for 20 waits parked.example 3 || fail "$(log qmgr)"
@@ -478,7 +467,7 @@ testOperator() {
 
 # What root's own programs leave behind is as if the users had made it.
 testRootWorks() {
-  for_users || return
+  for_users || return 0
   fresh root-works
   printf 'Subject: x\n\nx\n' | "$BIN/queue-put" -C "$I" x@parked.example >"$T/id"
   start
@@ -527,7 +516,7 @@ all_programs() {
 
 # A link at each place, to what is root's.
 testLinks() {
-  for_users || return
+  for_users || return 0
   for place in cur cur/1j1aa cur/1j1aa/$A new new/$B hold tmp flush flush/parked.example claim asked site notice corrupt trigger \
     reserve boot lock; do
     fresh "link-$(echo $place | tr / -)"
@@ -544,7 +533,7 @@ testLinks() {
 
 # None looks below queue/ as root, whatever it finds there.  Who gives things back to their owners takes one name at a time.
 testNobodyLooksAsRoot() {
-  for_users || return
+  for_users || return 0
   fresh looks
   for program in 'queue-requeue -a' 'flush-rebuild' 'queue-hold 1j1aaaaaaaaaaa' 'queue-release 1j1aaaaaaaaaaa' 'queue-list' \
     'queue-cat 1j1aaaaaaaaaaa' 'queue-shape' 'site-list' 'flush-run parked.example' 'flush-record parked.example 1j1aaaaaaaaaaa' \
@@ -573,7 +562,7 @@ while True:
 
 # Each time there is something that root should mend; whatever it gets hold of, it is not the victim.
 testRaces() {
-  for_users || return
+  for_users || return 0
   fresh races
   chown -R sluice-q "$I/queue/cur"
   victims
@@ -601,7 +590,7 @@ testRaces() {
 
 # Of files in the queue root gives away its own and those of the users alone, and none that has another name.
 testOthersFiles() {
-  for_users || return
+  for_users || return 0
   fresh others
   victims
   ln "$T/victim/$A" "$I/queue/hold/1j1aaaaaaaaaaf"
@@ -621,7 +610,7 @@ testOthersFiles() {
 
 # A FIFO may be linked into our directory as well: it gets one of its own, and what has the other name is let alone.
 testOthersFifo() {
-  for_users || return
+  for_users || return 0
   fresh others-fifo
   mkdir "$T/victim-fifo"
   mkfifo -m 600 "$T/victim-fifo/fifo"
@@ -657,7 +646,7 @@ testForeignInstance() {
 }
 
 testInitInOthersDirectory() {
-  for_users || return
+  for_users || return 0
   mkdir "$T/theirs" "$T/everybodys"
   chown nobody "$T/theirs"
   chmod 1777 "$T/everybodys"
@@ -695,7 +684,7 @@ like_fresh() {
 }
 
 testUpgrade() {
-  for_users || return
+  for_users || return 0
   earlier upgrade
   "$BIN/queue-check" -n -C "$I" >"$T/out" 2>"$T/err"
   assertEquals "told: $(cat "$T/err")" 1 $?
@@ -721,7 +710,7 @@ testUpgrade() {
 
 # Killed anywhere, the next one ends it.
 testUpgradeKilled() {
-  for_users || return
+  for_users || return 0
   for kill in fchown:when=1 fchown:when=5 fchmod:when=3 fchmod:when=9 renameat:when=1 renameat:when=2 openat:when=40 mkdirat:when=2; do
     earlier "killed-$(echo $kill | tr := --)"
     traced -o /dev/null -e "inject=${kill%%:*}:signal=KILL:${kill#*:}" "$BIN/sluice-init" -u "$I" >/dev/null 2>&1
@@ -734,7 +723,7 @@ testUpgradeKilled() {
 
 # Where somebody else could put anything in the place of what is root's.
 testUpgradeInOthersDirectory() {
-  for_users || return
+  for_users || return 0
   earlier theirs-earlier
   chown daemon "$I"
   "$BIN/sluice-init" -u "$I" 2>"$T/err"

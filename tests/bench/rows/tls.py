@@ -3,7 +3,8 @@ from ground import Failed
 from row import Close, LESS, MORE, NoMore, Row, SAME, Times
 from rows.accept import accept, drain
 from rows.link import MESSAGES, ROUND_TRIP_MS
-from tools import LONG_WAY, Client, Sink, certificate, etrn, load, long_link
+from rows.memory import idle
+from tools import LONG_WAY, Sink, certificate, etrn, load, long_link
 
 RUNS = 3, 1
 CONNECTIONS = 100
@@ -72,26 +73,11 @@ def link(bench, server, messages, *options):
         return (sink.last_ns - asked) / 1e9, (sink.first_ns - asked) / 1e9, sink.connections
 
 
-def idle(bench, server):
+def measure(bench, server):
+    found = {**reused(bench, server), **each(bench, server)}
     with bench.ground() as ground:
         relay, _ = secured(bench, server, ground)
-        relay.sessions_at_once(CONNECTIONS + 100)
-        relay.start()
-        ground.cpu_at_rest()
-        before = ground.memory_kib()
-        clients = [Client(relay.where) for _ in range(CONNECTIONS)]
-        for client in clients:
-            client.command("EHLO bench.example")
-            client.secure()
-        ground.cpu_at_rest()
-        memory = ground.memory_kib() - before
-        for client in clients:
-            client.end()
-        return {"tls.idle.memory": memory / CONNECTIONS}
-
-
-def measure(bench, server):
-    found = {**reused(bench, server), **each(bench, server), **idle(bench, server)}
+        found["tls.idle.memory"] = idle(ground, relay, CONNECTIONS, secure=True)
     found["tls.link"], found["tls.first"], found["tls.link.connections"] = link(bench, server, bench.size(MESSAGES, 100))
     found["tls.first.wrap"] = link(bench, server, 1, "-W")[1]
     return found
