@@ -1069,9 +1069,14 @@ testLocalhostNeedsNoServer() {
 
 testOurselves() {
   free_port PEERPORT
+  for listen in "0.0.0.0:$PEERPORT" "192.0.2.7:$PEERPORT,127.0.0.1:$PEERPORT" "127.0.0.1:$PEERPORT,[::]:1" "192.0.2.7:1,[::]:$PEERPORT"; do
+    message m1
+    { echo "site [127.0.0.1]:$PEERPORT listen=$listen"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
+    assertEquals "$listen" '0 failed 5.4.6 none mail for 127.0.0.1 loops back to myself' "$(journal m1)"
+  done
   message m1
-  { echo "site [127.0.0.1]:$PEERPORT listen=0.0.0.0:$PEERPORT"; job m1 - a@x.tld; echo '=wait done'; echo '=end'; } | send
-  assertEquals '0 failed 5.4.6 none mail for 127.0.0.1 loops back to myself' "$(journal m1)"
+  { echo "site [127.0.0.1]:$PEERPORT listen=192.0.2.7:$PEERPORT,127.0.0.1:1"; job m1 - a@x.tld; } | send
+  assertContains "$(said)" "down 4.4.1 connect to 127.0.0.1[127.0.0.1]"
 }
 
 # The wildcard as an address leads to this host whatever interface it listens at; so does IPv4 inside IPv6.

@@ -20,7 +20,8 @@
  *                                    agent waits for the greeting at once, and after the end of
  *                                    file as well.
  *        me=NAME                     for EHLO, and to know ourselves among the MX
- *        listen=ADDRESS:PORT         where our own server listens: never send there
+ *        listen=ADDRESS:PORT[,ADDRESS:PORT]...  where our own server listens: never send there;
+ *                                    JOB_LISTEN_MAX at most
  *        nameserver=ADDRESS:PORT     ask this DNS server, not those of resolv.conf
  *        timeouts=SECONDS[,SECONDS]...  for each step, in the order of smtp/timeout.h
  *        without=WORD[,WORD]...      as if the site did not offer these extensions
@@ -105,6 +106,8 @@
 
 /* Octets of one line, LF included: a path with every DSN parameter fits (RFC 3461). */
 #define JOB_LINE_MAX 4096
+/* The addresses that our own server listens at. */
+#define JOB_LISTEN_MAX 16
 /* Octets of a result's text that are kept; the rest of a long reply is cut. */
 #define JOB_TEXT_MAX 1000
 /* The longest id. */

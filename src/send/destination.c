@@ -137,6 +137,20 @@ int destination_nexthop_scan(destination *out, char const *s, size_t len)
   return host_take(out, hop.host, hop.hostlen);
 }
 
+static int listen_scan(destination *out, char const *s, size_t len)
+{
+  for (out->listens = 0; out->listens < JOB_LISTEN_MAX;)
+  {
+    char const *comma = len ? memchr(s, ',', len) : 0;
+    size_t const one = comma ? (size_t)(comma - s) : len;
+    if (!destination_address_scan(&out->listen[out->listens++], s, one)) return 0;
+    if (!comma) return 1;
+    s += one + 1;
+    len -= one + 1;
+  }
+  return 0;
+}
+
 static int extensions_scan(unsigned int *out, char const *s, size_t len)
 {
   *out = smtp_extensions_scan(s, len);
@@ -178,7 +192,7 @@ int destination_option_scan(destination *out, char const *s, size_t len)
   if (job_field_is(&key, "tlswrap")) return out->tlswrap = 1;
   if (!valuelen) return 1; /* an empty setting counts as missing */
   if (job_field_is(&key, "me")) return string_copy(out->me, sizeof out->me, value, valuelen);
-  if (job_field_is(&key, "listen")) return destination_address_scan(&out->listen, value, valuelen);
+  if (job_field_is(&key, "listen")) return listen_scan(out, value, valuelen);
   if (job_field_is(&key, "nameserver"))
     return destination_address_scan(&out->nameserver, value, valuelen);
   if (job_field_is(&key, "timeouts")) return smtp_timeouts_scan(out->timeout_s, value, valuelen);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "job/job.h"
 #include "job/turn.h"
 #include "send/policy.h"
 #include "smtp/account.h"
@@ -33,7 +34,8 @@ typedef struct destination
   int exchangers;                  /* 1: the MX of host; 0: host itself ("[HOST]") */
   uint16_t port;
   char me[SMTP_DOMAIN_MAX + 1];
-  destination_address listen;
+  destination_address listen[JOB_LISTEN_MAX]; /* our own server's */
+  size_t listens;
   destination_address nameserver;
   unsigned int timeout_s[SMTP_TIMEOUTS];
   unsigned int lookup_s;           /* for finding the host, all look-ups together */

@@ -151,20 +151,34 @@ static int interface_is(finder *f, struct sockaddr const *address)
   return 0;
 }
 
+static int port_same(destination_address const *a, destination_address const *b)
+{
+  return destination_address_port(a) == destination_address_port(b);
+}
+
 static int our_port(finder const *f, destination_address const *address)
 {
-  destination_address const *listen = &f->where->listen;
-  return listen->size && destination_address_port(listen) == destination_address_port(address);
+  size_t i = 0;
+  while (i < f->where->listens && !port_same(&f->where->listen[i], address)) i++;
+  return i < f->where->listens;
+}
+
+/* Does a connection to the address come to our server, which listens there? */
+static int comes_to(finder *f, destination_address const *address,
+                    destination_address const *listen)
+{
+  struct sockaddr const *asked = (struct sockaddr const *)&address->socket;
+  if (!port_same(listen, address)) return 0;
+  if (wildcard_is(&address->socket)) return 1; /* a connection there comes to this very host */
+  if (wildcard_is(&listen->socket)) return interface_is(f, asked);
+  return address_same(asked, (struct sockaddr const *)&listen->socket);
 }
 
 static int ourselves_is(finder *f, destination_address const *address)
 {
-  destination_address const *listen = &f->where->listen;
-  struct sockaddr const *asked = (struct sockaddr const *)&address->socket;
-  if (!our_port(f, address)) return 0;
-  if (wildcard_is(&address->socket)) return 1; /* a connection there comes to this very host */
-  if (wildcard_is(&listen->socket)) return interface_is(f, asked);
-  return address_same(asked, (struct sockaddr const *)&listen->socket);
+  size_t i = 0;
+  while (i < f->where->listens && !comes_to(f, address, &f->where->listen[i])) i++;
+  return i < f->where->listens;
 }
 
 /* --- addresses of a name ------------------------------------------------------------ */

@@ -58,10 +58,10 @@ typedef struct host_list
  * UDP is asked for over TCP, as long as over UDP.
  *
  * The MX are sorted by preference, equal ones shuffled.  Where one of them is ourselves (where->me,
- * or the address where->listen; a wildcard there stands for the addresses of our interfaces), it
+ * or an address of where->listen; a wildcard there stands for the addresses of our interfaces), it
  * and all that are no better are left out (RFC 5321 section 5.1).
  * Of what the DNS has, loopback addresses, 0.0.0.0 and ::, and whatever is translated to them, lead
- * to this very host: to ourselves at the port of where->listen, and to nobody at any other, but for
+ * to this very host: to ourselves at a port of where->listen, and to nobody at any other, but for
  * loopback addresses where where->loopbackdns is 1; where it is -1, and the name server that is
  * asked is on this host, at a port other than 53, for those of 127.0.0.0/8 but 127.0.0.1.
  * Addresses of one link, multicast and reserved ones are left out.

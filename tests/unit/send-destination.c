@@ -39,6 +39,16 @@ static int address_wrong(char const *text)
   return !destination_address_scan(&a, text, strlen(text));
 }
 
+static int listens_at(size_t i, char const *address, unsigned int port)
+{
+  char out[DESTINATION_ADDRESS_MAX];
+  return !strcmp(destination_address_format(out, &s.listen[i]), address)
+    && destination_address_port(&s.listen[i]) == port;
+}
+
+#define TWO "[::1]:25,[::1]:25"
+#define EIGHT TWO "," TWO "," TWO "," TWO
+
 int main(void)
 {
   CHECK("domain", destination_is("customer.tld", "customer.tld", 25, 1));
@@ -65,7 +75,14 @@ int main(void)
         && !scans("- turned=unknown[192.0.2.7]x:1"));
 
   CHECK("me", scans("a.tld me=relay.example tls=may") && !strcmp(s.me, "relay.example"));
-  CHECK("nothing set", scans("a.tld listen= nameserver=") && !s.listen.size && !s.nameserver.size);
+  CHECK("nothing set", scans("a.tld listen= nameserver=") && !s.listens && !s.nameserver.size);
+  CHECK("where we listen", scans("a.tld listen=192.0.2.1:25") && s.listens == 1 && listens_at(0, "192.0.2.1", 25));
+  CHECK("at several addresses", scans("a.tld listen=192.0.2.1:25,[::]:587,127.0.0.1:25 tls=may") && s.listens == 3
+        && listens_at(0, "192.0.2.1", 25) && listens_at(1, "::", 587) && listens_at(2, "127.0.0.1", 25));
+  CHECK("at 16", scans("a.tld listen=" EIGHT "," EIGHT) && s.listens == 16 && listens_at(15, "::1", 25));
+  CHECK("at 17", !scans("a.tld listen=" EIGHT "," EIGHT ",[::1]:25"));
+  CHECK("at what is no address", !scans("a.tld listen=,") && !scans("a.tld listen=[::1]:25,") && !scans("a.tld listen=,[::1]:25")
+        && !scans("a.tld listen=[::1]:25,x:25") && !scans("a.tld listen=[::1]:25,,[::1]:26"));
   CHECK("nameserver", scans("a.tld nameserver=[::1]:53") && destination_address_port(&s.nameserver) == 53);
   CHECK("not an address", !scans("a.tld nameserver=x:53"));
   CHECK("timeouts", scans("a.tld timeouts=1,2,3,4,5,6,7,8,9") && s.timeout_s[0] == 1 && s.timeout_s[8] == 9);
