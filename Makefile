@@ -73,7 +73,7 @@ SCHED := $(call object,sched/moment sched/backoff sched/health sched/array sched
   sched/quota sched/known sched/state sched/site sched/connection sched/domain sched/attempt sched/pass sched/reversal sched/turn \
   sched/sched)
 START := $(call object,start/program start/options) $(BASE)
-CONF := $(call object,conf/error conf/file conf/fold conf/address conf/syntax conf/conf conf/list conf/user \
+CONF := $(call object,conf/error conf/file conf/fold conf/address conf/syntax conf/conf conf/list conf/listen conf/user \
   conf/route conf/check job/job job/nexthop base/endpoint smtp/account) $(TLS_ASK) $(START)
 QUEUE := $(call object,queue/id queue/queuedir queue/message queue/room queue/trace \
   queue/totals) $(JOB) $(CONF)

@@ -215,6 +215,34 @@ testTlsWithoutCertificate() {
   conf tls encrypt
   check
   assertContains "$(err)" 'warning: conf/tls: at port 25 other servers have to be served in clear text too'
+  conf listen 192.0.2.1:25 192.0.2.1:587
+  check
+  assertContains 'one of several' "$(err)" 'warning: conf/tls: at port 25 '
+  conf listen '[2001:db8::25]:587' 192.0.2.1:2525
+  check
+  assertNotContains 'none of several' "$(err)" 'warning: conf/tls: '
+}
+
+testListen() {
+  conf listen '192.0.2.1:25  # to the world' '' 192.0.2.2:25 :587
+  check
+  assertEquals "$(err)" 0 $?
+  assertNull "$(err)" "$(err)"
+  says 'listen = 192.0.2.1:25, 192.0.2.2:25, [::]:587  (conf/listen)'
+  check -v listen
+  assertEquals "$(printf '%s\n' 192.0.2.1:25 192.0.2.2:25 '[::]:587')" "$(out)"
+  conf listen 192.0.2.1:25
+  check -v listen
+  assertEquals 192.0.2.1:25 "$(out)"
+  wrong listen 'line 3: named twice: [::]:25' 0:25 192.0.2.1:587 '[::]:25'
+  wrong listen 'line 1: not one ADDRESS:PORT a line: 192.0.2.1:25 192.0.2.2:25' '192.0.2.1:25 192.0.2.2:25'
+  wrong listen 'no value' '# 0:25'
+  conf listen 192.0.2.1 192.0.2.2:25 192.0.2.3
+  check listen
+  assertEquals 'exit code' 100 $?
+  assertEquals 'conf-check: conf/listen: line 1: no port: 192.0.2.1
+conf-check: conf/listen: line 3: no port: 192.0.2.3' "$(err)"
+  assertNull "$(out)"
 }
 
 testUsersAndQueues() {

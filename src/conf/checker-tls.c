@@ -76,8 +76,8 @@ static int key_shown(checker const *c)
 static int listens_for_all(checker const *c)
 {
   stralloc listen = STRALLOC_ZERO;
-  int r = conf_listen(c->conf, &listen) && listen.len > 3
-    && !strcmp(listen.s + listen.len - 3, ":25");
+  int r = conf_listen(c->conf, &listen) && stralloc_cats(&listen, ",") && stralloc_0(&listen)
+    && strstr(listen.s, ":25,") != 0;
   stralloc_free(&listen);
   return r;
 }

@@ -128,6 +128,21 @@ static void put_timeouts(checker *c, conf_setting const *setting)
   stralloc_free(&all);
 }
 
+/* Print one value or several, which a reader has parted by commas. */
+static void put_values(checker *c, conf_setting const *setting)
+{
+  stralloc values = STRALLOC_ZERO, shown = STRALLOC_ZERO;
+  size_t i = 0;
+  int r = (*reader_find(setting->name))(c->conf, &values);
+  if (!r) checker_complain(c);
+  for (; r && i < values.len; i++)
+    if (values.s[i] == ',' ? !stralloc_cats(&shown, c->values ? "\n" : ", ")
+                           : !stralloc_append(&shown, values.s[i])) checker_die_memory();
+  if (r) put_setting(c, setting, shown.s, shown.len);
+  stralloc_free(&shown);
+  stralloc_free(&values);
+}
+
 /* -v: print the entries of a list; of secrets, whose they are. */
 static void put_entries(conf_setting const *setting, stralloc const *text)
 {
@@ -211,7 +226,8 @@ static void check_lines(checker *c, conf_setting const *setting)
   if (there) from_set(c, "conf/", setting->name, compiled ? ".cdb" : "");
   else from_set(c, "default", "", "");
 
-  if (setting->kind == CONF_LINES) put_timeouts(c, setting);
+  if (setting->kind == CONF_VALUES) put_values(c, setting);
+  else if (setting->kind == CONF_LINES) put_timeouts(c, setting);
   else if (c->values)
   {
     if (there) put_entries(setting, &c->text);

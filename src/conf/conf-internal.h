@@ -6,7 +6,7 @@
  *
  *     error  file  fold  address  syntax    each above those before it
  *     conf.c                              the table, and settings that are values
- *     list.c  user.c  route.c  check.c    settings that are lists
+ *     list.c  listen.c  user.c  route.c  check.c    settings that are lists
  */
 
 #include <stddef.h>
@@ -72,7 +72,7 @@ extern int conf_routes_twice(conf_setting const *setting, stralloc const *text,
 /* --- check.c ---------------------------------------------------------------------------- */
 
 /*
- * Check every line of a CONF_LINES or a list, and that no pattern has two routes.
+ * Check every line of a CONF_VALUES, a CONF_LINES or a list, and that no pattern has two routes.
  *   *entries  how many lines there are
  *   tell      called for each line that makes no sense, errno set and conf_error() the reason
  * 1, or 0 when there was such a line.

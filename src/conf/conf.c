@@ -188,25 +188,14 @@ static int check_mailbox(char const *s, size_t len)
   return *path.domain != '[' ? 1 : conf_fail("not at a domain", s, len);
 }
 
-static int check_endpoint(char const *s, size_t len, int any, unsigned int port)
-{
-  stralloc folded = STRALLOC_ZERO;
-  int r = conf_endpoint_fold(&folded, s, len, any, port);
-  stralloc_free(&folded);
-  return r;
-}
-
-#define LISTEN_PORT 0
 #define NAMESERVER_PORT 53
-
-static int check_listen(char const *s, size_t len)
-{
-  return check_endpoint(s, len, 1, LISTEN_PORT);
-}
 
 static int check_nameserver(char const *s, size_t len)
 {
-  return check_endpoint(s, len, 0, NAMESERVER_PORT);
+  stralloc folded = STRALLOC_ZERO;
+  int r = conf_endpoint_fold(&folded, s, len, 0, NAMESERVER_PORT);
+  stralloc_free(&folded);
+  return r;
 }
 
 static int check_octets(char const *s, size_t len)
@@ -307,13 +296,13 @@ conf_setting const conf_settings[] =
     "our name: in the greeting, in EHLO, in trace headers", &check_domain, 1 },
   [POSTMASTER] = { "postmaster", CONF_VALUE, "(postmaster@me)",
     "where mail for <postmaster> goes", &check_mailbox, 0 },
-  [LISTEN] = { "listen", CONF_VALUE, "127.0.0.1:2525",
-    "ADDRESS:PORT where mail is taken", &check_listen, 1 },
-  [LISTENTLS] = { "listentls", CONF_VALUE, "",
-    "ADDRESS:PORT where mail is taken over TLS from the first octet", &check_listen, 0 },
-  [LISTENODMR] = { "listenodmr", CONF_VALUE, "",
+  [LISTEN] = { "listen", CONF_VALUES, "127.0.0.1:2525",
+    "ADDRESS:PORT where mail is taken", &conf_check_listen, 1 },
+  [LISTENTLS] = { "listentls", CONF_VALUES, "",
+    "ADDRESS:PORT where mail is taken over TLS from the first octet", &conf_check_listen, 0 },
+  [LISTENODMR] = { "listenodmr", CONF_VALUES, "",
     "ADDRESS:PORT where customers with fetchmail -p ODMR come for their mail, over TLS",
-    &check_listen, 0 },
+    &conf_check_listen, 0 },
   [TLS] = { "tls", CONF_VALUE, "(may where tlscert is, else none)",
     "none, may, encrypt: is STARTTLS offered, or asked of every client?", &check_tls, 0 },
   [NAMESERVER] = { "nameserver", CONF_VALUE, "",
@@ -519,33 +508,6 @@ int conf_postmaster_domain(int conf, stralloc *mailbox, stralloc *domain, int *h
   return conf_fail_where("postmaster", 0);
 }
 
-/* Read ADDRESS:PORT. */
-static int endpoint_read(int conf, unsigned int which, stralloc *out, int any, unsigned int port)
-{
-  stralloc text = STRALLOC_ZERO;
-  conf_line line;
-  int r = value_read(conf, which, &text, &line);
-  if (r && !line.len) r = string_copy(out, "", 0) || no_memory(which);
-  else if (r && !conf_endpoint_fold(out, line.s, line.len, any, port)) r = no_memory(which);
-  stralloc_free(&text);
-  return r;
-}
-
-int conf_listen(int conf, stralloc *listen)
-{
-  return endpoint_read(conf, LISTEN, listen, 1, LISTEN_PORT);
-}
-
-int conf_listentls(int conf, stralloc *listen)
-{
-  return endpoint_read(conf, LISTENTLS, listen, 1, LISTEN_PORT);
-}
-
-int conf_listenodmr(int conf, stralloc *listen)
-{
-  return endpoint_read(conf, LISTENODMR, listen, 1, LISTEN_PORT);
-}
-
 int conf_tls(int conf, enum conf_tls *tls)
 {
   struct stat st;
@@ -566,7 +528,14 @@ char const *conf_tls_name(enum conf_tls tls)
 
 int conf_nameserver(int conf, stralloc *nameserver)
 {
-  return endpoint_read(conf, NAMESERVER, nameserver, 0, NAMESERVER_PORT);
+  stralloc text = STRALLOC_ZERO;
+  conf_line line;
+  int r = value_read(conf, NAMESERVER, &text, &line);
+  if (r && !line.len) r = string_copy(nameserver, "", 0) || no_memory(NAMESERVER);
+  else if (r && !conf_endpoint_fold(nameserver, line.s, line.len, 0, NAMESERVER_PORT))
+    r = no_memory(NAMESERVER);
+  stralloc_free(&text);
+  return r;
 }
 
 /* Read a value that is a number, with scan. */

@@ -53,7 +53,7 @@ extern uint64_t conf_kept_stamp(int conf);
  * "A string" in a stralloc: a zero octet follows, which len does not count.
  */
 
-/* --- one value a file ------------------------------------------------------------- */
+/* --- one value a file, or a few ------------------------------------------------------------- */
 
 /* me: our host name; default gethostname(2).  A string in *name. */
 extern int conf_me(int conf, stralloc *name);
@@ -72,7 +72,10 @@ extern int conf_postmaster(int conf, stralloc *mailbox);
 #define CONF_HELD "postmaster.invalid"
 extern int conf_postmaster_domain(int conf, stralloc *mailbox, stralloc *domain, int *held);
 
-/* listen: ADDRESS:PORT of our server, [::]:PORT for all; default 127.0.0.1:2525.  A string. */
+/*
+ * listen: ADDRESS:PORT of our server, [::]:PORT for all; default 127.0.0.1:2525.  A string; of
+ * several, JOB_LISTEN_MAX at most and each another one, with commas between them as in job/job.h.
+ */
 extern int conf_listen(int conf, stralloc *listen);
 
 /* listentls: the same, of our server that begins with a handshake of TLS; "": there is none. */

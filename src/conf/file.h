@@ -9,6 +9,7 @@
 enum conf_kind
 {
   CONF_VALUE,    /* one line, or none: the default */
+  CONF_VALUES,   /* the same, or several such lines */
   CONF_LINES,    /* several lines that belong together */
   CONF_LIST,     /* one entry a line, any number */
   CONF_COMPILED, /* a CONF_LIST that may be compiled into NAME.cdb */

@@ -14,6 +14,23 @@
 #include "smtp/chars.h"
 #include "smtp/reply.h"
 
+/* --- where we listen --- */
+
+int conf_listen_scan(stralloc *out, char const *s, size_t len)
+{
+  if (memchr(s, ' ', len) || memchr(s, '\t', len))
+    return conf_fail("not one ADDRESS:PORT a line", s, len);
+  return conf_endpoint_fold(out, s, len, 1, 0);
+}
+
+int conf_check_listen(char const *s, size_t len)
+{
+  stralloc folded = STRALLOC_ZERO;
+  int r = conf_listen_scan(&folded, s, len);
+  stralloc_free(&folded);
+  return r;
+}
+
 /* --- domains and recipients --- */
 
 int conf_check_pattern(char const *s, size_t len)

@@ -12,6 +12,7 @@
 #include "tls/ask.h"
 
 /* Checks of one line, for the table: 1, or 0 with conf_fail(). */
+extern int conf_check_listen(char const *s, size_t len);
 extern int conf_check_pattern(char const *s, size_t len);
 extern int conf_check_user(char const *s, size_t len);
 extern int conf_check_queue(char const *s, size_t len);
@@ -21,6 +22,12 @@ extern int conf_check_secret(char const *s, size_t len);
 extern int conf_check_authout(char const *s, size_t len);
 extern int conf_check_account(char const *s, size_t len);
 extern int conf_check_clientcert(char const *s, size_t len);
+
+/*
+ * A line of listen, listentls or listenodmr in its one form, a string.  1, or 0 with conf_fail(),
+ * or with errno when memory is short.
+ */
+extern int conf_listen_scan(stralloc *out, char const *s, size_t len);
 
 /* A queue to be found among the lines of conf/queues. */
 typedef struct conf_queue_question

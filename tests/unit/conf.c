@@ -133,6 +133,47 @@ static endpoint_case const nameservers[] =
   { "[::1]", "[::1]:53" }, { "[::1]:5353", "[::1]:5353" }, { "0:53", 0 }, { ":53", 0 }, { "ns.example", 0 }
 };
 
+/* So many addresses, one a line. */
+static char const *many(unsigned int count)
+{
+  static char text[20 * 32];
+  char *end = text;
+  unsigned int i = 1;
+  for (; i <= count; i++) end += sprintf(end, "192.0.2.%u:25\n", i);
+  return text;
+}
+
+static void check_listens(void)
+{
+  stralloc s = STRALLOC_ZERO;
+  set("listen", "# ours\n192.0.2.1:25  # to the world\n\n\t[2001:DB8::1]:25\n192.0.2.1:587");
+  CHECK("listen: several", string_is(conf_listen(conf, &s), &s, "192.0.2.1:25,[2001:db8::1]:25,192.0.2.1:587"));
+  set("listen", "0:25\n192.0.2.1:587\n\n[::]:25\n");
+  CHECK("listen: twice", failed(conf_listen(conf, &s), "conf/listen: line 4: named twice: [::]:25"));
+  CHECK("EINVAL for an address", errno == EINVAL);
+  set("listen", "192.0.2.1:25\n192.0.2.1:2\n192.0.2.1:258\n");
+  CHECK("listen: not the same", string_is(conf_listen(conf, &s), &s, "192.0.2.1:25,192.0.2.1:2,192.0.2.1:258"));
+  set("listen", "192.0.2.1:25\n192.0.2.2\n");
+  CHECK("listen: the second is wrong", failed(conf_listen(conf, &s), "conf/listen: line 2: no port: 192.0.2.2"));
+  set("listen", "192.0.2.1:25 192.0.2.2:25\n");
+  CHECK("listen: one a line", failed(conf_listen(conf, &s),
+        "conf/listen: line 1: not one ADDRESS:PORT a line: 192.0.2.1:25 192.0.2.2:25"));
+  set("listen", "192.0.2.1:25\t192.0.2.2:25\n");
+  CHECK("listen: not with a tab either", !conf_listen(conf, &s) && errno == EINVAL);
+  set("listen", many(16));
+  CHECK("listen: 16", conf_listen(conf, &s) && strstr(s.s, ",192.0.2.16:25"));
+  set("listen", many(17));
+  CHECK("listen: 17", failed(conf_listen(conf, &s), "conf/listen: line 17: too many addresses: 192.0.2.17:25"));
+  set("listen", "# nowhere\n");
+  CHECK("listen: a file says something", failed(conf_listen(conf, &s), "conf/listen: no value"));
+  unset("listen");
+  CHECK("listen: the default again", string_is(conf_listen(conf, &s), &s, "127.0.0.1:2525"));
+  set("listentls", "192.0.2.1:465\n[::1]:465\n");
+  CHECK("listentls: several", string_is(conf_listentls(conf, &s), &s, "192.0.2.1:465,[::1]:465"));
+  unset("listentls");
+  stralloc_free(&s);
+}
+
 static void check_endpoints(void)
 {
   stralloc s = STRALLOC_ZERO;
@@ -158,6 +199,7 @@ static void check_endpoints(void)
   CHECK("listentls: a port is not enough", !conf_listentls(conf, &s) && errno == EINVAL);
   unset("listen");
   unset("listentls");
+  check_listens();
   CHECK("listenodmr: default", string_is(conf_listenodmr(conf, &s), &s, ""));
   set("listenodmr", "192.0.2.1:366\n");
   CHECK("listenodmr", string_is(conf_listenodmr(conf, &s), &s, "192.0.2.1:366"));

@@ -33,6 +33,10 @@ static void test_settings(void)
   CHECK("settings: a mistake", !core_settings(&q) && strstr(conf_error(), "backoff"));
   CHECK("settings: what was there before", q.sched.backoff_max_us == 300 * SECOND_US
         && q.settings.generation == before + 1 && strstr(q.settings.session.s, "relay.tld"));
+  conf_put("backoff", "60 300\n");
+  conf_put("listen", "192.0.2.1:25\n0:587\n");
+  CHECK("settings: all addresses of ours", core_settings(&q)
+        && strstr(q.settings.session.s, " listen=192.0.2.1:25,[::]:587 "));
 }
 
 static void test_say(void)
