@@ -136,7 +136,7 @@ $(BIN)/mailq: $(call object,compat/mailq) $(FACE)
 $(BIN)/postqueue: $(call object,compat/postqueue) $(FACE)
 $(BIN)/postcat: $(call object,compat/postcat) $(QUEUE)
 $(BIN)/postsuper: $(call object,compat/postsuper compat/executable) $(ACT)
-$(BIN)/conf-check: $(call object,conf/conf-check conf/checker conf/checker-sense conf/checker-tls conf/checker-users \
+$(BIN)/conf-check: $(call object,conf/conf-check conf/checker conf/checker-sense conf/checker-listen conf/checker-tls conf/checker-users \
   base/resolver tls/inspect tls/certificate) $(CONF)
 $(BIN)/conf-cdb: $(call object,conf/conf-cdb) $(CONF)
 $(BIN)/sluice-init: $(call object,admin/sluice-init admin/maker admin/service admin/users \

@@ -245,6 +245,61 @@ conf-check: conf/listen: line 3: no port: 192.0.2.3' "$(err)"
   assertNull "$(out)"
 }
 
+# Of two sockets at one port only one can be bound where an address of one is among those of the other: Linux was asked.
+testListenAtOneAnothersAddress() {
+  while read -r verdict one other; do
+    conf listen "$one" "$other"
+    clashes "$verdict" listen "$one" listen "$other"
+    conf listen "$other" "$one"
+    clashes "$verdict" listen "$other" listen "$one"
+  done <<EOT
+good 127.0.0.1:25 127.0.0.2:25
+good 127.0.0.1:25 127.0.0.1:587
+good [::1]:25 127.0.0.1:25
+good [::1]:25 0.0.0.0:25
+good [::]:25 0.0.0.0:587
+good [::1]:25 [::2]:25
+bad [::]:25 0.0.0.0:25
+bad [::]:25 127.0.0.1:25
+bad [::]:25 [::1]:25
+bad 0.0.0.0:25 127.0.0.1:25
+bad [::ffff:127.0.0.1]:25 127.0.0.1:25
+bad [::ffff:127.0.0.1]:25 0.0.0.0:25
+EOT
+}
+
+# clashes good|bad SETTING ADDRESS:PORT OF ADDRESS:PORT: what it says of the second one of OF, beside the first.
+clashes() {
+  check
+  code=$?
+  if [ "$1" = good ]; then
+    assertEquals "$3 $5: $(err)" 0 $code
+    assertNull "$3 $5" "$(grep -v warning: "$T/err")"
+  else
+    assertEquals "$3 $5: exit code" 100 $code
+    assertEquals "conf-check: conf/$4: $5: not beside $3 of $2: only one of them can be listened at" \
+      "$(grep -v warning: "$T/err")"
+  fi
+}
+
+testListenOfSeveralServers() {
+  conf listen 192.0.2.1:25 192.0.2.2:25
+  conf listentls 192.0.2.1:465 192.0.2.2:465
+  conf listenodmr 0.0.0.0:366
+  clashes good listen '' listentls ''
+  conf listentls 192.0.2.1:465 192.0.2.2:25
+  clashes bad listen 192.0.2.2:25 listentls 192.0.2.2:25
+  conf listentls 0:366
+  clashes bad listentls '[::]:366' listenodmr 0.0.0.0:366
+  conf listen
+  conf listenodmr
+  conf listentls 0.0.0.0:2525
+  clashes bad listen 127.0.0.1:2525 listentls 0.0.0.0:2525
+  conf listen nonsense
+  check
+  assertEquals 'conf-check: conf/listen: line 1: no port: nonsense' "$(grep -v warning: "$T/err")"
+}
+
 testUsersAndQueues() {
   conf flushusers alice 1000 www-data '_x$' '# bob'
   conf queues 'night a.tld b.tld' 'day c.tld'

@@ -26,10 +26,12 @@ extern int checker_has(checker const *c, char const *name);
 /*
  * What is right line by line, and still makes no sense or may not be meant.
  *   checker_sense()  all settings together, and names of files that are no setting's
+ *   checker_listen() addresses of our servers, of which one takes what another one wants
  *   checker_tls()    certificates, keys, and what is demanded of sites
  *   checker_users()  who can prove to be whom, to us and as whom we can at sites
  */
 extern void checker_sense(checker *c);
+extern void checker_listen(checker *c);
 extern void checker_tls(checker *c);
 extern void checker_users(checker *c);
 

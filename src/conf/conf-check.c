@@ -299,6 +299,7 @@ int main(int argc, char const *const *argv)
   {
     for (; i < conf_settings_count; i++) check_setting(&c, conf_settings + i);
     checker_sense(&c);
+    checker_listen(&c);
     checker_tls(&c);
     checker_users(&c);
   }
