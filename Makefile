@@ -93,10 +93,12 @@ TLS := -lssl -lcrypto
 # Those that go by the names of another mail system's.
 FACES := sendmail mailq postqueue postcat postsuper
 SPAWNED := smtpd-etrn smtp-send bounce-put auth-check
+# Of these, those that can serve one connection after the other: they overwrite what they give back.
+WORKERS := smtpd-etrn smtp-send bounce-put
 SKALIBS_PROGRAMS := smtpd-etrn qmgr bounce-put qmgr-trigger flush-record flush-run flush-rebuild \
   queue-put queue-list queue-cat queue-del queue-hold queue-release queue-requeue queue-shape site-list queue-check \
   conf-check conf-cdb sluice-init sluice-log auth-check $(FACES)
-OWFAT_PROGRAMS := smtp-send
+OWFAT_PROGRAMS := smtp-send sluice-serve
 PLAIN_PROGRAMS := etrn
 TLS_PROGRAMS := tls-io
 PROGRAMS := $(SKALIBS_PROGRAMS) $(OWFAT_PROGRAMS) $(PLAIN_PROGRAMS) $(TLS_PROGRAMS)
@@ -105,13 +107,13 @@ all: $(PROGRAMS:%=$(BIN)/%)
 
 $(BIN)/smtpd-etrn: $(call object,smtpd/smtpd-etrn smtpd/dialogue smtpd/verb smtpd/session smtpd/envelope \
   smtpd/parameters smtpd/receive smtpd/etrn smtpd/starttls smtpd/auth smtpd/atrn flush/names smtpd/policy smtpd/identity smtpd/peer \
-  smtpd/clients base/wire auth/ask tls/handover) $(TLS_ASK) $(FLUSH)
+  smtpd/clients base/wire base/worker base/wiped auth/ask tls/handover) $(TLS_ASK) $(FLUSH)
 $(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/intake qmgr/orders qmgr/delivery qmgr/listed qmgr/arrivals qmgr/outcome \
   qmgr/expiry qmgr/requests qmgr/messages qmgr/lists qmgr/agents qmgr/hops qmgr/job qmgr/active qmgr/sender qmgr/notices \
   qmgr/totals qmgr/reversals qmgr/clock qmgr/core qmgr/settings qmgr/named queue/sitefile) $(SCHED) $(FLUSH)
 $(BIN)/bounce-put: $(call object,bounce/bounce-put bounce/original bounce/routing \
   bounce/compose bounce/notice bounce/explanation bounce/report bounce/returned bounce/lines \
-  bounce/quoted bounce/fields queue/sitefile queue/ids) $(FLUSH)
+  bounce/quoted bounce/fields queue/sitefile queue/ids base/worker base/wiped) $(FLUSH)
 $(BIN)/qmgr-trigger: $(call object,flush/qmgr-trigger) $(FLUSH)
 $(BIN)/flush-record: $(call object,flush/flush-record) $(FLUSH)
 $(BIN)/flush-run: $(call object,flush/flush-run flush/watch flush/names queue/sitefile) $(FLUSH)
@@ -143,7 +145,8 @@ $(BIN)/sluice-init: $(call object,admin/sluice-init admin/maker admin/service ad
   admin/renew check/findings check/check-layout check/layout print/out) $(FLUSH)
 $(BIN)/sluice-log: $(call object,log/sluice-log) $(LOGS) $(START)
 $(BIN)/auth-check: $(call object,auth/auth-check auth/checkpassword auth/ask smtp/hmac) $(CONF)
-$(BIN)/smtp-send: $(call object,send/smtp-send) $(SEND)
+$(BIN)/smtp-send: $(call object,send/smtp-send base/worker base/wiped) $(SEND)
+$(BIN)/sluice-serve: $(call object,serve/sluice-serve serve/listener serve/client serve/pool) $(BASE)
 $(BIN)/tls-io: $(call object,tls/tls-io tls/session tls/pump tls/handshake tls/context tls/verify tls/certificate \
   tls/reason tls/confine base/calls job/socket) $(TLS_ASK) $(BASE)
 $(BIN)/etrn: $(call object,send/etrn send/accountfile send/demand send/destination send/engine send/timed tls/handover base/wire) \
@@ -151,7 +154,8 @@ $(BIN)/etrn: $(call object,send/etrn send/accountfile send/demand send/destinati
 
 # -----------------------------------------------------------------------------------
 
-$(SPAWNED:%=$(BIN)/%): LINKED := $(or $(STATIC),$(PIE))
+$(SPAWNED:%=$(BIN)/%) $(BIN)/sluice-serve: LINKED := $(or $(STATIC),$(PIE))
+$(WORKERS:%=$(BIN)/%): LINKED += -Wl,--wrap=free,--wrap=realloc
 $(SKALIBS_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(SKALIBS) $(NAMES)
 $(OWFAT_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(OWFAT)
 $(PLAIN_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(DIGESTS)

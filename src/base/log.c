@@ -37,6 +37,8 @@ void log_flush(void)
     else if (r == -1 && errno == EINTR) continue;
     else break;
   }
+  /* who serves the next client has nothing of this one's */
+  explicit_bzero(waiting.text, waiting.len);
   waiting.len = 0;
   errno = e;
 }

@@ -1,0 +1,103 @@
+#ifndef SERVE_POOL_H
+#define SERVE_POOL_H
+
+/*
+ * The workers: processes of one program, each of which serves a connection at a time (see
+ * base/worker.h).  Idle ones wait for the next; when these have run out, as many are started as
+ * there are, and those that nobody has needed for a minute are let go.
+ *
+ * On libowfat's event loop: the pool waits for what its workers say by descriptors of its own, and
+ * is told of those that are readable.  None is closed but by pool_keep(), when no event is left:
+ * libowfat has the event of a closed descriptor come up again for the next one of that number, or
+ * never comes to an end.
+ */
+
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "serve/client.h"
+
+enum pool_state
+{
+  POOL_STARTING,    /* has not said yet that it is idle */
+  POOL_IDLE,
+  POOL_BUSY,        /* with a connection */
+  POOL_LEAVING      /* gets no connection any more */
+};
+
+typedef struct pool_worker
+{
+  struct pool_worker *next;       /* of all */
+  struct pool_worker *idle_next;  /* of the idle ones: the one that became so before */
+  enum pool_state state;
+  pid_t pid;                      /* 0: it has ended */
+  int fd;
+  unsigned int uses;              /* connections it has had */
+  client client;                  /* whose connection it has */
+} pool_worker;
+
+typedef struct pool
+{
+  char *const *program;           /* and its arguments */
+  unsigned int most;              /* workers, whatever they say */
+  unsigned int few;               /* idle ones that stay */
+  unsigned int uses_most;         /* of one worker; then it ends */
+  char const *watched;            /* a file that workers have read when they began, or NULL */
+
+  struct stat watched_was;
+  pool_worker *first;
+  pool_worker *idle;              /* the one that became so last comes first */
+  unsigned int count;
+  unsigned int count_idle;
+  unsigned int count_starting;
+  int untidy;                     /* some have left */
+  unsigned int idle_least;        /* in the present minute */
+  int64_t minute_end_ms;          /* 0: no minute is counted, since nobody could be let go */
+  int64_t pause_until_ms;         /* before the next start: the last one failed */
+} pool;
+
+/* Begin, with the fields down to watched set and the others zero. */
+extern void pool_begin(pool *p);
+
+/*
+ * Start workers that are to wait idle, and let go who has not been needed for a minute.  Once in a
+ * turn of the loop, between the events of the last wait and the next wait.
+ *   wanted  somebody waits for a worker: there is to be one at all
+ * Returns the milliseconds until there may be something to do again; -1: no time will bring that.
+ */
+extern int64_t pool_keep(pool *p, int wanted);
+
+/*
+ * There is a connection: is a worker idle that could take it?  Where none is, some are started,
+ * unless there may be no more, or some are starting.
+ */
+extern int pool_ready(pool *p);
+
+/* Are all the workers that there may be busy? */
+extern int pool_full(pool const *p);
+
+/*
+ * Hand a connection to an idle worker; the caller closes his descriptor.  1; 0: all the idle ones
+ * were gone.
+ */
+extern int pool_hand(pool *p, int fd, client const *who);
+
+/* How many connections of this client's there are. */
+extern unsigned int pool_count(pool const *p, client const *who);
+
+/*
+ * A worker's descriptor, with its cookie, is readable: it is idle, or gone.
+ */
+extern void pool_hear(pool *p, pool_worker *w);
+
+/* Take leave of the processes that have ended (SIGCHLD). */
+extern void pool_reap(pool *p);
+
+/* Let all workers go, the busy ones once they have finished what they do: others begin anew. */
+extern void pool_renew(pool *p);
+
+/* End all workers at once, by SIGTERM. */
+extern void pool_end(pool *p);
+
+#endif

@@ -1,0 +1,409 @@
+/*
+ * sluice-serve: accepts connections, and hands each to a worker that waits for it.
+ *
+ * It reads nothing from a client, and says nothing but the one line of -r to one that it turns
+ * away.  A connection is accepted when there is a worker for it; until then it waits in the kernel.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <io.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "base/wallclock.h"
+#include "serve/client.h"
+#include "serve/listener.h"
+#include "serve/pool.h"
+#include "smtp/chars.h"
+
+char const *PROG = "sluice-serve";
+
+#define USAGE \
+  "usage: sluice-serve [-s] [-b backlog] [-c connections] [-d descriptor] [-f file] [-g gid]" \
+  " [-l address:port]... [-m idle] [-n uses] [-r reply] [-u uid] program [argument...]"
+
+enum { EXIT_DONE = 0, EXIT_USAGE = 100, EXIT_TEMPORARY = 111 };
+
+#define BACKLOG_DEFAULT 128
+#define MOST_DEFAULT 100
+#define FEW_DEFAULT 2
+#define USES_DEFAULT 1000
+#define NUMBER_MAX 1000000
+/* Descriptors besides those of the workers. */
+#define DESCRIPTORS_OWN 128
+/* After an accept(2) that failed for want of something. */
+#define PAUSE_MS 1000
+/* What could be said for each connection is said so often. */
+#define TELL_MS 1000
+
+typedef struct options
+{
+  unsigned int backlog;
+  unsigned int ready_fd;
+  uid_t uid;
+  gid_t gid;
+  int has_uid;
+  int has_gid;
+  char const *endpoint[LISTENERS_MAX];
+  unsigned int endpoints;
+} options;
+
+/* A line of the log that may come up for each connection. */
+typedef struct seldom
+{
+  int64_t told_ms;             /* 0: never */
+  uint64_t untold;             /* times since then */
+} seldom;
+
+typedef struct server
+{
+  listeners from;
+  pool workers;
+  int shared;                  /* no client may have more than half of the connections, and one */
+  char const *reply;           /* to who is turned away, without CRLF; NULL: none */
+  int signals;
+  int waiting;                 /* connections may wait for a worker, or for accept(2) to work again */
+  int looking;                 /* for connections: where some wait we do not */
+  int held;                    /* one that was accepted, and its worker was gone; or -1 */
+  client held_client;
+  int64_t accept_again_ms;     /* 0: at once */
+  seldom full;
+  seldom refused;
+} server;
+
+static void die(int code, char const *what, char const *why)
+{
+  log_line("fatal: ", what, *why ? ": " : "", why);
+  exit(code);
+}
+
+static void die_usage(void)
+{
+  log_line(USAGE);
+  exit(EXIT_USAGE);
+}
+
+/* --- lines about many connections --------------------------------------------------------------- */
+
+/* May it be told again?  Then *untold is how often it was not. */
+static int seldom_may(seldom *what, uint64_t *untold)
+{
+  int64_t const now_ms = wallclock_steady_ms();
+  if (what->told_ms && now_ms - what->told_ms < TELL_MS) return what->untold++, 0;
+  *untold = what->untold;
+  *what = (seldom){ .told_ms = now_ms };
+  return 1;
+}
+
+static void full_log(server *s)
+{
+  char most[TEXT_NUMBER_MAX];
+  uint64_t untold;
+  if (!seldom_may(&s->full, &untold)) return;
+  log_line("warning: no more connections at a time than ", text_number(most, s->workers.most),
+           ": others wait");
+}
+
+static void refused_log(server *s, client const *who, unsigned int count)
+{
+  char name[CLIENT_NAME_MAX], number[TEXT_NUMBER_MAX], more[TEXT_NUMBER_MAX];
+  uint64_t untold;
+  if (!seldom_may(&s->refused, &untold)) return;
+  log_line("warning: turned away ", client_name(who, name), ", which has ",
+           text_number(number, count), " of ", text_number(more, s->workers.most), " connections");
+  if (untold)
+    log_line("warning: turned away ", text_number(number, untold), " more since the last such line");
+}
+
+/* --- connections -------------------------------------------------------------------------------- */
+
+static void connection_refuse(server const *s, int fd)
+{
+  char line[LOG_LINE_MAX];
+  size_t len;
+  if (!s->reply) return;
+  len = text_join(line, sizeof line, s->reply, "\r\n");
+  send(fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* May the client have one more connection? */
+static int connection_allowed(server *s, int fd, client *who)
+{
+  unsigned int count;
+  memset(who, 0, sizeof *who);
+  if (!s->shared) return 1;
+  if (!client_read(who, fd)) return 0;
+  count = pool_count(&s->workers, who);
+  if (count < s->workers.most / 2 + 1) return 1;
+  refused_log(s, who, count);
+  connection_refuse(s, fd);
+  return 0;
+}
+
+/* Hand it to a worker, or hold it until there is one. */
+static int connection_hand(server *s, int fd, client const *who)
+{
+  if (pool_hand(&s->workers, fd, who))
+  {
+    close(fd);
+    return 1;
+  }
+  s->held = fd;
+  s->held_client = *who;
+  s->waiting = 1;
+  return 0;
+}
+
+/* Accept one.  1, or 0 where there is none, or it cannot be. */
+static int connection_accept(server *s, int listener)
+{
+  client who;
+  int const fd = accept4(listener, 0, 0, SOCK_CLOEXEC);
+  if (fd == -1)
+  {
+    if (errno == EINTR || errno == ECONNABORTED) return 1;
+    if (errno == EAGAIN) return io_eagain_read(listener), 0;
+    log_line("warning: unable to accept: ", strerror(errno));
+    s->accept_again_ms = wallclock_steady_ms() + PAUSE_MS;
+    s->waiting = 1;
+    return 0;
+  }
+  if (connection_allowed(s, fd, &who)) return connection_hand(s, fd, &who);
+  close(fd);
+  return 1;
+}
+
+/*
+ * Sockets become wanted again when accept(2) has just found nothing at them: whatever libowfat has
+ * seen of one that was not wanted, it does not tell.
+ */
+static void listeners_look(server *s, int looking)
+{
+  unsigned int i;
+  if (s->looking == looking) return;
+  s->looking = looking;
+  for (i = 0; i < s->from.count; i++)
+    if (looking) io_wantread(s->from.fd[i]);
+    else io_dontwantread(s->from.fd[i]);
+}
+
+/* Accept from this socket while there are workers, and none for a while when they have run out. */
+static void connections_take(server *s, int listener)
+{
+  while (pool_ready(&s->workers)) if (!connection_accept(s, listener)) return;
+  s->waiting = 1;
+  if (pool_full(&s->workers)) full_log(s);
+}
+
+/* There may be workers again, for connections that wait. */
+static void connections_resume(server *s)
+{
+  int const held = s->held;
+  unsigned int i;
+  if (s->accept_again_ms && wallclock_steady_ms() < s->accept_again_ms) return;
+  s->accept_again_ms = 0;
+  s->waiting = 0;
+  s->held = -1;
+  if (held != -1 && !connection_hand(s, held, &s->held_client)) return;
+  for (i = 0; i < s->from.count && !s->waiting; i++) connections_take(s, s->from.fd[i]);
+}
+
+/* --- the loop ----------------------------------------------------------------------------------- */
+
+static void signals_take(server *s)
+{
+  struct signalfd_siginfo signal;
+  while (read(s->signals, &signal, sizeof signal) == sizeof signal)
+    switch (signal.ssi_signo)
+    {
+      case SIGCHLD: pool_reap(&s->workers); break;
+      case SIGHUP: pool_renew(&s->workers); break;
+      default:
+        pool_end(&s->workers);
+        exit(EXIT_DONE);
+    }
+  io_eagain_read(s->signals);
+}
+
+static void readable_take(server *s, int64_t fd)
+{
+  pool_worker *w = io_getcookie(fd);
+  if (fd == s->signals) signals_take(s);
+  else if (w) pool_hear(&s->workers, w);
+  else if (!s->waiting) connections_take(s, (int)fd);
+}
+
+static int64_t time_left_ms(server const *s, int64_t pool_ms)
+{
+  int64_t ms;
+  if (!s->accept_again_ms) return pool_ms;
+  ms = wallclock_left_ms(s->accept_again_ms);
+  return pool_ms != -1 && pool_ms < ms ? pool_ms : ms;
+}
+
+static void serve(server *s)
+{
+  for (;;)
+  {
+    int64_t fd;
+    listeners_look(s, !s->waiting);
+    io_waituntil2(time_left_ms(s, pool_keep(&s->workers, s->waiting)));
+    while ((fd = io_canread()) != -1) readable_take(s, fd);
+    if (s->waiting && s->workers.count_idle) connections_resume(s);
+  }
+}
+
+/* --- the beginning ------------------------------------------------------------------------------ */
+
+/* Read a decimal number from least to most, and nothing behind it. */
+static int number_ok(char const *s, unsigned int least, unsigned int most, unsigned int *number)
+{
+  uint64_t n;
+  if (!smtp_number_scan(s, strlen(s), &n) || n < least || n > most) return 0;
+  *number = (unsigned int)n;
+  return 1;
+}
+
+static int endpoint_add(options *o, char const *endpoint)
+{
+  if (o->endpoints == LISTENERS_MAX) return 0;
+  o->endpoint[o->endpoints++] = endpoint;
+  return 1;
+}
+
+static void options_read(int argc, char **argv, options *o, server *s)
+{
+  pool *p = &s->workers;
+  int c;
+  opterr = 0;
+  while ((c = getopt(argc, argv, "+sb:c:d:f:g:l:m:n:r:u:")) != -1)
+  {
+    int const good = c == 's' ? (s->shared = 1)
+      : c == 'b' ? number_ok(optarg, 1, NUMBER_MAX, &o->backlog)
+      : c == 'c' ? number_ok(optarg, 1, NUMBER_MAX, &p->most)
+      : c == 'd' ? number_ok(optarg, 3, INT_MAX, &o->ready_fd)
+      : c == 'f' ? *(p->watched = optarg)
+      : c == 'g' ? (o->has_gid = number_ok(optarg, 0, UINT_MAX - 1, &o->gid))
+      : c == 'l' ? endpoint_add(o, optarg)
+      : c == 'm' ? number_ok(optarg, 1, NUMBER_MAX, &p->few)
+      : c == 'n' ? number_ok(optarg, 1, NUMBER_MAX, &p->uses_most)
+      : c == 'r' ? *(s->reply = optarg)
+      : c == 'u' ? (o->has_uid = number_ok(optarg, 0, UINT_MAX - 1, &o->uid))
+      : 0;
+    if (!good) die_usage();
+  }
+  p->program = argv + optind;
+  if (optind == argc || o->has_uid != o->has_gid) die_usage();
+}
+
+/*
+ * inetd makes the listening socket descriptors 1 and 2 as well.  Whoever is started here gets no
+ * such socket: log lines go nowhere then, unless somebody has set up a log.
+ */
+static void log_apart(void)
+{
+  struct stat in, err;
+  int null;
+  if (fstat(0, &in) == -1 || !S_ISSOCK(in.st_mode)) return;
+  if (fstat(2, &err) == 0 && (in.st_dev != err.st_dev || in.st_ino != err.st_ino)) return;
+  null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (null == -1 || dup2(null, 2) == -1) exit(EXIT_TEMPORARY);
+}
+
+/*
+ * libowfat's list of descriptors that are still to be closed begins, as Debian builds it, with 0
+ * instead of nothing; the first wait would follow it for ever, once descriptor 0, 16 or 32 is known.
+ */
+static void loop_init(void)
+{
+  io_waituntil2(0);
+}
+
+static void listeners_begin(listeners *l, options const *o)
+{
+  unsigned int i;
+  for (i = 0; i < o->endpoints; i++)
+  {
+    if (listeners_open(l, o->endpoint[i], o->backlog)) continue;
+    log_line("fatal: unable to listen at ", o->endpoint[i], ": ", strerror(errno));
+    exit(errno == EINVAL ? EXIT_USAGE : EXIT_TEMPORARY);
+  }
+  if (!o->endpoints && !listeners_inherit(l))
+    die(EXIT_USAGE, "descriptor 0 does not listen, and there is no -l", strerror(errno));
+  for (i = 0; i < l->count; i++)
+  {
+    io_nonblock(l->fd[i]);
+    if (!io_fd(l->fd[i])) die(EXIT_TEMPORARY, "unable to wait for connections", strerror(errno));
+  }
+}
+
+static void user_become(options const *o)
+{
+  if (!o->has_uid) return;
+  if (setgroups(0, 0) == -1 || setgid(o->gid) == -1 || setuid(o->uid) == -1)
+    die(EXIT_TEMPORARY, "unable to change the user", strerror(errno));
+}
+
+/* A descriptor for each worker. */
+static void descriptors_allow(unsigned int workers)
+{
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == -1 || limit.rlim_cur >= workers + DESCRIPTORS_OWN) return;
+  limit.rlim_cur = limit.rlim_max < workers + DESCRIPTORS_OWN ? limit.rlim_max
+    : workers + DESCRIPTORS_OWN;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int signals_open(void)
+{
+  static int const wanted[] = { SIGCHLD, SIGHUP, SIGTERM, SIGINT };
+  sigset_t set;
+  size_t i;
+  int fd;
+  sigemptyset(&set);
+  for (i = 0; i < sizeof wanted / sizeof *wanted; i++) sigaddset(&set, wanted[i]);
+  sigprocmask(SIG_BLOCK, &set, 0);
+  signal(SIGPIPE, SIG_IGN);
+  fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (fd == -1 || !io_fd_flags(fd, IO_FD_NONBLOCK))
+    die(EXIT_TEMPORARY, "unable to wait for signals", strerror(errno));
+  io_wantread(fd);
+  return fd;
+}
+
+static void ready_say(unsigned int fd)
+{
+  if (!fd) return;
+  if (write((int)fd, "\n", 1) == -1)
+    log_line("warning: unable to tell the supervisor that we are ready: ", strerror(errno));
+  close((int)fd);
+}
+
+int main(int argc, char **argv)
+{
+  static options o = { .backlog = BACKLOG_DEFAULT };
+  static server s =
+    { .held = -1, .workers = { .most = MOST_DEFAULT, .few = FEW_DEFAULT, .uses_most = USES_DEFAULT } };
+  log_apart();
+  options_read(argc, argv, &o, &s);
+  loop_init();
+  listeners_begin(&s.from, &o);
+  user_become(&o);
+  descriptors_allow(s.workers.most);
+  s.signals = signals_open();
+  ready_say(o.ready_fd);
+  pool_begin(&s.workers);
+  serve(&s);
+}
