@@ -229,7 +229,8 @@ static int session_begin(session *s, char const *instance)
   if (s->conf == -1 || !conf_me(s->conf, &s->me) || !conf_timeouts(s->conf, s->timeout))
     return session_broken(s);
   s->policy = (policy){ .conf = s->conf, .socket = s->wire.in_fd, .client = &s->client,
-                         .identity = &s->identity, .owner = st.st_uid, .me = s->me.s };
+                         .identity = &s->identity, .lists = s->lists, .owner = st.st_uid,
+                         .me = s->me.s };
   return 1;
 }
 
@@ -282,7 +283,7 @@ static int session_admit(session *s)
     log_line("warning: unable to count connections from ", s->who, ": ", strerror(errno));
   s->has_slot = r == 1;
   if (r) return 1;
-  if (!conf_relayclient(s->conf, &s->policy.relayclients, &s->client.address, &exempt))
+  if (!conf_relayclient(s->conf, &s->lists->relayclients, &s->client.address, &exempt))
     return session_broken(s);
   return exempt || crowded(s);
 }
@@ -294,8 +295,9 @@ static int session_admit(session *s)
 static int session_count_all(session *s)
 {
   uint64_t all;
-  if (s->client.local) return 1;
   if (!conf_concurrencyincoming(s->conf, &all)) return session_broken(s);
+  s->concurrency = (unsigned int)all;
+  if (s->client.local) return 1;
   if (session_queue(s) && clients_session_take(&s->slot, s->queue, (unsigned int)all) != -1)
     wire_hurry(&s->wire, &hurried, s);
   return 1;

@@ -28,6 +28,13 @@ void identity_forget(identity *id)
   id->certified = 0;
 }
 
+void identity_free(identity *id)
+{
+  conf_list_close(&id->users);
+  stralloc_free(&id->account.domains);
+  identity_forget(id);
+}
+
 static int account_read(identity *id, int conf)
 {
   return conf_account_read(conf, &id->users, id->name, strlen(id->name), &id->account);

@@ -35,6 +35,9 @@ extern int identity_known(identity const *id);
 /* Nobody is known any more. */
 extern void identity_forget(identity *id);
 
+/* Give back the memory it has: it knows nobody, and may be used again. */
+extern void identity_free(identity *id);
+
 /* May the client send anywhere, for being this user? */
 extern int identity_relays(identity *id, int conf, int *yes);
 

@@ -137,6 +137,14 @@ int peer_read(peer *client, int fd)
   return peer_from_fd(client, fd, &getpeername) && (!client->local || peer_user(client, fd));
 }
 
+void peer_forget_environment(void)
+{
+  static char const *const names[] = { "TCPREMOTEIP", "TCPREMOTEPORT", "TCPLOCALIP", "TCPLOCALPORT",
+                                       "REMOTE_ADDR", "REMOTE_PORT" };
+  size_t i;
+  for (i = 0; i < sizeof names / sizeof *names; i++) unsetenv(names[i]);
+}
+
 int peer_own(peer *own, int fd)
 {
   int r = unix_accepted(fd) ? -1 : peer_from_env(own, "TCPLOCALIP", "TCPLOCALPORT");

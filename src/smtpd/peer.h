@@ -27,6 +27,9 @@ typedef struct peer
  */
 extern int peer_read(peer *client, int fd);
 
+/* Of no connection that comes says the environment anything: forget what it says. */
+extern void peer_forget_environment(void);
+
 /* Read our own end of the connection: $TCPLOCALIP, else getsockname(2); as above. */
 extern int peer_own(peer *own, int fd);
 

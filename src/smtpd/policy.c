@@ -48,7 +48,7 @@ int policy_trusted(policy *p, int *ours)
   *ours = p->client->local;
   if (*ours) return 1;
   if (!identity_relays(p->identity, p->conf, ours)) return 0;
-  return *ours || conf_relayclient(p->conf, &p->relayclients, &p->client->address, ours);
+  return *ours || conf_relayclient(p->conf, &p->lists->relayclients, &p->client->address, ours);
 }
 
 /*
@@ -97,7 +97,7 @@ static int relay_domain_rcpt(policy *p, smtp_path const *path, stralloc const *d
     return 1;
   }
   if (!address_put(address, path, domain->s, domain->len)) return 0;
-  if (!conf_recipient(p->conf, &p->recipients, address->s, address->len, &known)) return 0;
+  if (!conf_recipient(p->conf, &p->lists->recipients, address->s, address->len, &known)) return 0;
   *verdict = known ? POLICY_YES : is_postmaster(path) ? POLICY_NO_NOTICE : POLICY_UNKNOWN;
   return 1;
 }
@@ -110,7 +110,7 @@ int policy_mail(policy *p, smtp_path const *path, stralloc *domain, int *yes)
   if (!source_routed(p, path, &elsewhere)) return 0;
   if (!elsewhere) return 1;
   if (!conf_domain_fold(domain, path->domain, path->domainlen)) return errno != ENOMEM;
-  if (!conf_relaydomain(p->conf, &p->relaydomains, domain->s, domain->len, &ours)) return 0;
+  if (!conf_relaydomain(p->conf, &p->lists->relaydomains, domain->s, domain->len, &ours)) return 0;
   *yes = !ours;
   return 1;
 }
@@ -132,7 +132,7 @@ int policy_rcpt(policy *p, smtp_path const *path, stralloc *domain, stralloc *ad
     return 1;
   }
 
-  if (named && !conf_relaydomain_below(p->conf, &p->relaydomains, domain->s, domain->len, &ours,
+  if (named && !conf_relaydomain_below(p->conf, &p->lists->relaydomains, domain->s, domain->len, &ours,
                                        &p->subdomain)) return 0;
   if (ours)
   {

@@ -17,6 +17,16 @@
 #include "smtpd/identity.h"
 #include "smtpd/peer.h"
 
+/* Lists that are read once and kept: from session to session where a process serves several. */
+typedef struct policy_lists
+{
+  conf_list relaydomains;
+  conf_list relayclients;
+  conf_list recipients;
+} policy_lists;
+#define POLICY_LISTS_ZERO \
+  { .relaydomains = CONF_LIST_ZERO, .relayclients = CONF_LIST_ZERO, .recipients = CONF_LIST_ZERO }
+
 typedef struct policy
 {
   int conf;
@@ -26,9 +36,7 @@ typedef struct policy
   identity *identity;
   uid_t owner;         /* of the instance */
   char const *me;
-  conf_list relaydomains; /* kept from recipient to recipient */
-  conf_list relayclients;
-  conf_list recipients;
+  policy_lists *lists;
   int subdomain;       /* the last recipient's domain is below one of ours: perhaps made up */
 } policy;
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <skalibs/djbunix.h>
 #include <skalibs/strerr.h>
 
 #include "base/instance.h"
@@ -83,6 +84,25 @@ void session_log_reject(session *s, char const *id, char const *stage, char cons
 }
 
 /* --- state --- */
+
+static void descriptor_close(int fd)
+{
+  if (fd > 0) fd_close(fd);
+}
+
+void session_forget(session *s)
+{
+  stralloc *const texts[] = { &s->me, &s->subdomains_names, &s->sender, &s->parameters, &s->rcpts,
+                              &s->domain, &s->address, &s->parameters_rcpt, &s->writer.envelope };
+  size_t i;
+  for (i = 0; i < sizeof texts / sizeof *texts; i++) stralloc_free(texts[i]);
+  identity_free(&s->identity);
+  descriptor_close(s->trigger);
+  descriptor_close(s->queue);
+  descriptor_close(s->conf);
+  descriptor_close(s->instance);
+  explicit_bzero(s, sizeof *s);
+}
 
 /* 127.0.0.1, in its mapped form, and ::1: programs of ours, and proxies. */
 int session_this_host(session const *s)

@@ -74,6 +74,7 @@ typedef struct session
   wire_line line;             /* the present command, into which its arguments point */
   enum session_end end;
   peer client;
+  policy_lists *lists;        /* whoever begins the session has them */
   identity identity;          /* as AUTH, or a certificate, has proved it */
   policy policy;
   int instance;               /* four descriptors; queue and trigger are -1 until needed */
@@ -108,6 +109,7 @@ typedef struct session
   int has_slot;               /* a slot of the client is ours, or its line in the log */
   unsigned int slots;         /* of the client: how many there are */
   int fruitful;               /* a message was accepted, or a flush asked for */
+  unsigned int concurrency;   /* conf/concurrencyincoming; 0: not known */
   int64_t since_ms;           /* when the session began, or session_forgive() was called last */
   char const *verb;           /* the present one, for the log */
   char who[SESSION_WHO_MAX];  /* the client, for the log */
@@ -184,6 +186,9 @@ extern void session_forgive(session *s);
  *   to  may be NULL
  */
 extern void session_log_reject(session *s, char const *id, char const *stage, char const *to);
+
+/* Forget all of a session, and give back what it has, but for the lists of settings. */
+extern void session_forget(session *s);
 
 /* End the transaction. */
 extern void session_reset(session *s);

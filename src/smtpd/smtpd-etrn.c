@@ -16,28 +16,39 @@
 #include <skalibs/types.h>
 
 #include "base/instance.h"
+#include "base/worker.h"
 #include "start/program.h"
 
-#define USAGE "smtpd-etrn [-C DIR] [-t [-l]]"
+#define USAGE "smtpd-etrn [-C DIR] [-t [-l]] [-W]"
 #define dieusage() strerr_die(100, "usage: ", USAGE)
 
 char const *PROG = "smtpd-etrn";
 
-static char const *options_read(int argc, char const *const *argv, session *s)
+typedef struct options
+{
+  char const *instance;
+  int tls_first;
+  int tls_lines;
+  int worker;
+  policy_lists *lists;
+} options;
+
+static void options_read(int argc, char const *const *argv, options *o)
 {
   subgetopt scan = SUBGETOPT_ZERO;
   char const *instance = 0;
   int c;
   scan.err = 0;
-  while ((c = subgetopt_r(argc, argv, "C:tl", &scan)) != -1)
+  while ((c = subgetopt_r(argc, argv, "C:tlW", &scan)) != -1)
   {
     if (c == 'C') instance = scan.arg;
-    else if (c == 't') s->tls_first = 1;
-    else if (c == 'l') s->tls_lines = 1;
+    else if (c == 't') o->tls_first = 1;
+    else if (c == 'l') o->tls_lines = 1;
+    else if (c == 'W') o->worker = 1;
     else dieusage();
   }
-  if (scan.ind != argc || (s->tls_lines && !s->tls_first)) dieusage();
-  return instance_path(instance);
+  if (scan.ind != argc || (o->tls_lines && !o->tls_first)) dieusage();
+  o->instance = instance_path(instance);
 }
 
 /*
@@ -74,19 +85,60 @@ static int stop_init(void)
   if (fd == -1 || !selfpipe_trap(SIGTERM)) strerr_diefusys(111, "trap signals");
   /* write(2) fails instead: the client is gone, or the file too large */
   if (!sig_ignore(SIGPIPE) || !sig_ignore(SIGXFSZ)) strerr_diefusys(111, "ignore signals");
-  program_end_with_parent();
   return fd;
+}
+
+/* A session on descriptors 0 and 1.  0 with errno where the client cannot be told, or is gone. */
+static int session_serve(session *s, options const *o, int stop, int *code)
+{
+  s->tls_first = o->tls_first;
+  s->tls_lines = o->tls_lines;
+  s->lists = o->lists;
+  s->stop = stop;
+  if (!peer_read(&s->client, 0) || !wire_init(&s->wire, 0, 1, stop)) return 0;
+  *code = dialogue_run(s, o->instance);
+  return 1;
+}
+
+static int serve_one(session *s, options const *o, int stop)
+{
+  int code;
+  program_end_with_parent();
+  if (!session_serve(s, o, stop, &code)) strerr_diefusys(111, "tell who the client is");
+  return code;
+}
+
+/* One session after the other; the next one finds nothing of the one before. */
+static int serve_all(session *s, options const *o, int stop)
+{
+  unsigned int most = 0;
+  worker w;
+  int r, code;
+  peer_forget_environment();
+  if (!worker_begin(&w, stop)) strerr_diefusys(100, "use descriptor 0 as a worker");
+  while ((r = worker_next(&w, most)) == 1)
+  {
+    if (fd_copy(1, 0) == -1 || !session_serve(s, o, stop, &code))
+      strerr_warnwu1sys("serve a connection");
+    most = s->concurrency;
+    session_forget(s);
+    worker_wipe_stack();
+    fd_close(1);
+  }
+  if (r == -1) strerr_diefusys(111, "get the next connection");
+  return 0;
 }
 
 int main(int argc, char const *const *argv)
 {
   static session s;
-  char const *instance = options_read(argc, argv, &s);
+  static policy_lists lists = POLICY_LISTS_ZERO;
+  options o = { .lists = &lists };
+  int stop;
+  options_read(argc, argv, &o);
   log_init();
   log_name();
   umask(007);
-  s.stop = stop_init();
-  if (!peer_read(&s.client, 0)) strerr_diefusys(111, "tell who the client is");
-  if (!wire_init(&s.wire, 0, 1, s.stop)) strerr_diefusys(111, "use descriptors 0 and 1");
-  return dialogue_run(&s, instance);
+  stop = stop_init();
+  return o.worker ? serve_all(&s, &o, stop) : serve_one(&s, &o, stop);
 }
