@@ -44,6 +44,7 @@ static struct sock_filter const list[] =
   ALLOW_THREE_ZERO(socket, 0, AF_INET, AF_INET6, AF_NETLINK, 2),
   ALLOW(connect), ALLOW(bind), ALLOW(shutdown), ALLOW(getsockopt), ALLOW(setsockopt),
   ALLOW(getsockname), ALLOW(getpeername), ALLOW(sendmmsg), ALLOW(getrandom), ALLOW(getpid),
+  ALLOW(uname), /* the host's name, where qmgr says none */
   /*
    * The flags of a descriptor may be read, not set: F_SETFL would remove O_APPEND, and locks are
    * qmgr's to take.

@@ -431,6 +431,12 @@ void connection_init(smtp_connection *s, destination const *where, candidates co
   channel_init(&s->channel, -1);
 }
 
+void connection_free(smtp_connection *s)
+{
+  if (s->state != CONNECTION_ENDED) exchange_end(s, CONNECTION_END_QUIT);
+  pipeline_free(&s->owed);
+}
+
 static void names_make(smtp_connection *s, host_address const *to)
 {
   char address[DESTINATION_ADDRESS_MAX];

@@ -30,6 +30,9 @@ extern void connection_init(smtp_connection *s, destination const *where,
                             candidates const *candidates,
                             outbox *jobs, report *out);
 
+/* Close it, whatever its state, and give back the memory. */
+extern void connection_free(smtp_connection *s);
+
 /*
  * Begin to connect to the present address; plain: whatever TLS it offers is left alone.  Check
  * s->state afterwards: the connection may have ended already.

@@ -1,6 +1,7 @@
 #include "send/dns.h"
 
 #include <netdb.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/resolver.h"
@@ -34,9 +35,25 @@ static void resolver_ask_at(dns *d, destination_address const *server)
   r->_u._ext.nsaddrs[0] = &d->nameserver6;
 }
 
+/*
+ * glibc would allocate this when it first asks an IPv4 server, for a copy of the state and nobody
+ * else.
+ */
+static int resolver_room(res_state r)
+{
+  int i;
+  for (i = 0; i < r->nscount; i++)
+    if (!r->_u._ext.nsaddrs[i])
+    {
+      r->_u._ext.nsaddrs[i] = calloc(1, sizeof *r->_u._ext.nsaddrs[i]);
+      if (!r->_u._ext.nsaddrs[i]) return 0;
+    }
+  return 1;
+}
+
 void dns_resolver_open(dns_resolver *resolver)
 {
-  resolver->good = res_ninit(&resolver->state) == 0;
+  resolver->good = res_ninit(&resolver->fresh) == 0 && resolver_room(&resolver->fresh);
 }
 
 /*
@@ -211,13 +228,14 @@ enum dns_answer dns_find(dns *d, char const *name, ns_type type, dns_record_fn *
   return DNS_LATER;
 }
 
-/* --- the beginning and the end ------------------------------------------------------- */
+/* --- the beginning ------------------------------------------------------------ */
 
 int dns_begin(dns *d, dns_resolver *resolver, destination_address const *nameserver, unsigned int seconds,
               int signatures, unsigned char *answer)
 {
   res_state r = &resolver->state;
   if (!resolver->good) return 0;
+  *r = resolver->fresh;
   memset(d, 0, sizeof *d);
   d->resolver = r;
   d->answer = answer;
@@ -230,11 +248,4 @@ int dns_begin(dns *d, dns_resolver *resolver, destination_address const *nameser
   d->servers = r->nscount;
   r->nscount = 1;
   return 1;
-}
-
-void dns_end(dns *d)
-{
-  if (d->resolver->_u._ext.nsaddrs[0] == &d->nameserver6) d->resolver->_u._ext.nsaddrs[0] = 0;
-  d->resolver->nscount = d->servers;
-  res_nclose(d->resolver);
 }

@@ -15,10 +15,14 @@
 typedef struct dns_resolver
 {
   int good;
-  struct __res_state state;
+  struct __res_state fresh;    /* as resolv.conf has it */
+  struct __res_state state;    /* a copy, for the present look-ups */
 } dns_resolver;
 
-/* Read resolv.conf: no other file is opened later.  An error is reported by dns_begin(). */
+/*
+ * Read resolv.conf: no file is opened later, for however many look-ups.  An error is reported by
+ * dns_begin().
+ */
 extern void dns_resolver_open(dns_resolver *resolver);
 
 enum dns_answer
@@ -34,7 +38,7 @@ typedef struct dns
   res_state resolver;          /* asks the first name server of its list alone: see resolver_turn */
   int servers;                 /* in that list */
   int believed;                /* what they say of signatures, where it is asked for */
-  struct sockaddr_in6 nameserver6; /* the resolver points here: see dns_end */
+  struct sockaddr_in6 nameserver6; /* the resolver points here */
   int64_t deadline_ms;         /* of all look-ups (wallclock_steady_ms) */
   int64_t turn_ms;             /* of the look-ups for the present name */
   unsigned char *answer;       /* DNSTCP_ANSWER_MAX octets */
@@ -45,7 +49,7 @@ typedef struct dns
 
 /*
  * Begin, for so many seconds.
- *   resolver    open; dns_end() closes it
+ *   resolver    open
  *   nameserver  asked instead of those of resolv.conf, where it has an address
  *   signatures  1: ask whether answers are signed; none is where nobody is to be believed
  *               (base/resolver.h)
@@ -55,8 +59,6 @@ typedef struct dns
 extern int dns_begin(dns *d, dns_resolver *resolver, destination_address const *nameserver,
                      unsigned int seconds,
                      int signatures, unsigned char *answer);
-extern void dns_end(dns *d);
-
 /*
  * Begin the turn of the next of so many names: it has its part of the time that is left, but no
  * more than it takes to ask each server once, DNS_WAIT_S seconds each.  So a name without an answer

@@ -1,5 +1,6 @@
 #include "send/fit.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "smtp/content.h"
@@ -24,6 +25,7 @@ int fit_read(outbox_job *job)
                       (off_t)(job->offset + job->length - left));
     if (n <= 0) return 1;
     smtp_content_lines(&content, piece, (size_t)n);
+    explicit_bzero(piece, (size_t)n);
     left -= (uint64_t)n;
   }
   job->flags = (job->flags & ~(unsigned int)(JOB_DOT | JOB_UNENDED)) | job_flags(content.flags);

@@ -626,7 +626,6 @@ enum host_outcome host_find(host_list *list, destination const *where, policy co
     return list_refuse(list, HOST_LATER, "4.3.0", "resolver does not start", "");
   do outcome = host_try(&f);
   while (f.doubt && outcome == HOST_LATER && --tries);
-  dns_end(&f.dns);
   if (f.interfaces) freeifaddrs(f.interfaces);
   return outcome;
 }

@@ -193,6 +193,21 @@ void outbox_forget(outbox *w, outbox_job *job)
   w->held--;
 }
 
+void outbox_free(outbox *w)
+{
+  size_t i;
+  while (w->first) outbox_forget(w, w->first);
+  outbox_drop_fds(w);
+  /* a slot is taken when those before it are: behind the first untouched one all are */
+  for (i = 0; i < OUTBOX_MAX && w->slot[i].text.s; i++)
+  {
+    stralloc_free(&w->slot[i].text);
+    array_reset(&w->slot[i].rcpts);
+    memset(&w->slot[i], 0, sizeof w->slot[i]);
+  }
+  memset(w, 0, offsetof(outbox, slot));
+}
+
 /* --- the lines ---------------------------------------------------------------------- */
 
 int outbox_room(outbox const *w)

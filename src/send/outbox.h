@@ -184,4 +184,7 @@ extern int outbox_reason_keep(outbox_job *job, size_t rcpt, char const *code, ch
 /* Close the job's descriptor, and forget the job. */
 extern void outbox_forget(outbox *w, outbox_job *job);
 
+/* Forget all jobs, give back their memory, and make all of it zero again. */
+extern void outbox_free(outbox *w);
+
 #endif

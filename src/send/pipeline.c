@@ -64,3 +64,9 @@ void pipeline_clear(pipeline *list)
 {
   list->first = list->len = 0;
 }
+
+void pipeline_free(pipeline *list)
+{
+  pipeline_clear(list);
+  array_reset(&list->entries);
+}

@@ -47,4 +47,7 @@ extern void pipeline_end_with(pipeline *list, outbox_job const *job);
 
 extern void pipeline_clear(pipeline *list);
 
+/* The same, and give back the memory. */
+extern void pipeline_free(pipeline *list);
+
 #endif

@@ -18,6 +18,11 @@ void report_init(report *r, int fd, int from_commandline)
   strcpy(r->relay, "none");
 }
 
+void report_free(report *r)
+{
+  stralloc_free(&r->out);
+}
+
 /* --- to qmgr ------------------------------------------------------------------------ */
 
 /*

@@ -30,6 +30,8 @@ typedef struct report
 } report;
 
 extern void report_init(report *r, int fd, int from_commandline);
+/* Give back the memory. */
+extern void report_free(report *r);
 
 /* Report a recipient's result: the recipient is settled.  text is cleaned. */
 extern void report_rcpt(report *r, outbox_job *job, size_t rcpt, enum job_status status,

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -21,6 +22,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/wallclock.h"
+#include "base/worker.h"
 #include "job/job.h"
 #include "send/accountfile.h"
 #include "send/candidates.h"
@@ -85,15 +87,15 @@ typedef struct courier
   int sigterm_fd;
   int terminated;
   int status;             /* exit code */
+  dns_resolver *resolver;
   size_t in_len;
   char in[2 * JOB_LINE_MAX];
   destination where;
-  dns_resolver resolver;
   policy sts;
-  outbox jobs;
   report out;
   candidates to;
   smtp_connection line;
+  outbox jobs;            /* the last: see courier_forget() */
 } courier;
 
 /* --- signals ---------------------------------------------------------------------------- */
@@ -131,6 +133,12 @@ static void alone_watch(void)
   setitimer(ITIMER_REAL, &second, 0);
 }
 
+/* When the super-server ends we end too; under init there is none. */
+static void end_with_parent(void)
+{
+  if (getppid() != 1) prctl(PR_SET_PDEATHSIG, SIGTERM);
+}
+
 /* Block signals.  Returns a descriptor that is readable once SIGTERM has come, or -1. */
 static int signals_init(void)
 {
@@ -142,8 +150,6 @@ static int signals_init(void)
   sigprocmask(SIG_BLOCK, &in_lookup, 0);
   signal(SIGTERM, leave);
   signal(SIGPIPE, SIG_IGN); /* the journal is written even when nobody reads the report */
-  /* when the super-server ends we end too; under init there is none */
-  if (getppid() != 1) prctl(PR_SET_PDEATHSIG, SIGTERM);
   return signalfd(-1, &sigterm, SFD_CLOEXEC);
 }
 
@@ -203,7 +209,7 @@ static void courier_look_up(courier *a)
   enum host_outcome outcome;
   sigprocmask(SIG_UNBLOCK, &in_lookup, 0);
   policy_look_up(a);
-  outcome = host_find(&a->to.hosts, &a->where, &a->sts, &a->resolver);
+  outcome = host_find(&a->to.hosts, &a->where, &a->sts, a->resolver);
   sigprocmask(SIG_BLOCK, &in_lookup, 0);
   a->looked_up = 1;
   a->refused = outcome == HOST_NEVER;
@@ -602,7 +608,7 @@ static void courier_wait(courier *a, struct pollfd p[WAIT_ALL])
  */
 static void courier_confine(courier *a)
 {
-  dns_resolver_open(&a->resolver);
+  dns_resolver_open(a->resolver);
   if (!confine())
     log_line("warning: unable to confine myself, see smtp-send(8): ", strerror(errno));
 }
@@ -629,9 +635,11 @@ static void courier_run(courier *a)
   }
 }
 
-static void courier_init(courier *a, int from_commandline)
+static void courier_init(courier *a, int from_commandline, int sigterm_fd, dns_resolver *resolver)
 {
   a->from_commandline = from_commandline;
+  a->sigterm_fd = sigterm_fd;
+  a->resolver = resolver;
   a->engine = a->policy_fd = -1;
   destination_init(&a->where);
   outbox_init(&a->jobs);
@@ -741,22 +749,65 @@ static int run_from_commandline(courier *a, int argc, char *const *argv)
   return a->out.any_failed ? EXIT_FAILED : a->out.any_deferred ? EXIT_DEFERRED : EXIT_DONE;
 }
 
-static int run_for_qmgr(courier *a)
+/* --- for qmgr --------------------------------------------------------------------------------- */
+
+static void serve(courier *a)
 {
   struct timeval wait = { .tv_sec = REPORT_WAIT_S };
   setsockopt(0, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
+  courier_run(a);
+}
+
+static int run_once(courier *a)
+{
   alone_watch();
   courier_confine(a);
-  courier_run(a);
+  serve(a);
   return a->status;
+}
+
+/* The next connection of qmgr's finds nothing of this one. */
+static void courier_forget(courier *a)
+{
+  int const sigterm_fd = a->sigterm_fd;
+  dns_resolver *const resolver = a->resolver;
+  connection_free(&a->line);
+  report_free(&a->out);
+  outbox_free(&a->jobs);
+  if (a->policy_fd != -1) close(a->policy_fd);
+  explicit_bzero(a, offsetof(courier, jobs));
+  courier_init(a, 0, sigterm_fd, resolver);
+  worker_wipe_stack();
+}
+
+static int run_as_worker(courier *a)
+{
+  worker w;
+  int r = worker_begin(&w, a->sigterm_fd) ? 0 : -1;
+  if (r == 0)
+  {
+    alone_watch();
+    courier_confine(a);
+    while ((r = worker_next(&w, 0)) == 1)
+    {
+      serve(a);
+      courier_forget(a);
+    }
+  }
+  if (r == 0) return EXIT_DONE;
+  log_line("fatal: unable to serve as a worker: ", strerror(errno));
+  return errno == EPROTOTYPE || errno == ENOTSOCK ? EXIT_FAILED : EXIT_DEFERRED;
 }
 
 int main(int argc, char **argv)
 {
   static courier a;
-  int from_commandline = argc > 1;
+  static dns_resolver resolver;
+  int const as_worker = argc == 2 && !strcmp(argv[1], "-W");
+  int const from_commandline = argc > 1 && !as_worker;
   prctl(PR_SET_DUMPABLE, 0); /* a core file would hold mail, and a password */
-  courier_init(&a, from_commandline);
-  a.sigterm_fd = signals_init();
-  return from_commandline ? run_from_commandline(&a, argc, argv) : run_for_qmgr(&a);
+  courier_init(&a, from_commandline, signals_init(), &resolver);
+  if (as_worker) return run_as_worker(&a);
+  end_with_parent();
+  return from_commandline ? run_from_commandline(&a, argc, argv) : run_once(&a);
 }
