@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include <skalibs/buffer.h>
+#include <skalibs/djbunix.h>
 #include <skalibs/stralloc.h>
 #include <skalibs/strerr.h>
 
 #include "base/log.h"
 #include "base/wallclock.h"
+#include "base/worker.h"
 #include "bounce/compose.h"
 #include "bounce/notice.h"
 #include "bounce/original.h"
@@ -20,9 +22,10 @@
 #include "conf/conf.h"
 #include "flush/trigger.h"
 #include "queue/ids.h"
+#include "start/options.h"
 #include "start/program.h"
 
-#define USAGE "bounce-put [-C dir] [id...]"
+#define USAGE "bounce-put [-C dir] [-W | id...]"
 #define dieusage() strerr_dieusage(100, USAGE)
 
 char const *PROG = "bounce-put";
@@ -243,10 +246,13 @@ static void instance_use(bouncer *b, char const *path)
   b->routing.queue = program_queue(&path, &instance);
   b->routing.conf = conf_open(instance);
   if (b->routing.conf == -1) die_conf();
+  fd_close(instance);
 }
 
 static void bouncer_free(bouncer *b)
 {
+  fd_close(b->routing.queue);
+  fd_close(b->routing.conf);
   routing_free(&b->routing);
   message_free(&b->original.message);
   stralloc_free(&b->original.marks);
@@ -257,22 +263,50 @@ static void bouncer_free(bouncer *b)
   stralloc_free(&b->journal);
 }
 
-int main(int argc, char const *const *argv)
+/* Serve who gives ids, on the line or by standard input.  The exit code. */
+static int serve(char const *dir, char const *const *ids)
 {
-  static bouncer b =
-    { .routing = ROUTING_ZERO, .original = ORIGINAL_ZERO, .writer = MESSAGE_WRITER_ZERO };
-  char const *dir = 0;
-  char const *const *ids = argv + program_options(argc, argv, &dir, USAGE);
+  static bouncer b;
   int code;
-
-  if (!*ids && isatty(0)) dieusage();
-  ids_check(ids);
-  umask(007);
-  signal(SIGXFSZ, SIG_IGN); /* EFBIG instead */
+  b.original.fd = b.original.message.fd = b.writer.fd = -1;
   instance_use(&b, dir);
-
   code = ids_each(ids, &message_tell, &b);
   code_set(&b, code);
   bouncer_free(&b);
-  return b.code;
+  code = b.code;
+  explicit_bzero(&b, sizeof b);
+  return code;
+}
+
+/* Serve one connection after the other; the next one finds nothing of the one before. */
+static int serve_all(char const *dir)
+{
+  static char const *const none[] = { 0 };
+  worker w;
+  int r;
+  if (!worker_begin(&w, -1)) strerr_diefusys(100, "use descriptor 0 as a worker");
+  while ((r = worker_next(&w, 0)) == 1)
+  {
+    if (fd_copy(1, 0) == -1) strerr_diefusys(111, "use a connection");
+    serve(dir, none);
+    fd_close(1);
+    worker_wipe_stack();
+  }
+  if (r == -1) strerr_diefusys(111, "get the next connection");
+  return 0;
+}
+
+int main(int argc, char const *const *argv)
+{
+  char const *dir = 0;
+  int as_worker = 0;
+  program_option const all[] =
+    { { .letter = 'C', .text = &dir }, { .letter = 'W', .flag = &as_worker } };
+  char const *const *ids =
+    argv + program_options_read(argc, argv, all, sizeof all / sizeof *all, USAGE);
+  if (as_worker ? *ids != 0 : !*ids && isatty(0)) dieusage();
+  ids_check(ids);
+  umask(007);
+  signal(SIGXFSZ, SIG_IGN); /* EFBIG instead */
+  return as_worker ? serve_all(dir) : serve(dir, ids);
 }

@@ -48,6 +48,7 @@ static int header_choose(returned *r, original const *o, size_t most)
   len = header_length(head, len, all);
   r->len = len;
   r->high = smtp_domain_utf8(head, len);
+  explicit_bzero(head, len);
   return 1;
 }
 
@@ -113,4 +114,5 @@ void returned_put(lines *l, returned const *r, original const *o)
     piece_fit(piece, len);
     lines_put(l, piece, len);
   }
+  explicit_bzero(piece, r->len < PIECE_LEN ? (size_t)r->len : PIECE_LEN);
 }
