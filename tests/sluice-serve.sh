@@ -229,11 +229,13 @@ testSystemdSockets() {
 lister() {
   cat >"$T/lister" <<EOF
 #!/bin/sh
-ls -l /proc/\$\$/fd | sed -n 's/.* \([0-9]*\) -> /\1 /p' | grep -v ' $T/lister\$' >$I.listed.\$\$
+ls -l /proc/\$\$/fd >$I.listed.\$\$
 exec $BIN/smtpd-etrn -C $I -W
 EOF
   chmod +x "$T/lister"
 }
+# listed FILE: "0 WHAT 1 WHAT 2 WHAT", without the script itself.
+listed() { sed -n 's/:\[.*//; s/.* \([0-9]*\) -> /\1 /p' "$1" | grep -v " $T/lister\$" | paste -sd ' '; }
 
 # Of the socket that inetd makes descriptors 0, 1 and 2 no worker has anything, nor does the log go there.
 testInetd() {
@@ -250,7 +252,7 @@ testInetd() {
   greeted two
   listening=$(readlink "/proc/$SERVE/fd/0")
   for listed in "$I".listed.*; do
-    assertEquals "0 socket 1 /dev/null 2 /dev/null" "$(sed 's/:\[.*//' "$listed" | tr '\n' ' ' | sed 's/ $//')"
+    assertEquals "0 socket 1 /dev/null 2 /dev/null" "$(listed "$listed")"
     assertNotContains "$(cat "$listed")" "$listening"
   done
   clients_end
@@ -272,7 +274,7 @@ testDescriptors() {
   done
   assertTrue 'five were started' "[ $(find "$T" -path "$I.listed.*" | wc -l) -ge 5 ]"
   for listed in "$I".listed.*; do
-    assertEquals "0 socket 1 /dev/null 2 $ERR" "$(sed 's/:\[.*//' "$listed" | tr '\n' ' ' | sed 's/ $//')"
+    assertEquals "0 socket 1 /dev/null 2 $ERR" "$(listed "$listed")"
   done
 }
 
@@ -288,7 +290,7 @@ testClosedDescriptors() {
     greeted "$n"
   done
   for listed in "$I".listed.*; do
-    assertEquals "0 socket 1 /dev/null 2 /dev/null" "$(sed 's/:\[.*//' "$listed" | tr '\n' ' ' | sed 's/ $//')"
+    assertEquals "0 socket 1 /dev/null 2 /dev/null" "$(listed "$listed")"
   done
 }
 
@@ -564,7 +566,7 @@ testHangs() {
 # Those that wait: descriptor 0 is closed.
 idle() { for pid in $(workers); do [ "$(readlink "/proc/$pid/fd/0")" ] || echo "$pid"; done; }
 idle_are() { [ "$(idle | wc -l)" -eq "$1" ]; }
-greeted_are() { [ "$(grep -l '^220' "$CLIENTS"/[0-9] | wc -l)" -eq "$1" ]; }
+greeted_are() { [ "$(grep -l '^220' "$CLIENTS"/[0-9] | wc -l)" -ge "$1" ]; }
 
 # One that hangs before it can have a connection keeps nobody waiting for long.
 testHangsAtStart() {

@@ -55,7 +55,10 @@ static void worker_leave(pool *p, pool_worker *w)
 
 /* --- starting ----------------------------------------------------------------------------------- */
 
-/* The program has its end of the socket as descriptor 0, and our log; no signal is blocked in it. */
+/*
+ * The program has its end of the socket as descriptor 0, and our log, and nothing else, whatever we
+ * were started with or libowfat has opened; no signal is blocked in it.
+ */
 static int program_start(pool const *p, int end, pid_t *pid)
 {
   posix_spawn_file_actions_t files;
@@ -72,6 +75,7 @@ static int program_start(pool const *p, int end, pid_t *pid)
   posix_spawnattr_setsigdefault(&attributes, &usual);
   e = posix_spawn_file_actions_adddup2(&files, end, 0);
   if (!e) e = posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
+  if (!e) e = posix_spawn_file_actions_addclosefrom_np(&files, 3);
   if (!e) e = posix_spawnp(pid, p->program[0], &files, &attributes, p->program, environ);
   posix_spawn_file_actions_destroy(&files);
   posix_spawnattr_destroy(&attributes);
