@@ -308,6 +308,16 @@ static void options_read(int argc, char **argv, options *o, server *s)
   if (optind == argc || o->has_uid != o->has_gid) die_usage();
 }
 
+/* What is opened later is not to be descriptor 0, 1 or 2 by chance: log lines would go there. */
+static void standard_descriptors_open(void)
+{
+  int fd;
+  do fd = open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= 2);
+  if (fd == -1) exit(EXIT_TEMPORARY);
+  close(fd);
+}
+
 /*
  * inetd makes the listening socket descriptors 1 and 2 as well.  Whoever is started here gets no
  * such socket: log lines go nowhere then, unless somebody has set up a log.
@@ -396,6 +406,7 @@ int main(int argc, char **argv)
   static options o = { .backlog = BACKLOG_DEFAULT };
   static server s =
     { .held = -1, .workers = { .most = MOST_DEFAULT, .few = FEW_DEFAULT, .uses_most = USES_DEFAULT } };
+  standard_descriptors_open();
   log_apart();
   options_read(argc, argv, &o, &s);
   loop_init();
