@@ -283,6 +283,15 @@ static int endpoint_add(options *o, char const *endpoint)
   return 1;
 }
 
+/* One that is not open would be a socket of ours later. */
+static void ready_check(unsigned int fd)
+{
+  char number[TEXT_NUMBER_MAX];
+  if (!fd || fcntl((int)fd, F_GETFD) != -1) return;
+  log_line("fatal: unable to use descriptor ", text_number(number, fd), ": ", strerror(errno));
+  exit(EXIT_USAGE);
+}
+
 static void options_read(int argc, char **argv, options *o, server *s)
 {
   pool *p = &s->workers;
@@ -409,6 +418,7 @@ int main(int argc, char **argv)
   standard_descriptors_open();
   log_apart();
   options_read(argc, argv, &o, &s);
+  ready_check(o.ready_fd);
   loop_init();
   listeners_begin(&s.from, &o);
   user_become(&o);
