@@ -394,6 +394,7 @@ static int signals_open(void)
   sigemptyset(&set);
   for (i = 0; i < sizeof wanted / sizeof *wanted; i++) sigaddset(&set, wanted[i]);
   sigprocmask(SIG_BLOCK, &set, 0);
+  signal(SIGCHLD, SIG_DFL); /* ignored, the kernel would tell us of no worker's end */
   signal(SIGPIPE, SIG_IGN);
   fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   if (fd == -1 || !io_fd_flags(fd, IO_FD_NONBLOCK))
