@@ -167,6 +167,7 @@ int pool_hand(pool *p, int fd, client const *who)
     pool_worker *w = p->idle;
     idle_remove(p, w);
     w->state = POOL_BUSY;
+    w->serves = 1;
     w->client = *who;
     w->uses++;
     if (io_passfd(w->fd, fd) == 0) return 1;
@@ -180,7 +181,7 @@ unsigned int pool_count(pool const *p, client const *who)
   unsigned int n = 0;
   pool_worker const *w;
   for (w = p->first; w; w = w->next)
-    n += w->state == POOL_BUSY && client_same(&w->client, who);
+    n += w->serves && client_same(&w->client, who);
   return n;
 }
 
@@ -189,6 +190,7 @@ unsigned int pool_count(pool const *p, client const *who)
 static void worker_idle(pool *p, pool_worker *w, uint64_t most)
 {
   if (most && most <= UINT32_MAX) p->most = (unsigned int)most;
+  w->serves = 0;
   if (w->state == POOL_STARTING) p->count_starting--;
   if (w->state == POOL_STARTING || w->state == POOL_BUSY) idle_push(p, w);
   if (w->uses >= p->uses_most || p->count > p->most) worker_leave(p, w);

@@ -34,7 +34,8 @@ typedef struct pool_worker
   pid_t pid;                      /* 0: it has ended */
   int fd;
   unsigned int uses;              /* connections it has had */
-  client client;                  /* whose connection it has */
+  int serves;                     /* it has a connection, though it may be leaving */
+  client client;                  /* whose */
 } pool_worker;
 
 typedef struct pool
