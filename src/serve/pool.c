@@ -167,10 +167,9 @@ int pool_hand(pool *p, int fd, client const *who)
     pool_worker *w = p->idle;
     idle_remove(p, w);
     w->state = POOL_BUSY;
-    w->serves = 1;
     w->client = *who;
     w->uses++;
-    if (io_passfd(w->fd, fd) == 0) return 1;
+    if (io_passfd(w->fd, fd) == 0) return w->serves = 1;
     worker_leave(p, w);
   }
   return 0;
@@ -196,14 +195,22 @@ static void worker_idle(pool *p, pool_worker *w, uint64_t most)
   if (w->uses >= p->uses_most || p->count > p->most) worker_leave(p, w);
 }
 
-/* It ends without our doing.  One that ends before it was idle would do so again. */
+/* It will not be idle, and another one would be no better.  Of several in a pause one is told. */
+static void start_failed(pool *p, pool_worker *w, char const *how)
+{
+  int64_t const now_ms = wallclock_steady_ms();
+  if (now_ms >= p->pause_until_ms)
+  {
+    log_line("warning: ", p->program[0], how);
+    p->pause_until_ms = now_ms + PAUSE_MS;
+  }
+  if (w->pid) kill(w->pid, SIGKILL);
+}
+
+/* It ends without our doing, or says what no worker says. */
 static void worker_gone(pool *p, pool_worker *w)
 {
-  if (w->state == POOL_STARTING)
-  {
-    log_line("warning: ", p->program[0], " ended before it was ready");
-    p->pause_until_ms = wallclock_steady_ms() + PAUSE_MS;
-  }
+  if (w->state == POOL_STARTING) start_failed(p, w, " ended before it was ready");
   worker_leave(p, w);
 }
 
@@ -224,8 +231,8 @@ static void worker_ended(pool *p, pid_t pid)
   pool_worker *w = p->first;
   while (w && w->pid != pid) w = w->next;
   if (!w) return;
-  if (w->state != POOL_LEAVING) worker_gone(p, w);
   w->pid = 0;
+  if (w->state != POOL_LEAVING) worker_gone(p, w);
   p->count--;
   p->untidy = 1;
 }
