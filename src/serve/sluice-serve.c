@@ -70,6 +70,7 @@ typedef struct seldom
 typedef struct server
 {
   listeners from;
+  unsigned int turn;           /* the one that connections are taken from first when some have waited */
   pool workers;
   int shared;                  /* no client may have more than half of the connections, and one */
   char const *reply;           /* to who is turned away, without CRLF; NULL: none */
@@ -207,7 +208,7 @@ static void connections_take(server *s, int listener)
   if (pool_full(&s->workers)) full_log(s);
 }
 
-/* There may be workers again, for connections that wait. */
+/* There may be workers again, for connections that wait: those at each socket have their turn. */
 static void connections_resume(server *s)
 {
   int const held = s->held;
@@ -217,7 +218,11 @@ static void connections_resume(server *s)
   s->waiting = 0;
   s->held = -1;
   if (held != -1 && !connection_hand(s, held, &s->held_client)) return;
-  for (i = 0; i < s->from.count && !s->waiting; i++) connections_take(s, s->from.fd[i]);
+  for (i = 0; i < s->from.count && !s->waiting; i++)
+  {
+    connections_take(s, s->from.fd[s->turn]);
+    s->turn = (s->turn + 1) % s->from.count;
+  }
 }
 
 /* --- the loop ----------------------------------------------------------------------------------- */
