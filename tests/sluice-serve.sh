@@ -780,7 +780,7 @@ testManyConnections() {
   served
   clients
   for n in $(seq 180); do client "$n"; done
-  for n in $(seq 180); do greeted "$n"; done
+  for n in $(seq 180); do wait_for 60 told "$n" 220 || { fail "connection $n: $(tail -n 3 "$ERR")"; break; }; done
 }
 
 # --- mail ---------------------------------------------------------------------------

@@ -41,8 +41,6 @@ enum { EXIT_DONE = 0, EXIT_USAGE = 100, EXIT_TEMPORARY = 111 };
 #define FEW_DEFAULT 2
 #define USES_DEFAULT 1000
 #define NUMBER_MAX 1000000
-/* Descriptors besides those of the workers. */
-#define DESCRIPTORS_OWN 128
 /* After an accept(2) that failed for want of something. */
 #define PAUSE_MS 1000
 /* What could be said for each connection is said so often. */
@@ -380,13 +378,12 @@ static void user_become(options const *o)
     die(EXIT_TEMPORARY, "unable to change the user", strerror(errno));
 }
 
-/* A descriptor for each worker. */
-static void descriptors_allow(unsigned int workers)
+/* There is a descriptor for each worker, and workers may say later that there are to be more. */
+static void descriptors_allow(void)
 {
   struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) == -1 || limit.rlim_cur >= workers + DESCRIPTORS_OWN) return;
-  limit.rlim_cur = limit.rlim_max < workers + DESCRIPTORS_OWN ? limit.rlim_max
-    : workers + DESCRIPTORS_OWN;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == -1) return;
+  limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
@@ -428,7 +425,7 @@ int main(int argc, char **argv)
   loop_init();
   listeners_begin(&s.from, &o);
   user_become(&o);
-  descriptors_allow(s.workers.most);
+  descriptors_allow();
   s.signals = signals_open();
   ready_say(o.ready_fd);
   pool_begin(&s.workers);
