@@ -57,12 +57,12 @@ static void retry_claimed(sched *s, domain *d, enum claimed how)
 
 /*
  * Where it cannot be taken up now, the user looks again at what was requested; nobody but us knows
- * of what a reversal requested.
+ * of what has no file.
  */
 static void flush_stuck(sched *s, domain *d)
 {
   d->request_open = 0;
-  if (d->home) d->look_again_us = s->now_us + LOOK_AGAIN_US;
+  if (d->home || d->request_again) d->look_again_us = s->now_us + LOOK_AGAIN_US;
 }
 
 static void flush_claimed(sched *s, domain *d, enum claimed how)
