@@ -55,12 +55,6 @@ static int cut_again(job const *j, domain *x)
     && domain_cut(x, j->from, j->active->id, job_attempts(j) + 1, j->bytes);
 }
 
-/* For what an untried message goes out again: what was requested still is. */
-static enum cause again(enum cause cause)
-{
-  return cause == CAUSE_BY_ID || cause == CAUSE_FLUSH_ANEW ? CAUSE_FLUSH_ANEW : CAUSE_DUE;
-}
-
 /*
  * Whatever is still owed goes back to its list, or to those of its pass that were cut off; what was
  * requested while it was out, out again.
@@ -76,7 +70,8 @@ static void take_back(delivery *d, job *j, domain *x, enum came came)
     j->active->keep_new |= KEEP_NEW_SOON;
   if (outcome & OUTCOME_REQUESTED_MEANWHILE)
     domain_requested_meanwhile(s, x, id, j->cause, requests_before(j, x));
-  else if (came == CAME_AGAIN && (outcome & OUTCOME_UNTRIED)) domain_try(s, x, id, again(j->cause));
+  else if (came == CAME_AGAIN && (outcome & OUTCOME_UNTRIED))
+    domain_try(s, x, id, pass_again(j->from, j->cause));
 }
 
 /*

@@ -40,6 +40,7 @@ typedef struct pass
   int read_through;
   int over;                  /* nothing of it is left to do but to settle it */
   int given_back;            /* the claim is a list again; jobs may still be out */
+  int reversal;              /* it was begun at a reversal's */
   int damaged;               /* something could not be recorded: keep the claim's ids */
   int busy;                  /* something that may have expired was in somebody's hands */
   size_t jobs;               /* handed out and not back */

@@ -31,6 +31,7 @@ static int pass_begin(sched *s, domain *d, int more)
   p->kind = d->claim;
   p->begun_us = s->now_us;
   p->requested_us = d->requested_us;
+  p->reversal = d->home != 0;
   p->oldest_us = d->oldest_us;
   cuts_init(&p->cuts, d->site->drops);
   d->pass = p;
@@ -230,6 +231,13 @@ void pass_note(pass *p, int deferred)
   if (!p) return;
   if (deferred) p->deferred = 1;
   else p->settled = 1;
+}
+
+enum cause pass_again(pass const *from, enum cause cause)
+{
+  int at_home = from && from->given_back && !from->reversal;
+  if (cause == CAUSE_BY_ID || cause == CAUSE_FLUSH_ANEW) return CAUSE_FLUSH_ANEW;
+  return cause == CAUSE_FLUSH && at_home ? CAUSE_FLUSH_ANEW : CAUSE_DUE;
 }
 
 void pass_busy(pass *p)

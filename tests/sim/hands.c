@@ -316,12 +316,6 @@ static unsigned int outcome_of(world *w, job const *j, dom *d)
   return found;
 }
 
-/* What was asked for by its id is so still. */
-static enum cause again_cause(job const *j)
-{
-  return j->cause == CAUSE_BY_ID || j->cause == CAUSE_FLUSH_ANEW ? CAUSE_FLUSH_ANEW : CAUSE_DUE;
-}
-
 static uint64_t attempts_of(job const *j)
 {
   uint64_t most = 0;
@@ -352,7 +346,7 @@ static void take_back(world *w, job *j, dom *d, enum came came)
   if (!record(w, d, j->from, j->m->number, (found & UNTRIED) != 0)) j->m->keep_new = 1;
   if (found & ASKED_MEANWHILE) asked_meanwhile(w, j, d);
   else if (came == CAME_AGAIN && (found & UNTRIED))
-    domain_try(&w->s, &d->d, j->m->id, again_cause(j));
+    domain_try(&w->s, &d->d, j->m->id, pass_again(j->from, j->cause));
   orders(w);
 }
 

@@ -325,6 +325,30 @@ static void check_came(void)
         && reversal_came(CAUSE_BY_ID) == CAME_AGAIN);
 }
 
+/* Out for a flush, and given back untried when the pass of that is no more. */
+static void check_again(void)
+{
+  pass *from;
+  waits(&d, parked);
+  domain_request(&s, &d);
+  hands();
+  from = d.pass;
+  pass_job_out(from);
+  CHECK("its pass goes on", pass_again(from, CAUSE_FLUSH) == CAUSE_DUE);
+  reverse(&r, c);
+  takes(&r, &d);
+  CHECK("a reversal has ended it: it is requested still",
+        pass_again(from, CAUSE_FLUSH) == CAUSE_FLUSH_ANEW);
+  CHECK("not what was due", pass_again(from, CAUSE_DUE) == CAUSE_DUE);
+  from = d.pass;
+  pass_job_out(from);
+  ends(&r, c);
+  CHECK("nor what the reversal alone has requested", pass_again(from, CAUSE_FLUSH) == CAUSE_DUE);
+  CHECK("whatever the pass", pass_again(0, CAUSE_BY_ID) == CAUSE_FLUSH_ANEW
+        && pass_again(from, CAUSE_FLUSH_ANEW) == CAUSE_FLUSH_ANEW
+        && pass_again(0, CAUSE_DUE) == CAUSE_DUE);
+}
+
 static void check_busy(void)
 {
   tick t;
@@ -435,6 +459,7 @@ int main(void)
   check_anew_before();
   check_comes_late();
   check_came();
+  check_again();
   check_busy();
   check_requests();
   check_taken_over();
