@@ -22,6 +22,12 @@ extern char **environ;
 
 /* Whoever nobody needed for so long is let go. */
 #define MINUTE_MS 60000
+/*
+ * More are started when none has come back for so long, or when they come back and it is still not
+ * enough after so long: a start costs as much as many short connections.
+ */
+#define SHORT_STUCK_MS 3
+#define SHORT_BUSY_MS 100
 /* After a start that failed. */
 #define PAUSE_MS 1000
 
@@ -33,6 +39,7 @@ static void idle_push(pool *p, pool_worker *w)
   w->idle_next = p->idle;
   p->idle = w;
   p->count_idle++;
+  p->came_back = 1;
 }
 
 static void idle_remove(pool *p, pool_worker *w)
@@ -50,6 +57,7 @@ static void worker_leave(pool *p, pool_worker *w)
   if (w->state == POOL_IDLE) idle_remove(p, w);
   if (w->state == POOL_STARTING) p->count_starting--;
   w->state = POOL_LEAVING;
+  p->count_able--;
   p->untidy = 1;
 }
 
@@ -102,6 +110,7 @@ static int worker_start(pool *p)
     w->next = p->first;
     p->first = w;
     p->count++;
+    p->count_able++;
     p->count_starting++;
     return 1;
   }
@@ -113,15 +122,12 @@ static int worker_start(pool *p)
 
 static void workers_start(pool *p, unsigned int count)
 {
-  if (wallclock_steady_ms() < p->pause_until_ms) return;
   while (count-- && p->count < p->most && worker_start(p)) continue;
 }
 
-int pool_ready(pool *p)
+int pool_ready(pool const *p)
 {
-  if (p->count_idle) return 1;
-  if (!p->count_starting) workers_start(p, p->count ? p->count : 1);
-  return 0;
+  return p->count_idle != 0;
 }
 
 int pool_full(pool const *p)
@@ -297,23 +303,50 @@ static int64_t pool_shrink(pool *p, int64_t now_ms)
   return p->minute_end_ms ? p->minute_end_ms - now_ms : -1;
 }
 
-/* Are there fewer workers to wait for connections than there are to be, and may there be more? */
-static int pool_lacks(pool const *p, int wanted)
+/*
+ * Somebody waits, and nobody is idle: how many workers are to be started?  *left_ms is the time
+ * until that is to be asked again; -1: not as long as some are starting, or there may be no more.
+ */
+static unsigned int pool_short(pool *p, int64_t now_ms, int64_t *left_ms)
 {
-  unsigned int const there = p->count_idle + p->count_starting;
-  return p->count < p->most && (there < p->few || (wanted && !there));
+  *left_ms = -1;
+  if (p->count_starting || p->count >= p->most) return 0;
+  if (!p->short_since_ms)
+  {
+    p->short_since_ms = now_ms;
+    p->came_back = 0;
+  }
+  *left_ms = p->short_since_ms + (p->came_back ? SHORT_BUSY_MS : SHORT_STUCK_MS) - now_ms;
+  if (*left_ms > 0) return 0;
+  p->short_since_ms = 0;
+  *left_ms = -1;
+  return p->count_able ? p->count_able : 1;
+}
+
+/* How many workers are lacking? */
+static unsigned int pool_lacks(pool *p, int wanted, int64_t now_ms, int64_t *left_ms)
+{
+  *left_ms = -1;
+  if (!wanted) p->short_since_ms = 0;
+  if (p->count_able < p->few) return p->few - p->count_able;
+  return wanted && !p->count_idle ? pool_short(p, now_ms, left_ms) : 0;
+}
+
+static int64_t sooner(int64_t a_ms, int64_t b_ms)
+{
+  return a_ms == -1 || (b_ms != -1 && b_ms < a_ms) ? b_ms : a_ms;
 }
 
 int64_t pool_keep(pool *p, int wanted)
 {
   int64_t const now_ms = wallclock_steady_ms();
   int64_t const shrink_ms = pool_shrink(p, now_ms);
-  unsigned int const there = p->count_idle + p->count_starting;
-  if (there < p->few) workers_start(p, p->few - there);
-  if (wanted) pool_ready(p);
+  int64_t left_ms = -1;
+  if (now_ms >= p->pause_until_ms)
+    workers_start(p, pool_lacks(p, wanted, now_ms, &left_ms));
+  if (now_ms < p->pause_until_ms) left_ms = p->pause_until_ms - now_ms;
   if (p->untidy) pool_tidy(p);
-  if (pool_lacks(p, wanted)) return p->pause_until_ms > now_ms ? p->pause_until_ms - now_ms : 0;
-  return shrink_ms;
+  return sooner(shrink_ms, left_ms);
 }
 
 void pool_begin(pool *p)
