@@ -154,7 +154,7 @@ $(BIN)/etrn: $(call object,send/etrn send/accountfile send/demand send/destinati
 
 # -----------------------------------------------------------------------------------
 
-$(SPAWNED:%=$(BIN)/%) $(BIN)/sluice-serve: LINKED := $(or $(STATIC),$(PIE))
+$(SPAWNED:%=$(BIN)/%): LINKED := $(or $(STATIC),$(PIE))
 $(WORKERS:%=$(BIN)/%): LINKED += -Wl,--wrap=free,--wrap=realloc
 $(SKALIBS_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(SKALIBS) $(NAMES)
 $(OWFAT_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(OWFAT)

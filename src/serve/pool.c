@@ -20,8 +20,8 @@
 
 extern char **environ;
 
-/* Whoever nobody needed for so long is let go. */
-#define MINUTE_MS 60000
+/* Whoever nobody needed in one such time is let go: a minute after the last need, at the latest. */
+#define PERIOD_MS 30000
 /*
  * More are started when none has come back for so long, or when they come back and it is still not
  * enough after so long: a start costs as much as many short connections.
@@ -285,22 +285,22 @@ static void idle_leave(pool *p, unsigned int count)
   }
 }
 
-static void minute_begin(pool *p, int64_t now_ms)
+static void period_begin(pool *p, int64_t now_ms)
 {
   p->idle_least = p->count_idle;
-  p->minute_end_ms = p->count_idle > p->few ? now_ms + MINUTE_MS : 0;
+  p->period_end_ms = p->count_idle > p->few ? now_ms + PERIOD_MS : 0;
 }
 
 /* Returns the milliseconds until it is due; -1: nobody could be let go. */
 static int64_t pool_shrink(pool *p, int64_t now_ms)
 {
-  if (p->minute_end_ms && now_ms >= p->minute_end_ms)
+  if (p->period_end_ms && now_ms >= p->period_end_ms)
   {
     if (p->idle_least > p->few) idle_leave(p, p->idle_least - p->few);
-    p->minute_end_ms = 0;
+    p->period_end_ms = 0;
   }
-  if (!p->minute_end_ms) minute_begin(p, now_ms);
-  return p->minute_end_ms ? p->minute_end_ms - now_ms : -1;
+  if (!p->period_end_ms) period_begin(p, now_ms);
+  return p->period_end_ms ? p->period_end_ms - now_ms : -1;
 }
 
 /*
@@ -311,6 +311,7 @@ static unsigned int pool_short(pool *p, int64_t now_ms, int64_t *left_ms)
 {
   *left_ms = -1;
   if (p->count_starting || p->count >= p->most) return 0;
+  if (!p->count_able) return 1;
   if (!p->short_since_ms)
   {
     p->short_since_ms = now_ms;
@@ -320,7 +321,7 @@ static unsigned int pool_short(pool *p, int64_t now_ms, int64_t *left_ms)
   if (*left_ms > 0) return 0;
   p->short_since_ms = 0;
   *left_ms = -1;
-  return p->count_able ? p->count_able : 1;
+  return p->count_able;
 }
 
 /* How many workers are lacking? */

@@ -53,8 +53,8 @@ typedef struct pool
   unsigned int count_idle;
   unsigned int count_starting;
   int untidy;                     /* some have left */
-  unsigned int idle_least;        /* in the present minute */
-  int64_t minute_end_ms;          /* 0: no minute is counted, since nobody could be let go */
+  unsigned int idle_least;        /* in the present period */
+  int64_t period_end_ms;          /* 0: there is none, since nobody could be let go */
   int64_t short_since_ms;         /* none was idle for who waited; 0: not so */
   int came_back;                  /* one has become idle since then */
   int64_t pause_until_ms;         /* before the next start: the last one failed */
