@@ -130,9 +130,9 @@ int pool_ready(pool const *p)
   return p->count_idle != 0;
 }
 
-int pool_full(pool const *p)
+unsigned int pool_connections(pool const *p)
 {
-  return !p->count_idle && !p->count_starting && p->count >= p->most;
+  return p->count - p->count_idle - p->count_starting;
 }
 
 /* --- connections -------------------------------------------------------------------------------- */
@@ -304,10 +304,10 @@ static int64_t pool_shrink(pool *p, int64_t now_ms)
 }
 
 /*
- * Somebody waits, and nobody is idle: how many workers are to be started?  *left_ms is the time
- * until that is to be asked again; -1: not as long as some are starting, or there may be no more.
+ * So many wait, and nobody is idle: how many workers are to be started?  *left_ms is the time until
+ * that is to be asked again; -1: not as long as some are starting, or there may be no more.
  */
-static unsigned int pool_short(pool *p, int64_t now_ms, int64_t *left_ms)
+static unsigned int pool_short(pool *p, unsigned int waiting, int64_t now_ms, int64_t *left_ms)
 {
   *left_ms = -1;
   if (p->count_starting || p->count >= p->most) return 0;
@@ -321,16 +321,16 @@ static unsigned int pool_short(pool *p, int64_t now_ms, int64_t *left_ms)
   if (*left_ms > 0) return 0;
   p->short_since_ms = 0;
   *left_ms = -1;
-  return p->count_able;
+  return p->count_able < waiting ? p->count_able : waiting;
 }
 
 /* How many workers are lacking? */
-static unsigned int pool_lacks(pool *p, int wanted, int64_t now_ms, int64_t *left_ms)
+static unsigned int pool_lacks(pool *p, unsigned int waiting, int64_t now_ms, int64_t *left_ms)
 {
   *left_ms = -1;
-  if (!wanted) p->short_since_ms = 0;
+  if (!waiting) p->short_since_ms = 0;
   if (p->count_able < p->few) return p->few - p->count_able;
-  return wanted && !p->count_idle ? pool_short(p, now_ms, left_ms) : 0;
+  return waiting && !p->count_idle ? pool_short(p, waiting, now_ms, left_ms) : 0;
 }
 
 static int64_t sooner(int64_t a_ms, int64_t b_ms)
@@ -338,13 +338,13 @@ static int64_t sooner(int64_t a_ms, int64_t b_ms)
   return a_ms == -1 || (b_ms != -1 && b_ms < a_ms) ? b_ms : a_ms;
 }
 
-int64_t pool_keep(pool *p, int wanted)
+int64_t pool_keep(pool *p, unsigned int waiting)
 {
   int64_t const now_ms = wallclock_steady_ms();
   int64_t const shrink_ms = pool_shrink(p, now_ms);
   int64_t left_ms = -1;
   if (now_ms >= p->pause_until_ms)
-    workers_start(p, pool_lacks(p, wanted, now_ms, &left_ms));
+    workers_start(p, pool_lacks(p, waiting, now_ms, &left_ms));
   if (now_ms < p->pause_until_ms) left_ms = p->pause_until_ms - now_ms;
   if (p->untidy) pool_tidy(p);
   return sooner(shrink_ms, left_ms);

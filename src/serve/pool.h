@@ -4,7 +4,7 @@
 /*
  * The workers: processes of one program, each of which serves a connection at a time (see
  * base/worker.h).  Idle ones wait for the next.  When they have run out, and none comes back soon, as
- * many are started as there are; those that nobody has needed for a minute are let go.
+ * many are started as there are, and no more than are wanted; those that nobody has needed for a minute are let go.
  *
  * On libowfat's event loop: the pool waits for what its workers say by descriptors of its own, and
  * is told of those that are readable.  None is closed but by pool_keep(), when no event is left:
@@ -55,7 +55,7 @@ typedef struct pool
   int untidy;                     /* some have left */
   unsigned int idle_least;        /* in the present period */
   int64_t period_end_ms;          /* 0: there is none, since nobody could be let go */
-  int64_t short_since_ms;         /* none was idle for who waited; 0: not so */
+  int64_t short_since_ms;         /* none was idle for those who waited; 0: not so */
   int came_back;                  /* one has become idle since then */
   int64_t pause_until_ms;         /* before the next start: the last one failed */
 } pool;
@@ -66,20 +66,20 @@ extern void pool_begin(pool *p);
 /*
  * Start workers that are lacking, and let go who has not been needed for a minute.  Once in a turn
  * of the loop, between the events of the last wait and the next wait.
- *   wanted  somebody waits for a worker
+ *   waiting  so many connections wait for a worker
  * Returns the milliseconds until there may be something to do again; -1: no time will bring that.
  */
-extern int64_t pool_keep(pool *p, int wanted);
+extern int64_t pool_keep(pool *p, unsigned int waiting);
 
 /* Is a worker idle? */
 extern int pool_ready(pool const *p);
 
-/* Are all the workers that there may be busy? */
-extern int pool_full(pool const *p);
+/* How many connections there are, those of workers that leave included. */
+extern unsigned int pool_connections(pool const *p);
 
 /*
- * Hand a connection to an idle worker; the caller closes his descriptor.  1; 0: all the idle ones
- * were gone.
+ * Hand a connection to an idle worker; the caller closes his descriptor.  1; 0: none is idle, or
+ * those that were are gone.
  */
 extern int pool_hand(pool *p, int fd, client const *who);
 
