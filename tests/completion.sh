@@ -251,6 +251,7 @@ testMissingInstance() {
     offered 'conf-check '
     offered 'queue-shape '
     offered 'qmgr-trigger '
+    offered 'sluice-serve '
     printf '%s\n' corrupt ALL
   } | grep . >"$T/fixed"
   for program in $programs; do

@@ -240,6 +240,7 @@ arrows() {
     compat) echo "$queue flush act" ;;
     log) echo smtp base start queue ;;
     send) echo smtp job base tls ;;
+    serve) echo smtp base ;;
     tls) echo smtp job base ;;
     *) fail "src/$1: no arrow in tests/pages.sh and src/README" ;;
   esac
