@@ -359,7 +359,7 @@ PAGES := $(wildcard src/*.7 src/*/*.[158])
 FACE_PAGES := $(filter src/compat/%,$(PAGES))
 OWN_PAGES := $(filter-out $(FACE_PAGES),$(PAGES))
 OWN_PROGRAMS := $(filter-out $(FACES),$(PROGRAMS))
-RUNS := $(wildcard service/*/run service/*/log/run)
+RUNS := $(wildcard service/*/run service/*/log/run service/each/*/run)
 UNITS := $(wildcard service/systemd/*.service service/systemd/*.socket)
 
 # Installing for this machine and not into a package, root gets the users as well.
@@ -375,7 +375,7 @@ install: all $(if $(DESTDIR),,$(if $(filter 0,$(shell id -u)),users))
 	for f in $(wildcard service/*/notification-fd service/*/down); do install -m 644 -D $$f $(SHAREDIR)/$$f || exit; done
 	install -m 644 $(wildcard conf/*) $(DOCDIR)/conf
 	for d in README INSTALL NEWS LICENSE; do [ ! -e $$d ] || install -m 644 $$d $(DOCDIR) || exit; done
-	for u in $(UNITS); do sed 's|/usr/local/|$(PREFIX)/|; s|/var/lib/sluice|$(SLUICE_DIR)|' "$$u" >$(UNITDIR)/"$${u##*/}" || exit; done
+	for u in $(UNITS); do sed 's|/usr/local/|$(PREFIX)/|g; s|/var/lib/sluice|$(SLUICE_DIR)|' "$$u" >$(UNITDIR)/"$${u##*/}" || exit; done
 	sed 's|/var/lib/sluice|$(SLUICE_DIR)|' src/completion.bash >$(SHAREDIR)/completion.bash
 	for p in $(OWN_PROGRAMS); do ln -sf ../../sluice/completion.bash $(COMPDIR)/$$p || exit; done
 

@@ -329,6 +329,10 @@ testInstalled() {
   for page in $pages; do
     assertTrue "$page" "[ -s $root/opt/x/share/man/man${page##*.}/${page##*/} ]"
   done
+  assertNull 'another prefix' "$(grep -l /usr/local "$root"/opt/x/lib/systemd/system/*)"
+  for run in service/*/run service/each/*/run; do
+    assertTrue "$run" "[ -x $root/opt/x/share/sluice/$run ]"
+  done
   make_in "$root" uninstall
   assertNull 'left' "$(find "$root" ! -type d)"
 }
