@@ -161,6 +161,7 @@ testAProcessForEachWithUsers() {
 testAProcessForEachAtAddresses() {
   fresh addresses
   first=$PORT
+  second=
   free_port second
   each smtpd
   conf listen "127.0.0.1:$first" "127.0.0.1:$second"
@@ -201,6 +202,7 @@ testSystemdSocketActivate() {
 testSystemdSocketsOfWorkers() {
   fresh sockets
   elsewhere
+  second=
   free_port second
   systemd-socket-activate -l "127.0.0.1:$PORT" -l "127.0.0.1:$second" -E "SLUICE=$I" -E "PATH=$PATH" \
     "$BIN/sluice-serve" -c 20 "$BIN/smtpd-etrn" -W </dev/null >"$I.out" 2>&1 &
