@@ -36,15 +36,13 @@ char const *PROG = "sluice-serve";
 
 enum { EXIT_DONE = 0, EXIT_USAGE = 100, EXIT_TEMPORARY = 111 };
 
-#define BACKLOG_DEFAULT 128
+#define BACKLOG_DEFAULT 4096
 #define MOST_DEFAULT 100
 #define FEW_DEFAULT 2
 #define USES_DEFAULT 1000
 #define NUMBER_MAX 1000000
 /* Connections that wait for a worker here; more wait in the kernel. */
 #define HELD_MAX 256
-/* Descriptors besides those of the workers. */
-#define DESCRIPTORS_OWN (HELD_MAX + 128)
 /* After an accept(2) that failed for want of something. */
 #define PAUSE_MS 1000
 /* What could be said for each connection is said so often. */
@@ -365,13 +363,12 @@ static void user_become(options const *o)
     die(EXIT_TEMPORARY, "unable to change the user", strerror(errno));
 }
 
-/* A descriptor for each worker. */
-static void descriptors_allow(unsigned int workers)
+/* A descriptor for each worker, of which there may be more when the settings change. */
+static void descriptors_allow(void)
 {
   struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) == -1 || limit.rlim_cur >= workers + DESCRIPTORS_OWN) return;
-  limit.rlim_cur = limit.rlim_max < workers + DESCRIPTORS_OWN ? limit.rlim_max
-    : workers + DESCRIPTORS_OWN;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == -1) return;
+  limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
@@ -410,7 +407,7 @@ int main(int argc, char **argv)
   loop_init();
   listeners_begin(&s.from, &o);
   user_become(&o);
-  descriptors_allow(s.workers.most);
+  descriptors_allow();
   s.signals = signals_open();
   ready_say(o.ready_fd);
   pool_begin(&s.workers);
