@@ -42,10 +42,10 @@ LINK = $(CC) $(CFLAGS) -Wl,--gc-sections $(LDFLAGS) $(HARDEN_LINK) $(LINKED)
 
 # Debian 12: what building and running needs, what the demo and the tests need as well.
 PACKAGES := gcc libc6-dev skalibs-dev libowfat-dev libssl-dev ca-certificates libidn2-dev libunistring-dev libmd-dev \
-  s6 ucspi-tcp-ipv6
+  s6
 PACKAGES_DEMO := postfix fetchmail python3 procps openssl iproute2
 PACKAGES_BENCH := postfix python3 strace openssl iproute2 util-linux mount e2fsprogs
-PACKAGES_CHECK := $(PACKAGES_DEMO) gnutls-bin sslscan libnet-ssleay-perl shunit2 clang libclang-rt-14-dev mandoc shellcheck strace valgrind \
+PACKAGES_CHECK := $(PACKAGES_DEMO) ucspi-tcp-ipv6 gnutls-bin sslscan libnet-ssleay-perl shunit2 clang libclang-rt-14-dev mandoc shellcheck strace valgrind \
   daemontools runit openbsd-inetd systemd msmtp swaks curl nsd unbound perl socat jq tinycdb \
   libdb5.3 libgnutls-dane0 libidn12 libnsl2 libpcre2-8-0 pflogsumm logwatch systemd-journal-remote \
   libmail-deliverystatus-bounceparser-perl libsisimai-perl python3-flufl.bounce python3-prometheus-client \
@@ -154,7 +154,7 @@ $(BIN)/etrn: $(call object,send/etrn send/accountfile send/demand send/destinati
 
 # -----------------------------------------------------------------------------------
 
-$(SPAWNED:%=$(BIN)/%) $(BIN)/sluice-serve: LINKED := $(or $(STATIC),$(PIE))
+$(SPAWNED:%=$(BIN)/%): LINKED := $(or $(STATIC),$(PIE))
 $(WORKERS:%=$(BIN)/%): LINKED += -Wl,--wrap=free,--wrap=realloc
 $(SKALIBS_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(SKALIBS) $(NAMES)
 $(OWFAT_PROGRAMS:%=$(BIN)/%): LIBRARIES := $(OWFAT)
@@ -359,7 +359,7 @@ PAGES := $(wildcard src/*.7 src/*/*.[158])
 FACE_PAGES := $(filter src/compat/%,$(PAGES))
 OWN_PAGES := $(filter-out $(FACE_PAGES),$(PAGES))
 OWN_PROGRAMS := $(filter-out $(FACES),$(PROGRAMS))
-RUNS := $(wildcard service/*/run service/*/log/run)
+RUNS := $(wildcard service/*/run service/*/log/run service/each/*/run)
 UNITS := $(wildcard service/systemd/*.service service/systemd/*.socket)
 
 # Installing for this machine and not into a package, root gets the users as well.
@@ -375,7 +375,7 @@ install: all $(if $(DESTDIR),,$(if $(filter 0,$(shell id -u)),users))
 	for f in $(wildcard service/*/notification-fd service/*/down); do install -m 644 -D $$f $(SHAREDIR)/$$f || exit; done
 	install -m 644 $(wildcard conf/*) $(DOCDIR)/conf
 	for d in README INSTALL NEWS LICENSE; do [ ! -e $$d ] || install -m 644 $$d $(DOCDIR) || exit; done
-	for u in $(UNITS); do sed 's|/usr/local/|$(PREFIX)/|; s|/var/lib/sluice|$(SLUICE_DIR)|' "$$u" >$(UNITDIR)/"$${u##*/}" || exit; done
+	for u in $(UNITS); do sed 's|/usr/local/|$(PREFIX)/|g; s|/var/lib/sluice|$(SLUICE_DIR)|' "$$u" >$(UNITDIR)/"$${u##*/}" || exit; done
 	sed 's|/var/lib/sluice|$(SLUICE_DIR)|' src/completion.bash >$(SHAREDIR)/completion.bash
 	for p in $(OWN_PROGRAMS); do ln -sf ../../sluice/completion.bash $(COMPDIR)/$$p || exit; done
 

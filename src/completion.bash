@@ -13,7 +13,7 @@ _sluice_most=300
 # follow.  -g: whoever loads this file may do so in a function.
 declare -gA _sluice_arguments=(
   [auth-check]='-C:directory'
-  [bounce-put]='-C:directory id'
+  [bounce-put]='-C:directory -W id'
   [conf-cdb]='-C:directory list'
   [conf-check]='-C:directory -v setting'
   [etrn]='-H:word -p:word -t:word -o:tls -a:file -k:file host word'
@@ -41,8 +41,9 @@ declare -gA _sluice_arguments=(
   [site-list]='-C:directory -1 -j -w -t:word site'
   [sluice-init]='-l:word -U -u directory'
   [sluice-log]='-r -u -h:word -n:word -t:word file'
-  [smtp-send]='-L -n:word -H:word -t:word -w:extension -o:tls -a:file -p:word site word'
-  [smtpd-etrn]='-C:directory -t -l'
+  [sluice-serve]='-s -b:word -c:word -d:word -f:file -g:word -l:word -m:word -n:word -r:word -u:word worker word'
+  [smtp-send]='-W -L -n:word -H:word -t:word -w:extension -o:tls -a:file -p:word site word'
+  [smtpd-etrn]='-C:directory -t -l -W'
   [tls-io]='-s -c -C:directory -d:word -k:file -n:word'
 )
 
@@ -80,6 +81,7 @@ _sluice_offer() {
   case $1 in
     directory) compgen -d -- "$typed" ;;
     file) compgen -f -- "$typed" ;;
+    worker) printf '%s\n' smtpd-etrn smtp-send bounce-put ;;
     host) compgen -A hostname -- "$typed" ;;
     id) _sluice_files new "$(_sluice_cur)" hold ;;
     held) _sluice_files hold ;;

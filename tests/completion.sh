@@ -184,6 +184,7 @@ testWords() {
   offers 'queue-shape -s de' deferred
   offers 'conf-cdb ro' routes
   offers 'conf-check delayw' delaywarning
+  offers 'sluice-serve -l 0:25 smtpd' smtpd-etrn
   assertContains "$(offered 'qmgr-trigger ')" scan
   offers 'queue-list -s '
   offers 'queue-put '
@@ -251,6 +252,7 @@ testMissingInstance() {
     offered 'conf-check '
     offered 'queue-shape '
     offered 'qmgr-trigger '
+    offered 'sluice-serve '
     printf '%s\n' corrupt ALL
   } | grep . >"$T/fixed"
   for program in $programs; do

@@ -40,13 +40,14 @@ rest() { wait_for 60 recorded "$1" || fail "not $1 wait"; }
 carried_out() { [ -z "$(ls "$I/queue/asked")" ] && [ -z "$(ls "$I/queue/claim")" ]; }
 settled() { wait_for 60 carried_out || fail "still asked for: $(ls "$I/queue/asked" "$I/queue/claim")"; }
 
-# sessions N M DOMAIN: N at the same time, each with M messages of 4 KiB, a command at a time.
+# sessions N M DOMAIN [OPTION...]: N at the same time, each with M messages of 4 KiB, a command at a time.
 sessions() {
   printf 'Subject: counted\n\n' >"$T/letter"
   yes 'sixty-three octets and a line feed, as often as there is room.' | head -n 63 >>"$T/letter"
-  session=$1 session_to=user@$3
+  session=$1 session_to=user@$3 session_messages=$2
+  shift 3
   # shellcheck disable=SC2046 # the same file as often
-  set -- $(yes "$T/letter" | head -n "$2")
+  set -- "$@" $(yes "$T/letter" | head -n "$session_messages")
   submitters=
   while [ "$session" -gt 0 ]; do
     submit -l -t "$session_to" "$@" >"$T/submit.$session" &
@@ -84,6 +85,7 @@ trace_begin() {
   strace -q -ff -y -s 200 -e signal=none -o "$TRACE/of" $(printf -- '-p %s ' "$@") 2>"$T/strace" &
   tracer=$!
   wait_for 30 are_traced "$@" || fail "strace: $(cat "$T/strace")"
+  for pid; do echo "$pid" >>"$TRACE/ran.$(cat "/proc/$pid/comm")"; done
 }
 
 # trace_end: once nobody does anything any more.
@@ -98,8 +100,13 @@ is_quiet() {
   [ "$quiet_size" = "$(cat "$TRACE"/of.* | wc -c)" ]
 }
 
-# of PROGRAM: the file of the one that was started.
-of() { grep -lE "^execve\(\"([^\"]*/)?$1\"" "$TRACE"/of.*; }
+# of PROGRAM: the files of those that were started, or ran already.
+of() {
+  {
+    grep -lE "^execve\(\"([^\"]*/)?$1\"" "$TRACE"/of.*
+    for pid in $(cat "$TRACE/ran.$1" 2>/dev/null); do echo "$TRACE/of.$pid"; done
+  } | sort -u
+}
 
 # calls [NAME [FILE]]: those of a name (an extended regular expression), all of them or in this file.
 calls() {
@@ -146,7 +153,8 @@ testAMessage() {
   customer
   relay "* [127.0.0.1]:$SINKPORT park"
   start
-  hold a.example # so that what is there once for all is there
+  sessions 10 40 a.example # so that what is there once for all is there, and workers are
+  rest 400
   etrn a.example >/dev/null
   wait_for 60 drained
   trace_begin
@@ -166,7 +174,7 @@ testAMessage() {
   settled
   trace_end
   counted drained
-  assertEquals 'to the customer' 401 "$(sink_messages)"
+  assertEquals 'to the customer' 800 "$(sink_messages)"
   assertEquals 'nothing is synced' 0 "$(synced)"
   assertEquals 'each is opened once' 400 "$(opened_messages | wc -l)"
   if grep -q __asan_init "$BIN/qmgr"; then
@@ -272,6 +280,29 @@ testAFlushOfOneDomain() {
   # but new/, since what was accepted before a request goes with it
   assertEquals 'nothing is searched' 'queue/new' "$(directories | xargs)"
   rest 700
+}
+
+# --- a connection for each ----------------------------------------------------------
+
+# A process for each connection took 168 calls with each message, and a thousand forks for a thousand of them.
+testAConnectionForEach() {
+  can_trace || return 0
+  relay "* [127.0.0.1]:9 park"
+  start
+  sessions 10 4 a.example -1 # so that there are workers
+  rest 40
+  trace_begin
+  sessions 10 40 a.example -1
+  rest 440
+  trace_end
+  counted each
+  assertEquals 'each is synced once' 400 "$(synced)"
+  forks=$(calls 'fork|vfork|clone|clone3' | wc -l)
+  assertTrue "$forks forks for 400 connections" "[ $forks -le 20 ]"
+  if grep -q __asan_init "$BIN/qmgr"; then
+    skip 'the sanitizers have calls of their own'
+  fi
+  at_most each 140
 }
 
 # --- the reply to ETRN --------------------------------------------------------------

@@ -344,7 +344,7 @@ testUsersOfTheirOwn() {
   stop
 }
 
-# run/bounce served by systemd's hand instead of s6-ipcserverd.
+# run/bounce served by systemd's hand, a process for each connection.
 testBySocketActivation() {
   fresh activate
   touch "$I/service/bounce/down"

@@ -240,6 +240,7 @@ arrows() {
     compat) echo "$queue flush act" ;;
     log) echo smtp base start queue ;;
     send) echo smtp job base tls ;;
+    serve) echo smtp base ;;
     tls) echo smtp job base ;;
     *) fail "src/$1: no arrow in tests/pages.sh and src/README" ;;
   esac
@@ -327,6 +328,10 @@ testInstalled() {
   done
   for page in $pages; do
     assertTrue "$page" "[ -s $root/opt/x/share/man/man${page##*.}/${page##*/} ]"
+  done
+  assertNull 'another prefix' "$(grep -l /usr/local "$root"/opt/x/lib/systemd/system/*)"
+  for run in service/*/run service/each/*/run; do
+    assertTrue "$run" "[ -x $root/opt/x/share/sluice/$run ]"
   done
   make_in "$root" uninstall
   assertNull 'left' "$(find "$root" ! -type d)"

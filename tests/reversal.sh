@@ -30,7 +30,7 @@ turn() {
 }
 turn_begin() {
   turn_options=
-  while case ${1-} in --cut*) turn_options="$turn_options $1 $2" && shift 2 ;; -*) turn_options="$turn_options $1" && shift ;; *) false ;; esac; do :; done
+  while case ${1-} in --cut* | --hold-after) turn_options="$turn_options $1 $2" && shift 2 ;; -*) turn_options="$turn_options $1" && shift ;; *) false ;; esac; do :; done
   rm -f "$T/turn" # what an earlier one said
   # shellcheck disable=SC2086 # several options
   tests/peer/turn $turn_options "$I/run/turn" "${SERVER?}" "$@" </dev/null >"$T/turn" 2>&1 &
@@ -115,6 +115,26 @@ testMeanwhile() {
   assertTrue 'the request is carried out' 'wait_for 20 none_asked'
   assertEquals 'nothing elsewhere' 0 "$(host_connections)"
 }
+
+# All that waits is out on his connection, and no pass is under way, when it is asked for; then he is gone.
+testRequestedOfWhatIsOut() {
+  server --ext ''
+  hold parked.example 1
+  turn_begin --hold-after '^354' --hold-after '^250.2.0.0.kept' parked.example
+  assertTrue 'the first is there' 'wait_for 20 sink_has 1'
+  submit -t later@parked.example >"$T/submit"
+  assertTrue 'the second is out' 'wait_for 20 active 2'
+  kill -USR1 "$turn_pid"
+  assertTrue 'the first is done' 'wait_for 20 active 1 && wait_for 20 none_asked'
+  assertContains "$(etrn parked.example)" '25'
+  assertTrue 'nothing is left to ask for' 'wait_for 20 none_asked'
+  assertEquals 'nothing elsewhere' 0 "$(host_connections)"
+  kill "$turn_pid"
+  assertTrue 'it goes where its route leads' 'wait_for 90 drained'
+  assertEquals 'once each' '1 1' "$(sink_messages) $(SINK=$HOST sink_messages)"
+  assertEquals 'over one connection' 1 "$(host_connections)"
+}
+active() { [ "$("$BIN/queue-list" -C "$I" -1 -q active | grep -c .)" = "$1" ]; }
 
 # --- what fails ---------------------------------------------------------------------
 

@@ -420,7 +420,7 @@ testNothingToGain() {
   stop
 }
 
-# A port that is root's to open: tcpserver keeps what that takes, smtpd-etrn has nothing.
+# A port that is root's to open: sluice-serve keeps what that takes, and smtpd-etrn has nothing.
 testLowPort() {
   for_users || return 0
   [ "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)" -gt 1 ] || { skip 'all ports are for everybody here'; return; }
@@ -432,9 +432,9 @@ testLowPort() {
   socat -u "TCP:127.0.0.1:$PORT" "OPEN:$T/low.said,creat" &
   client=$!
   wait_for 10 test -s "$T/low.said" || fail 'no greeting'
-  tcpserver=$(s6-svstat -o pid "$I/service/smtpd")
-  assertEquals 'the port is opened, and the user changed' "$(id -u sluice-in)" "$(status "$tcpserver" Uid | cut -f 1)"
-  for pid in $tcpserver $(ps -o pid= --ppid "$tcpserver"); do
+  serve=$(s6-svstat -o pid "$I/service/smtpd")
+  assertEquals 'the port is opened, and the user changed' "$(id -u sluice-in)" "$(status "$serve" Uid | cut -f 1)"
+  for pid in $serve $(ps -o pid= --ppid "$serve"); do
     assertEquals 1 "$(status "$pid" NoNewPrivs)"
     assertEquals 0000000000000000 "$(status "$pid" CapPrm)"
     assertEquals 'setgid, setuid, net_bind_service' 00000000000004c0 "$(status "$pid" CapBnd)"

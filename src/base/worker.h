@@ -45,7 +45,7 @@ extern int worker_next(worker const *w, unsigned int most);
  * at the most: nothing of one connection is left there for the next.  What they gave back to the
  * heap is overwritten already, see wiped.c.
  */
-#define WORKER_STACK 131072
+#define WORKER_STACK 32768
 extern void worker_wipe_stack(void);
 
 #endif

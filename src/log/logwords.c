@@ -19,7 +19,8 @@ static program_known const programs[] =
   { "smtp-send", "smtp", "smtp", LOGWORDS_BETWEEN },
   { "qmgr", "qmgr", "error", LOGWORDS_BETWEEN },
   { "bounce-put", "bounce", "bounce", LOGWORDS_BETWEEN },
-  { "tls-io", "tlsproxy", "tlsproxy", LOGWORDS_BETWEEN }
+  { "tls-io", "tlsproxy", "tlsproxy", LOGWORDS_BETWEEN },
+  { "sluice-serve", "master", "master", LOGWORDS_BETWEEN }
 };
 
 static program_known const *program_find(char const *program)

@@ -242,8 +242,8 @@ static void new_piece(intake *in)
 /* --- asked/ ---------------------------------------------------------------------------------- */
 
 /*
- * "@customer.tld", "@": every domain below it that has a list is asked for by its own name.
- * Those with a claim first: it would be there also for those whose lists we take.
+ * "@customer.tld", "@": every domain below it that has a list, or mail on its way, is asked for by
+ * its own name.  Those with a claim first: it would be there also for those whose lists we take.
  */
 typedef struct below
 {
@@ -267,12 +267,25 @@ static int below_each(char const *name, void *data)
   return 1;
 }
 
+/* All of it is out, and stands in no list: what comes back undelivered is tried once more. */
+static void below_out(below *b)
+{
+  row_place const *p;
+  for (p = core_of(b->in)->sched.domains.row.first; p; p = p->after)
+  {
+    domain const *d = p->owner;
+    if (d->jobs && !d->waiting && !d->pass) below_each(list_of(d)->name, b);
+  }
+}
+
 /* name is "@PARENT".  1; 0: not yet. */
 static int request_below(intake *in, char const *name)
 {
   below b = { .in = in, .parent = name + 1, .all = 1 };
   int all = flush_each(core_of(in)->queue, "claim", below_each, &b) != -1
-    && flush_each(core_of(in)->queue, "flush", below_each, &b) != -1 && b.all;
+    && flush_each(core_of(in)->queue, "flush", below_each, &b) != -1;
+  below_out(&b);
+  all = all && b.all;
   if (!all) core_say(core_of(in), SAY_STUCK, "flush ", name, ": not yet");
   else if (b.any) log_line("flush ", name);
   else core_say(core_of(in), SAY_NOTHING_WAITS, "flush ", name, ": nothing waits");

@@ -53,6 +53,17 @@ static void record(delivery *d, trial const *t, int untried)
 /* What a look at the domain's recipients found, or-ed: in our hands, or in others'. */
 enum { FOUND_NOT_DUE = 1, FOUND_OURS = 2, FOUND_BUSY = 4, FOUND_SHORT = 8 };
 
+/*
+ * Does who has it try it for us, and give it back?  A connection that was turned round may just be
+ * gone with what was asked for by its id.
+ */
+static int comes_back(trial const *t, uint64_t recipient)
+{
+  site const *x = t->list->domain.site;
+  if (x->reversal && t->cause == CAUSE_BY_ID) return 0;
+  return agents_hold(x, t->id, recipient);
+}
+
 static unsigned int collect_one(delivery *d, trial const *t, job *j, size_t n)
 {
   domain *x = &t->list->domain;
@@ -60,7 +71,7 @@ static unsigned int collect_one(delivery *d, trial const *t, job *j, size_t n)
   int r;
   if (!attempt_due(&d->core->sched, x, t->from, t->cause, &last)) return FOUND_NOT_DUE;
   r = job_add(j, t->fd, t->message, n, x);
-  if (r == 0) return agents_hold(x->site, t->id, n) ? FOUND_OURS : FOUND_BUSY;
+  if (r == 0) return comes_back(t, n) ? FOUND_OURS : FOUND_BUSY;
   return r == -1 ? FOUND_SHORT : 0;
 }
 

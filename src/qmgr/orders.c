@@ -78,21 +78,19 @@ void orders_turns(delivery *d)
 
 /* --- the end of an agent --------------------------------------------------------------------- */
 
-/*
- * Its jobs are back, whatever it was in the middle of.  Of a connection that was turned round there
- * is no other to send them by.
- */
+/* Its jobs are back, whatever it was in the middle of. */
 static void agent_over(delivery *d, agent *a, enum came came, char const *why)
 {
+  int turned = a->connection.site->reversal;
   job *j;
   agent_end(d->agents, a);
-  if (a->connection.site->reversal)
+  if (turned)
   {
-    came = CAME_UNDONE;
     reversals_over(d->lists, hop_of(a->connection.site));
     orders_run(d);
   }
-  while ((j = agent_job_take(a))) delivery_back(d, j, came, why);
+  while ((j = agent_job_take(a)))
+    delivery_back(d, j, turned ? reversal_came(j->cause) : came, why);
   site_wake(&d->core->sched, a->connection.site);
 }
 

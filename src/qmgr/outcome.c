@@ -40,17 +40,19 @@ static unsigned int outcome_of(delivery *d, job const *j, domain *x)
   return outcome;
 }
 
+/* So often was the domain requested when the job was made. */
+static unsigned int requests_before(job const *j, domain const *x)
+{
+  job_recipient const *r = job_recipients(j);
+  while (r->domain != x) r++;
+  return r->requests;
+}
+
 /* Who requested it wants it tried once more in the same pass. */
 static int cut_again(job const *j, domain *x)
 {
   return j->from && j->from->kind == PASS_FLUSH
     && domain_cut(x, j->from, j->active->id, job_attempts(j) + 1, j->bytes);
-}
-
-/* For what an untried message goes out again: what was requested still is. */
-static enum cause again(enum cause cause)
-{
-  return cause == CAUSE_BY_ID || cause == CAUSE_FLUSH_ANEW ? CAUSE_FLUSH_ANEW : CAUSE_DUE;
 }
 
 /*
@@ -66,8 +68,10 @@ static void take_back(delivery *d, job *j, domain *x, enum came came)
   if (came == CAME_CUT && outcome == OUTCOME_DEFERRED && cut_again(j, x)) return;
   if (!list_record(d->lists, list_of(x), j->from, id, outcome & OUTCOME_UNTRIED))
     j->active->keep_new |= KEEP_NEW_SOON;
-  if (outcome & OUTCOME_REQUESTED_MEANWHILE) domain_requested_meanwhile(s, x, id, j->cause);
-  else if (came == CAME_AGAIN && (outcome & OUTCOME_UNTRIED)) domain_try(s, x, id, again(j->cause));
+  if (outcome & OUTCOME_REQUESTED_MEANWHILE)
+    domain_requested_meanwhile(s, x, id, j->cause, requests_before(j, x));
+  else if (came == CAME_AGAIN && (outcome & OUTCOME_UNTRIED))
+    domain_try(s, x, id, pass_again(j->from, j->cause));
 }
 
 /*

@@ -229,6 +229,7 @@ void domain_damaged(domain *d)
 
 void domain_request_over(sched *s, domain *d)
 {
+  d->request_again = 0;
   if (!d->request_open) return;
   d->request_open = 0;
   domain_order(s, d, ORDER_REQUEST_OVER);
@@ -245,8 +246,10 @@ void domain_look_again(sched *s, domain *d)
   look_again(s, d, s->now_us + LOOK_AGAIN_US);
 }
 
+/* What is looked at now need not be looked at again soon. */
 static void request_begin(sched *s, domain *d)
 {
+  d->look_again_us = NEVER_US;
   if (d->route.held) domain_request_over(s, d);
   else domain_claim(s, d, PASS_FLUSH);
 }
@@ -277,14 +280,18 @@ static void request_anew(sched *s, domain *d)
 void domain_request(sched *s, domain *d)
 {
   d->request_open = 1;
-  d->requests++;
+  d->own_requests = ++d->requests;
   request_anew(s, d);
 }
 
-/* Those that are taken back (a reversal's, at its end) may leave fewer than there were. */
+static int own_since(domain const *d, unsigned int requests)
+{
+  return (int)(d->own_requests - requests) > 0;
+}
+
 int domain_requested_since(domain const *d, unsigned int requests)
 {
-  return (int)(d->requests - requests) > 0;
+  return d->home ? d->requests != requests : own_since(d, requests);
 }
 
 void domain_request_anew(domain *d)
@@ -292,10 +299,18 @@ void domain_request_anew(domain *d)
   d->request_open = 0;
 }
 
-void domain_requested_meanwhile(sched *s, domain *d, char const *id, enum cause cause)
+/* A pass that a reversal has requested dies with it; what is to be tried at once does not. */
+void domain_requested_meanwhile(sched *s, domain *d, char const *id, enum cause cause,
+                                unsigned int requests)
 {
-  if (cause == CAUSE_DUE) domain_try(s, d, id, CAUSE_FLUSH_ANEW);
-  else request_anew(s, d);
+  int now = d->home ? own_since(d, requests) : cause == CAUSE_DUE;
+  if (now)
+  {
+    domain_try(s, d, id, CAUSE_FLUSH_ANEW);
+    return;
+  }
+  d->request_again |= !d->home;
+  request_anew(s, d);
 }
 
 /* requested_us stays: what was tried since then is not tried again for the same request. */
@@ -348,12 +363,12 @@ void domain_drop(sched *s, domain *d)
   domain_order(s, d, ORDER_DROP);
 }
 
-void domain_at_once_by_id(domain *d)
+void domain_at_once_requested(domain *d)
 {
   at_once *all = array_of(at_once, &d->at_once);
   size_t from, to = 0;
   for (from = 0; from < d->at_once.count; from++)
-    if (all[from].cause == CAUSE_BY_ID) all[to++] = all[from];
+    if (all[from].cause >= CAUSE_FLUSH_ANEW) all[to++] = all[from];
   d->at_once.count = to;
 }
 

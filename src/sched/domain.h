@@ -40,6 +40,7 @@ typedef struct pass
   int read_through;
   int over;                  /* nothing of it is left to do but to settle it */
   int given_back;            /* the claim is a list again; jobs may still be out */
+  int reversal;              /* it was begun at a reversal's */
   int damaged;               /* something could not be recorded: keep the claim's ids */
   int busy;                  /* something that may have expired was in somebody's hands */
   size_t jobs;               /* handed out and not back */
@@ -95,10 +96,12 @@ struct domain
   uint64_t look_again_us;    /* when to look again at what was requested; NEVER_US: no need */
   uint64_t due_us;           /* when the first of the deferred may be tried again */
   timer timer;               /* the earliest of that, of an expiry, and of a delay warning */
-  unsigned int requests;     /* flushes requested so far */
-  unsigned int reversals;    /* of them those by reversals, since it left its home */
+  unsigned int requests;     /* flushes requested so far, by reversals too */
+  unsigned int own_requests; /* so many when another than a reversal requested it last */
   uint64_t requested_us;     /* the last of them */
   int request_open;          /* one is to be carried out, and its file removed then */
+  /* what was out when another than a reversal requested it is requested anew: without a file */
+  int request_again;
   int request_pending;       /* it came while a pass was under way */
   uint64_t vain_us;          /* when a pass that was requested ended last and had settled nothing */
   pass *pass;
@@ -153,13 +156,16 @@ extern void domain_deferred(sched *s, domain *d, uint64_t last_us, uint64_t atte
 
 /* A flush was requested. */
 extern void domain_request(sched *s, domain *d);
-/* Was one, since there were so many requests? */
+/* Was one, since there were so many requests?  A reversal's counts while that lasts. */
 extern int domain_requested_since(domain const *d, unsigned int requests);
 /*
  * A message that was out when it was requested came back undelivered: it is tried once more, at
- * once where it was out unasked.
+ * once where it was out unasked; or where its domain is at a reversal's, which may end first.
+ *   cause     for which it was out
+ *   requests  so many there were when it went out
  */
-extern void domain_requested_meanwhile(sched *s, domain *d, char const *id, enum cause cause);
+extern void domain_requested_meanwhile(sched *s, domain *d, char const *id, enum cause cause,
+                                       unsigned int requests);
 /* It is requested anew, though its file stands: what is under way does not count as that. */
 extern void domain_request_anew(domain *d);
 /*
@@ -206,9 +212,9 @@ extern uint64_t domain_due_us(sched const *s, uint64_t last_us, uint64_t attempt
 extern void domain_request_in_time(sched *s, domain *d);
 extern void domain_request_looked_at(sched *s, domain *d);
 extern void domain_request_over(sched *s, domain *d);
-/* What was to be tried at once is not; or none of it but what was requested by its id. */
+/* What was to be tried at once is not; or none of it but what was requested. */
 extern void domain_drop(sched *s, domain *d);
-extern void domain_at_once_by_id(domain *d);
+extern void domain_at_once_requested(domain *d);
 
 /* --- its site, and time ---------------------------------------------------------------------- */
 

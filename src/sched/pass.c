@@ -31,6 +31,7 @@ static int pass_begin(sched *s, domain *d, int more)
   p->kind = d->claim;
   p->begun_us = s->now_us;
   p->requested_us = d->requested_us;
+  p->reversal = d->home != 0;
   p->oldest_us = d->oldest_us;
   cuts_init(&p->cuts, d->site->drops);
   d->pass = p;
@@ -57,12 +58,12 @@ static void retry_claimed(sched *s, domain *d, enum claimed how)
 
 /*
  * Where it cannot be taken up now, the user looks again at what was requested; nobody but us knows
- * of what a reversal requested.
+ * of what has no file.
  */
 static void flush_stuck(sched *s, domain *d)
 {
   d->request_open = 0;
-  if (d->home) d->look_again_us = s->now_us + LOOK_AGAIN_US;
+  if (d->home || d->request_again) d->look_again_us = s->now_us + LOOK_AGAIN_US;
 }
 
 static void flush_claimed(sched *s, domain *d, enum claimed how)
@@ -230,6 +231,13 @@ void pass_note(pass *p, int deferred)
   if (!p) return;
   if (deferred) p->deferred = 1;
   else p->settled = 1;
+}
+
+enum cause pass_again(pass const *from, enum cause cause)
+{
+  int at_home = from && from->given_back && !from->reversal;
+  if (cause == CAUSE_BY_ID || cause == CAUSE_FLUSH_ANEW) return CAUSE_FLUSH_ANEW;
+  return cause == CAUSE_FLUSH && at_home ? CAUSE_FLUSH_ANEW : CAUSE_DUE;
 }
 
 void pass_busy(pass *p)

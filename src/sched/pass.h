@@ -71,6 +71,11 @@ extern void domain_job_in(domain *d, load *l);
  */
 extern void pass_job_out(pass *p);
 extern void pass_note(pass *p, int deferred);
+/*
+ * For what an untried message that it, or NULL, handed out for this cause goes out again: what was
+ * requested still is, though a reversal has ended the pass.
+ */
+extern enum cause pass_again(pass const *from, enum cause cause);
 /* Something that it looked at, and that may have expired, is in somebody's hands. */
 extern void pass_busy(pass *p);
 extern void pass_job_in(sched *s, domain *d, pass *from, enum cause cause, enum came came);

@@ -17,7 +17,6 @@ void reversal_begin(sched *s, site *x, void *owner)
 static void request(sched *s, domain *d)
 {
   d->requests++;
-  d->reversals++;
   d->requested_us = s->now_us;
   d->vain_us = 0;
   d->look_again_us = NEVER_US;
@@ -61,15 +60,23 @@ connection *reversal_take(sched *s, site *x, domain *d)
   return taken_from(before, d);
 }
 
-/* What the reversal requested dies with it; what others have requested is tried at home. */
+/*
+ * What the reversal requested dies with it; what others have requested is tried at home.  What is
+ * out comes home first: one pass is enough for all of it.
+ */
+static void requests_go_home(sched *s, domain *d)
+{
+  int requested = d->request_open || d->request_again;
+  d->look_again_us = NEVER_US;
+  d->request_pending = requested && !d->jobs;
+  if (requested && d->jobs) domain_look_again(s, d);
+  domain_at_once_requested(d);
+}
+
 static void go_home(sched *s, domain *d)
 {
   d->home->away--;
-  d->requests -= d->reversals;
-  d->reversals = 0;
-  d->look_again_us = NEVER_US;
-  d->request_pending = d->request_open;
-  domain_at_once_by_id(d);
+  requests_go_home(s, d);
   if (d->pass) d->untried = 1; /* what it has not come to */
   domain_reroute(s, d, d->home, &d->route);
   d->home = 0;
@@ -95,6 +102,11 @@ void reversal_leave(sched *s, site *x)
 static int requested(domain const *d, uint64_t until_us)
 {
   return d->request_pending || d->look_again_us < until_us || domain_pass(d) || domain_at_once(d);
+}
+
+enum came reversal_came(enum cause cause)
+{
+  return cause == CAUSE_FLUSH_ANEW || cause == CAUSE_BY_ID ? CAME_AGAIN : CAME_UNDONE;
 }
 
 int reversal_waits(sched const *s, connection const *c)

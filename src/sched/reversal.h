@@ -25,6 +25,11 @@ extern connection *reversal_take(sched *s, site *x, domain *d);
 
 /* Its connection has ended: the next one of its domains has gone home; NULL: all have. */
 extern domain *reversal_release(sched *s, site *x);
+/*
+ * How what was out over its connection for this cause comes back then: there is no other to send it
+ * by, but what others have requested goes out at home.
+ */
+extern enum came reversal_came(enum cause cause);
 /* After that the user forgets it. */
 extern void reversal_leave(sched *s, site *x);
 

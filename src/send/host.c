@@ -612,7 +612,7 @@ static enum host_outcome host_try(finder *f)
 enum host_outcome host_find(host_list *list, destination const *where, policy const *sts,
                             dns_resolver *resolver)
 {
-  _Alignas(HEADER) unsigned char answer[DNSTCP_ANSWER_MAX];
+  static _Alignas(HEADER) unsigned char answer[DNSTCP_ANSWER_MAX];
   finder f;
   enum host_outcome outcome;
   unsigned int tries = HOST_TRIES;
@@ -626,6 +626,7 @@ enum host_outcome host_find(host_list *list, destination const *where, policy co
     return list_refuse(list, HOST_LATER, "4.3.0", "resolver does not start", "");
   do outcome = host_try(&f);
   while (f.doubt && outcome == HOST_LATER && --tries);
+  explicit_bzero(answer, sizeof answer);
   if (f.interfaces) freeifaddrs(f.interfaces);
   return outcome;
 }

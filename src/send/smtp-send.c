@@ -41,8 +41,8 @@
 char const *PROG = "smtp-send";
 
 #define USAGE \
-  "smtp-send [-L] [-n NAMESERVER] [-H NAME] [-t TIMEOUTS] [-w EXTENSIONS] [-o OPTION] [-a FILE]" \
-  " [-p POLICY] NEXTHOP SENDER RECIPIENT..."
+  "smtp-send [-W] | smtp-send [-L] [-n NAMESERVER] [-H NAME] [-t TIMEOUTS] [-w EXTENSIONS]" \
+  " [-o OPTION] [-a FILE] [-p POLICY] NEXTHOP SENDER RECIPIENT..."
 
 /* The time to finish what is on the wire when qmgr has ended, or when we are told to stop. */
 #define STOP_MS 60000

@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +70,13 @@ static int endpoint_bind(int fd, endpoint const *e)
   return e->six ? endpoint_bind6(fd, e) : socket_bind4(fd, e->ip, e->port) == 0;
 }
 
+/* Who is accepted has the same: a reply is not held back until the one before was acknowledged. */
+static int at_once_set(int fd)
+{
+  int const yes = 1;
+  return setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) == 0;
+}
+
 int listeners_open(listeners *l, char const *text, unsigned int backlog)
 {
   endpoint e;
@@ -76,7 +85,7 @@ int listeners_open(listeners *l, char const *text, unsigned int backlog)
   if (!endpoint_scan(&e, text)) return errno = EINVAL, 0;
   fd = e.six ? socket_tcp6b() : socket_tcp4b();
   if (fd == -1) return 0;
-  if (endpoint_bind(fd, &e) && socket_listen(fd, backlog) == 0
+  if (endpoint_bind(fd, &e) && at_once_set(fd) && socket_listen(fd, backlog) == 0
    && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
   {
     l->fd[l->count++] = fd;

@@ -20,8 +20,14 @@
 
 extern char **environ;
 
-/* Whoever nobody needed for so long is let go. */
-#define MINUTE_MS 60000
+/* Whoever nobody needed in one such time is let go: a minute after the last need, at the latest. */
+#define PERIOD_MS 30000
+/*
+ * More are started when none has come back for so long, or when they come back and it is still not
+ * enough after so long: a start costs as much as many short connections.
+ */
+#define SHORT_STUCK_MS 3
+#define SHORT_BUSY_MS 100
 /* After a start that failed. */
 #define PAUSE_MS 1000
 
@@ -33,6 +39,7 @@ static void idle_push(pool *p, pool_worker *w)
   w->idle_next = p->idle;
   p->idle = w;
   p->count_idle++;
+  p->came_back = 1;
 }
 
 static void idle_remove(pool *p, pool_worker *w)
@@ -50,6 +57,7 @@ static void worker_leave(pool *p, pool_worker *w)
   if (w->state == POOL_IDLE) idle_remove(p, w);
   if (w->state == POOL_STARTING) p->count_starting--;
   w->state = POOL_LEAVING;
+  p->count_able--;
   p->untidy = 1;
 }
 
@@ -106,6 +114,7 @@ static int worker_start(pool *p)
     w->next = p->first;
     p->first = w;
     p->count++;
+    p->count_able++;
     p->count_starting++;
     return 1;
   }
@@ -117,20 +126,17 @@ static int worker_start(pool *p)
 
 static void workers_start(pool *p, unsigned int count)
 {
-  if (wallclock_steady_ms() < p->pause_until_ms) return;
   while (count-- && p->count < p->most && worker_start(p)) continue;
 }
 
-int pool_ready(pool *p)
+int pool_ready(pool const *p)
 {
-  if (p->count_idle) return 1;
-  if (!p->count_starting) workers_start(p, p->count ? p->count : 1);
-  return 0;
+  return p->count_idle != 0;
 }
 
-int pool_full(pool const *p)
+unsigned int pool_connections(pool const *p)
 {
-  return !p->count_idle && !p->count_starting && p->count >= p->most;
+  return p->count - p->count_idle - p->count_starting;
 }
 
 /* --- connections -------------------------------------------------------------------------------- */
@@ -292,41 +298,69 @@ static void idle_leave(pool *p, unsigned int count)
   }
 }
 
-static void minute_begin(pool *p, int64_t now_ms)
+static void period_begin(pool *p, int64_t now_ms)
 {
   p->idle_least = p->count_idle;
-  p->minute_end_ms = p->count_idle > p->few ? now_ms + MINUTE_MS : 0;
+  p->period_end_ms = p->count_idle > p->few ? now_ms + PERIOD_MS : 0;
 }
 
 /* Returns the milliseconds until it is due; -1: nobody could be let go. */
 static int64_t pool_shrink(pool *p, int64_t now_ms)
 {
-  if (p->minute_end_ms && now_ms >= p->minute_end_ms)
+  if (p->period_end_ms && now_ms >= p->period_end_ms)
   {
     if (p->idle_least > p->few) idle_leave(p, p->idle_least - p->few);
-    p->minute_end_ms = 0;
+    p->period_end_ms = 0;
   }
-  if (!p->minute_end_ms) minute_begin(p, now_ms);
-  return p->minute_end_ms ? p->minute_end_ms - now_ms : -1;
+  if (!p->period_end_ms) period_begin(p, now_ms);
+  return p->period_end_ms ? p->period_end_ms - now_ms : -1;
 }
 
-/* Are there fewer workers to wait for connections than there are to be, and may there be more? */
-static int pool_lacks(pool const *p, int wanted)
+/*
+ * So many wait, and nobody is idle: how many workers are to be started?  *left_ms is the time until
+ * that is to be asked again; -1: not as long as some are starting, or there may be no more.
+ */
+static unsigned int pool_short(pool *p, unsigned int waiting, int64_t now_ms, int64_t *left_ms)
 {
-  unsigned int const there = p->count_idle + p->count_starting;
-  return p->count < p->most && (there < p->few || (wanted && !there));
+  *left_ms = -1;
+  if (p->count_starting || p->count >= p->most) return 0;
+  if (!p->count_able) return 1;
+  if (!p->short_since_ms)
+  {
+    p->short_since_ms = now_ms;
+    p->came_back = 0;
+  }
+  *left_ms = p->short_since_ms + (p->came_back ? SHORT_BUSY_MS : SHORT_STUCK_MS) - now_ms;
+  if (*left_ms > 0) return 0;
+  p->short_since_ms = 0;
+  *left_ms = -1;
+  return p->count_able < waiting ? p->count_able : waiting;
 }
 
-int64_t pool_keep(pool *p, int wanted)
+/* How many workers are lacking? */
+static unsigned int pool_lacks(pool *p, unsigned int waiting, int64_t now_ms, int64_t *left_ms)
+{
+  *left_ms = -1;
+  if (!waiting) p->short_since_ms = 0;
+  if (p->count_able < p->few) return p->few - p->count_able;
+  return waiting && !p->count_idle ? pool_short(p, waiting, now_ms, left_ms) : 0;
+}
+
+static int64_t sooner(int64_t a_ms, int64_t b_ms)
+{
+  return a_ms == -1 || (b_ms != -1 && b_ms < a_ms) ? b_ms : a_ms;
+}
+
+int64_t pool_keep(pool *p, unsigned int waiting)
 {
   int64_t const now_ms = wallclock_steady_ms();
   int64_t const shrink_ms = pool_shrink(p, now_ms);
-  unsigned int const there = p->count_idle + p->count_starting;
-  if (there < p->few) workers_start(p, p->few - there);
-  if (wanted) pool_ready(p);
+  int64_t left_ms = -1;
+  if (now_ms >= p->pause_until_ms)
+    workers_start(p, pool_lacks(p, waiting, now_ms, &left_ms));
+  if (now_ms < p->pause_until_ms) left_ms = p->pause_until_ms - now_ms;
   if (p->untidy) pool_tidy(p);
-  if (pool_lacks(p, wanted)) return p->pause_until_ms > now_ms ? p->pause_until_ms - now_ms : 0;
-  return shrink_ms;
+  return sooner(shrink_ms, left_ms);
 }
 
 void pool_begin(pool *p)

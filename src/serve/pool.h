@@ -3,8 +3,8 @@
 
 /*
  * The workers: processes of one program, each of which serves a connection at a time (see
- * base/worker.h).  Idle ones wait for the next; when these have run out, as many are started as
- * there are, and those that nobody has needed for a minute are let go.
+ * base/worker.h).  Idle ones wait for the next.  When they have run out, and none comes back soon, as
+ * many are started as there are, and no more than are wanted; those that nobody has needed for a minute are let go.
  *
  * On libowfat's event loop: the pool waits for what its workers say by descriptors of its own, and
  * is told of those that are readable.  None is closed but by pool_keep(), when no event is left:
@@ -42,19 +42,22 @@ typedef struct pool
 {
   char *const *program;           /* and its arguments */
   unsigned int most;              /* workers, whatever they say */
-  unsigned int few;               /* idle ones that stay */
+  unsigned int few;               /* that stay when nobody needs them */
   unsigned int uses_most;         /* of one worker; then it ends */
   char const *watched;            /* a file that workers have read when they began, or NULL */
 
   struct stat watched_was;
   pool_worker *first;
   pool_worker *idle;              /* the one that became so last comes first */
-  unsigned int count;
+  unsigned int count;             /* processes */
+  unsigned int count_able;        /* all but those that leave */
   unsigned int count_idle;
   unsigned int count_starting;
   int untidy;                     /* some have left */
-  unsigned int idle_least;        /* in the present minute */
-  int64_t minute_end_ms;          /* 0: no minute is counted, since nobody could be let go */
+  unsigned int idle_least;        /* in the present period */
+  int64_t period_end_ms;          /* 0: there is none, since nobody could be let go */
+  int64_t short_since_ms;         /* none was idle for those who waited; 0: not so */
+  int came_back;                  /* one has become idle since then */
   int64_t pause_until_ms;         /* before the next start: the last one failed */
 } pool;
 
@@ -62,25 +65,22 @@ typedef struct pool
 extern void pool_begin(pool *p);
 
 /*
- * Start workers that are to wait idle, and let go who has not been needed for a minute.  Once in a
- * turn of the loop, between the events of the last wait and the next wait.
- *   wanted  somebody waits for a worker: there is to be one at all
+ * Start workers that are lacking, and let go who has not been needed for a minute.  Once in a turn
+ * of the loop, between the events of the last wait and the next wait.
+ *   waiting  so many connections wait for a worker
  * Returns the milliseconds until there may be something to do again; -1: no time will bring that.
  */
-extern int64_t pool_keep(pool *p, int wanted);
+extern int64_t pool_keep(pool *p, unsigned int waiting);
+
+/* Is a worker idle? */
+extern int pool_ready(pool const *p);
+
+/* How many connections there are, those of workers that leave included. */
+extern unsigned int pool_connections(pool const *p);
 
 /*
- * There is a connection: is a worker idle that could take it?  Where none is, some are started,
- * unless there may be no more, or some are starting.
- */
-extern int pool_ready(pool *p);
-
-/* Are all the workers that there may be busy? */
-extern int pool_full(pool const *p);
-
-/*
- * Hand a connection to an idle worker; the caller closes his descriptor.  1; 0: all the idle ones
- * were gone.
+ * Hand a connection to an idle worker; the caller closes his descriptor.  1; 0: none is idle, or
+ * those that were are gone.
  */
 extern int pool_hand(pool *p, int fd, client const *who);
 

@@ -2,7 +2,7 @@
  * sluice-serve: accepts connections, and hands each to a worker that waits for it.
  *
  * It reads nothing from a client, and says nothing but the one line of -r to one that it turns
- * away.  A connection is accepted when there is a worker for it; until then it waits in the kernel.
+ * away.
  */
 
 #include <errno.h>
@@ -36,11 +36,13 @@ char const *PROG = "sluice-serve";
 
 enum { EXIT_DONE = 0, EXIT_USAGE = 100, EXIT_TEMPORARY = 111 };
 
-#define BACKLOG_DEFAULT 128
+#define BACKLOG_DEFAULT 4096
 #define MOST_DEFAULT 100
 #define FEW_DEFAULT 2
 #define USES_DEFAULT 1000
 #define NUMBER_MAX 1000000
+/* Connections that wait for a worker here; more wait in the kernel. */
+#define HELD_MAX 256
 /* After an accept(2) that failed for want of something. */
 #define PAUSE_MS 1000
 /* What could be said for each connection is said so often. */
@@ -65,6 +67,12 @@ typedef struct seldom
   uint64_t untold;             /* times since then */
 } seldom;
 
+typedef struct held
+{
+  int fd;
+  client who;
+} held;
+
 typedef struct server
 {
   listeners from;
@@ -73,10 +81,9 @@ typedef struct server
   int shared;                  /* no client may have more than half of the connections, and one */
   char const *reply;           /* to who is turned away, without CRLF; NULL: none */
   int signals;
-  int waiting;                 /* connections may wait for a worker, or for accept(2) to work again */
-  int looking;                 /* for connections: where some wait we do not */
-  int held;                    /* one that was accepted, and its worker was gone; or -1 */
-  client held_client;
+  unsigned int held_count;     /* accepted, and waiting for a worker */
+  held held[HELD_MAX];         /* who came first is the first */
+  int looking;                 /* for connections */
   int64_t accept_again_ms;     /* 0: at once */
   seldom full;
   seldom refused;
@@ -137,6 +144,14 @@ static void connection_refuse(server const *s, int fd)
   send(fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+/* How many connections of this client's there are, or wait. */
+static unsigned int connections_of(server const *s, client const *who)
+{
+  unsigned int n = pool_count(&s->workers, who), i;
+  for (i = 0; i < s->held_count; i++) n += client_same(&s->held[i].who, who) != 0;
+  return n;
+}
+
 /* May the client have one more connection? */
 static int connection_allowed(server *s, int fd, client *who)
 {
@@ -144,83 +159,57 @@ static int connection_allowed(server *s, int fd, client *who)
   memset(who, 0, sizeof *who);
   if (!s->shared) return 1;
   if (!client_read(who, fd)) return 0;
-  count = pool_count(&s->workers, who);
+  count = connections_of(s, who);
   if (count < s->workers.most / 2 + 1) return 1;
   refused_log(s, who, count);
   connection_refuse(s, fd);
   return 0;
 }
 
-/* Hand it to a worker, or hold it until there is one. */
-static int connection_hand(server *s, int fd, client const *who)
+/* May there be more connections? */
+static int connections_allowed(server const *s)
 {
-  if (pool_hand(&s->workers, fd, who))
-  {
-    close(fd);
-    return 1;
-  }
-  s->held = fd;
-  s->held_client = *who;
-  s->waiting = 1;
-  return 0;
+  return s->held_count < HELD_MAX && !s->accept_again_ms
+    && pool_connections(&s->workers) + s->held_count < s->workers.most;
 }
 
-/* Accept one.  1, or 0 where there is none, or it cannot be. */
+/* Hand the connections that wait to workers, as far as there are any. */
+static void connections_hand(server *s)
+{
+  unsigned int done = 0;
+  while (done < s->held_count && pool_hand(&s->workers, s->held[done].fd, &s->held[done].who))
+    close(s->held[done++].fd);
+  s->held_count -= done;
+  memmove(s->held, s->held + done, s->held_count * sizeof *s->held);
+}
+
+/* Accept one, and hold it.  1, or 0 where there is none, or it cannot be. */
 static int connection_accept(server *s, int listener)
 {
-  client who;
-  int const fd = accept4(listener, 0, 0, SOCK_CLOEXEC);
-  if (fd == -1)
+  held *h = s->held + s->held_count;
+  h->fd = accept4(listener, 0, 0, SOCK_CLOEXEC);
+  if (h->fd == -1)
   {
     if (errno == EINTR || errno == ECONNABORTED) return 1;
     if (errno == EAGAIN) return io_eagain_read(listener), 0;
     log_line("warning: unable to accept: ", strerror(errno));
     s->accept_again_ms = wallclock_steady_ms() + PAUSE_MS;
-    s->waiting = 1;
     return 0;
   }
-  if (connection_allowed(s, fd, &who)) return connection_hand(s, fd, &who);
-  close(fd);
+  if (connection_allowed(s, h->fd, &h->who)) s->held_count++;
+  else close(h->fd);
   return 1;
 }
 
-/*
- * Sockets become wanted again when accept(2) has just found nothing at them: whatever libowfat has
- * seen of one that was not wanted, it does not tell.
- */
-static void listeners_look(server *s, int looking)
-{
-  unsigned int i;
-  if (s->looking == looking) return;
-  s->looking = looking;
-  for (i = 0; i < s->from.count; i++)
-    if (looking) io_wantread(s->from.fd[i]);
-    else io_dontwantread(s->from.fd[i]);
-}
-
-/* Accept from this socket while there are workers, and none for a while when they have run out. */
+/* Take what waits at this socket, as long as there may be more. */
 static void connections_take(server *s, int listener)
 {
-  while (pool_ready(&s->workers)) if (!connection_accept(s, listener)) return;
-  s->waiting = 1;
-  if (pool_full(&s->workers)) full_log(s);
-}
-
-/* There may be workers again, for connections that wait: those at each socket have their turn. */
-static void connections_resume(server *s)
-{
-  int const held = s->held;
-  unsigned int i;
-  if (s->accept_again_ms && wallclock_steady_ms() < s->accept_again_ms) return;
-  s->accept_again_ms = 0;
-  s->waiting = 0;
-  s->held = -1;
-  if (held != -1 && !connection_hand(s, held, &s->held_client)) return;
-  for (i = 0; i < s->from.count && !s->waiting; i++)
+  while (connections_allowed(s))
   {
-    connections_take(s, s->from.fd[s->turn]);
-    s->turn = (s->turn + 1) % s->from.count;
+    if (!connection_accept(s, listener)) return;
+    connections_hand(s);
   }
+  if (pool_connections(&s->workers) >= s->workers.most) full_log(s);
 }
 
 /* --- the loop ----------------------------------------------------------------------------------- */
@@ -245,7 +234,26 @@ static void readable_take(server *s, int64_t fd)
   pool_worker *w = io_getcookie(fd);
   if (fd == s->signals) signals_take(s);
   else if (w) pool_hear(&s->workers, w);
-  else if (!s->waiting) connections_take(s, (int)fd);
+  else connections_take(s, (int)fd);
+}
+
+/*
+ * Look for connections while there may be more.  When we begin again, all that have come meanwhile
+ * are taken first, at each socket in turn: whatever libowfat has seen of one that was not wanted, it
+ * does not tell.
+ */
+static void listeners_look(server *s)
+{
+  unsigned int i;
+  if (s->accept_again_ms && wallclock_steady_ms() >= s->accept_again_ms) s->accept_again_ms = 0;
+  if (!s->looking && connections_allowed(s)) s->turn = (s->turn + 1) % s->from.count;
+  for (i = 0; !s->looking && i < s->from.count; i++)
+    connections_take(s, s->from.fd[(s->turn + i) % s->from.count]);
+  if (s->looking == connections_allowed(s)) return;
+  s->looking = !s->looking;
+  for (i = 0; i < s->from.count; i++)
+    if (s->looking) io_wantread(s->from.fd[i]);
+    else io_dontwantread(s->from.fd[i]);
 }
 
 static int64_t time_left_ms(server const *s, int64_t pool_ms)
@@ -261,10 +269,10 @@ static void serve(server *s)
   for (;;)
   {
     int64_t fd;
-    listeners_look(s, !s->waiting);
-    io_waituntil2(time_left_ms(s, pool_keep(&s->workers, s->waiting)));
+    listeners_look(s);
+    io_waituntil2(time_left_ms(s, pool_keep(&s->workers, s->held_count)));
     while ((fd = io_canread()) != -1) readable_take(s, fd);
-    if (s->waiting && s->workers.count_idle) connections_resume(s);
+    connections_hand(s);
   }
 }
 
@@ -309,7 +317,7 @@ static void options_read(int argc, char **argv, options *o, server *s)
       : c == 'f' ? *(p->watched = optarg)
       : c == 'g' ? (o->has_gid = number_ok(optarg, 0, UINT_MAX - 1, &o->gid))
       : c == 'l' ? endpoint_add(o, optarg)
-      : c == 'm' ? number_ok(optarg, 1, NUMBER_MAX, &p->few)
+      : c == 'm' ? number_ok(optarg, 0, NUMBER_MAX, &p->few)
       : c == 'n' ? number_ok(optarg, 1, NUMBER_MAX, &p->uses_most)
       : c == 'r' ? *(s->reply = optarg)
       : c == 'u' ? (o->has_uid = number_ok(optarg, 0, UINT_MAX - 1, &o->uid))
@@ -378,7 +386,7 @@ static void user_become(options const *o)
     die(EXIT_TEMPORARY, "unable to change the user", strerror(errno));
 }
 
-/* There is a descriptor for each worker, and workers may say later that there are to be more. */
+/* A descriptor for each worker, of which there may be more when the settings change. */
 static void descriptors_allow(void)
 {
   struct rlimit limit;
@@ -417,7 +425,7 @@ int main(int argc, char **argv)
 {
   static options o = { .backlog = BACKLOG_DEFAULT };
   static server s =
-    { .held = -1, .workers = { .most = MOST_DEFAULT, .few = FEW_DEFAULT, .uses_most = USES_DEFAULT } };
+    { .workers = { .most = MOST_DEFAULT, .few = FEW_DEFAULT, .uses_most = USES_DEFAULT } };
   standard_descriptors_open();
   log_apart();
   options_read(argc, argv, &o, &s);

@@ -119,6 +119,16 @@ void check_answered(world *w, job const *j, rcpt *r, dom const *d)
          d->requests + j->m->by_id);
 }
 
+/* What was out is asked for again when somebody has, and when nobody has it is not. */
+void check_asked(world *w, job const *j, dom const *d, unsigned int own_requests, int again)
+{
+  int asked = d->own_requests != own_requests;
+  if (asked && !again)
+    fail(w, "d%u: %s was asked for while it was out, and waits", d->number, j->m->id);
+  if (again && !asked && !d->reversal)
+    fail(w, "d%u: %s is asked for again, and nobody has", d->number, j->m->id);
+}
+
 /* --- connections ----------------------------------------------------------------------------- */
 
 static int urgent(dom const *d, node const *x)
@@ -345,6 +355,16 @@ static void check_waits(world *w, mail const *m, rcpt const *r, dom const *d, no
     fail(w, "d%u: %s waits, and may go to s%u", d->number, m->id, x->number);
 }
 
+/* It was out when it was asked for: it is tried after that, or its site fails. */
+static void check_promised(world *w, mail const *m, rcpt const *r, dom const *d, node const *x)
+{
+  uint64_t since_us = later(later(r->promised_true_us, x->calm_us), later(w->calm_us, d->calm_us));
+  if (!r->promised_true_us || r->out || m->held || d->reversal) return;
+  if (d->route.held || x->calm_us == NEVER_US || x->failed_true_us >= r->promised_true_us) return;
+  if (w->true_us > since_us + bound_us(w, x))
+    fail(w, "d%u: %s was asked for while it was out, and is not tried", d->number, m->id);
+}
+
 static void check_expires(world *w, mail const *m, rcpt const *r, dom const *d, node const *x)
 {
   uint64_t end_us = m->arrival_us + d->route.lifetime_us;
@@ -411,6 +431,7 @@ static void check_mails(world *w)
       rcpt const *r = m->rcpts + of[i].items[n] % RCPTS_MAX;
       check_lost(w, d, marks, m, r);
       check_waits(w, m, r, d, x);
+      check_promised(w, m, r, d, x);
       check_expires(w, m, r, d, x);
       check_warned(w, m, r, d);
     }

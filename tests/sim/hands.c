@@ -196,6 +196,18 @@ void by_id_begin(world *w, mail *m, int first)
   by_id_tried(w, m);
 }
 
+/* What is out is tried once more, unless it is delivered. */
+static void promise(world *w, dom const *d)
+{
+  size_t i, n;
+  for (i = 0; i < w->p->mails; i++)
+    for (n = 0; n < w->mails[i].rcpts_len; n++)
+    {
+      rcpt *r = w->mails[i].rcpts + n;
+      if (r->domain == d->number && r->out && !r->orphan) r->promised_true_us = w->true_us;
+    }
+}
+
 void request(world *w, dom *d)
 {
   if (!d->known && !d->list.count && !d->claimed)
@@ -207,6 +219,7 @@ void request(world *w, dom *d)
   d->requests++;
   d->own_requests++;
   d->own_open = 1;
+  promise(w, d);
   domain_request_anew(&d->d);
   domain_request(&w->s, &d->d);
   orders(w);
@@ -252,6 +265,7 @@ static void job_out(world *w, job *j, agent *a)
   for (i = 0; i < j->len; i++)
   {
     dom *d = j->rcpts[i].d;
+    j->rcpts[i].r->over = a;
     j->rcpts[i].l = domain_job_out(&d->d, &a->c);
     ids_add(&d->carriers, a->index);
     d->jobs++;
@@ -267,10 +281,11 @@ void job_answer(world *w, job *j, size_t i, enum settled settled, int was_cut)
   j->rcpts[i].answered = 1;
   j->rcpts[i].deferred = settled == OWED;
   r->attempts++;
-  r->last_us = clock_us(w);
+  r->last_us = clock_us(w) - 1; /* noted before it is told */
   r->last_true_us = w->true_us;
   r->cut = was_cut;
   r->settled = settled;
+  if (j->rcpts[i].own_requests == j->rcpts[i].d->own_requests) r->promised_true_us = 0;
   if (settled) w->settled++;
   check_answered(w, j, r, j->rcpts[i].d);
   pass_note(j->from, settled == OWED);
@@ -295,18 +310,10 @@ static unsigned int outcome_of(world *w, job const *j, dom *d)
     if (j->rcpts[i].d != d || j->rcpts[i].r->settled) continue;
     if (j->rcpts[i].answered) domain_deferred(&w->s, &d->d, w->s.now_us, j->rcpts[i].r->attempts);
     found |= j->rcpts[i].answered ? DEFERRED : UNTRIED;
-    if (!domain_requested_since(&d->d, j->rcpts[i].requests)) continue;
-    found |= ASKED_MEANWHILE;
-    if (!d->reversal && d->own_requests == j->rcpts[i].own_requests)
-      fail(w, "d%u: %s is asked for again, and nobody has", d->number, j->m->id);
+    if (domain_requested_since(&d->d, j->rcpts[i].requests)) found |= ASKED_MEANWHILE;
+    check_asked(w, j, d, j->rcpts[i].own_requests, (found & ASKED_MEANWHILE) != 0);
   }
   return found;
-}
-
-/* What was asked for by its id is so still. */
-static enum cause again_cause(job const *j)
-{
-  return j->cause == CAUSE_BY_ID || j->cause == CAUSE_FLUSH_ANEW ? CAUSE_FLUSH_ANEW : CAUSE_DUE;
 }
 
 static uint64_t attempts_of(job const *j)
@@ -318,6 +325,18 @@ static uint64_t attempts_of(job const *j)
   return most;
 }
 
+/* But where that is tried at once, all that was tried since is tried anew with it. */
+static void asked_meanwhile(world *w, job const *j, dom *d)
+{
+  size_t i = 0;
+  while (j->rcpts[i].d != d) i++;
+  if (d->reversal ? d->own_requests == j->rcpts[i].own_requests : j->cause != CAUSE_DUE)
+    d->requests++;
+  d->own_anew |= !d->reversal && j->cause != CAUSE_DUE;
+  d->own_open |= d->own_anew;
+  domain_requested_meanwhile(&w->s, &d->d, j->m->id, j->cause, j->rcpts[i].requests);
+}
+
 static void take_back(world *w, job *j, dom *d, enum came came)
 {
   unsigned int found = outcome_of(w, j, d);
@@ -325,12 +344,9 @@ static void take_back(world *w, job *j, dom *d, enum came came)
   if (came == CAME_CUT && found == DEFERRED && j->from && j->from->kind == PASS_FLUSH
    && domain_cut(&d->d, j->from, j->m->id, attempts_of(j), j->m->bytes)) return;
   if (!record(w, d, j->from, j->m->number, (found & UNTRIED) != 0)) j->m->keep_new = 1;
-  /* All that was tried since is tried anew with it. */
-  if ((found & ASKED_MEANWHILE) && j->cause != CAUSE_DUE) d->requests++;
-  if (found & ASKED_MEANWHILE) d->own_open = 1;
-  if (found & ASKED_MEANWHILE) domain_requested_meanwhile(&w->s, &d->d, j->m->id, j->cause);
+  if (found & ASKED_MEANWHILE) asked_meanwhile(w, j, d);
   else if (came == CAME_AGAIN && (found & UNTRIED))
-    domain_try(&w->s, &d->d, j->m->id, again_cause(j));
+    domain_try(&w->s, &d->d, j->m->id, pass_again(j->from, j->cause));
   orders(w);
 }
 
@@ -514,6 +530,12 @@ static enum expiry expire(world *w, dom const *d, mail *m)
 
 enum { LOOK_NOT_DUE = 1, LOOK_OURS = 2, LOOK_BUSY = 4 };
 
+/* At the domain's site: what is out at another one is looked at again. */
+static int in_our_hands(dom const *d, rcpt const *r)
+{
+  return !r->orphan && &r->over->x->x == d->d.site;
+}
+
 static unsigned int collect(world *w, job *j, dom *d)
 {
   unsigned int look = 0;
@@ -524,7 +546,7 @@ static unsigned int collect(world *w, job *j, dom *d)
     attempt a = attempt_of(w, r);
     if (!owed_behind(d, r)) continue;
     if (!attempt_due(&w->s, &d->d, j->from, j->cause, &a)) look |= LOOK_NOT_DUE;
-    else if (r->out) look |= r->orphan ? LOOK_BUSY : LOOK_OURS;
+    else if (r->out) look |= in_our_hands(d, r) ? LOOK_OURS : LOOK_BUSY;
     else job_add(w, j, r);
   }
   return look;
@@ -628,6 +650,8 @@ static void settle_do(world *w, dom *d)
   while (domain_given_up(&d->d, id)) record(w, d, d->d.pass, number_of(id), 0);
   kept_record(w, d);
   given_back = d->d.pass->damaged;
+  if (!given_back && d->d.pass->kind == PASS_FLUSH && d->d.look_again_us == NEVER_US)
+    d->own_anew = 0;
   if (!given_back) d->claim.count = 0;
   if (!given_back) d->claimed = 0;
   else if (!stuck(w, d)) claim_back(d);
@@ -663,6 +687,7 @@ static void claim_do(world *w, dom *d)
   how = claim_how(w, d);
   if (how == CLAIM_STUCK) pause_for(w, SECOND_US);
   if (how == CLAIM_STUCK && d->d.claim == PASS_FLUSH) d->retake = 1;
+  if (how == CLAIM_NOTHING) d->own_anew = 0;
   note(w, "claimed", d->number, (uint64_t)how);
   domain_claimed(&w->s, &d->d, how);
 }
@@ -796,7 +821,7 @@ void reversal_comes(world *w, deed const *e)
 static void went_home(world *w, dom *d)
 {
   d->reversal = 0;
-  d->own_open = d->asked;
+  d->own_open = d->asked || d->own_anew;
   d->calm_us = w->true_us + AFTER_REVERSAL_US;
   if (d->d.home || d->d.site != &w->nodes[d->to].x)
     fail(w, "d%u: its reversal is over, and it is not at its site", d->number);
@@ -915,6 +940,7 @@ static void orphan(world *w, job *j)
   for (i = 0; i < j->len; i++)
   {
     j->rcpts[i].r->orphan = 1;
+    j->rcpts[i].r->over = 0;
     at(w, 1000000 * (1 + j->m->number % 7), EVENT_ORPHAN, j->rcpts[i].r, 0);
   }
 }
@@ -962,14 +988,24 @@ static void domain_gone(world *w, dom *d)
   d->known = 0;
   if (d->reversal) d->calm_us = w->true_us + AFTER_REVERSAL_US;
   d->reversal = 0;
+  d->own_anew = 0;
   d->kept.count = 0;
   d->retake = 0;
   if (d->claimed) claim_back(d);
 }
 
+/* What it has promised of what was out it forgets. */
+static void promises_gone(world *w)
+{
+  size_t i, n;
+  for (i = 0; i < w->p->mails; i++)
+    for (n = 0; n < w->mails[i].rcpts_len; n++) w->mails[i].rcpts[n].promised_true_us = 0;
+}
+
 void hands_teardown(world *w)
 {
   size_t i;
+  promises_gone(w);
   for (i = 0; i < w->agents_count; i++)
     if (w->agents[i]->live) agent_gone(w, w->agents[i]);
   w->sending.count = 0;

@@ -89,15 +89,11 @@ void agent_end(world *w, agent *a, enum came came)
   a->live = 0;
   a->serial = ++w->serials;
   connection_leave(&w->s, &a->c);
-  if (a->x->reversal)
-  {
-    reversal_over(w, a->x);
-    came = CAME_UNDONE;
-  }
+  if (a->x->reversal) reversal_over(w, a->x);
   while (j)
   {
     job *next = j->next;
-    job_back(w, j, came);
+    job_back(w, j, a->x->reversal ? reversal_came(j->cause) : came);
     j = next;
   }
   a->first = a->last = 0;

@@ -101,6 +101,10 @@ enum settled { OWED, SENT, REFUSED, EXPIRED };
 
 #define RCPTS_MAX 3
 
+typedef struct world world;
+typedef struct agent agent;
+typedef struct job job;
+
 typedef struct rcpt
 {
   uint32_t domain;
@@ -108,6 +112,9 @@ typedef struct rcpt
   /* somebody has it in hand: a job, or an agent that outlived its scheduler */
   int out;
   int orphan;                /* the latter */
+  agent const *over;         /* the former: given to it */
+  /* when it was out and its domain was requested, and it was not tried after that; 0: it was */
+  uint64_t promised_true_us;
   int cut;                   /* last */
   int warned;
   uint64_t attempts;
@@ -146,10 +153,6 @@ typedef struct ids
   size_t count;
   size_t room;
 } ids;
-
-typedef struct world world;
-typedef struct agent agent;
-typedef struct job job;
 
 typedef struct node                  /* a site */
 {
@@ -190,6 +193,7 @@ typedef struct dom
   /* somebody else than a reversal requested it: so often, and perhaps it is not carried out yet */
   unsigned int own_requests;
   int own_open;
+  int own_anew;              /* what came back is requested once more */
   domain_route route;
   ids list;
   ids claim;
@@ -372,6 +376,7 @@ extern void check_try(world *w, agent *a, job const *j);
 extern void check_connect(world *w, dom *d, node *x, source *account);
 extern void check_failed(world *w, node *x, uint64_t next_before_us, int was_down);
 extern void check_answered(world *w, job const *j, rcpt *r, dom const *d);
+extern void check_asked(world *w, job const *j, dom const *d, unsigned int own_requests, int again);
 extern void check_expired(world *w, mail const *m, rcpt const *r);
 extern void check_over(world *w, dom const *d);
 extern void check_claim(world *w, dom *d);

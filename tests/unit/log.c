@@ -240,6 +240,7 @@ static struct words_case
   { "smtp-send", ID ": to=<b>, relay", "smtp", LOGWORDS_BETWEEN, ID_UPPER ": to=<b>, relay" },
   { "smtp-send", ID ": ", 0, LOGWORDS_BETWEEN, 0 },
   { "smtp-send", ID, 0, LOGWORDS_BETWEEN, 0 },
+  { "sluice-serve", "warning: turned away 192.0.2.7, which has 51 of 100 connections", "master", LOGWORDS_BETWEEN, 0 },
   { "tcpserver", "fatal: x", 0, LOGWORDS_BETWEEN, 0 },
   { "tcpserver", ID ": removed", 0, LOGWORDS_BETWEEN, 0 },
   { "", "connect from unknown[192.0.2.7]", 0, LOGWORDS_BETWEEN, 0 },

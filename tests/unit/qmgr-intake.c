@@ -184,6 +184,15 @@ static void test_flush_below(void)
   hint("flush @nobody.tld\n");
   CHECK("below: nobody", run() && !there("asked/@nobody.tld")
         && logged("flush @nobody.tld: nothing waits") == 1);
+  begin("below-out");
+  domain_job_out(&get("a.customer.tld")->domain, 0);
+  domain_job_out(&get("other.tld")->domain, 0);
+  put("asked/@customer.tld", "");
+  hint("flush @customer.tld\n");
+  CHECK("below: what is out and in no list", run() && there("asked/a.customer.tld")
+        && domain_requested_since(&get("a.customer.tld")->domain, 0)
+        && !domain_requested_since(&get("other.tld")->domain, 0)
+        && logged("flush @customer.tld\n") == 1 && !there("asked/@customer.tld"));
 }
 
 static void test_asked(void)

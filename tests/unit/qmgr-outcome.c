@@ -162,7 +162,7 @@ static void test_untried(void)
 
   begin("meanwhile");
   j = out(0, 2, CAUSE_DUE);
-  get("customer.tld")->domain.requests++;
+  domain_request(&q.sched, &get("customer.tld")->domain);
   answers(j, "0 deferred 4.0.0 mx.tld 450 later");
   answers(j, "1 deferred 4.0.0 mx.tld 450 later");
   delivery_back(&d, j, CAME_DONE, "");

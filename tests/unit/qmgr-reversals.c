@@ -4,6 +4,7 @@
  */
 
 #include "qmgr/orders.h"
+#include "qmgr/requests.h"
 #include "qmgr/reversals.h"
 
 #include "qmgr-hands.h"
@@ -247,6 +248,33 @@ static void check_short(void)
   refused("and half of all are taken", GOOD, strlen(GOOD), SOCK_STREAM, 1);
 }
 
+/* What the agent is told is not read: the message's descriptor, and with it the lock, is on its way. */
+static void check_by_id(void)
+{
+  at_once const *u;
+  int peer;
+  begin("by-id");
+  mail_make(ID1, "parked.tld", 0);
+  mail_move(ID1, QUEUE_CUR);
+  put("flush/parked.tld", ID1 "\n");
+  hand_over(GOOD, strlen(GOOD), SOCK_STREAM, 1);
+  loop();
+  peer = agent_end_of();
+  CHECK("a message is out", get("parked.tld")->domain.jobs);
+  say(peer, "up unknown[192.0.2.7]:1234 220 hello\n");
+  orders_agent_readable(&d, agent_of(row_first(&q.sched.connections)));
+  put("asked/=" ID1, "");
+  delivery_request(&d, ID1);
+  loop();
+  CHECK("it is asked for by its id: that stays", there("asked/=" ID1));
+  close(peer);
+  orders_agent_readable(&d, agent_of(row_first(&q.sched.connections)));
+  delivery_request(&d, ID1);
+  u = domain_at_once(&get("parked.tld")->domain);
+  CHECK("and is carried out at home", u && !strcmp(u->id, ID1) && u->cause == CAUSE_BY_ID
+        && leads("parked.tld", "[192.0.2.2]:25", 0) && there("asked/=" ID1));
+}
+
 int main(void)
 {
   qmgr_begin();
@@ -256,5 +284,6 @@ int main(void)
   check_reread();
   check_pieces();
   check_short();
+  check_by_id();
   qmgr_end();
 }

@@ -197,13 +197,19 @@ static void check_meanwhile(void)
   enum cause cause;
   begin();
   domain_listed(&s, &d, NOW_US);
-  domain_requested_meanwhile(&s, &d, "m", CAUSE_DUE);
+  domain_requested_meanwhile(&s, &d, "m", CAUSE_DUE, d.requests);
   CHECK("out unasked: at once", domain_next(&s, &d, id, &cause) == NEXT_ID
         && cause == CAUSE_FLUSH_ANEW && !strcmp(id, "m"));
-  domain_requested_meanwhile(&s, &d, "m", CAUSE_FLUSH);
+  domain_requested_meanwhile(&s, &d, "m", CAUSE_FLUSH, d.requests);
   hands();
   CHECK("out since it was requested: anew", seen[ORDER_CLAIM] == 1 && d.claim == PASS_FLUSH
         && !d.at_once.count);
+  begin();
+  domain_listed(&s, &d, NOW_US);
+  claim_how = CLAIM_STUCK;
+  domain_requested_meanwhile(&s, &d, "m", CAUSE_FLUSH, d.requests);
+  hands();
+  CHECK("anew, and its list is stuck: soon, for it has no file", d.look_again_us == AFTER(1));
 }
 
 static void check_at_once(void)

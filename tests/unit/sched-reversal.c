@@ -153,7 +153,7 @@ static void check_over(void)
   ends(&r, c);
   CHECK("it goes home", d.site == &x && !d.home && !x.away && !r.domains.count);
   CHECK("its list is one again", !d.pass && d.waiting);
-  CHECK("nothing is requested any more", !d.requests && !d.request_pending
+  CHECK("nothing is requested any more", !domain_requested_since(&d, 0) && !d.request_pending
         && d.look_again_us == NEVER_US);
   CHECK("its home is as it was", x.health.state == HEALTH_DOWN && x.health.next_us == next_us
         && x.health.failures == 1);
@@ -176,6 +176,177 @@ static void check_requested_too(void)
   ends(&r, c);
   CHECK("what somebody requested meanwhile is tried at home", d.pass && d.pass->kind == PASS_FLUSH
         && d.request_open);
+}
+
+/* Over it, with no pass, since it came meanwhile. */
+static unsigned int out_meanwhile(void)
+{
+  waits(&d, parked);
+  claim_how = CLAIM_NOTHING;
+  reverse(&r, c);
+  takes(&r, &d);
+  greets(c);
+  domain_job_out(&d, c);
+  return d.requests;
+}
+
+static int tried_at_home(enum cause cause)
+{
+  at_once const *u = domain_at_once(&d);
+  return d.site == &x && u && u->cause == cause && !strcmp(u->id, "m");
+}
+
+static void check_requested_of_what_is_out(void)
+{
+  tick t;
+  unsigned int out = out_meanwhile();
+  domain_request(&s, &d);
+  hands();
+  CHECK("all of it is out: the request is carried out", seen[ORDER_REQUEST_OVER] == 1);
+  ends(&r, c);
+  CHECK("it outlives the connection", domain_requested_since(&d, out));
+  domain_requested_meanwhile(&s, &d, "m", CAUSE_DUE, out);
+  CHECK("what comes home is tried there", tried_at_home(CAUSE_FLUSH_ANEW));
+  out = out_meanwhile();
+  domain_request(&s, &d);
+  hands();
+  CHECK("not what goes out after it", !domain_requested_since(&d, d.requests));
+  domain_requested_meanwhile(&s, &d, "m", CAUSE_FLUSH, out);
+  CHECK("what comes back before the end goes there again", domain_at_once(&d)
+        && d.site == &r && domain_at_once(&d)->cause == CAUSE_FLUSH_ANEW);
+  ends(&r, c);
+  CHECK("and at home, if it could not", tried_at_home(CAUSE_FLUSH_ANEW));
+  waits(&d, parked);
+  reverse(&r, c);
+  takes(&r, &d);
+  domain_job_out(&d, c);
+  domain_request(&s, &d);
+  hands();
+  ends(&r, c);
+  CHECK("with a pass under way", d.request_open && !d.pass && d.look_again_us == AFTER(1));
+  domain_requested_meanwhile(&s, &d, "m", CAUSE_FLUSH, out);
+  hands();
+  CHECK("all that comes home is tried in one pass", seen[ORDER_CLAIM] == 1 && d.pass
+        && !d.request_pending && d.look_again_us == NEVER_US);
+  waits(&d, parked);
+  reverse(&r, c);
+  takes(&r, &d);
+  domain_job_out(&d, c);
+  domain_request(&s, &d);
+  ends(&r, c);
+  sched_now(&s, AFTER(1));
+  CHECK("whatever comes home", sched_tick(&s, &t) && (hands(), seen[ORDER_CLAIM] == 1));
+}
+
+/* It was out when it was requested, before the customer came. */
+static void check_requested_before(void)
+{
+  unsigned int out;
+  waits(&d, parked);
+  out = d.requests;
+  domain_request(&s, &d);
+  hands();
+  domain_read_through(&s, &d, 0);
+  hands();
+  reverse(&r, c);
+  claim_how = CLAIM_NOTHING;
+  takes(&r, &d);
+  domain_requested_meanwhile(&s, &d, "m", CAUSE_DUE, out);
+  ends(&r, c);
+  CHECK("what was requested before", tried_at_home(CAUSE_FLUSH_ANEW));
+  waits(&d, parked);
+  claim_how = CLAIM_NOTHING;
+  reverse(&r, c);
+  takes(&r, &d);
+  claim_how = CLAIMED;
+  domain_recorded(&s, &d, NOW_US);
+  domain_requested_meanwhile(&s, &d, "m", CAUSE_DUE, 0);
+  hands();
+  CHECK("what the customer alone wants is requested anew", seen[ORDER_CLAIM] == 1
+        && !domain_at_once(&d));
+  ends(&r, c);
+  CHECK("while he is there", !domain_at_once(&d) && !d.pass && !d.request_pending
+        && d.look_again_us == NEVER_US);
+}
+
+/* What was out for a flush is back, and requested anew, when the customer comes. */
+static void anew_before(void)
+{
+  waits(&d, parked);
+  domain_requested_meanwhile(&s, &d, "m", CAUSE_FLUSH, d.requests);
+  hands();
+  reverse(&r, c);
+  takes(&r, &d);
+  domain_job_out(&d, c);
+}
+
+static void check_anew_before(void)
+{
+  anew_before();
+  ends(&r, c);
+  CHECK("he takes it along, and is gone", d.look_again_us == AFTER(1) && d.site == &x);
+  anew_before();
+  domain_read_through(&s, &d, 0);
+  hands();
+  ends(&r, c);
+  CHECK("he has carried it out", d.look_again_us == NEVER_US && !d.pass && !d.request_pending);
+}
+
+/* It was out over the first of two, and is back when both are over. */
+static void check_comes_late(void)
+{
+  unsigned int first, second;
+  out_meanwhile();
+  first = d.requests;
+  reverse(&r2, c + 1);
+  takes(&r2, &d);
+  second = d.requests;
+  ends(&r2, c + 1);
+  CHECK("nobody but customers has requested it", !domain_requested_since(&d, first));
+  domain_request(&s, &d);
+  CHECK("requested at home", domain_requested_since(&d, first)
+        && domain_requested_since(&d, second));
+  CHECK("what goes out then is not", !domain_requested_since(&d, d.requests));
+  first = out_meanwhile();
+  domain_request(&s, &d);
+  second = d.requests;
+  reverse(&r2, c + 1);
+  takes(&r2, &d);
+  ends(&r2, c + 1);
+  CHECK("requested between the two", domain_requested_since(&d, first));
+  CHECK("what went out in between is not", !domain_requested_since(&d, second));
+}
+
+static void check_came(void)
+{
+  CHECK("nobody else asked", reversal_came(CAUSE_DUE) == CAME_UNDONE
+        && reversal_came(CAUSE_FLUSH) == CAME_UNDONE && reversal_came(CAUSE_ALONE) == CAME_UNDONE);
+  CHECK("others did", reversal_came(CAUSE_FLUSH_ANEW) == CAME_AGAIN
+        && reversal_came(CAUSE_BY_ID) == CAME_AGAIN);
+}
+
+/* Out for a flush, and given back untried when the pass of that is no more. */
+static void check_again(void)
+{
+  pass *from;
+  waits(&d, parked);
+  domain_request(&s, &d);
+  hands();
+  from = d.pass;
+  pass_job_out(from);
+  CHECK("its pass goes on", pass_again(from, CAUSE_FLUSH) == CAUSE_DUE);
+  reverse(&r, c);
+  takes(&r, &d);
+  CHECK("a reversal has ended it: it is requested still",
+        pass_again(from, CAUSE_FLUSH) == CAUSE_FLUSH_ANEW);
+  CHECK("not what was due", pass_again(from, CAUSE_DUE) == CAUSE_DUE);
+  from = d.pass;
+  pass_job_out(from);
+  ends(&r, c);
+  CHECK("nor what the reversal alone has requested", pass_again(from, CAUSE_FLUSH) == CAUSE_DUE);
+  CHECK("whatever the pass", pass_again(0, CAUSE_BY_ID) == CAUSE_FLUSH_ANEW
+        && pass_again(from, CAUSE_FLUSH_ANEW) == CAUSE_FLUSH_ANEW
+        && pass_again(0, CAUSE_DUE) == CAUSE_DUE);
 }
 
 static void check_busy(void)
@@ -283,6 +454,12 @@ int main(void)
   check_arrives();
   check_over();
   check_requested_too();
+  check_requested_of_what_is_out();
+  check_requested_before();
+  check_anew_before();
+  check_comes_late();
+  check_came();
+  check_again();
   check_busy();
   check_requests();
   check_taken_over();
