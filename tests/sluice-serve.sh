@@ -103,7 +103,7 @@ ends() {
 testUsage() {
   at="-l 127.0.0.1:$PORT"
   # shellcheck disable=SC2086 # two words
-  for wrong in '' "$at" "$at -x true" "$at -c 0 true" "$at -c x true" "$at -c 1000001 true" "$at -b 0 true" "$at -m 0 true" \
+  for wrong in '' "$at" "$at -x true" "$at -c 0 true" "$at -c x true" "$at -c 1000001 true" "$at -b 0 true" "$at -m x true" \
     "$at -n 0 true" "$at -n -1 true" "$at -d 2 true" "$at -d x true" "$at -u 1 true" "$at -g 1 true" "$at -u x -g 1 true" "$at -c"; do
     ends 100 'usage: sluice-serve' $wrong
   done
@@ -493,7 +493,7 @@ testIdle() {
   clients
   client one
   greeted one
-  assertTrue 'one more, for the one that is busy' 'wait_for 20 workers_are 6'
+  assertTrue 'no more than before' 'workers_are 5'
 }
 
 # As many as are busy are started when they have run out; after a minute without need there are as few as at first.
@@ -555,7 +555,7 @@ testHangs() {
   busy=$(last_worker)
   kill -STOP "$busy"
   says one NOOP
-  wait_for 20 idle_are 3
+  wait_for 20 idle_are 2
   hung=$(idle)
   # shellcheck disable=SC2086 # several
   kill -STOP $hung
@@ -658,7 +658,7 @@ testServerIsKilled() {
   clients
   client one
   greeted one
-  wait_for 20 workers_are 4
+  wait_for 20 idle_are 2
   all=$(workers)
   mine=$(last_worker)
   kill -9 "$SERVE"
@@ -702,7 +702,7 @@ testHangup() {
   clients
   client one
   greeted one
-  wait_for 20 workers_are 3
+  wait_for 20 idle_are 1
   mine=$(last_worker)
   all=$(workers)
   kill -HUP "$SERVE"
@@ -722,7 +722,7 @@ testFileChanges() {
   clients
   client before
   greeted before
-  wait_for 20 workers_are 3
+  wait_for 20 idle_are 1
   old=$(workers)
   for change in 'echo two >"$T/watched"' 'echo thr >"$T/new"; mv "$T/new" "$T/watched"' 'rm "$T/watched"' 'echo one >"$T/watched"'; do
     served
