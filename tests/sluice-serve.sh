@@ -487,6 +487,17 @@ testUses() {
   assertTrue 'and another one is there' served
 }
 
+# With none to wait, the first one is started for who comes first, and goes when nobody has come for a while.
+testNoneIdle() {
+  serve -m 0
+  assertEquals 'none' '' "$(workers)"
+  clients
+  client one
+  client two
+  greeted one
+  greeted two
+}
+
 testIdle() {
   serve -m 5
   assertTrue "$(workers | wc -l)" 'wait_for 20 workers_are 5'

@@ -175,6 +175,7 @@ int pool_hand(pool *p, int fd, client const *who)
     w->state = POOL_BUSY;
     w->client = *who;
     w->uses++;
+    w->turn = ++p->turns;
     if (io_passfd(w->fd, fd) == 0) return w->serves = 1;
     worker_leave(p, w);
   }
@@ -192,9 +193,17 @@ unsigned int pool_count(pool const *p, client const *who)
 
 /* --- what they say ------------------------------------------------------------------------------ */
 
+/* A worker has read the settings when its connection began: those of a later one are newer. */
+static void most_learn(pool *p, pool_worker const *w, uint64_t most)
+{
+  if (!most || most > UINT32_MAX || w->turn < p->most_turn) return;
+  p->most = (unsigned int)most;
+  p->most_turn = w->turn;
+}
+
 static void worker_idle(pool *p, pool_worker *w, uint64_t most)
 {
-  if (most && most <= UINT32_MAX) p->most = (unsigned int)most;
+  most_learn(p, w, most);
   w->serves = 0;
   if (w->state == POOL_STARTING) p->count_starting--;
   if (w->state == POOL_STARTING || w->state == POOL_BUSY) idle_push(p, w);
