@@ -28,6 +28,8 @@ extern char **environ;
  */
 #define SHORT_STUCK_MS 3
 #define SHORT_BUSY_MS 100
+/* Whoever is not ready by then hangs. */
+#define START_MS 10000
 /* After a start that failed. */
 #define PAUSE_MS 1000
 
@@ -111,6 +113,7 @@ static int worker_start(pool *p)
   pool_worker *w = calloc(1, sizeof *w);
   if (w && worker_begin_process(p, w))
   {
+    w->ready_end_ms = wallclock_steady_ms() + START_MS;
     w->next = p->first;
     p->first = w;
     p->count++;
@@ -360,16 +363,37 @@ static int64_t sooner(int64_t a_ms, int64_t b_ms)
   return a_ms == -1 || (b_ms != -1 && b_ms < a_ms) ? b_ms : a_ms;
 }
 
+/* Give up those that hang before they were ready.  Returns the milliseconds until that is due; or -1. */
+static int64_t starts_watch(pool *p, int64_t now_ms)
+{
+  int64_t left_ms = -1;
+  pool_worker *w;
+  if (!p->count_starting) return -1;
+  for (w = p->first; w; w = w->next)
+  {
+    if (w->state != POOL_STARTING) continue;
+    if (w->ready_end_ms > now_ms)
+    {
+      left_ms = sooner(left_ms, w->ready_end_ms - now_ms);
+      continue;
+    }
+    start_failed(p, w, " was not ready within 10 seconds");
+    worker_leave(p, w);
+  }
+  return left_ms;
+}
+
 int64_t pool_keep(pool *p, unsigned int waiting)
 {
   int64_t const now_ms = wallclock_steady_ms();
   int64_t const shrink_ms = pool_shrink(p, now_ms);
-  int64_t left_ms = -1;
+  int64_t left_ms = -1, watch_ms;
   if (now_ms >= p->pause_until_ms)
     workers_start(p, pool_lacks(p, waiting, now_ms, &left_ms));
+  watch_ms = starts_watch(p, now_ms);
   if (now_ms < p->pause_until_ms) left_ms = p->pause_until_ms - now_ms;
   if (p->untidy) pool_tidy(p);
-  return sooner(shrink_ms, left_ms);
+  return sooner(sooner(shrink_ms, watch_ms), left_ms);
 }
 
 void pool_begin(pool *p)

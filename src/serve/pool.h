@@ -34,6 +34,7 @@ typedef struct pool_worker
   pid_t pid;                      /* 0: it has ended */
   int fd;
   unsigned int uses;              /* connections it has had */
+  int64_t ready_end_ms;           /* when it is to have been ready */
   uint64_t turn;                  /* the number of the last one among all */
   int serves;                     /* it has a connection, though it may be leaving */
   client client;                  /* whose */
