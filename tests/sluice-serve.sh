@@ -807,7 +807,7 @@ testKilledAtRandom() {
   grep -ao '^X-Name: [0-9.]* whole' "$T/all" | cut -d ' ' -f 2 | sort -u >"$T/there"
   sort -u "$T/taken" >"$T/sorted"
   assertEquals 'with a 250 and not there' '' "$(comm -23 "$T/sorted" "$T/there" | head)"
-  assertEquals 'torn' '' "$("$BIN/queue-check" -C "$I" 2>&1 | grep -v '/tmp/' | head -n 5)"
+  assertContains 'torn' "$("$BIN/queue-check" -C "$I" 2>&1)" 'findings: 0'
   assertTrue 'some were killed' "grep -q 'killed [1-9]' '$T/err'"
 }
 
