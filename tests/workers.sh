@@ -166,9 +166,8 @@ testKnownForOneSession() {
   echo 'ETRN a.example' | tests/peer/login -t "127.0.0.1:$PORT" PLAIN "$USER" "$PASSWORD" >"$T/said"
   assertContains "$(cat "$T/said")" '250 OK'
   for _ in 1 2; do
-    printf 'EHLO x\nETRN a.example\nMAIL FROM:<a@b.example>\nRCPT TO:<a@elsewhere.net>\nAUTH PLAIN\nQUIT\n' | smtp >"$T/said"
-cat $T/said
-    assertContains 'not known' "$(cat "$T/said")" '530 5.7.0'
+    printf 'EHLO x\nETRN a.example\nAUTH PLAIN\nMAIL FROM:<a@b.example>\nRCPT TO:<a@elsewhere.net>\nQUIT\n' | smtp >"$T/said"
+    assertContains 'not known' "$(cat "$T/said")" '459 <a.example>: service unavailable'
     assertContains 'relays nowhere' "$(cat "$T/said")" '554 5.7.1'
     assertContains 'not inside TLS' "$(cat "$T/said")" '538 5.7.11'
     assertContains 'STARTTLS is offered' "$(cat "$T/said")" '250-STARTTLS'
@@ -229,8 +228,7 @@ testBrokenSettings() {
   one broken
   serves
   conf databytes x
-  reply 'MAIL FROM:<a@b.example> SIZE=2000'
-  assertContains "$(reply 'MAIL FROM:<a@b.example> SIZE=2000')" '421 4.3.5'
+  assertContains "$(echo 'EHLO x' | smtp)" '421 4.3.5'
   conf databytes
   taken a.example
   mv "$I/conf" "$I/conf.away"
@@ -333,7 +331,7 @@ testLeaksOfDeliveries() {
   SERVE=$!
   wait_for 20 is_idle || fail "$(cat "$ERR")"
   WORKER=$(workers "$SERVE")
-  tests/peer/jobs "$I/run/send" "127.0.0.1:$SINKPORT" 300 >"$T/jobs" 2>&1 || fail "$(tail -n 5 "$T/jobs")"
+tests/peer/jobs "$I/run/send" "127.0.0.1:$SINKPORT" 300 >"$T/jobs" 2>&1 || fail "$(tail -n 5 "$T/jobs")"
   wait_for 20 is_idle
   before=$(used "$WORKER")
   tests/peer/jobs "$I/run/send" "127.0.0.1:$SINKPORT" $((CONNECTIONS - 300)) >"$T/jobs" 2>&1 || fail "$(tail -n 5 "$T/jobs")"

@@ -43,13 +43,15 @@ static int header_choose(returned *r, original const *o, size_t most)
 {
   static char head[RETURNED_HEADER_MAX];
   int all = o->message.content_len <= most;
-  size_t len = all ? (size_t)o->message.content_len : most;
-  if (!all_read(o->fd, head, len, r->offset)) return 0;
-  len = header_length(head, len, all);
-  r->len = len;
-  r->high = smtp_domain_utf8(head, len);
+  size_t const len = all ? (size_t)o->message.content_len : most;
+  int const good = all_read(o->fd, head, len, r->offset);
+  if (good)
+  {
+    r->len = header_length(head, len, all);
+    r->high = smtp_domain_utf8(head, r->len);
+  }
   explicit_bzero(head, len);
-  return 1;
+  return good;
 }
 
 /* Is the whole message to be returned?  RET applies to failures (RFC 3461 section 4.3). */
