@@ -338,6 +338,7 @@ tests/peer/jobs "$I/run/send" "127.0.0.1:$SINKPORT" 300 >"$T/jobs" 2>&1 || fail 
   wait_for 20 is_idle
   assertEquals 'one worker all the time' "$WORKER" "$(workers "$SERVE")"
   the_same "$WORKER" "$before"
+  assertEquals '' "$(grep '^sluice-serve' "$ERR" | grep -v 'others wait')"
   sink_stop
 }
 
