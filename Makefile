@@ -281,13 +281,13 @@ sim-faults:
 # One that can be given another clock than the machine's: no static program can, nor one that may not open the file which
 # says what time it is.
 CLOCKED := $(O)/tests/clock/smtp-send
-$(CLOCKED): $(call object,send/smtp-send) $(filter-out %/confine.o,$(SEND)) $(O)/tests/clock/unconfined.o
+$(CLOCKED): $(call object,send/smtp-send base/worker) $(filter-out %/confine.o,$(SEND)) $(O)/tests/clock/unconfined.o
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(OWFAT)
 
 # One that somebody else's code can be loaded into, and that code.
 TAKEOVER := $(O)/tests/takeover/smtp-send $(O)/tests/takeover/takeover.so
-$(O)/tests/takeover/smtp-send: $(call object,send/smtp-send) $(SEND)
+$(O)/tests/takeover/smtp-send: $(call object,send/smtp-send base/worker) $(SEND)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(OWFAT)
 

@@ -56,7 +56,18 @@ static int endpoint_bind6(int fd, endpoint const *e)
 {
   int const no = 0;
   return setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no) == 0
-    && socket_bind6_reuse(fd, e->ip, e->port, 0) == 0;
+    && socket_bind6(fd, e->ip, e->port, 0) == 0;
+}
+
+/*
+ * A port that connections have just ended at is free.  libowfat's *_reuse() would take one, too,
+ * that another process listens at (SO_REUSEPORT), and have half of the connections.
+ */
+static int endpoint_bind(int fd, endpoint const *e)
+{
+  int const yes = 1;
+  if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == -1) return 0;
+  return e->six ? endpoint_bind6(fd, e) : socket_bind4(fd, e->ip, e->port) == 0;
 }
 
 /* Who is accepted has the same: a reply is not held back until the one before was acknowledged. */
@@ -74,8 +85,8 @@ int listeners_open(listeners *l, char const *text, unsigned int backlog)
   if (!endpoint_scan(&e, text)) return errno = EINVAL, 0;
   fd = e.six ? socket_tcp6b() : socket_tcp4b();
   if (fd == -1) return 0;
-  if ((e.six ? endpoint_bind6(fd, &e) : socket_bind4_reuse(fd, e.ip, e.port) == 0)
-   && at_once_set(fd) && socket_listen(fd, backlog) == 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
+  if (endpoint_bind(fd, &e) && at_once_set(fd) && socket_listen(fd, backlog) == 0
+   && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
   {
     l->fd[l->count++] = fd;
     return 1;

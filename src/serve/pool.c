@@ -28,6 +28,8 @@ extern char **environ;
  */
 #define SHORT_STUCK_MS 3
 #define SHORT_BUSY_MS 100
+/* Whoever is not ready by then hangs. */
+#define START_MS 10000
 /* After a start that failed. */
 #define PAUSE_MS 1000
 
@@ -63,7 +65,10 @@ static void worker_leave(pool *p, pool_worker *w)
 
 /* --- starting ----------------------------------------------------------------------------------- */
 
-/* The program has its end of the socket as descriptor 0, and our log; no signal is blocked in it. */
+/*
+ * The program has its end of the socket as descriptor 0, and our log, and nothing else, whatever we
+ * were started with or libowfat has opened; no signal is blocked in it.
+ */
 static int program_start(pool const *p, int end, pid_t *pid)
 {
   posix_spawn_file_actions_t files;
@@ -80,6 +85,7 @@ static int program_start(pool const *p, int end, pid_t *pid)
   posix_spawnattr_setsigdefault(&attributes, &usual);
   e = posix_spawn_file_actions_adddup2(&files, end, 0);
   if (!e) e = posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
+  if (!e) e = posix_spawn_file_actions_addclosefrom_np(&files, 3);
   if (!e) e = posix_spawnp(pid, p->program[0], &files, &attributes, p->program, environ);
   posix_spawn_file_actions_destroy(&files);
   posix_spawnattr_destroy(&attributes);
@@ -107,6 +113,7 @@ static int worker_start(pool *p)
   pool_worker *w = calloc(1, sizeof *w);
   if (w && worker_begin_process(p, w))
   {
+    w->ready_end_ms = wallclock_steady_ms() + START_MS;
     w->next = p->first;
     p->first = w;
     p->count++;
@@ -171,7 +178,8 @@ int pool_hand(pool *p, int fd, client const *who)
     w->state = POOL_BUSY;
     w->client = *who;
     w->uses++;
-    if (io_passfd(w->fd, fd) == 0) return 1;
+    w->turn = ++p->turns;
+    if (io_passfd(w->fd, fd) == 0) return w->serves = 1;
     worker_leave(p, w);
   }
   return 0;
@@ -182,28 +190,45 @@ unsigned int pool_count(pool const *p, client const *who)
   unsigned int n = 0;
   pool_worker const *w;
   for (w = p->first; w; w = w->next)
-    n += w->state == POOL_BUSY && client_same(&w->client, who);
+    n += w->serves && client_same(&w->client, who);
   return n;
 }
 
 /* --- what they say ------------------------------------------------------------------------------ */
 
+/* A worker has read the settings when its connection began: those of a later one are newer. */
+static void most_learn(pool *p, pool_worker const *w, uint64_t most)
+{
+  if (!most || most > UINT32_MAX || w->turn < p->most_turn) return;
+  p->most = (unsigned int)most;
+  p->most_turn = w->turn;
+}
+
 static void worker_idle(pool *p, pool_worker *w, uint64_t most)
 {
-  if (most && most <= UINT32_MAX) p->most = (unsigned int)most;
+  most_learn(p, w, most);
+  w->serves = 0;
   if (w->state == POOL_STARTING) p->count_starting--;
   if (w->state == POOL_STARTING || w->state == POOL_BUSY) idle_push(p, w);
   if (w->uses >= p->uses_most || p->count > p->most) worker_leave(p, w);
 }
 
-/* It ends without our doing.  One that ends before it was idle would do so again. */
+/* It will not be idle, and another one would be no better.  Of several in a pause one is told. */
+static void start_failed(pool *p, pool_worker *w, char const *how)
+{
+  int64_t const now_ms = wallclock_steady_ms();
+  if (now_ms >= p->pause_until_ms)
+  {
+    log_line("warning: ", p->program[0], how);
+    p->pause_until_ms = now_ms + PAUSE_MS;
+  }
+  if (w->pid) kill(w->pid, SIGKILL);
+}
+
+/* It ends without our doing, or says what no worker says. */
 static void worker_gone(pool *p, pool_worker *w)
 {
-  if (w->state == POOL_STARTING)
-  {
-    log_line("warning: ", p->program[0], " ended before it was ready");
-    p->pause_until_ms = wallclock_steady_ms() + PAUSE_MS;
-  }
+  if (w->state == POOL_STARTING) start_failed(p, w, " ended before it was ready");
   worker_leave(p, w);
 }
 
@@ -224,8 +249,8 @@ static void worker_ended(pool *p, pid_t pid)
   pool_worker *w = p->first;
   while (w && w->pid != pid) w = w->next;
   if (!w) return;
-  if (w->state != POOL_LEAVING) worker_gone(p, w);
   w->pid = 0;
+  if (w->state != POOL_LEAVING) worker_gone(p, w);
   p->count--;
   p->untidy = 1;
 }
@@ -338,16 +363,37 @@ static int64_t sooner(int64_t a_ms, int64_t b_ms)
   return a_ms == -1 || (b_ms != -1 && b_ms < a_ms) ? b_ms : a_ms;
 }
 
+/* Give up those that hang before they were ready.  Returns the milliseconds until that is due; or -1. */
+static int64_t starts_watch(pool *p, int64_t now_ms)
+{
+  int64_t left_ms = -1;
+  pool_worker *w;
+  if (!p->count_starting) return -1;
+  for (w = p->first; w; w = w->next)
+  {
+    if (w->state != POOL_STARTING) continue;
+    if (w->ready_end_ms > now_ms)
+    {
+      left_ms = sooner(left_ms, w->ready_end_ms - now_ms);
+      continue;
+    }
+    start_failed(p, w, " was not ready within 10 seconds");
+    worker_leave(p, w);
+  }
+  return left_ms;
+}
+
 int64_t pool_keep(pool *p, unsigned int waiting)
 {
   int64_t const now_ms = wallclock_steady_ms();
   int64_t const shrink_ms = pool_shrink(p, now_ms);
-  int64_t left_ms = -1;
+  int64_t left_ms = -1, watch_ms;
   if (now_ms >= p->pause_until_ms)
     workers_start(p, pool_lacks(p, waiting, now_ms, &left_ms));
+  watch_ms = starts_watch(p, now_ms);
   if (now_ms < p->pause_until_ms) left_ms = p->pause_until_ms - now_ms;
   if (p->untidy) pool_tidy(p);
-  return sooner(shrink_ms, left_ms);
+  return sooner(sooner(shrink_ms, watch_ms), left_ms);
 }
 
 void pool_begin(pool *p)

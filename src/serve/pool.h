@@ -34,7 +34,10 @@ typedef struct pool_worker
   pid_t pid;                      /* 0: it has ended */
   int fd;
   unsigned int uses;              /* connections it has had */
-  client client;                  /* whose connection it has */
+  int64_t ready_end_ms;           /* when it is to have been ready */
+  uint64_t turn;                  /* the number of the last one among all */
+  int serves;                     /* it has a connection, though it may be leaving */
+  client client;                  /* whose */
 } pool_worker;
 
 typedef struct pool
@@ -57,6 +60,8 @@ typedef struct pool
   int64_t period_end_ms;          /* 0: there is none, since nobody could be let go */
   int64_t short_since_ms;         /* none was idle for those who waited; 0: not so */
   int came_back;                  /* one has become idle since then */
+  uint64_t turns;                 /* connections that were handed over */
+  uint64_t most_turn;             /* by whose settings most is */
   int64_t pause_until_ms;         /* before the next start: the last one failed */
 } pool;
 

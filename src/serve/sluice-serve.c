@@ -76,6 +76,7 @@ typedef struct held
 typedef struct server
 {
   listeners from;
+  unsigned int turn;           /* the one that connections are taken from first when some have waited */
   pool workers;
   int shared;                  /* no client may have more than half of the connections, and one */
   char const *reply;           /* to who is turned away, without CRLF; NULL: none */
@@ -238,13 +239,16 @@ static void readable_take(server *s, int64_t fd)
 
 /*
  * Look for connections while there may be more.  When we begin again, all that have come meanwhile
- * are taken first: whatever libowfat has seen of a socket that was not wanted, it does not tell.
+ * are taken first, at each socket in turn: whatever libowfat has seen of one that was not wanted, it
+ * does not tell.
  */
 static void listeners_look(server *s)
 {
   unsigned int i;
   if (s->accept_again_ms && wallclock_steady_ms() >= s->accept_again_ms) s->accept_again_ms = 0;
-  for (i = 0; !s->looking && i < s->from.count; i++) connections_take(s, s->from.fd[i]);
+  if (!s->looking && connections_allowed(s)) s->turn = (s->turn + 1) % s->from.count;
+  for (i = 0; !s->looking && i < s->from.count; i++)
+    connections_take(s, s->from.fd[(s->turn + i) % s->from.count]);
   if (s->looking == connections_allowed(s)) return;
   s->looking = !s->looking;
   for (i = 0; i < s->from.count; i++)
@@ -290,6 +294,15 @@ static int endpoint_add(options *o, char const *endpoint)
   return 1;
 }
 
+/* One that is not open would be a socket of ours later. */
+static void ready_check(unsigned int fd)
+{
+  char number[TEXT_NUMBER_MAX];
+  if (!fd || fcntl((int)fd, F_GETFD) != -1) return;
+  log_line("fatal: unable to use descriptor ", text_number(number, fd), ": ", strerror(errno));
+  exit(EXIT_USAGE);
+}
+
 static void options_read(int argc, char **argv, options *o, server *s)
 {
   pool *p = &s->workers;
@@ -313,6 +326,16 @@ static void options_read(int argc, char **argv, options *o, server *s)
   }
   p->program = argv + optind;
   if (optind == argc || o->has_uid != o->has_gid) die_usage();
+}
+
+/* What is opened later is not to be descriptor 0, 1 or 2 by chance: log lines would go there. */
+static void standard_descriptors_open(void)
+{
+  int fd;
+  do fd = open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= 2);
+  if (fd == -1) exit(EXIT_TEMPORARY);
+  close(fd);
 }
 
 /*
@@ -381,6 +404,7 @@ static int signals_open(void)
   sigemptyset(&set);
   for (i = 0; i < sizeof wanted / sizeof *wanted; i++) sigaddset(&set, wanted[i]);
   sigprocmask(SIG_BLOCK, &set, 0);
+  signal(SIGCHLD, SIG_DFL); /* ignored, the kernel would tell us of no worker's end */
   signal(SIGPIPE, SIG_IGN);
   fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   if (fd == -1 || !io_fd_flags(fd, IO_FD_NONBLOCK))
@@ -402,8 +426,10 @@ int main(int argc, char **argv)
   static options o = { .backlog = BACKLOG_DEFAULT };
   static server s =
     { .workers = { .most = MOST_DEFAULT, .few = FEW_DEFAULT, .uses_most = USES_DEFAULT } };
+  standard_descriptors_open();
   log_apart();
   options_read(argc, argv, &o, &s);
+  ready_check(o.ready_fd);
   loop_init();
   listeners_begin(&s.from, &o);
   user_become(&o);
