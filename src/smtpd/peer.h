@@ -27,7 +27,7 @@ typedef struct peer
  */
 extern int peer_read(peer *client, int fd);
 
-/* Of no connection that comes says the environment anything: forget what it says. */
+/* Connections come by descriptor: forget what the environment says of one. */
 extern void peer_forget_environment(void);
 
 /* Read our own end of the connection: $TCPLOCALIP, else getsockname(2); as above. */

@@ -88,29 +88,33 @@ static int stop_init(void)
   return fd;
 }
 
-/* A session on descriptors 0 and 1.  0 with errno where the client cannot be told, or is gone. */
-static int session_serve(session *s, options const *o, int stop, int *code)
+/* A session on descriptors 0 and 1.  NULL; or, with errno, what could not be done. */
+static char const *session_serve(session *s, options const *o, int stop, int *code)
 {
   s->tls_first = o->tls_first;
   s->tls_lines = o->tls_lines;
   s->lists = o->lists;
   s->stop = stop;
-  if (!peer_read(&s->client, 0) || !wire_init(&s->wire, 0, 1, stop)) return 0;
+  if (!peer_read(&s->client, 0)) return "tell who the client is";
+  if (!wire_init(&s->wire, 0, 1, stop)) return "use descriptors 0 and 1";
   *code = dialogue_run(s, o->instance);
-  return 1;
+  return 0;
 }
 
 static int serve_one(session *s, options const *o, int stop)
 {
+  char const *undone;
   int code;
   program_end_with_parent();
-  if (!session_serve(s, o, stop, &code)) strerr_diefusys(111, "tell who the client is");
+  undone = session_serve(s, o, stop, &code);
+  if (undone) strerr_diefusys(111, undone);
   return code;
 }
 
 /* One session after the other; the next one finds nothing of the one before. */
 static int serve_all(session *s, options const *o, int stop)
 {
+  char const *undone;
   unsigned int most = 0;
   worker w;
   int r, code;
@@ -118,8 +122,8 @@ static int serve_all(session *s, options const *o, int stop)
   if (!worker_begin(&w, stop)) strerr_diefusys(100, "use descriptor 0 as a worker");
   while ((r = worker_next(&w, most)) == 1)
   {
-    if (fd_copy(1, 0) == -1 || !session_serve(s, o, stop, &code))
-      strerr_warnwu1sys("serve a connection");
+    undone = fd_copy(1, 0) == -1 ? "copy a descriptor" : session_serve(s, o, stop, &code);
+    if (undone) strerr_warnwusys(undone);
     most = s->concurrency;
     session_forget(s);
     worker_wipe_stack();
