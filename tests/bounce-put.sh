@@ -785,7 +785,7 @@ testCorrupt() {
 testUsage() {
   tell -x
   assertEquals 'unknown option' 100 $?
-  assertContains "$(err)" 'usage: bounce-put [-C dir] [id...]'
+  assertContains "$(err)" 'usage: bounce-put [-C dir] [-W | id...]'
   tell $ID1 ../x >"$T/out"
   assertEquals 'not an id' 100 $?
   assertEquals 'nothing done' '' "$(cat "$T/out")"

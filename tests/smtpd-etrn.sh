@@ -1650,7 +1650,7 @@ testUsage() {
     # shellcheck disable=SC2086
     "$BIN/smtpd-etrn" $arguments </dev/null >"$T/got" 2>"$T/err"
     assertEquals "$arguments" 100 $?
-    assertEquals 'usage: smtpd-etrn [-C DIR] [-t [-l]]' "$(cat "$T/err")"
+    assertEquals 'usage: smtpd-etrn [-C DIR] [-t [-l]] [-W]' "$(cat "$T/err")"
     assertEquals '' "$(cat "$T/got")"
   done
 }
