@@ -43,12 +43,12 @@ serve_end() {
   wait_for 20 nothing_runs "$I" || fail "does not end: $(tests/peer/running "$I")"
 }
 
-# clients [COMMAND...]: connections that stay, see tests/peer/clients; "say" and what it comes to are below.
+# clients: connections that stay, see tests/peer/clients; "say" and what it comes to are below.
 clients() {
   CLIENTS=$I.clients
   mkdir -p "$CLIENTS"
   mkfifo "$I.commands"
-  $IN "$@" tests/peer/clients "$CLIENTS" <"$I.commands" &
+  $IN tests/peer/clients "$CLIENTS" <"$I.commands" &
   clients_pid=$!
   exec 5>"$I.commands"
 }
@@ -81,6 +81,7 @@ workers_below() { [ "$(workers | wc -l)" -lt "$1" ]; }
 # busy: the worker that has one of the connections, if there is one.
 holder() { for pid in $(workers); do [ "$(readlink "/proc/$pid/fd/1")" = /dev/null ] || echo "$pid"; done; }
 # served: a whole session.
+# shellcheck disable=SC2120 # the address may be left out
 served() { printf 'QUIT\n' | $IN tests/peer/talk "${1-127.0.0.1:$PORT}" 2>&1 | grep -q '^221 '; }
 lines() { grep -cF -- "$1" "$ERR"; }
 seconds() { date +%s; }
@@ -549,6 +550,7 @@ testKilledIdle() {
   wait_for 20 workers_are 3
   for _ in 1 2 3 4 5; do
     # at once: perhaps its end is not known yet when the next connection comes
+    # shellcheck disable=SC2046 # numbers
     kill -9 $(workers)
     assertTrue "$(cat "$ERR")" served
     served

@@ -95,6 +95,24 @@ leaves() {
   coming=
 }
 
+# --- the beginning ------------------------------------------------------------------
+
+# What descriptor 0 has to be, it is of sluice-serve alone.
+testNoServer() {
+  instance none
+  for program in smtpd-etrn smtp-send bounce-put; do
+    SLUICE=$I timeout 20 "$BIN/$program" -W </dev/null >"$T/out" 2>"$T/err"
+    assertEquals "$program: a file" 100 $?
+    assertEquals "$program: one line" 1 "$(wc -l <"$T/err")"
+    assertContains "$(cat "$T/err")" 'Socket operation on non-socket'
+    SLUICE=$I python3 -c 'import socket, subprocess, sys
+one, other = socket.socketpair()
+sys.exit(subprocess.run(sys.argv[1:], stdin=one, timeout=20).returncode)' "$BIN/$program" -W >"$T/out" 2>"$T/err"
+    assertEquals "$program: a connection" 100 $?
+    assertContains "$(cat "$T/err")" 'Protocol wrong type for socket'
+  done
+}
+
 # --- what smtpd-etrn forgets --------------------------------------------------------
 
 # forgotten KIND...: a session of each kind; then the worker is looked at, and what the next one is told.
