@@ -363,7 +363,7 @@ static int64_t sooner(int64_t a_ms, int64_t b_ms)
   return a_ms == -1 || (b_ms != -1 && b_ms < a_ms) ? b_ms : a_ms;
 }
 
-/* Give up those that hang before they were ready.  Returns the milliseconds until that is due; or -1. */
+/* Give up those that hang before they are ready.  Returns the milliseconds until that is due; -1. */
 static int64_t starts_watch(pool *p, int64_t now_ms)
 {
   int64_t left_ms = -1;

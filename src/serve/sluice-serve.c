@@ -76,7 +76,7 @@ typedef struct held
 typedef struct server
 {
   listeners from;
-  unsigned int turn;           /* the one that connections are taken from first when some have waited */
+  unsigned int turn;           /* whose connections are taken first when some have waited */
   pool workers;
   int shared;                  /* no client may have more than half of the connections, and one */
   char const *reply;           /* to who is turned away, without CRLF; NULL: none */
@@ -239,8 +239,8 @@ static void readable_take(server *s, int64_t fd)
 
 /*
  * Look for connections while there may be more.  When we begin again, all that have come meanwhile
- * are taken first, at each socket in turn: whatever libowfat has seen of one that was not wanted, it
- * does not tell.
+ * are taken first, at each socket in turn: whatever libowfat has seen of one that was not wanted,
+ * it does not tell.
  */
 static void listeners_look(server *s)
 {
