@@ -110,7 +110,7 @@ $(BIN)/smtpd-etrn: $(call object,smtpd/smtpd-etrn smtpd/dialogue smtpd/verb smtp
   smtpd/clients base/wire base/worker base/wiped auth/ask tls/handover) $(TLS_ASK) $(FLUSH)
 $(BIN)/qmgr: $(call object,qmgr/qmgr qmgr/intake qmgr/orders qmgr/delivery qmgr/listed qmgr/arrivals qmgr/outcome \
   qmgr/expiry qmgr/requests qmgr/messages qmgr/lists qmgr/agents qmgr/hops qmgr/job qmgr/active qmgr/sender qmgr/notices \
-  qmgr/totals qmgr/reversals qmgr/clock qmgr/core qmgr/settings qmgr/named queue/sitefile) $(SCHED) $(FLUSH)
+  qmgr/totals qmgr/reversals qmgr/clock qmgr/core qmgr/settings qmgr/named queue/sitefile base/service) $(SCHED) $(FLUSH)
 $(BIN)/bounce-put: $(call object,bounce/bounce-put bounce/original bounce/routing \
   bounce/compose bounce/notice bounce/explanation bounce/report bounce/returned bounce/lines \
   bounce/quoted bounce/fields queue/sitefile queue/ids base/worker base/wiped) $(FLUSH)
@@ -146,9 +146,9 @@ $(BIN)/sluice-init: $(call object,admin/sluice-init admin/maker admin/service ad
 $(BIN)/sluice-log: $(call object,log/sluice-log) $(LOGS) $(START)
 $(BIN)/auth-check: $(call object,auth/auth-check auth/checkpassword auth/ask smtp/hmac) $(CONF)
 $(BIN)/smtp-send: $(call object,send/smtp-send base/worker base/wiped) $(SEND)
-$(BIN)/sluice-serve: $(call object,serve/sluice-serve serve/listener serve/client serve/pool) $(BASE)
+$(BIN)/sluice-serve: $(call object,serve/sluice-serve serve/listener serve/client serve/pool base/service) $(BASE)
 $(BIN)/tls-io: $(call object,tls/tls-io tls/session tls/pump tls/handshake tls/context tls/verify tls/certificate \
-  tls/reason tls/confine base/calls job/socket) $(TLS_ASK) $(BASE)
+  tls/reason tls/confine base/calls base/service job/socket) $(TLS_ASK) $(BASE)
 $(BIN)/etrn: $(call object,send/etrn send/accountfile send/demand send/destination send/engine send/timed tls/handover base/wire) \
   $(TLS_ASK) $(SASL) $(JOB) $(BASE)
 

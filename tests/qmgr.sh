@@ -101,6 +101,14 @@ reread() {
 
 # --- sites --------------------------------------------------------------------------
 
+# What is said to be for the supervisor and is not open would be a file of the queue's later.
+testNoReadyDescriptor() {
+  instance noready
+  "$BIN/qmgr" -C "$I" -d 3 2>"$T/err" 3>&-
+  assertEquals 'exit code' 100 $?
+  assertEquals 'qmgr: fatal: unable to use the descriptor of -d: Bad file descriptor' "$(cat "$T/err")"
+}
+
 testNewMailGoesAtOnce() {
   appears customer
   relay "* $(at customer)"

@@ -138,7 +138,7 @@ sys.exit(subprocess.run(sys.argv[1:], stdin=one).returncode)' "$BIN/sluice-serve
 
 # What is said to be for the supervisor and is not open would be one of our own.
 testNoReadyDescriptor() {
-  ends 100 'unable to use descriptor 3: Bad file descriptor' -d 3 -l "127.0.0.1:$PORT" true 3>&-
+  ends 100 'unable to use the descriptor of -d: Bad file descriptor' -d 3 -l "127.0.0.1:$PORT" true 3>&-
 }
 
 # --- where from ---------------------------------------------------------------------

@@ -142,6 +142,12 @@ testUsage() {
   done
 }
 
+testNoReadyDescriptor() {
+  "$BIN/tls-io" -s -C "$S" -d 3 </dev/null 2>"$T/err" 3>&-
+  assertEquals 'exit code' 100 $?
+  assertEquals 'tls-io: fatal: unable to use the descriptor of -d: Bad file descriptor' "$(cat "$T/err")"
+}
+
 testDescriptorThatIsNoSocket() {
   "$BIN/tls-io" -s -C "$S" </dev/null 2>"$T/err"
   assertEquals 'exit code' 100 $?

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/wallclock.h"
+#include "smtp/chars.h"
 
 #define HUNDREDTH_US (SECOND_US / 100)
 #define TENTH_US (SECOND_US / 10)
@@ -39,6 +40,14 @@ char const *text_number(char out[TEXT_NUMBER_MAX], uint64_t number)
 {
   out[number_format(out, number)] = 0;
   return out;
+}
+
+int text_number_scan(char const *s, unsigned int least, unsigned int most, unsigned int *number)
+{
+  uint64_t n;
+  if (!smtp_number_scan(s, strlen(s), &n) || n < least || n > most) return 0;
+  *number = (unsigned int)n;
+  return 1;
 }
 
 /* Put the digits after the point, in hundredths, without zeros at the end. */

@@ -22,6 +22,10 @@ extern size_t text_join_all(char *out, size_t max, char const *const *words);
 #define TEXT_NUMBER_MAX 21
 extern char const *text_number(char out[TEXT_NUMBER_MAX], uint64_t number);
 
+/* Read all of s as a decimal number from least to most.  1 or 0. */
+extern int text_number_scan(char const *s, unsigned int least, unsigned int most,
+                            unsigned int *number);
+
 /*
  * A length of time in seconds, as Postfix logs it: two significant digits, none that is finer
  * than 0.01, no zeros at the end, but all digits before the point: "3.2", "0.01", "125", "0".

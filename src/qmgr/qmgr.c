@@ -19,6 +19,7 @@
 
 #include "base/instance.h"
 #include "base/log.h"
+#include "base/service.h"
 #include "flush/trigger.h"
 #include "qmgr/clock.h"
 #include "qmgr/expiry.h"
@@ -391,13 +392,6 @@ static void qmgr_open(qmgr *q, char const *path)
   timer_set(&q->core.timers, &q->minute, core_now_us(&q->core) + MINUTE_US);
 }
 
-static void ready_say(unsigned int fd)
-{
-  if (!fd) return;
-  if (fd_write((int)fd, "\n", 1) == -1) strerr_warnwusys("tell the supervisor that we are ready");
-  fd_close((int)fd);
-}
-
 /*
  * flush-rebuild asks for queue/clean after a boot.  The lists are on the disk before it: after a
  * power cut it must not speak for lists that were lost.
@@ -421,6 +415,7 @@ int main(int argc, char const *const *argv)
   unsigned int ready_fd = 0;
 
   options_read(argc, argv, &directory, &ready_fd);
+  if (!service_ready_ok(ready_fd)) strerr_diefusys(100, "use the descriptor of -d");
   if (!tain_now_set_stopwatch_g()) strerr_diefusys(111, "read the clock");
   umask(007);
   files_allow();
@@ -432,7 +427,7 @@ int main(int argc, char const *const *argv)
   totals_read(&q.totals, &q.core);
   notices_start(&q.notices);
   intake_start(&q.intake);
-  ready_say(ready_fd);
+  service_ready(ready_fd);
   run(&q);
   stop_cleanly(&q);
   return 0;

@@ -21,12 +21,12 @@
 #include <io.h>
 
 #include "base/log.h"
+#include "base/service.h"
 #include "base/text.h"
 #include "base/wallclock.h"
 #include "serve/client.h"
 #include "serve/listener.h"
 #include "serve/pool.h"
-#include "smtp/chars.h"
 
 char const *PROG = "sluice-serve";
 
@@ -278,29 +278,11 @@ static void serve(server *s)
 
 /* --- the beginning ------------------------------------------------------------------------------ */
 
-/* Read a decimal number from least to most, and nothing behind it. */
-static int number_ok(char const *s, unsigned int least, unsigned int most, unsigned int *number)
-{
-  uint64_t n;
-  if (!smtp_number_scan(s, strlen(s), &n) || n < least || n > most) return 0;
-  *number = (unsigned int)n;
-  return 1;
-}
-
 static int endpoint_add(options *o, char const *endpoint)
 {
   if (o->endpoints == LISTENERS_MAX) return 0;
   o->endpoint[o->endpoints++] = endpoint;
   return 1;
-}
-
-/* One that is not open would be a socket of ours later. */
-static void ready_check(unsigned int fd)
-{
-  char number[TEXT_NUMBER_MAX];
-  if (!fd || fcntl((int)fd, F_GETFD) != -1) return;
-  log_line("fatal: unable to use descriptor ", text_number(number, fd), ": ", strerror(errno));
-  exit(EXIT_USAGE);
 }
 
 static void options_read(int argc, char **argv, options *o, server *s)
@@ -311,16 +293,16 @@ static void options_read(int argc, char **argv, options *o, server *s)
   while ((c = getopt(argc, argv, "+sb:c:d:f:g:l:m:n:r:u:")) != -1)
   {
     int const good = c == 's' ? (s->shared = 1)
-      : c == 'b' ? number_ok(optarg, 1, NUMBER_MAX, &o->backlog)
-      : c == 'c' ? number_ok(optarg, 1, NUMBER_MAX, &p->most)
-      : c == 'd' ? number_ok(optarg, 3, INT_MAX, &o->ready_fd)
+      : c == 'b' ? text_number_scan(optarg, 1, NUMBER_MAX, &o->backlog)
+      : c == 'c' ? text_number_scan(optarg, 1, NUMBER_MAX, &p->most)
+      : c == 'd' ? text_number_scan(optarg, 3, INT_MAX, &o->ready_fd)
       : c == 'f' ? *(p->watched = optarg)
-      : c == 'g' ? (o->has_gid = number_ok(optarg, 0, UINT_MAX - 1, &o->gid))
+      : c == 'g' ? (o->has_gid = text_number_scan(optarg, 0, UINT_MAX - 1, &o->gid))
       : c == 'l' ? endpoint_add(o, optarg)
-      : c == 'm' ? number_ok(optarg, 0, NUMBER_MAX, &p->few)
-      : c == 'n' ? number_ok(optarg, 1, NUMBER_MAX, &p->uses_most)
+      : c == 'm' ? text_number_scan(optarg, 0, NUMBER_MAX, &p->few)
+      : c == 'n' ? text_number_scan(optarg, 1, NUMBER_MAX, &p->uses_most)
       : c == 'r' ? *(s->reply = optarg)
-      : c == 'u' ? (o->has_uid = number_ok(optarg, 0, UINT_MAX - 1, &o->uid))
+      : c == 'u' ? (o->has_uid = text_number_scan(optarg, 0, UINT_MAX - 1, &o->uid))
       : 0;
     if (!good) die_usage();
   }
@@ -397,28 +379,11 @@ static void descriptors_allow(void)
 
 static int signals_open(void)
 {
-  static int const wanted[] = { SIGCHLD, SIGHUP, SIGTERM, SIGINT };
-  sigset_t set;
-  size_t i;
-  int fd;
-  sigemptyset(&set);
-  for (i = 0; i < sizeof wanted / sizeof *wanted; i++) sigaddset(&set, wanted[i]);
-  sigprocmask(SIG_BLOCK, &set, 0);
-  signal(SIGCHLD, SIG_DFL); /* ignored, the kernel would tell us of no worker's end */
-  signal(SIGPIPE, SIG_IGN);
-  fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  int const fd = service_signals();
   if (fd == -1 || !io_fd_flags(fd, IO_FD_NONBLOCK))
     die(EXIT_TEMPORARY, "unable to wait for signals", strerror(errno));
   io_wantread(fd);
   return fd;
-}
-
-static void ready_say(unsigned int fd)
-{
-  if (!fd) return;
-  if (write((int)fd, "\n", 1) == -1)
-    log_line("warning: unable to tell the supervisor that we are ready: ", strerror(errno));
-  close((int)fd);
 }
 
 int main(int argc, char **argv)
@@ -429,13 +394,14 @@ int main(int argc, char **argv)
   standard_descriptors_open();
   log_apart();
   options_read(argc, argv, &o, &s);
-  ready_check(o.ready_fd);
+  if (!service_ready_ok(o.ready_fd))
+    die(EXIT_USAGE, "unable to use the descriptor of -d", strerror(errno));
   loop_init();
   listeners_begin(&s.from, &o);
   user_become(&o);
   descriptors_allow();
   s.signals = signals_open();
-  ready_say(o.ready_fd);
+  service_ready(o.ready_fd);
   pool_begin(&s.workers);
   serve(&s);
 }

@@ -20,10 +20,10 @@
 
 #include "base/instance.h"
 #include "base/log.h"
+#include "base/service.h"
 #include "base/nonblocking.h"
 #include "base/text.h"
 #include "base/wallclock.h"
-#include "smtp/chars.h"
 #include "tls/confine.h"
 #include "tls/context.h"
 #include "tls/session.h"
@@ -187,14 +187,7 @@ static int signals_take(acceptor *a)
 
 static int signals_open(void)
 {
-  static int const wanted[] = { SIGCHLD, SIGHUP, SIGTERM, SIGINT };
-  sigset_t set;
-  size_t i;
-  int fd;
-  sigemptyset(&set);
-  for (i = 0; i < sizeof wanted / sizeof *wanted; i++) sigaddset(&set, wanted[i]);
-  sigprocmask(SIG_BLOCK, &set, 0);
-  fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  int const fd = service_signals();
   if (fd == -1) die(EXIT_TEMPORARY, "unable to wait for signals", strerror(errno));
   return fd;
 }
@@ -210,24 +203,7 @@ static void accept_all(acceptor *a)
   }
 }
 
-static void ready_say(unsigned int fd)
-{
-  if (!fd) return;
-  if (write((int)fd, "\n", 1) == -1)
-    log_line("warning: unable to tell the supervisor that we are ready: ", strerror(errno));
-  close((int)fd);
-}
-
 /* --- the beginning ---------------------------------------------------------------------------- */
-
-/* Read a decimal number from least to most, and nothing behind it. */
-static int number_ok(char const *s, unsigned int least, unsigned int most, unsigned int *number)
-{
-  uint64_t n;
-  if (!smtp_number_scan(s, strlen(s), &n) || n < least || n > most) return 0;
-  *number = (unsigned int)n;
-  return 1;
-}
 
 static void options_read(int argc, char **argv, options *o)
 {
@@ -239,8 +215,8 @@ static void options_read(int argc, char **argv, options *o)
       : c == 'c' ? (o->client = 1)
       : c == 'C' ? *(o->instance = optarg)
       : c == 'k' ? *(o->identity = optarg)
-      : c == 'd' ? number_ok(optarg, 3, INT_MAX, &o->ready_fd)
-      : c == 'n' ? number_ok(optarg, 1, MOST_MAX, &o->most)
+      : c == 'd' ? text_number_scan(optarg, 3, INT_MAX, &o->ready_fd)
+      : c == 'n' ? text_number_scan(optarg, 1, MOST_MAX, &o->most)
       : 0;
     if (!good) die_usage();
   }
@@ -298,6 +274,8 @@ int main(int argc, char **argv)
   int many;
 
   options_read(argc, argv, &o);
+  if (!service_ready_ok(o.ready_fd))
+    die(EXIT_USAGE, "unable to use the descriptor of -d", strerror(errno));
   many = listening();
   confine_secret();
   signal(SIGPIPE, SIG_IGN);
@@ -314,7 +292,7 @@ int main(int argc, char **argv)
   }
   listener_prepare();
   a.signals = signals_open();
-  ready_say(o.ready_fd);
+  service_ready(o.ready_fd);
   accept_all(&a);
   return 0;
 }
