@@ -346,6 +346,25 @@ testOthersWait() {
   workers_below 3 || fail "$(workers | wc -l) workers"
 }
 
+# Who is gone before it was his turn is in no log: nobody can fill that by coming and leaving at once.
+testGoneBeforeHisTurn() {
+  conf concurrencyincoming 1
+  serve -c 1
+  clients
+  client one
+  greeted one
+  python3 -c 'import socket, struct, sys
+for _ in range(20):
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    s.close()' "$PORT"
+  says one QUIT
+  client last
+  greeted last
+  assertEquals 'of the two others' 2 "$(lines ': connect from')"
+  assertEquals "$(cat "$ERR")" 0 "$(lines 'unable to tell')"
+}
+
 # A hundred that come and wait make no hundred lines.
 testOneLineASecond() {
   conf concurrencyincoming 1
