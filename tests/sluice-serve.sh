@@ -182,6 +182,17 @@ testBothKinds() {
   assertContains "$(cat "$ERR")" 'connect from unknown[127.0.0.1]'
 }
 
+# [::] is all addresses of IPv4 where the kernel has no IPv6; no other address of IPv6 is anything then.
+testNoIPv6() {
+  IN="env ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0 strace -D -o /dev/null -e trace=socket -e inject=socket:error=EAFNOSUPPORT:when=1"
+  timeout 20 $IN "$BIN/sluice-serve" -l "[2001:db8::1]:$PORT" true 2>"$T/err"
+  assertEquals "$(cat "$T/err")" 111 $?
+  serve -l "[::]:$PORT"
+  IN=
+  assertTrue "$(cat "$ERR")" served
+  assertContains "$(cat "$ERR")" 'connect from unknown[127.0.0.1]'
+}
+
 testSeveral() {
   free_port other
   # shellcheck disable=SC2154 # free_port sets it
