@@ -77,9 +77,6 @@ extern void pool_begin(pool *p);
  */
 extern int64_t pool_keep(pool *p, unsigned int waiting);
 
-/* Is a worker idle? */
-extern int pool_ready(pool const *p);
-
 /* How many connections there are, those of workers that leave included. */
 extern unsigned int pool_connections(pool const *p);
 
