@@ -182,6 +182,17 @@ testBothKinds() {
   assertContains "$(cat "$ERR")" 'connect from unknown[127.0.0.1]'
 }
 
+# [::] is all addresses of IPv4 where the kernel has no IPv6; no other address of IPv6 is anything then.
+testNoIPv6() {
+  IN="env ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0 strace -D -o /dev/null -e trace=socket -e inject=socket:error=EAFNOSUPPORT:when=1"
+  timeout 20 $IN "$BIN/sluice-serve" -l "[2001:db8::1]:$PORT" true 2>"$T/err"
+  assertEquals "$(cat "$T/err")" 111 $?
+  serve -l "[::]:$PORT"
+  IN=
+  assertTrue "$(cat "$ERR")" served
+  assertContains "$(cat "$ERR")" 'connect from unknown[127.0.0.1]'
+}
+
 testSeveral() {
   free_port other
   # shellcheck disable=SC2154 # free_port sets it
@@ -344,6 +355,25 @@ testOthersWait() {
   greeted four
   assertTrue 'a line' "[ $(lines 'warning: no more connections at a time than 2: others wait') -ge 1 ]"
   workers_below 3 || fail "$(workers | wc -l) workers"
+}
+
+# Who is gone before it was his turn is in no log: nobody can fill that by coming and leaving at once.
+testGoneBeforeHisTurn() {
+  conf concurrencyincoming 1
+  serve -c 1
+  clients
+  client one
+  greeted one
+  python3 -c 'import socket, struct, sys
+for _ in range(20):
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    s.close()' "$PORT"
+  says one QUIT
+  client last
+  greeted last
+  assertEquals 'of the two others' 2 "$(lines ': connect from')"
+  assertEquals "$(cat "$ERR")" 0 "$(lines 'unable to tell')"
 }
 
 # A hundred that come and wait make no hundred lines.

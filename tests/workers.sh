@@ -313,6 +313,25 @@ testNoticesAreForgotten() {
   nothing 'smtp-send' $(workers_of send)
 }
 
+# Who asked is gone before he is answered, as when qmgr ends: that is a line, and no crash.
+testNobodyHearsOfNotices() {
+  instance unheard
+  ERR=$I.err
+  SLUICE=$I PATH=$BIN:$PATH python3 -c 'import os, socket, sys
+listener, client = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen()
+client.connect(sys.argv[1])
+client.sendall(b"1h8qabcde0000v\n")
+client.close()
+os.dup2(listener.fileno(), 0)
+os.execvp("sluice-serve", ["sluice-serve", "-m", "1", "bounce-put", "-W"])' "$I/run/bounce" </dev/null 2>"$ERR" &
+  SERVE=$!
+  assertTrue 'a line' "wait_for 40 test -s '$ERR'"
+  assertContains "$(cat "$ERR")" 'bounce-put: fatal: unable to write to standard output: Broken pipe'
+  assertNotContains "$(cat "$ERR")" 'was killed'
+}
+
 # --- leaks --------------------------------------------------------------------------
 
 # used PID: how many descriptors, the length of the heap, and what is its own of the memory, in KiB.
@@ -349,7 +368,7 @@ testLeaksOfDeliveries() {
   SERVE=$!
   wait_for 20 is_idle || fail "$(cat "$ERR")"
   WORKER=$(workers "$SERVE")
-tests/peer/jobs "$I/run/send" "127.0.0.1:$SINKPORT" 300 >"$T/jobs" 2>&1 || fail "$(tail -n 5 "$T/jobs")"
+  tests/peer/jobs "$I/run/send" "127.0.0.1:$SINKPORT" 300 >"$T/jobs" 2>&1 || fail "$(tail -n 5 "$T/jobs")"
   wait_for 20 is_idle
   before=$(used "$WORKER")
   tests/peer/jobs "$I/run/send" "127.0.0.1:$SINKPORT" $((CONNECTIONS - 300)) >"$T/jobs" 2>&1 || fail "$(tail -n 5 "$T/jobs")"

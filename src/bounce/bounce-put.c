@@ -285,6 +285,7 @@ static int serve_all(char const *dir)
   worker w;
   int r;
   if (!worker_begin(&w, -1)) strerr_diefusys(100, "use descriptor 0 as a worker");
+  signal(SIGPIPE, SIG_IGN); /* qmgr has ended: to sluice-serve the signal would be a crash */
   while ((r = worker_next(&w, 0)) == 1)
   {
     if (fd_copy(1, 0) == -1) strerr_diefusys(111, "use a connection");

@@ -51,12 +51,15 @@ static int endpoint_scan(endpoint *e, char const *s)
   return inet_pton(AF_INET6, address + 1, e->ip) == 1;
 }
 
-/* The system's default says whether [::] is for IPv4 as well: here it always is. */
+/*
+ * The system's default says whether [::] is for IPv4 as well: here it always is.  Where the kernel
+ * has no IPv6, libowfat has made a socket of IPv4, and [::] is 0.0.0.0.
+ */
 static int endpoint_bind6(int fd, endpoint const *e)
 {
   int const no = 0;
-  return setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no) == 0
-    && socket_bind6(fd, e->ip, e->port, 0) == 0;
+  int const set = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no) == 0;
+  return (set || errno == ENOPROTOOPT) && socket_bind6(fd, e->ip, e->port, 0) == 0;
 }
 
 /*

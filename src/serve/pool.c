@@ -132,11 +132,6 @@ static void workers_start(pool *p, unsigned int count)
   while (count-- && p->count < p->most && worker_start(p)) continue;
 }
 
-int pool_ready(pool const *p)
-{
-  return p->count_idle != 0;
-}
-
 unsigned int pool_connections(pool const *p)
 {
   return p->count - p->count_idle - p->count_starting;

@@ -4,7 +4,8 @@
 /*
  * The workers: processes of one program, each of which serves a connection at a time (see
  * base/worker.h).  Idle ones wait for the next.  When they have run out, and none comes back soon, as
- * many are started as there are, and no more than are wanted; those that nobody has needed for a minute are let go.
+ * many are started as there are, and no more than are wanted; those that nobody has needed for a
+ * minute are let go.
  *
  * On libowfat's event loop: the pool waits for what its workers say by descriptors of its own, and
  * is told of those that are readable.  None is closed but by pool_keep(), when no event is left:
@@ -75,9 +76,6 @@ extern void pool_begin(pool *p);
  * Returns the milliseconds until there may be something to do again; -1: no time will bring that.
  */
 extern int64_t pool_keep(pool *p, unsigned int waiting);
-
-/* Is a worker idle? */
-extern int pool_ready(pool const *p);
 
 /* How many connections there are, those of workers that leave included. */
 extern unsigned int pool_connections(pool const *p);

@@ -132,8 +132,8 @@ int policy_rcpt(policy *p, smtp_path const *path, stralloc *domain, stralloc *ad
     return 1;
   }
 
-  if (named && !conf_relaydomain_below(p->conf, &p->lists->relaydomains, domain->s, domain->len, &ours,
-                                       &p->subdomain)) return 0;
+  if (named && !conf_relaydomain_below(p->conf, &p->lists->relaydomains, domain->s, domain->len,
+                                       &ours, &p->subdomain)) return 0;
   if (ours)
   {
     if (!relay_domain_rcpt(p, path, domain, address, verdict)) return 0;

@@ -2,6 +2,7 @@
 
 #include "smtpd/dialogue.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
@@ -123,7 +124,8 @@ static int serve_all(session *s, options const *o, int stop)
   while ((r = worker_next(&w, most)) == 1)
   {
     undone = fd_copy(1, 0) == -1 ? "copy a descriptor" : session_serve(s, o, stop, &code);
-    if (undone) strerr_warnwusys(undone);
+    /* who is gone already may be at it all the time, and has no name to count his lines by */
+    if (undone && errno != ENOTCONN) strerr_warnwusys(undone);
     most = s->concurrency;
     session_forget(s);
     worker_wipe_stack();
