@@ -65,7 +65,7 @@ gets() { assertTrue "$1 got $(got "$1") of $2" "wait_for 30 has $1 $2"; }
 mail() { submit "$@" >"$T/submit" || fail "submit: $(cat "$T/submit")"; }
 flush() { "$BIN/flush-run" -C "$I" "$@"; }
 
-connections() { tests/peer/running "$I" | grep -cE '^[0-9]+ ([^ ]*/)?smtp-send +in '; }
+connections() { busy_agents | wc -l; }
 connected() { [ "$(connections)" -ge "$1" ]; }
 
 # Hundreds of sites that hang, by one message each from there, until they have all they get.

@@ -224,6 +224,12 @@ smtp() { smtp_to "127.0.0.1:$PORT"; }
 smtp_to() { tests/peer/talk "$1"; }
 smtp_raw() { tests/peer/talk -r "127.0.0.1:$PORT"; }
 
+# busy_agents: the smtp-send that have a connection of qmgr's; a worker that waits for one has no descriptor 0.
+busy_agents() {
+  tests/peer/running "$I" | sed -nE 's,^([0-9]+) ([^ ]*/)?smtp-send .*,\1,p' |
+    while read -r agent; do [ ! -e "/proc/$agent/fd/0" ] || echo "$agent"; done
+}
+
 # submit ...: messages into the instance; see tests/peer/submit.
 submit() { tests/peer/submit "127.0.0.1:$PORT" "$@"; }
 

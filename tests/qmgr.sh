@@ -269,8 +269,7 @@ testFlushOfNothingMakesNoConnection() {
   assertTrue 'no agent is left either' 'wait_for 5 agents_gone'
 }
 
-agents() { tests/peer/running "$I" | grep -E '^[0-9]+ ([^ ]*/)?smtp-send +in '; }
-agents_gone() { [ -z "$(agents)" ]; }
+agents_gone() { [ -z "$(busy_agents)" ]; }
 
 # A message for three domains: the flush of one changes nothing for the others.
 testFlushTouchesItsDomainAlone() {
@@ -423,7 +422,7 @@ testRecipientThatAnOldAgentHeldIsTried() {
   reread
   mail -t x@a.example -t y@b.example
   assertTrue 'at work' 'wait_for 30 rcpts customer 1'
-  old=$(agents | cut -d ' ' -f 1)
+  old=$(busy_agents)
   qmgr_killed
   assertTrue 'waits in its list' 'wait_for 10 waits a.example 1'
   kill -9 $old 2>/dev/null
@@ -838,7 +837,7 @@ testKillOfAgentsInADrain() {
   mail -t '%d@a.example' -n 200 &
   for n in 20 60 100; do
     wait_for 20 has customer $n
-    for agent in $(agents | cut -d ' ' -f 1); do kill -9 "$agent"; done
+    for agent in $(busy_agents); do kill -9 "$agent"; done
   done
   wait $!
   assertTrue "$(got customer) of 200" 'wait_for 60 all_got customer 200'

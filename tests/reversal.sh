@@ -49,7 +49,7 @@ turn_stop() {
 
 host_connections() { grep -c '^connect' "$HOST/log" 2>/dev/null || [ -e "$HOST/log" ] || echo 0; }
 host_has_for() { [ "$(find "$HOST" -name '*.env' -exec grep -liF "@$1>" {} + | wc -l)" -ge "$2" ]; }
-no_agents() { [ -z "$(ps -o pid= --ppid "$(s6-svstat -o pid "$I/service/send")")" ]; }
+no_agents() { [ -z "$(busy_agents)" ]; }
 site_files() { (cd "$I/queue/site" && cat -- * 2>/dev/null); }
 # None of so many messages is missing at the customer's; how many came twice.
 doubles() { echo $(($(sink_messages) - $(sink_subjects))); }
