@@ -602,6 +602,27 @@ testKilledInSession() {
   assertEquals 1 "$(lines 'was killed by signal 9')"
 }
 
+# Told to stop in a session, a worker does not say that it is idle: nobody is handed to one that ends.
+testStoppedInSession() {
+  conf concurrencyincoming 1
+  serve -c 1
+  clients
+  client one
+  greeted one
+  client two
+  silent two
+  worker=$(holder)
+  strace -o /dev/null -e trace=exit_group -e inject=exit_group:delay_enter=1000000 -p "$worker" 2>/dev/null &
+  tracer=$!
+  wait_for 20 traced_now "$worker" || fail 'not traced'
+  kill "$worker"
+  has one '421 4.3.2'
+  greeted two
+  wait $tracer
+  assertEquals 'and that is no crash' 0 "$(lines 'was killed')"
+}
+traced_now() { grep -q '^TracerPid:.[1-9]' "/proc/$1/status"; }
+
 testKilledIdle() {
   serve -m 3
   wait_for 20 workers_are 3
