@@ -205,7 +205,7 @@ testSeveral() {
 # A UNIX socket as descriptor 0.
 local_serve() {
   ERR=$I.err
-  SLUICE=$I PATH=$BIN:$PATH s6-ipcserver-socketbinder -a 0666 -b 16 "$I/run/local" sluice-serve -d 3 "$@" smtpd-etrn -W \
+  SLUICE=$I PATH=$BIN:$PATH $IN s6-ipcserver-socketbinder -a 0666 -b 16 "$I/run/local" sluice-serve -d 3 "$@" smtpd-etrn -W \
     </dev/null 3>"$I.ready" 2>"$ERR" &
   SERVE=$!
   wait_for 20 test -s "$I.ready" || fail "not ready: $(cat "$ERR")"
@@ -495,6 +495,33 @@ testSharedByUser() {
   assertContains 'another user' "$(cat "$T/said")" '220 relay.example'
 }
 
+# Who is turned away and comes again, faster than he can be, is not all that is looked at.
+testSharedInAFlood() {
+  conf concurrencyincoming 4
+  IN="env ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0 strace -D -o /dev/null" # it is slow so
+  local_serve -c 4 -s
+  IN=
+  clients
+  for n in 1 2 3; do client $n "$I/run/local" && greeted $n; done
+  timeout 60 python3 -c 'import os, socket, sys
+for _ in range(4): os.fork()
+while True:
+    s = socket.socket(socket.AF_UNIX)
+    try:
+        s.connect(sys.argv[1])
+    except OSError:
+        pass
+    s.close()' "$I/run/local" 2>/dev/null &
+  flood=$!
+  wait_for 40 grep -q 'turned away [0-9]* more' "$ERR"
+  kill "$SERVE"
+  assertTrue 'it ends' "wait_for 20 not_there $SERVE"
+  kill $flood
+  wait $flood 2>/dev/null
+  true
+}
+not_there() { [ ! -e "/proc/$1/exe" ] || grep -q '^State:.Z' "/proc/$1/status"; }
+
 # Those who have not finished when workers begin anew are still there, and count.
 testSharedBeyondRenewal() {
   conf concurrencyincoming 4
@@ -574,6 +601,27 @@ testKilledInSession() {
   assertTrue 'others are served' served
   assertEquals 1 "$(lines 'was killed by signal 9')"
 }
+
+# Told to stop in a session, a worker does not say that it is idle: nobody is handed to one that ends.
+testStoppedInSession() {
+  conf concurrencyincoming 1
+  serve -c 1
+  clients
+  client one
+  greeted one
+  client two
+  silent two
+  worker=$(holder)
+  strace -o /dev/null -e trace=exit_group -e inject=exit_group:delay_enter=1000000 -p "$worker" 2>/dev/null &
+  tracer=$!
+  wait_for 20 traced_now "$worker" || fail 'not traced'
+  kill "$worker"
+  has one '421 4.3.2'
+  greeted two
+  wait $tracer
+  assertEquals 'and that is no crash' 0 "$(lines 'was killed')"
+}
+traced_now() { grep -q '^TracerPid:.[1-9]' "/proc/$1/status"; }
 
 testKilledIdle() {
   serve -m 3

@@ -27,6 +27,12 @@ static int idle_say(int server, unsigned int most)
   return send(server, word, strlen(word), MSG_NOSIGNAL) != -1;
 }
 
+static int told_to_stop(worker const *w)
+{
+  struct pollfd x = { .fd = w->stop, .events = POLLIN };
+  return poll(&x, 1, 0) == 1;
+}
+
 /* 1; 0: told to stop. */
 static int connection_wait(worker const *w)
 {
@@ -54,6 +60,7 @@ static int connection_receive(int server)
 int worker_next(worker const *w, unsigned int most)
 {
   close(0);
+  if (told_to_stop(w)) return 0; /* who says that he is idle gets a connection */
   if (!idle_say(w->server, most)) return errno == EPIPE ? 0 : -1;
   return connection_wait(w) ? connection_receive(w->server) : 0;
 }

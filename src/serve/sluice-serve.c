@@ -43,6 +43,8 @@ enum { EXIT_DONE = 0, EXIT_USAGE = 100, EXIT_TEMPORARY = 111 };
 #define NUMBER_MAX 1000000
 /* Connections that wait for a worker here; more wait in the kernel. */
 #define HELD_MAX 256
+/* So many are accepted from a socket in a row, before all else is looked at. */
+#define TAKE_MAX 256
 /* After an accept(2) that failed for want of something. */
 #define PAUSE_MS 1000
 /* What could be said for each connection is said so often. */
@@ -84,6 +86,7 @@ typedef struct server
   unsigned int held_count;     /* accepted, and waiting for a worker */
   held held[HELD_MAX];         /* who came first is the first */
   int looking;                 /* for connections */
+  int more;                    /* TAKE_MAX have come from a socket: more may wait there */
   int64_t accept_again_ms;     /* 0: at once */
   seldom full;
   seldom refused;
@@ -201,14 +204,19 @@ static int connection_accept(server *s, int listener)
   return 1;
 }
 
-/* Take what waits at this socket, as long as there may be more. */
+/*
+ * Take what waits at this socket, as long as there may be more.  Those whom -s turns away may come
+ * again as fast as that is done.
+ */
 static void connections_take(server *s, int listener)
 {
-  while (connections_allowed(s))
+  unsigned int left = TAKE_MAX;
+  for (; left && connections_allowed(s); left--)
   {
     if (!connection_accept(s, listener)) return;
     connections_hand(s);
   }
+  if (!left) s->more = 1;
   if (pool_connections(&s->workers) >= s->workers.most) full_log(s);
 }
 
@@ -244,10 +252,12 @@ static void readable_take(server *s, int64_t fd)
  */
 static void listeners_look(server *s)
 {
+  int const take = !s->looking || s->more;
   unsigned int i;
+  s->more = 0;
   if (s->accept_again_ms && wallclock_steady_ms() >= s->accept_again_ms) s->accept_again_ms = 0;
-  if (!s->looking && connections_allowed(s)) s->turn = (s->turn + 1) % s->from.count;
-  for (i = 0; !s->looking && i < s->from.count; i++)
+  if (take && connections_allowed(s)) s->turn = (s->turn + 1) % s->from.count;
+  for (i = 0; take && i < s->from.count; i++)
     connections_take(s, s->from.fd[(s->turn + i) % s->from.count]);
   if (s->looking == connections_allowed(s)) return;
   s->looking = !s->looking;
@@ -259,6 +269,7 @@ static void listeners_look(server *s)
 static int64_t time_left_ms(server const *s, int64_t pool_ms)
 {
   int64_t ms;
+  if (s->more) return 0;
   if (!s->accept_again_ms) return pool_ms;
   ms = wallclock_left_ms(s->accept_again_ms);
   return pool_ms != -1 && pool_ms < ms ? pool_ms : ms;
