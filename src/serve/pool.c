@@ -29,7 +29,7 @@ extern char **environ;
 #define SHORT_STUCK_MS 3
 #define SHORT_BUSY_MS 100
 /* Whoever is not ready by then hangs. */
-#define START_MS 10000
+#define START_MS 30000
 /* After a start that failed. */
 #define PAUSE_MS 1000
 
@@ -53,11 +53,12 @@ static void idle_remove(pool *p, pool_worker *w)
   if (p->count_idle < p->idle_least) p->idle_least = p->count_idle;
 }
 
-/* Nothing is handed to it any more; when it has nothing to do, it ends. */
+/* Nothing is handed to it any more; when it has nothing to do, it ends, or is told to. */
 static void worker_leave(pool *p, pool_worker *w)
 {
   if (w->state == POOL_IDLE) idle_remove(p, w);
   if (w->state == POOL_STARTING) p->count_starting--;
+  if (w->state == POOL_STARTING && w->pid) kill(w->pid, SIGTERM);
   w->state = POOL_LEAVING;
   p->count_able--;
   p->untidy = 1;
@@ -142,7 +143,7 @@ unsigned int pool_connections(pool const *p)
 static int file_same(struct stat const *a, struct stat const *b)
 {
   return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size
-    && a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+    && a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
 /* Has the file changed that workers read when they begin?  One that cannot be read is all zero. */
@@ -205,7 +206,7 @@ static void worker_idle(pool *p, pool_worker *w, uint64_t most)
   w->serves = 0;
   if (w->state == POOL_STARTING) p->count_starting--;
   if (w->state == POOL_STARTING || w->state == POOL_BUSY) idle_push(p, w);
-  if (w->uses >= p->uses_most || p->count > p->most) worker_leave(p, w);
+  if (w->uses >= p->uses_most || p->count_able > p->most) worker_leave(p, w);
 }
 
 /* It will not be idle, and another one would be no better.  Of several in a pause one is told. */
@@ -372,7 +373,7 @@ static int64_t starts_watch(pool *p, int64_t now_ms)
       left_ms = sooner(left_ms, w->ready_end_ms - now_ms);
       continue;
     }
-    start_failed(p, w, " was not ready within 10 seconds");
+    start_failed(p, w, " was not ready within 30 seconds");
     worker_leave(p, w);
   }
   return left_ms;
