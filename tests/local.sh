@@ -75,6 +75,33 @@ testClientLine() {
   arrive ours.example 1
 }
 
+# One user has half of the connections, and one; another still has his.
+testHalfOfThem() {
+  somebody || return 0
+  as=
+  conf concurrencyincoming 4
+  s6-svc -r "$I/service/local"
+  for n in 1 2 3; do
+    mkfifo "$T/mine$n"
+    socat - "UNIX-CONNECT:$I/run/local,retry=50,interval=0.2" <"$T/mine$n" >"$T/mine$n.got" &
+    mine="${mine-} $!"
+    eval "exec $((n + 4))>'$T/mine$n'"
+  done
+  for n in 1 2 3; do wait_for 20 grep -q '^220' "$T/mine$n.got" || fail "$n is not greeted"; done
+  assertEquals '421 4.7.0 Error: too many connections' "$(socat -u "UNIX-CONNECT:$I/run/local" - | tr -d '\r')"
+  assertContains "$(log local)" "turned away uid=$(id -u), which has 3 of 4 connections"
+  somebody
+  assertContains 'somebody else' "$(dialogue "$(letter a@b.example x@third.example)")" '250 2.0.0'
+  as=
+  exec 5>&- 6>&- 7>&-
+  # shellcheck disable=SC2086 # several
+  wait $mine
+  conf concurrencyincoming
+  s6-svc -r "$I/service/local"
+  wait_for 20 takes || fail 'does not take again'
+}
+takes() { socat -T 5 /dev/null "UNIX-CONNECT:$I/run/local"; }
+
 testNoGate() {
   assertContains "$(dialogue 'MAIL FROM:<a@b>\r\nRCPT TO:<x@[192.0.2.1]>\r\n')" '550 5.1.2 <x@[192.0.2.1]>: '
   assertContains "$(dialogue 'MAIL FROM:<a@b>\r\nRCPT TO:<x@127.1>\r\n')" '501 5.1.3 '
