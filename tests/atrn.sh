@@ -29,7 +29,7 @@ setUp() {
   chmod 600 "$I/conf/tlskey"
   listen_tls
   start
-  s6-svwait -U -t 20000 "$I/service/tls" "$I/service/smtps" "$I/service/odmr" || fail "$(log tls; log smtps; log odmr)"
+  ready tls smtps odmr
 }
 
 tearDown() {

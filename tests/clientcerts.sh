@@ -22,7 +22,7 @@ oneTimeSetUp() {
   chmod 600 "$I/conf/tlskey"
   known
   start
-  s6-svwait -U -t 20000 "$I/service/tls" "$I/service/smtps" || fail "$(log tls; log smtps)"
+  ready tls smtps
 }
 
 oneTimeTearDown() {

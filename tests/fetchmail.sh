@@ -40,7 +40,7 @@ setUp() {
   chmod 600 "$I/conf/authsecrets"
   conf users 'joe a.example b.example'
   start
-  s6-svwait -U -t 20000 "$I/service/tls" "$I/service/odmr" "$I/service/auth" || fail "$(log tls; log odmr)"
+  ready tls odmr auth
   server
 }
 
@@ -181,7 +181,7 @@ testUsers() {
   install -m 400 -o sluice-auth "$T/authsecrets" "$I/conf/authsecrets"
   rm "$I/service/odmr/down"
   start
-  s6-svwait -U -t 20000 "$I/service/tls" "$I/service/odmr" "$I/service/auth" || fail "$(log tls; log odmr)"
+  ready tls odmr auth
   submit_odd
   comes ''
   assertEquals "$(tail -n 5 "$T/said")" 0 $?
@@ -272,7 +272,7 @@ testEtrn() {
   conf flushclients 192.0.2.0/24
   rm "$I/service/smtps/down"
   service smtps u
-  s6-svwait -U -t 20000 "$I/service/smtps" || fail "$(log smtps)"
+  ready smtps
   etrn_comes 'esmtpname joe esmtppassword S3cret' a.example
   assertContains "$(cat "$T/said")" '235 2.7.0 Authentication successful'
   assertContains "$(cat "$T/said")" "$(printf 'ETRN> ETRN a.example\nfetchmail: ETRN< 25')"

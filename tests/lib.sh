@@ -182,7 +182,15 @@ service() {
   s6-svc -$2 "$I/service/$1"
 }
 
-qmgr_ready() { [ -e "$I/service/qmgr/down" ] || s6-svwait -U -t 1000 "$I/service/qmgr" 2>/dev/null; }
+# ready SERVICE...: wait until they are.  A supervisor that has just begun has no status to wait for yet.
+ready() {
+  for ready_service; do
+    wait_for 60 is_ready "$ready_service" || fail "$ready_service is not ready: $(log "$ready_service")"
+  done
+}
+is_ready() { s6-svwait -U -t 1000 "$I/service/$1" 2>/dev/null; }
+
+qmgr_ready() { [ -e "$I/service/qmgr/down" ] || is_ready qmgr; }
 
 nothing_runs() { [ -z "$(tests/peer/running "$1")" ]; }
 

@@ -44,13 +44,6 @@ relay() {
   certified one
 }
 
-# ready SERVICE...: wait until they are.
-ready() {
-  for ready_service; do
-    s6-svwait -U -t 20000 "$I/service/$ready_service" || fail "$ready_service: $(log "$ready_service")"
-  done
-}
-
 # secure OPTION...: a dialogue over TLS, see tests/peer/secure.
 secure() { tests/peer/secure "$@" "127.0.0.1:$PORT"; }
 

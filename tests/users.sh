@@ -106,7 +106,7 @@ testSockets() {
   for_users || return 0
   fresh sockets
   start
-  s6-svwait -U -t 40000 "$I/service/send" "$I/service/bounce" "$I/service/tlsout" || fail 'not ready'
+  ready send bounce tlsout
   for socket in send bounce tlsout; do
     assertEquals "600 sluice-q" "$(stat -c '%a %U' "$I/run/$socket")"
     for who in "$writer" "$operator" "$stranger" 'setpriv --reuid sluice-out --regid sluice-out --clear-groups'; do

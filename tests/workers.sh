@@ -44,7 +44,7 @@ serves() {
   s6-svscan "$I/service" </dev/null >"$I.svscan" 2>&1 &
   echo $! >"$I.pid"
   wait_for 40 qmgr_ready || fail "$(log qmgr)"
-  s6-svwait -U -t 40000 "$I/service/auth" "$I/service/tls" || fail 'not ready'
+  ready auth tls
   ERR=$I.err
   SLUICE=$I PATH=$BIN:$PATH sluice-serve -l "127.0.0.1:$PORT" -c 1 -m 1 -n 1000000 smtpd-etrn -W </dev/null 2>"$ERR" &
   SERVE=$!
