@@ -1,8 +1,10 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -56,6 +58,19 @@ void log_pieces(char const *const *pieces)
 {
   log_pieces_later(pieces);
   log_flush();
+}
+
+int log_apart(void)
+{
+  struct stat in, err;
+  int null, r;
+  if (fstat(0, &in) == -1 || fstat(2, &err) == -1) return 0;
+  if (!S_ISSOCK(in.st_mode) || in.st_dev != err.st_dev || in.st_ino != err.st_ino) return 1;
+  null = open("/dev/null", O_WRONLY);
+  if (null == -1) return 0;
+  r = dup2(null, 2) != -1;
+  close(null);
+  return r;
 }
 
 char const *log_clean(char *out, unsigned long max, char const *s, unsigned long len)

@@ -24,6 +24,13 @@ extern void log_pieces_later(char const *const *pieces);
 #define log_later(...) log_pieces_later((char const *const []){ __VA_ARGS__, 0 })
 extern void log_flush(void);
 
+/*
+ * inetd makes a connection, or the socket that it comes from, descriptor 2 as well as 0.  Nobody is
+ * to get log lines there: they go nowhere then, unless whoever starts us has set up a log.
+ * 1, or 0 with errno.
+ */
+extern int log_apart(void);
+
 /* Copy text into out (room max, a string of at most max - 1 octets), cleaned.  Returns out. */
 extern char const *log_clean(char *out, unsigned long max, char const *s, unsigned long len);
 

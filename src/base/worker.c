@@ -36,7 +36,8 @@ static int told_to_stop(worker const *w)
 /* 1; 0: told to stop. */
 static int connection_wait(worker const *w)
 {
-  struct pollfd x[2] = { { .fd = w->stop, .events = POLLIN }, { .fd = w->server, .events = POLLIN } };
+  struct pollfd x[2] =
+    { { .fd = w->stop, .events = POLLIN }, { .fd = w->server, .events = POLLIN } };
   while (poll(x, 2, -1) == -1 && errno == EINTR) continue;
   return !x[0].revents;
 }

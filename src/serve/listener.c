@@ -19,7 +19,7 @@
 /* The first descriptor of sd_listen_fds(3). */
 #define INHERITED_FIRST 3
 
-/* --- ours --------------------------------------------------------------------------------------- */
+/* --- ours ------------------------------------------------------------------------------------ */
 
 /* An address and a port as libowfat has them. */
 typedef struct endpoint
@@ -98,7 +98,7 @@ int listeners_open(listeners *l, char const *text, unsigned int backlog)
   return 0;
 }
 
-/* --- somebody else's ---------------------------------------------------------------------------- */
+/* --- somebody else's ------------------------------------------------------------------------- */
 
 static int number_of(char const *name, uint64_t *n)
 {

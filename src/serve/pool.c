@@ -33,7 +33,7 @@ extern char **environ;
 /* After a start that failed. */
 #define PAUSE_MS 1000
 
-/* --- idle ones ---------------------------------------------------------------------------------- */
+/* --- idle ones ------------------------------------------------------------------------------- */
 
 static void idle_push(pool *p, pool_worker *w)
 {
@@ -64,7 +64,7 @@ static void worker_leave(pool *p, pool_worker *w)
   p->untidy = 1;
 }
 
-/* --- starting ----------------------------------------------------------------------------------- */
+/* --- starting -------------------------------------------------------------------------------- */
 
 /*
  * The program has its end of the socket as descriptor 0, and our log, and nothing else, whatever we
@@ -138,7 +138,7 @@ unsigned int pool_connections(pool const *p)
   return p->count - p->count_idle - p->count_starting;
 }
 
-/* --- connections -------------------------------------------------------------------------------- */
+/* --- connections ----------------------------------------------------------------------------- */
 
 static int file_same(struct stat const *a, struct stat const *b)
 {
@@ -190,7 +190,7 @@ unsigned int pool_count(pool const *p, client const *who)
   return n;
 }
 
-/* --- what they say ------------------------------------------------------------------------------ */
+/* --- what they say --------------------------------------------------------------------------- */
 
 /* A worker has read the settings when its connection began: those of a later one are newer. */
 static void most_learn(pool *p, pool_worker const *w, uint64_t most)
@@ -238,7 +238,7 @@ void pool_hear(pool *p, pool_worker *w)
   else worker_gone(p, w);
 }
 
-/* --- the end ------------------------------------------------------------------------------------ */
+/* --- the end --------------------------------------------------------------------------------- */
 
 static void worker_ended(pool *p, pid_t pid)
 {
@@ -293,7 +293,7 @@ void pool_reap(pool *p)
   }
 }
 
-/* --- how many ----------------------------------------------------------------------------------- */
+/* --- how many -------------------------------------------------------------------------------- */
 
 /* Those behind in the list have been idle for longest. */
 static void idle_leave(pool *p, unsigned int count)
@@ -359,7 +359,7 @@ static int64_t sooner(int64_t a_ms, int64_t b_ms)
   return a_ms == -1 || (b_ms != -1 && b_ms < a_ms) ? b_ms : a_ms;
 }
 
-/* Give up those that hang before they are ready.  Returns the milliseconds until that is due; -1. */
+/* Give up those that hang before they are ready.  Returns when that is due, as pool_keep(). */
 static int64_t starts_watch(pool *p, int64_t now_ms)
 {
   int64_t left_ms = -1;

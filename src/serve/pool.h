@@ -3,8 +3,8 @@
 
 /*
  * The workers: processes of one program, each of which serves a connection at a time (see
- * base/worker.h).  Idle ones wait for the next.  When they have run out, and none comes back soon, as
- * many are started as there are, and no more than are wanted; those that nobody has needed for a
+ * base/worker.h).  Idle ones wait for the next.  When they have run out, and none comes back soon,
+ * as many are started as there are, and no more than are wanted; those that nobody has needed for a
  * minute are let go.
  *
  * On libowfat's event loop: the pool waits for what its workers say by descriptors of its own, and

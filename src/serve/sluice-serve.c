@@ -15,7 +15,6 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <io.h>
@@ -104,7 +103,7 @@ static void die_usage(void)
   exit(EXIT_USAGE);
 }
 
-/* --- lines about many connections --------------------------------------------------------------- */
+/* --- lines about many connections ------------------------------------------------------------ */
 
 /* May it be told again?  Then *untold is how often it was not. */
 static int seldom_may(seldom *what, uint64_t *untold)
@@ -133,10 +132,11 @@ static void refused_log(server *s, client const *who, unsigned int count)
   log_line("warning: turned away ", client_name(who, name), ", which has ",
            text_number(number, count), " of ", text_number(more, s->workers.most), " connections");
   if (untold)
-    log_line("warning: turned away ", text_number(number, untold), " more since the last such line");
+    log_line("warning: turned away ", text_number(number, untold),
+             " more since the last such line");
 }
 
-/* --- connections -------------------------------------------------------------------------------- */
+/* --- connections ----------------------------------------------------------------------------- */
 
 static void connection_refuse(server const *s, int fd)
 {
@@ -220,7 +220,7 @@ static void connections_take(server *s, int listener)
   if (pool_connections(&s->workers) >= s->workers.most) full_log(s);
 }
 
-/* --- the loop ----------------------------------------------------------------------------------- */
+/* --- the loop -------------------------------------------------------------------------------- */
 
 static void signals_take(server *s)
 {
@@ -287,7 +287,7 @@ static void serve(server *s)
   }
 }
 
-/* --- the beginning ------------------------------------------------------------------------------ */
+/* --- the beginning --------------------------------------------------------------------------- */
 
 static int endpoint_add(options *o, char const *endpoint)
 {
@@ -332,22 +332,9 @@ static void standard_descriptors_open(void)
 }
 
 /*
- * inetd makes the listening socket descriptors 1 and 2 as well.  Whoever is started here gets no
- * such socket: log lines go nowhere then, unless somebody has set up a log.
- */
-static void log_apart(void)
-{
-  struct stat in, err;
-  int null;
-  if (fstat(0, &in) == -1 || !S_ISSOCK(in.st_mode)) return;
-  if (fstat(2, &err) == 0 && (in.st_dev != err.st_dev || in.st_ino != err.st_ino)) return;
-  null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-  if (null == -1 || dup2(null, 2) == -1) exit(EXIT_TEMPORARY);
-}
-
-/*
  * libowfat's list of descriptors that are still to be closed begins, as Debian builds it, with 0
- * instead of nothing; the first wait would follow it for ever, once descriptor 0, 16 or 32 is known.
+ * instead of nothing; the first wait would follow it for ever, once descriptor 0, 16 or 32 is
+ * known.
  */
 static void loop_init(void)
 {
@@ -403,7 +390,7 @@ int main(int argc, char **argv)
   static server s =
     { .workers = { .most = MOST_DEFAULT, .few = FEW_DEFAULT, .uses_most = USES_DEFAULT } };
   standard_descriptors_open();
-  log_apart();
+  if (!log_apart()) exit(EXIT_TEMPORARY);
   options_read(argc, argv, &o, &s);
   if (!service_ready_ok(o.ready_fd))
     die(EXIT_USAGE, "unable to use the descriptor of -d", strerror(errno));

@@ -3,7 +3,6 @@
 #include "smtpd/dialogue.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include <skalibs/types.h>
 
 #include "base/instance.h"
+#include "base/log.h"
 #include "base/worker.h"
 #include "start/program.h"
 
@@ -52,20 +52,10 @@ static void options_read(int argc, char const *const *argv, options *o)
   o->instance = instance_path(instance);
 }
 
-/*
- * inetd makes the connection descriptor 2 as well.  The client must not get log lines: they go
- * nowhere, unless the program that starts us set up a log.
- */
 static void log_init(void)
 {
-  struct stat in, err;
-  int null;
   if (!fd_sanitize()) strerr_diefusys(111, "open /dev/null");
-  if (fstat(0, &in) == -1 || fstat(2, &err) == -1)
-    strerr_diefusys(111, "look at descriptors 0 and 2");
-  if (!S_ISSOCK(in.st_mode) || in.st_dev != err.st_dev || in.st_ino != err.st_ino) return;
-  null = open("/dev/null", O_WRONLY);
-  if (null == -1 || fd_move(2, null) == -1) _exit(111);
+  if (!log_apart()) strerr_diefusys(111, "keep the log from the client");
 }
 
 /* Many processes share a log. */

@@ -20,8 +20,8 @@
 
 #include "base/instance.h"
 #include "base/log.h"
-#include "base/service.h"
 #include "base/nonblocking.h"
+#include "base/service.h"
 #include "base/text.h"
 #include "base/wallclock.h"
 #include "tls/confine.h"
